@@ -1,1 +1,4 @@
+//! Least privilege for Google Cloud SQL for PostgreSQL.
+#![warn(missing_docs)]
 
+pub mod model;

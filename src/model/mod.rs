@@ -1,0 +1,30 @@
+//! The vocabulary: parsed once, imported by everything, importing nothing but itself.
+
+mod acl;
+mod membership;
+mod name;
+mod object;
+mod password;
+mod policy;
+mod privilege;
+mod role;
+mod secret;
+mod state;
+
+pub use acl::{Acl, AclError, AclItem, Grantee};
+pub use membership::Membership;
+pub use name::{
+    DatabaseName, ExtensionName, InstanceName, NameError, ProjectId, RoleName, RolePattern, SchemaName, SecretId,
+    SecretName, quote_identifier,
+};
+pub use object::{Object, ObjectKind, RelationKind, RoutineKind};
+pub use password::{Password, Payload, Verifier, VerifierError};
+pub use policy::{
+    Access, Allow, CloudRunKind, DatabasePolicy, DeclaredGrant, DeclaredMembership, ExtensionPolicy, Lifecycle, Origin,
+    PayloadFormat, Policy, Preset, PublicAccess, Reader, Replication, RolePolicy, Rotation, SchemaPolicy, SecretPolicy,
+    Strategy, Target,
+};
+pub use privilege::{Privilege, PrivilegeClass, Privileges};
+pub use role::{Role, Setting};
+pub use secret::{Annotations, Binding, CloudRunReference, Secret, Version, VersionState};
+pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Extension, Group, Server, State};

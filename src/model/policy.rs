@@ -1,0 +1,339 @@
+//! The resolved policy of one instance: names parsed, variables replaced, files merged; "all tables" still open, because
+//! only the live inventory can say which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    DatabaseName, ExtensionName, InstanceName, Object, PrivilegeClass, Privileges, ProjectId, RoleName, RolePattern,
+    SchemaName, SecretName,
+};
+
+/// Where something was declared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+pub struct Origin {
+    /// The file, as named on the command line.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1, in characters.
+    pub column: usize,
+}
+
+/// Everything declared for one instance.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// The connection name; absent when only an admin URL says where.
+    pub instance: Option<InstanceName>,
+    /// Managed databases.
+    pub databases: BTreeMap<DatabaseName, DatabasePolicy>,
+    /// Declared roles.
+    pub roles: BTreeMap<RoleName, RolePolicy>,
+    /// Roles that may reach everything.
+    pub admins: BTreeSet<RoleName>,
+    /// Other people's roles.
+    pub ignore: Vec<RolePattern>,
+    /// Accepted findings.
+    pub allow: Vec<Allow>,
+}
+
+/// One managed database.
+#[derive(Debug, Clone)]
+pub struct DatabasePolicy {
+    /// Managed schemas.
+    pub schemas: BTreeMap<SchemaName, SchemaPolicy>,
+    /// Extensions; `None` leaves them unjudged.
+    pub extensions: Option<BTreeMap<ExtensionName, ExtensionPolicy>>,
+    /// What PUBLIC may have.
+    pub public: PublicAccess,
+    /// Where it was declared.
+    pub origin: Origin,
+}
+
+/// One managed schema.
+#[derive(Debug, Clone)]
+pub struct SchemaPolicy {
+    /// Made when missing.
+    pub create: bool,
+    /// Where it was declared.
+    pub origin: Origin,
+}
+
+/// One declared extension.
+#[derive(Debug, Clone)]
+pub struct ExtensionPolicy {
+    /// The schema it must be in; `None`: any, `public` when it is made.
+    pub schema: Option<SchemaName>,
+    /// The version it must have; `None`: any, the default one when it is made.
+    pub version: Option<String>,
+    /// Where it was declared.
+    pub origin: Origin,
+}
+
+/// `public:` of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PublicAccess {
+    /// PUBLIC has nothing on what is managed.
+    #[default]
+    None,
+    /// PostgreSQL's own defaults stay.
+    Keep,
+}
+
+/// `access:` of a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Owns the objects, may create more.
+    Ddl,
+    /// Reads and writes rows.
+    Dml,
+    /// Reads rows.
+    Read,
+}
+
+/// A preset on one schema.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Access {
+    /// The database of the schema.
+    pub database: DatabaseName,
+    /// The schema.
+    pub schema: SchemaName,
+    /// What the role may do there.
+    pub preset: Preset,
+}
+
+/// One declared role.
+#[derive(Debug, Clone)]
+pub struct RolePolicy {
+    /// Presets, one entry per schema.
+    pub access: BTreeSet<Access>,
+    /// Further grants.
+    pub grants: Vec<DeclaredGrant>,
+    /// Roles it is a member of.
+    pub member_of: Vec<DeclaredMembership>,
+    /// Its credential.
+    pub secret: Option<SecretPolicy>,
+    /// How the credential is rotated.
+    pub rotation: Rotation,
+    /// Database users of IAM principals that are members of this role: `name@project.iam` or an e-mail address.
+    pub iam: Vec<RoleName>,
+    /// `ALTER ROLE … SET`, on every login of the role.
+    pub settings: BTreeMap<String, String>,
+    /// CONNECTION LIMIT of every login of the role.
+    pub connection_limit: Option<i32>,
+    /// CREATE on every database it has access to.
+    pub create_schemas: bool,
+    /// Present, or to be retired.
+    pub lifecycle: Lifecycle,
+    /// Where it was declared.
+    pub origin: Origin,
+}
+
+impl RolePolicy {
+    /// The logins of the role called `name`: itself, or its pair.
+    pub fn logins(&self, name: &RoleName) -> Vec<RoleName> {
+        match self.rotation.strategy {
+            Strategy::Alternate => ["_a", "_b"].iter().filter_map(|suffix| name.with_suffix(suffix).ok()).collect(),
+            Strategy::Single => vec![name.clone()],
+        }
+    }
+}
+
+/// `state:` of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// The role is to exist.
+    Present,
+    /// The role is to be retired; what it owns goes to the schema's only `ddl` role, else to the heir.
+    Absent {
+        /// Who inherits what nobody else does.
+        heir: Option<RoleName>,
+    },
+}
+
+/// One entry of `grants:`.
+#[derive(Debug, Clone)]
+pub struct DeclaredGrant {
+    /// The database it is in.
+    pub database: DatabaseName,
+    /// What is granted.
+    pub privileges: Privileges,
+    /// On what.
+    pub target: Target,
+    /// WITH GRANT OPTION.
+    pub grantable: bool,
+    /// Where it was declared.
+    pub origin: Origin,
+}
+
+/// What a declared grant names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// One object. Its kind is as written: `table` covers every relation, `routine` every routine; see [`Target::covers`].
+    Object(Object),
+    /// All objects of a class in a schema, future ones too.
+    AllInSchema(PrivilegeClass, SchemaName),
+}
+
+impl Target {
+    /// Whether the target names `object`: the same name and the same class of object, whatever its exact kind.
+    pub fn covers(&self, object: &Object) -> bool {
+        match self {
+            Self::AllInSchema(class, schema) => object.kind().class() == *class && object.schema() == Some(schema),
+            Self::Object(Object::Routine { schema, name, arguments, .. }) => {
+                matches!(object, Object::Routine { schema: s, name: n, arguments: a, .. } if s == schema && n == name && a == arguments)
+            }
+            Self::Object(Object::InSchema { kind, schema, name }) => {
+                matches!(object, Object::InSchema { kind: k, schema: s, name: n }
+                    if k.class() == kind.class() && s == schema && n == name)
+            }
+            Self::Object(wanted) => wanted == object,
+        }
+    }
+}
+
+/// One entry of `member_of:`. An option that is not named is PostgreSQL's default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredMembership {
+    /// The role to be a member of.
+    pub role: RoleName,
+    /// INHERIT; default true.
+    pub inherit: bool,
+    /// SET; default true.
+    pub set: bool,
+    /// ADMIN; default false.
+    pub admin: bool,
+    /// Where it was declared.
+    pub origin: Origin,
+}
+
+/// `secret:` of a role.
+#[derive(Debug, Clone)]
+pub struct SecretPolicy {
+    /// The secret with its project.
+    pub name: SecretName,
+    /// What a version holds.
+    pub payload: PayloadFormat,
+    /// Host the payload names: a host, or the directory of a unix socket.
+    pub host: String,
+    /// Port the payload names.
+    pub port: u16,
+    /// Database the payload names.
+    pub database: DatabaseName,
+    /// Who may read it.
+    pub readers: Vec<Reader>,
+    /// Where Secret Manager keeps it.
+    pub replication: Replication,
+    /// Versions kept.
+    pub keep: u32,
+    /// Labels of the secret.
+    pub labels: BTreeMap<String, String>,
+    /// Where it was declared.
+    pub origin: Origin,
+}
+
+/// `payload:` of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PayloadFormat {
+    /// The password alone.
+    Password,
+    /// A `postgresql://` URL.
+    Url,
+    /// `{"engine","host","port","username","password","dbname"}`.
+    Json,
+    /// A text with `{user} {password} {host} {port} {database}`.
+    Template(String),
+}
+
+impl PayloadFormat {
+    /// Whether the payload says which login it is for.
+    pub fn carries_user(&self) -> bool {
+        match self {
+            Self::Password => false,
+            Self::Url | Self::Json => true,
+            Self::Template(text) => text.contains("{user}"),
+        }
+    }
+}
+
+/// One reader of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reader {
+    /// An IAM member, verbatim.
+    Member(String),
+    /// The service account of a Cloud Run job or service.
+    CloudRun {
+        /// Job or service.
+        kind: CloudRunKind,
+        /// Project it runs in.
+        project: ProjectId,
+        /// Region it runs in.
+        region: String,
+        /// Its name.
+        name: String,
+        /// E-mail of the account it is to run as; bound even before it exists.
+        service_account: Option<String>,
+    },
+}
+
+/// What runs on Cloud Run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CloudRunKind {
+    /// Runs to completion.
+    Job,
+    /// Serves requests.
+    Service,
+}
+
+/// `replication:` of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replication {
+    /// Wherever Google likes.
+    Automatic,
+    /// In these regions.
+    Regions(Vec<String>),
+}
+
+/// `rotate:` of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// One login, or a pair in turn.
+    pub strategy: Strategy,
+    /// Seconds between rotations; `None`: never due.
+    pub every: Option<i64>,
+    /// Least seconds the old credential stays valid.
+    pub grace: i64,
+    /// Seconds after which the server refuses the old credential whoever uses it.
+    pub deadline: Option<i64>,
+}
+
+/// How a credential is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// The role itself logs in; its password is replaced.
+    #[default]
+    Single,
+    /// Two logins, `_a` and `_b`, take turns.
+    Alternate,
+}
+
+/// One entry of `allow:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    /// The rule of the finding.
+    pub rule: String,
+    /// The role it names, if the entry names one.
+    pub role: Option<String>,
+    /// The object it names, as printed, if the entry names one.
+    pub object: Option<String>,
+    /// The privilege it names, if the entry names one.
+    pub privilege: Option<String>,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The last day it holds.
+    pub until: Option<jiff::civil::Date>,
+    /// Where it was declared.
+    pub origin: Origin,
+}

@@ -1,0 +1,101 @@
+//! Secrets as Secret Manager and IAM show them. Payloads are never part of a state.
+
+use std::collections::BTreeMap;
+
+use super::SecretName;
+
+/// The state of a secret version.
+/// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions#State>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VersionState {
+    /// Its payload may be accessed.
+    Enabled,
+    /// Its payload may not be accessed, and it is still billed.
+    Disabled,
+    /// Its payload is gone.
+    Destroyed,
+}
+
+/// A secret version without its payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Its number, counted from 1.
+    pub number: i64,
+    /// Whether it may be accessed.
+    pub state: VersionState,
+    /// When it was made, RFC 3339.
+    pub created: Option<String>,
+}
+
+/// What Rolewright keeps on a secret: it has no other memory.
+pub struct Annotations;
+
+impl Annotations {
+    /// The role whose credential the secret holds.
+    pub const ROLE: &'static str = "rolewright.role";
+    /// The instance (or `-`) the role lives on.
+    pub const INSTANCE: &'static str = "rolewright.instance";
+    /// The login inside the version that `current` names: read without touching a payload.
+    pub const LOGIN: &'static str = "rolewright.login";
+    /// Id and fingerprint of the version about to be added, `id:sha256`, written before it is: tells it again after a crash.
+    pub const PENDING: &'static str = "rolewright.pending";
+    /// When the version that `current` names was published, RFC 3339.
+    pub const PUBLISHED: &'static str = "rolewright.published";
+    /// The alias of the version in use.
+    pub const CURRENT: &'static str = "current";
+}
+
+/// A secret with its versions and bindings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name with the project as the policy writes it.
+    pub name: SecretName,
+    /// Opaque; echoed on update.
+    pub etag: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Version aliases.
+    pub aliases: BTreeMap<String, i64>,
+    /// Versions, newest first.
+    pub versions: Vec<Version>,
+    /// IAM bindings; `None` where they may not be read.
+    pub bindings: Option<Vec<Binding>>,
+    /// Google's managed rotation owns this secret (`secretType` is `CLOUD_SQL_DB_CREDENTIALS`).
+    pub managed_rotation: bool,
+}
+
+impl Secret {
+    /// The version that the alias `current` names.
+    pub fn current(&self) -> Option<&Version> {
+        let number = self.aliases.get(Annotations::CURRENT)?;
+        self.versions.iter().find(|version| version.number == *number)
+    }
+
+    /// The most recently created version: what `latest` means, whatever its state.
+    pub fn latest(&self) -> Option<&Version> {
+        self.versions.iter().max_by_key(|version| version.number)
+    }
+}
+
+/// One role binding of the secret's IAM policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// For example `roles/secretmanager.secretAccessor`.
+    pub role: String,
+    /// Members, verbatim.
+    pub members: Vec<String>,
+    /// Title of the condition under which it holds.
+    pub condition: Option<String>,
+}
+
+/// What a Cloud Run job or service says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudRunReference {
+    /// E-mail of the service account it runs as.
+    pub service_account: String,
+    /// The version (number, alias or `latest`) by which it refers to each secret, by `projects/P/secrets/S` or bare id.
+    pub secrets: Vec<(String, String)>,
+}

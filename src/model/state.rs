@@ -1,0 +1,181 @@
+//! What an instance is like. Objects that share kind, schema, owner and ACL are one group: ten thousand tables of a
+//! migration tool are a handful of groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Acl, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind, PrivilegeClass,
+    Privileges, Role, RoleName, SchemaName, Secret, SecretName,
+};
+
+/// The whole instance, as far as the policy's databases and the shared catalogs show it.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Facts of the server and of the session that looked.
+    pub server: Server,
+    /// Every role.
+    pub roles: BTreeMap<RoleName, Role>,
+    /// Every membership.
+    pub memberships: BTreeSet<Membership>,
+    /// Databases, tablespaces and parameters: objects of the instance, with owner and ACL.
+    pub shared: Vec<Group>,
+    /// The managed databases that exist.
+    pub databases: BTreeMap<DatabaseName, Database>,
+    /// The declared secrets that exist.
+    pub secrets: BTreeMap<SecretName, Secret>,
+    /// The Cloud Run jobs and services named as readers, by `projects/P/locations/R/jobs/J`; `None`: it does not exist.
+    pub cloud_run: BTreeMap<String, Option<CloudRunReference>>,
+}
+
+/// Facts of the server and of the session that looked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Server {
+    /// `server_version_num`, for example 160014.
+    pub version: u32,
+    /// The session's login; `None` until somebody looked.
+    pub admin: Option<RoleName>,
+    /// The role with OID 10.
+    pub bootstrap: Option<RoleName>,
+    /// A standby, or a session that cannot write.
+    pub read_only: bool,
+    /// Parameters that this admin may put into `ALTER ROLE … SET`, of those asked about.
+    pub settable: BTreeSet<String>,
+}
+
+impl Server {
+    /// The major version, for example 16.
+    pub fn major(&self) -> u32 {
+        self.version / 10_000
+    }
+}
+
+/// One database.
+#[derive(Debug, Clone, Default)]
+pub struct Database {
+    /// Everything in it that has an owner or an ACL; system objects only where they name a role of the users.
+    pub groups: Vec<Group>,
+    /// Default privileges of every role.
+    pub defaults: Vec<DefaultPrivilege>,
+    /// Installed extensions.
+    pub extensions: BTreeMap<ExtensionName, Extension>,
+    /// Declared extensions that are not installed and that this server has: default version and whether an ordinary
+    /// role with CREATE on the database may install it.
+    pub available: BTreeMap<ExtensionName, Vec<String>>,
+}
+
+impl Database {
+    /// The group that holds the schema called `name`, with its owner and ACL.
+    pub fn schema(&self, name: &SchemaName) -> Option<&Group> {
+        self.groups
+            .iter()
+            .filter(|group| group.kind == ObjectKind::Schema)
+            .find(|group| group.members.iter().any(|object| object.schema() == Some(name)))
+    }
+}
+
+/// Objects of one kind in one schema that share owner and ACL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Their kind.
+    pub kind: ObjectKind,
+    /// Their owner.
+    pub owner: RoleName,
+    /// What others may do; a NULL ACL is already replaced by the default.
+    pub acl: Acl,
+    /// What they hang on.
+    pub dependence: Dependence,
+    /// SECURITY DEFINER routines.
+    pub security_definer: bool,
+    /// The objects, sorted.
+    pub members: Vec<Object>,
+}
+
+/// What an object hangs on (`pg_depend.deptype`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dependence {
+    /// On nothing: it has an owner of its own.
+    Free,
+    /// A sequence of a serial or identity column, or a column: its owner is the table's.
+    Table,
+    /// A member of an extension, or an internal part of another object.
+    Extension,
+}
+
+/// Default privileges one role has set: one entry per grantee.
+/// <https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html>
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DefaultPrivilege {
+    /// Whose new objects.
+    pub owner: RoleName,
+    /// In which schema; `None`: everywhere.
+    pub schema: Option<SchemaName>,
+    /// Which objects.
+    pub objects: DefaultsFor,
+    /// Who gets them.
+    pub grantee: Grantee,
+    /// What they get.
+    pub privileges: Privileges,
+    /// What of it with grant option.
+    pub grantable: Privileges,
+}
+
+/// The kinds of object default privileges speak of (`pg_default_acl.defaclobjtype`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DefaultsFor {
+    /// `r`
+    Tables,
+    /// `S`
+    Sequences,
+    /// `f`, procedures too
+    Routines,
+    /// `T`
+    Types,
+    /// `n`
+    Schemas,
+    /// `L` (18 and later)
+    LargeObjects,
+}
+
+impl DefaultsFor {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Tables, Self::Sequences, Self::Routines, Self::Types, Self::Schemas, Self::LargeObjects];
+
+    /// The keyword of ALTER DEFAULT PRIVILEGES.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::Tables => "TABLES",
+            Self::Sequences => "SEQUENCES",
+            Self::Routines => "ROUTINES",
+            Self::Types => "TYPES",
+            Self::Schemas => "SCHEMAS",
+            Self::LargeObjects => "LARGE OBJECTS",
+        }
+    }
+
+    /// The class of the objects it speaks of.
+    pub fn class(self) -> PrivilegeClass {
+        match self {
+            Self::Tables => PrivilegeClass::Relation,
+            Self::Sequences => PrivilegeClass::Sequence,
+            Self::Routines => PrivilegeClass::Routine,
+            Self::Types => PrivilegeClass::Type,
+            Self::Schemas => PrivilegeClass::Schema,
+            Self::LargeObjects => PrivilegeClass::LargeObject,
+        }
+    }
+}
+
+/// An installed extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    /// Its owner.
+    pub owner: RoleName,
+    /// The schema of its objects.
+    pub schema: SchemaName,
+    /// Its version.
+    pub version: String,
+    /// Versions it can be updated to.
+    pub updates: BTreeSet<String>,
+}
