@@ -103,7 +103,7 @@ pub enum Dependence {
 
 /// Default privileges one role has set: one entry per grantee.
 /// <https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html>
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct DefaultPrivilege {
     /// Whose new objects.
     pub owner: RoleName,
