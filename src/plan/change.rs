@@ -120,6 +120,8 @@ pub enum Change {
         privileges: Privileges,
         /// All of it, or the grant option only.
         extent: Extent,
+        /// The grantee has granted it on, and that goes too.
+        cascade: bool,
     },
     /// `ALTER DEFAULT PRIVILEGES … GRANT`.
     GrantDefault {

@@ -18,6 +18,8 @@ pub struct Plan {
     pub withheld: Vec<Withheld>,
     /// Declared grants whose object does not exist yet.
     pub pending: Vec<Pending>,
+    /// What must be put right before anything is touched: with one of these nothing is applied.
+    pub refusals: Vec<Refusal>,
     /// Findings that are no drift: accepted ones, warnings.
     pub notes: Vec<Finding>,
 }
@@ -74,6 +76,15 @@ pub enum WithheldKind {
     Decision,
     /// No flag would change it: this admin cannot. `apply` does the rest and exits 1.
     Impossible,
+}
+
+/// A reason not to begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// What is wrong.
+    pub message: String,
+    /// One line of advice.
+    pub hint: String,
 }
 
 /// A declared grant whose object does not exist yet.

@@ -1,9 +1,23 @@
 //! Difference → plan → statements. No I/O, no clock, no randomness.
 
 mod change;
+mod diff;
 mod draft;
+mod expected;
 mod finding;
+mod findings;
+mod list;
+mod phase;
+mod reach;
+mod script;
+mod sentence;
+mod standing;
+mod statement;
 
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent};
-pub use draft::{Pending, Plan, Report, Step, Withheld, WithheldKind};
+pub use diff::{Options, Phase as Direction, diff};
+pub use draft::{Pending, Plan, Refusal, Report, Step, Withheld, WithheldKind};
 pub use finding::{Finding, Plane, Rule, Severity};
+pub use phase::Phase;
+pub use script::{LOCK_TIMEOUT, Transaction, begin, script};
+pub use statement::set_password;
