@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# What every script here needs: where the repository is, how to fail, and who may run a server.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+note() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+have() {
+  command -v "$1" >/dev/null 2>&1
+}
+
+# PostgreSQL refuses to run as root, so root hands it to an unprivileged account.
+server_user() {
+  if [ "$(id -u)" -ne 0 ]; then
+    id -un
+  elif id postgres >/dev/null 2>&1; then
+    echo postgres
+  else
+    echo nobody
+  fi
+}
+
+as_server() {
+  local user
+  user=$(server_user)
+  if [ "$(id -u)" -ne 0 ]; then
+    "$@"
+  elif have setpriv; then
+    setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "$@"
+  elif have runuser; then
+    runuser -u "$user" -- "$@"
+  else
+    # `su` takes a command line, not arguments.
+    su -s /bin/sh "$user" -c "$(printf '%q ' "$@")"
+  fi
+}
+
+# Servers and data directories that are made once: below `target`, unless the account that runs the server cannot reach it.
+cache_dir() {
+  local dir=${ROLEWRIGHT_POSTGRES_CACHE:-${CARGO_TARGET_DIR:-$ROOT/target}/postgres}
+  mkdir -p "$dir" 2>/dev/null || die "cannot make \`$dir\`"
+  if [ "$(id -u)" -eq 0 ] && ! as_server test -x "$dir"; then
+    dir=/var/cache/rolewright/postgres
+    mkdir -p "$dir"
+  fi
+  (cd "$dir" && pwd)
+}
+
+# with_lock FILE CMD…: one at a time where `flock` is there; what it guards is put in place by a rename in any case.
+with_lock() {
+  local file=$1
+  shift
+  if have flock; then
+    (
+      flock 9
+      "$@" 9>&-
+    ) 9>"$file"
+  else
+    "$@"
+  fi
+}
