@@ -16,6 +16,25 @@ have() {
   command -v "$1" >/dev/null 2>&1
 }
 
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif have sudo; then
+    sudo -n "$@"
+  else
+    note "neither root nor sudo: cannot run \`$*\`"
+    return 1
+  fi
+}
+
+# apt_get install PACKAGE…: quiet, on standard error, and without a question.
+apt_get() {
+  {
+    as_root apt-get -qq update &&
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends "$@"
+  } </dev/null >&2
+}
+
 # PostgreSQL refuses to run as root, so root hands it to an unprivileged account.
 server_user() {
   if [ "$(id -u)" -ne 0 ]; then

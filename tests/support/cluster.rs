@@ -60,22 +60,13 @@ impl Cluster {
     pub fn with(major: u32, options: Options) -> Self {
         let bin = &major::installed()[&major];
         let started = Command::new(SCRIPT)
-            .args([
-                "start",
-                "--major",
-                &major.to_string(),
-                "--parent",
-                &process::id().to_string(),
-            ])
+            .args(["start", "--major", &major.to_string(), "--parent", &process::id().to_string()])
             .args(options.arguments)
             .env("ROLEWRIGHT_TEST_PG", format!("{major}={}", bin.display()))
             .output()
             .expect("scripts/cluster runs");
         let described = succeeded(started);
-        let facts: HashMap<&str, &str> = described
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .collect();
+        let facts: HashMap<&str, &str> = described.lines().filter_map(|line| line.split_once('=')).collect();
         Self {
             dir: facts["DIR"].into(),
             log: facts["LOG"].into(),
@@ -113,44 +104,24 @@ impl Cluster {
 
     /// A session of `csadmin`.
     pub async fn connect_admin(&self, database: &str) -> Client {
-        session(&self.admin_url, database)
-            .await
-            .expect("the admin logs in")
+        session(&self.admin_url, database).await.expect("the admin logs in")
     }
 
     /// A session of the bootstrap superuser.
     pub async fn connect_superuser(&self, database: &str) -> Client {
-        session(&self.superuser_url, database)
-            .await
-            .expect("the superuser logs in")
+        session(&self.superuser_url, database).await.expect("the superuser logs in")
     }
 
     /// A session of any login, or the server's refusal.
-    pub async fn connect_as(
-        &self,
-        database: &str,
-        user: &str,
-        password: &str,
-    ) -> Result<Client, Error> {
+    pub async fn connect_as(&self, database: &str, user: &str, password: &str) -> Result<Client, Error> {
         let mut config = Config::new();
-        connect(
-            config
-                .host("127.0.0.1")
-                .port(self.port)
-                .user(user)
-                .password(password)
-                .dbname(database),
-        )
-        .await
+        connect(config.host("127.0.0.1").port(self.port).user(user).password(password).dbname(database)).await
     }
 
     /// Runs statements as the superuser. Panics with the server's words if one fails.
     pub async fn batch(&self, database: &str, statements: &str) {
         let superuser = self.connect_superuser(database).await;
-        superuser
-            .batch_execute(statements)
-            .await
-            .unwrap_or_else(|error| panic!("{statements}: {error:?}"));
+        superuser.batch_execute(statements).await.unwrap_or_else(|error| panic!("{statements}: {error:?}"));
     }
 }
 
@@ -165,19 +136,12 @@ impl Drop for Cluster {
 }
 
 fn succeeded(output: Output) -> String {
-    assert!(
-        output.status.success(),
-        "scripts/cluster: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "scripts/cluster: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("paths are UTF-8")
 }
 
 fn read_line(file: &str) -> String {
-    fs::read_to_string(file)
-        .expect("scripts/cluster wrote it")
-        .trim_end()
-        .to_owned()
+    fs::read_to_string(file).expect("scripts/cluster wrote it").trim_end().to_owned()
 }
 
 async fn session(url: &str, database: &str) -> Result<Client, Error> {

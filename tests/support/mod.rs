@@ -9,11 +9,7 @@
 //!     }
 //! }
 //! ```
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each test binary uses a part of it"
-)]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod cluster;
 mod major;
