@@ -46,20 +46,21 @@ server_user() {
   fi
 }
 
-as_server() {
-  local user
+# From `/`, because that account may not be able to enter the working directory.
+as_server() (
+  cd /
   user=$(server_user)
   if [ "$(id -u)" -ne 0 ]; then
-    "$@"
+    exec "$@"
   elif have setpriv; then
-    setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "$@"
+    exec setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "$@"
   elif have runuser; then
-    runuser -u "$user" -- "$@"
+    exec runuser -u "$user" -- "$@"
   else
     # `su` takes a command line, not arguments.
-    su -s /bin/sh "$user" -c "$(printf '%q ' "$@")"
+    exec su -s /bin/sh "$user" -c "$(printf '%q ' "$@")"
   fi
-}
+)
 
 # Servers and data directories that are made once: below `target`, unless the account that runs the server cannot reach it.
 cache_dir() {
