@@ -27,12 +27,17 @@ as_root() {
   fi
 }
 
-# apt_get install PACKAGE…: quiet, on standard error, and without a question.
+# apt_get install PACKAGE…: without a question, and silent unless it fails.
 apt_get() {
+  local log status=0
+  log=$(mktemp)
   {
     as_root apt-get -qq update &&
       as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends "$@"
-  } </dev/null >&2
+  } </dev/null >"$log" 2>&1 || status=$?
+  [ "$status" -eq 0 ] || cat "$log" >&2
+  rm -f "$log"
+  return "$status"
 }
 
 # PostgreSQL refuses to run as root, so root hands it to an unprivileged account.
