@@ -1,5 +1,9 @@
 //! The test world is what it says it is: a server in the shape of Cloud SQL, on each major.
 
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -128,5 +132,19 @@ each_major! {
         drop(cluster);
         assert!(!dir.exists());
         assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    }
+
+    fn a_cluster_ends_with_its_parent(major: u32) {
+        let mut parent = Command::new("sleep").arg("60").spawn().unwrap();
+        let cluster = Cluster::of_parent(major, Options::default(), parent.id());
+        let dir = cluster.socket_dir().to_owned();
+        assert!(dir.exists());
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        let started = Instant::now();
+        while dir.exists() {
+            assert!(started.elapsed() < Duration::from_secs(10), "{} is still there", dir.display());
+            sleep(Duration::from_millis(50));
+        }
     }
 }

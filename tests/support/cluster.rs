@@ -58,9 +58,14 @@ impl Cluster {
 
     /// The same, with options.
     pub fn with(major: u32, options: Options) -> Self {
+        Self::of_parent(major, options, process::id())
+    }
+
+    /// The same, for a server that also ends when the process `parent` does, however that ends.
+    pub fn of_parent(major: u32, options: Options, parent: u32) -> Self {
         let bin = &major::installed()[&major];
         let started = Command::new(SCRIPT)
-            .args(["start", "--major", &major.to_string(), "--parent", &process::id().to_string()])
+            .args(["start", "--major", &major.to_string(), "--parent", &parent.to_string()])
             .args(options.arguments)
             .env("ROLEWRIGHT_TEST_PG", format!("{major}={}", bin.display()))
             .output()
