@@ -71,6 +71,8 @@ template() {
 make_template() {
   local bin=$1 dir=$2 work
   [ -d "$dir" ] && return 0
+  # Those of shapes and servers that are no more.
+  find "$(dirname "$dir")" -maxdepth 1 -name 'template-*' -mtime +1 -exec rm -rf {} +
   work=$(mktemp -d "$dir.XXXXXX")
   chmod 711 "$work"
   install_for_server "$work/data" 700
