@@ -22,6 +22,6 @@ CMD ["--listen", "127.0.0.1:8080"]
 
 FROM base AS rolewright
 COPY --from=build /usr/local/bin/rolewright /usr/local/bin/rolewright
-WORKDIR /work
+WORKDIR /rolewright
 ENTRYPOINT ["rolewright"]
 CMD ["--help"]
