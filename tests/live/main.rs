@@ -4,3 +4,5 @@
 mod support;
 
 mod world;
+#[path = "../fake_gcp/lib/mod.rs"]
+mod fake_gcp;
