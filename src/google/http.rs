@@ -149,12 +149,9 @@ impl Http {
     }
 }
 
+/// Eight to sixteen seconds in all: long enough for a hiccup, short enough for a wrong address.
 fn backoff() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(Duration::from_secs(8))
-        .with_max_times(6)
+    ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(250)).with_max_times(5)
 }
 
 fn asked_delay(error: &GoogleError) -> Duration {
