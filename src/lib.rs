@@ -1,5 +1,7 @@
 //! Least privilege for Google Cloud SQL for PostgreSQL.
 #![warn(missing_docs)]
 
+#[cfg(feature = "live")]
+pub mod google;
 pub mod model;
 pub mod plan;
