@@ -2,3 +2,5 @@
 #![warn(missing_docs)]
 
 pub mod model;
+#[cfg(feature = "live")]
+pub mod postgres;

@@ -56,6 +56,10 @@ pub struct Database {
     pub groups: Vec<Group>,
     /// Default privileges of every role.
     pub defaults: Vec<DefaultPrivilege>,
+    /// Owners whose global default privileges for a kind of object are set: these replace the built-in ones, so that
+    /// PUBLIC gets only what `defaults` lists. Where an owner is not named here, PUBLIC gets
+    /// [`PrivilegeClass::public_default`] too, which `defaults` does not list.
+    pub global_defaults: BTreeSet<(RoleName, DefaultsFor)>,
     /// Installed extensions.
     pub extensions: BTreeMap<ExtensionName, Extension>,
     /// Declared extensions that are not installed and that this server has: default version and whether an ordinary
