@@ -1,1 +1,6 @@
 //! Tests against a real PostgreSQL and `fake-gcp`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod world;
