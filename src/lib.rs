@@ -5,3 +5,5 @@
 pub mod google;
 pub mod model;
 pub mod plan;
+#[cfg(feature = "live")]
+pub mod postgres;

@@ -1,0 +1,188 @@
+-- Everything in this database that has an owner or an ACL: one row for the objects of one kind in one schema that share
+-- owner and ACL, so that the answer is small however many objects there are. Everything is grouped by OID and by the
+-- ACL itself; names are looked up once per group. What PostgreSQL made itself is shown only where its ACL names a role
+-- that it did not make (OIDs from 16384 on, FirstNormalObjectId).
+WITH schema AS MATERIALIZED (
+  SELECT oid,
+         nspname::text AS name,
+         nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS system
+    FROM pg_namespace
+   WHERE nspname !~ '^pg_(toast_)?temp_'
+),
+-- Members of extensions, and the constructor functions of range types, which nobody but a superuser can change.
+member AS MATERIALIZED (
+  SELECT DISTINCT classid, objid
+    FROM pg_depend
+   WHERE deptype = 'e'
+      OR deptype = 'i' AND classid = 'pg_proc'::regclass
+),
+-- Sequences of serial (a) and identity (i) columns follow the owner of the table.
+owned_sequence AS MATERIALIZED (
+  SELECT DISTINCT d.objid
+    FROM pg_depend d
+    JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+   WHERE d.classid = 'pg_class'::regclass
+     AND d.refclassid = 'pg_class'::regclass
+     AND d.refobjsubid > 0
+     AND d.deptype IN ('a', 'i')
+),
+found AS (
+  SELECT 'schema' AS kind, n.oid AS namespace, n.nspowner AS owner, n.nspacl AS acl,
+         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END AS dependence,
+         false AS definer, ARRAY[s.name] AS names, NULL::text[] AS details
+    FROM pg_namespace n
+    JOIN schema s ON s.oid = n.oid
+    LEFT JOIN member m ON m.classid = 'pg_namespace'::regclass AND m.objid = n.oid
+   WHERE NOT s.system
+      OR EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.grantee >= 16384)
+
+  UNION ALL
+  SELECT 'relation ' || c.relkind::text, c.relnamespace, c.relowner, c.relacl,
+         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         false, array_agg(c.relname::text), NULL
+    FROM pg_class c
+    JOIN schema s ON s.oid = c.relnamespace
+    LEFT JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee >= 16384))
+   GROUP BY c.relkind, c.relnamespace, c.relowner, c.relacl, m.objid IS NULL
+
+  UNION ALL
+  SELECT 'sequence', c.relnamespace, c.relowner, c.relacl,
+         CASE WHEN m.objid IS NOT NULL THEN 'extension' WHEN o.objid IS NOT NULL THEN 'table' ELSE 'free' END,
+         false, array_agg(c.relname::text), NULL
+    FROM pg_class c
+    JOIN schema s ON s.oid = c.relnamespace
+    LEFT JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+    LEFT JOIN owned_sequence o ON o.objid = c.oid
+   WHERE c.relkind = 'S'
+     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee >= 16384))
+   GROUP BY c.relnamespace, c.relowner, c.relacl, 5
+
+  UNION ALL
+  SELECT 'column', c.relnamespace, c.relowner, a.attacl,
+         CASE WHEN m.objid IS NULL THEN 'table' ELSE 'extension' END,
+         false, array_agg(c.relname::text), array_agg(a.attname::text)
+    FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid
+    JOIN schema s ON s.oid = c.relnamespace
+    LEFT JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+   WHERE a.attacl IS NOT NULL
+     AND NOT a.attisdropped
+     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(a.attacl) x WHERE x.grantee >= 16384))
+   GROUP BY c.relnamespace, c.relowner, a.attacl, m.objid IS NULL
+
+  UNION ALL
+  SELECT 'routine ' || p.prokind::text, p.pronamespace, p.proowner, p.proacl,
+         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         p.prosecdef, array_agg(p.proname::text), array_agg(oidvectortypes(p.proargtypes))
+    FROM pg_proc p
+    JOIN schema s ON s.oid = p.pronamespace
+    LEFT JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+   WHERE NOT s.system
+      OR EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee >= 16384)
+   GROUP BY p.prokind, p.pronamespace, p.proowner, p.proacl, p.prosecdef, m.objid IS NULL
+
+  UNION ALL
+  -- Array types and row types of relations have neither owner nor ACL of their own. From 17 on a multirange type
+  -- follows its range type and refuses ALTER TYPE and GRANT.
+  SELECT CASE WHEN t.typtype = 'd' THEN 'domain' ELSE 'type' END, t.typnamespace, t.typowner, t.typacl,
+         CASE WHEN m.objid IS NOT NULL THEN 'extension'
+--≥17         WHEN t.typtype = 'm' THEN 'extension'
+              ELSE 'free' END,
+         false, array_agg(t.typname::text), NULL
+    FROM pg_type t
+    JOIN schema s ON s.oid = t.typnamespace
+    LEFT JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+    LEFT JOIN pg_class c ON c.oid = t.typrelid
+   WHERE (t.typrelid = 0 OR c.relkind = 'c')
+     AND t.typsubscript <> 'array_subscript_handler'::regproc
+     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(t.typacl) a WHERE a.grantee >= 16384))
+   GROUP BY 1, t.typnamespace, t.typowner, t.typacl, 5
+
+  UNION ALL
+  SELECT 'language', NULL, l.lanowner, l.lanacl,
+         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         false, array_agg(l.lanname::text), NULL
+    FROM pg_language l
+    LEFT JOIN member m ON m.classid = 'pg_language'::regclass AND m.objid = l.oid
+   WHERE l.oid >= 16384
+      OR EXISTS (SELECT FROM aclexplode(l.lanacl) a WHERE a.grantee >= 16384)
+   GROUP BY l.lanowner, l.lanacl, m.objid IS NULL
+
+  UNION ALL
+  SELECT 'foreign data wrapper', NULL, f.fdwowner, f.fdwacl,
+         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         false, array_agg(f.fdwname::text), NULL
+    FROM pg_foreign_data_wrapper f
+    LEFT JOIN member m ON m.classid = 'pg_foreign_data_wrapper'::regclass AND m.objid = f.oid
+   GROUP BY f.fdwowner, f.fdwacl, m.objid IS NULL
+
+  UNION ALL
+  SELECT 'foreign server', NULL, f.srvowner, f.srvacl,
+         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         false, array_agg(f.srvname::text), NULL
+    FROM pg_foreign_server f
+    LEFT JOIN member m ON m.classid = 'pg_foreign_server'::regclass AND m.objid = f.oid
+   GROUP BY f.srvowner, f.srvacl, m.objid IS NULL
+
+  UNION ALL
+  SELECT 'large object', NULL, l.lomowner, l.lomacl, 'free', false, array_agg(l.oid::text), NULL
+    FROM pg_largeobject_metadata l
+   GROUP BY l.lomowner, l.lomacl
+
+  UNION ALL
+  -- What has an owner and no ACL.
+  SELECT o.kind, o.namespace, o.owner, NULL,
+         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         false, array_agg(o.name), NULL
+    FROM (
+      SELECT 'collation' AS kind, 'pg_collation'::regclass AS class, oid, collnamespace AS namespace,
+             collowner AS owner, collname::text AS name
+        FROM pg_collation
+      UNION ALL
+      SELECT 'conversion', 'pg_conversion'::regclass, oid, connamespace, conowner, conname::text
+        FROM pg_conversion
+      UNION ALL
+      SELECT 'statistics', 'pg_statistic_ext'::regclass, oid, stxnamespace, stxowner, stxname::text
+        FROM pg_statistic_ext
+      UNION ALL
+      SELECT 'operator', 'pg_operator'::regclass, oid, oprnamespace, oprowner,
+             format('%s(%s, %s)', oprname,
+                    CASE oprleft WHEN 0 THEN 'NONE' ELSE format_type(oprleft, NULL) END,
+                    format_type(oprright, NULL))
+        FROM pg_operator
+       WHERE oid >= 16384
+      UNION ALL
+      SELECT 'operator class', 'pg_opclass'::regclass, c.oid, c.opcnamespace, c.opcowner,
+             format('%I USING %I', c.opcname, a.amname)
+        FROM pg_opclass c
+        JOIN pg_am a ON a.oid = c.opcmethod
+       WHERE c.oid >= 16384
+      UNION ALL
+      SELECT 'operator family', 'pg_opfamily'::regclass, f.oid, f.opfnamespace, f.opfowner,
+             format('%I USING %I', f.opfname, a.amname)
+        FROM pg_opfamily f
+        JOIN pg_am a ON a.oid = f.opfmethod
+       WHERE f.oid >= 16384
+      UNION ALL
+      SELECT 'text search configuration', 'pg_ts_config'::regclass, oid, cfgnamespace, cfgowner, cfgname::text
+        FROM pg_ts_config
+      UNION ALL
+      SELECT 'text search dictionary', 'pg_ts_dict'::regclass, oid, dictnamespace, dictowner, dictname::text
+        FROM pg_ts_dict
+    ) o
+    JOIN schema s ON s.oid = o.namespace AND NOT s.system
+    LEFT JOIN member m ON m.classid = o.class AND m.objid = o.oid
+   GROUP BY o.kind, o.namespace, o.owner, m.objid IS NULL
+)
+SELECT f.kind,
+       s.name,
+       pg_get_userbyid(f.owner)::text,
+       f.acl::text[],
+       f.dependence,
+       f.definer,
+       f.names,
+       f.details
+  FROM found f
+  LEFT JOIN schema s ON s.oid = f.namespace
