@@ -56,14 +56,8 @@ pub struct Database {
     pub groups: Vec<Group>,
     /// Default privileges of every role, without what owners keep for themselves.
     pub defaults: Vec<DefaultPrivilege>,
-<<<<<<< HEAD
     /// Who has a row of global default privileges for which objects: only then is what PUBLIC gets by them among
     /// `defaults`; without a row it is the built-in default.
-=======
-    /// Owners whose global default privileges for a kind of object are set: these replace the built-in ones, so that
-    /// PUBLIC gets only what `defaults` lists. Where an owner is not named here, PUBLIC gets
-    /// [`PrivilegeClass::public_default`] too, which `defaults` does not list.
->>>>>>> postgres
     pub global_defaults: BTreeSet<(RoleName, DefaultsFor)>,
     /// Installed extensions.
     pub extensions: BTreeMap<ExtensionName, Extension>,
