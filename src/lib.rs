@@ -2,6 +2,8 @@
 #![warn(missing_docs)]
 
 #[cfg(feature = "live")]
+pub mod apply;
+#[cfg(feature = "live")]
 pub mod google;
 pub mod model;
 pub mod plan;

@@ -38,6 +38,8 @@ pub struct Report {
     pub plan: Plan,
     /// How many of its steps, from the first, are done: each either committed or durable at Google.
     pub done: usize,
+    /// What turned out on the way to need a decision.
+    pub held: Vec<Withheld>,
     /// Sentences about what happened on the way: a retry, an adopted secret, a published version.
     pub events: Vec<String>,
 }

@@ -19,5 +19,5 @@ pub use diff::{Options, Phase as Direction, diff};
 pub use draft::{Pending, Plan, Refusal, Report, Step, Withheld, WithheldKind};
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use phase::Phase;
-pub use script::{LOCK_TIMEOUT, Transaction, begin, script};
+pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use statement::set_password;

@@ -43,6 +43,35 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
     transactions
 }
 
+/// Whether `login` gets into `database` as `state` is, by its own rights or PUBLIC's.
+pub fn may_connect(state: &State, login: &RoleName, database: &DatabaseName) -> bool {
+    let Some(reach) = Reach::new(state) else { return false };
+    let Some(group) = reach.database(database) else { return false };
+    let public = group.acl.held_by(&crate::model::Grantee::Public).contains(crate::model::Privilege::Connect);
+    public || (reach.admin() == login && reach.keeps_connect(group))
+}
+
+/// The beginning of a transaction that changes `role` in the name of whoever may.
+pub fn administer(state: &State, role: &RoleName) -> Vec<String> {
+    let Some(reach) = Reach::new(state) else { return begin() };
+    let mut writer = Writer { statements: begin(), now: Actor::Admin };
+    writer.act_as(&reach.administrator(role).unwrap_or(Actor::Admin), &reach);
+    writer.statements
+}
+
+/// The schemas and extensions of `plan`, made and rolled back.
+pub fn rehearsal(plan: &Plan, state: &State) -> Vec<Transaction> {
+    let makes = |change: &Change| matches!(change, Change::CreateSchema { .. } | Change::CreateExtension { .. });
+    let steps = plan.steps.iter().filter(|step| makes(&step.change)).cloned().collect();
+    let mut transactions = script(&Plan { steps, ..plan.clone() }, state);
+    transactions.retain(|one| one.statements.iter().any(|text| text.starts_with("CREATE EXTENSION")));
+    for transaction in &mut transactions {
+        transaction.statements.pop();
+        transaction.statements.push("ROLLBACK".into());
+    }
+    transactions
+}
+
 /// What is said before anything else in a writing transaction. READ COMMITTED, so that the check before COMMIT sees what
 /// others did meanwhile.
 pub fn begin() -> Vec<String> {

@@ -303,6 +303,7 @@ mod tests {
             grantor: role("postgres"),
             grantee,
             privileges: Privileges::of(&[Privilege::Create]),
+            cascade: false,
             extent: Extent::Privileges,
         };
         let everybody = revoke(Grantee::Public);

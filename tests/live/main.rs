@@ -3,6 +3,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod world;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod world;

@@ -72,6 +72,9 @@ impl Diff<'_> {
                 self.unreadable(name, wanted, current.number, current.state);
             }
             (Some(_), _) if ours => self.published(name, role, wanted, secret),
+            (None, _) if secret.annotations.contains_key(Annotations::PENDING) => {
+                self.credential(name, role, wanted, CredentialSource::Resume);
+            }
             (None, None) => match self.live_login(name, role) {
                 Some(reason) => {
                     let message = format!("{} has no version", wanted.name);
@@ -79,9 +82,6 @@ impl Diff<'_> {
                 }
                 None => self.credential(name, role, wanted, CredentialSource::Generate),
             },
-            (None, _) if secret.annotations.contains_key(Annotations::PENDING) => {
-                self.credential(name, role, wanted, CredentialSource::Resume);
-            }
             (None, Some(latest)) if latest.state != VersionState::Enabled => {
                 self.unreadable(name, wanted, latest.number, latest.state);
             }

@@ -2,6 +2,7 @@
 -- owner and ACL, so that the answer is small however many objects there are. Everything is grouped by OID and by the
 -- ACL itself; names are looked up once per group. What PostgreSQL made itself is shown only where its ACL names a role
 -- that it did not make (OIDs from 16384 on, FirstNormalObjectId).
+-- $1, $2, $3: schemas, relations and names of columns to be shown though they have no ACL of their own.
 WITH schema AS MATERIALIZED (
   SELECT oid,
          nspname::text AS name,
@@ -67,7 +68,8 @@ found AS (
     JOIN pg_class c ON c.oid = a.attrelid
     JOIN schema s ON s.oid = c.relnamespace
     LEFT JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
-   WHERE a.attacl IS NOT NULL
+   WHERE (a.attacl IS NOT NULL
+          OR (s.name, c.relname::text, a.attname::text) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[])))
      AND NOT a.attisdropped
      AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(a.attacl) x WHERE x.grantee >= 16384))
    GROUP BY c.relnamespace, c.relowner, a.attacl, m.objid IS NULL

@@ -14,10 +14,7 @@ const MOST: i64 = 25_000;
 pub fn page(call: &Call, field: &str, items: Vec<Value>) -> Answer {
     call.only_query(&["pageSize", "pageToken", "filter"])?;
     let filter = Filter::parse(call.query("filter").unwrap_or_default())?;
-    let filtered: Vec<Value> = items
-        .into_iter()
-        .filter(|item| filter.matches(item))
-        .collect();
+    let filtered: Vec<Value> = items.into_iter().filter(|item| filter.matches(item)).collect();
     let total = filtered.len();
     let (start, end) = bounds(call, total)?;
 
@@ -45,8 +42,7 @@ fn bounds(call: &Call, total: usize) -> Result<(usize, usize), ApiError> {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let start = match call.query("pageToken").unwrap_or_default() {
         "" => 0,
-        given => read_token(given)
-            .ok_or_else(|| ApiError::invalid("The provided page token is invalid."))?,
+        given => read_token(given).ok_or_else(|| ApiError::invalid("The provided page token is invalid."))?,
     };
     Ok((start, start.saturating_add(size).min(total)))
 }
@@ -66,9 +62,7 @@ mod tests {
     use super::*;
 
     fn items() -> Vec<Value> {
-        (1..=5)
-            .map(|n| json!({"name": format!("versions/{n}")}))
-            .collect()
+        (1..=5).map(|n| json!({"name": format!("versions/{n}")})).collect()
     }
 
     #[test]
@@ -87,9 +81,6 @@ mod tests {
     fn bad_pages_are_refused_and_empty_lists_are_empty_objects() {
         assert!(page(&call("GET", "/v1/x?pageToken=zzz", ""), "versions", items()).is_err());
         assert!(page(&call("GET", "/v1/x?pageSize=-1", ""), "versions", items()).is_err());
-        assert_eq!(
-            page(&call("GET", "/v1/x", ""), "versions", vec![]),
-            Ok(json!({}))
-        );
+        assert_eq!(page(&call("GET", "/v1/x", ""), "versions", vec![]), Ok(json!({})));
     }
 }

@@ -11,12 +11,7 @@ use super::{Kind, RunName};
 ///
 /// # Errors
 /// 400 when there is no container to run.
-pub fn completed(
-    world: &mut World,
-    name: &RunName,
-    number: u64,
-    mut given: Value,
-) -> Result<Value, ApiError> {
+pub fn completed(world: &mut World, name: &RunName, number: u64, mut given: Value) -> Result<Value, ApiError> {
     let now = rfc3339(world.clock.now());
     complete_template(name.kind, number, &mut given)?;
     let etag = world.next_etag();
@@ -29,10 +24,7 @@ pub fn completed(
         ("updateTime", json!(now)),
         ("etag", json!(etag)),
         ("observedGeneration", json!("1")),
-        (
-            "terminalCondition",
-            json!({"type": "Ready", "state": "CONDITION_SUCCEEDED", "lastTransitionTime": now}),
-        ),
+        ("terminalCondition", json!({"type": "Ready", "state": "CONDITION_SUCCEEDED", "lastTransitionTime": now})),
     ] {
         given[field] = value;
     }
@@ -52,9 +44,7 @@ pub fn completed(
 
 fn complete_template(kind: Kind, number: u64, given: &mut Value) -> Result<(), ApiError> {
     let required = || {
-        ApiError::invalid(
-            "Violation in template.containers: must contain exactly one container with an exposed port.",
-        )
+        ApiError::invalid("Violation in template.containers: must contain exactly one container with an exposed port.")
     };
     let template = match kind {
         Kind::Job => {
@@ -64,14 +54,8 @@ fn complete_template(kind: Kind, number: u64, given: &mut Value) -> Result<(), A
         Kind::Service => &mut given["template"],
     };
     let containers = template.get_mut("containers").and_then(Value::as_array_mut);
-    for container in containers
-        .filter(|list| !list.is_empty())
-        .ok_or_else(required)?
-    {
-        fill(
-            container,
-            &json!({"resources": {"limits": {"cpu": "1000m", "memory": "512Mi"}}}),
-        );
+    for container in containers.filter(|list| !list.is_empty()).ok_or_else(required)? {
+        fill(container, &json!({"resources": {"limits": {"cpu": "1000m", "memory": "512Mi"}}}));
     }
     let account = format!("{number}-compute@developer.gserviceaccount.com");
     let defaults = match kind {
@@ -79,15 +63,8 @@ fn complete_template(kind: Kind, number: u64, given: &mut Value) -> Result<(), A
         Kind::Service => json!({"maxInstanceRequestConcurrency": 80, "timeout": "300s"}),
     };
     fill(template, &defaults);
-    fill(
-        template,
-        &json!({"executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2"}),
-    );
-    if template["serviceAccount"]
-        .as_str()
-        .unwrap_or_default()
-        .is_empty()
-    {
+    fill(template, &json!({"executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2"}));
+    if template["serviceAccount"].as_str().unwrap_or_default().is_empty() {
         template["serviceAccount"] = json!(account);
     }
     Ok(())
