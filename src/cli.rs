@@ -33,8 +33,11 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// What a command line may look like.
+pub type Definition = clap::Command;
+
 /// The definition of the whole command line, for completions and the man page.
-pub fn definition() -> clap::Command {
+pub fn definition() -> Definition {
     Cli::command()
 }
 
@@ -126,13 +129,14 @@ pub struct ApplyArgs {
     #[command(flatten)]
     pub scope: ScopeArgs,
     /// Do not ask: needed where no terminal is there to answer
-    #[arg(long)]
+    #[arg(long, help_heading = "Apply")]
     pub yes: bool,
     /// Apply only if the plan still has this digest
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", help_heading = "Apply")]
     pub expect: Option<String>,
     /// How long to wait for another run on the same instance, for example 90s or 5m
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = ValueParser::from(value::duration))]
+    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Apply")]
+    #[arg(value_parser = ValueParser::from(value::duration))]
     pub wait: std::time::Duration,
     /// The result.
     #[command(flatten)]
@@ -239,7 +243,7 @@ pub struct OutputArgs<F: Format> {
     /// Write the same result to a file as well; repeatable
     #[arg(long = "output", value_name = "FORMAT=FILE", action = ArgAction::Append)]
     #[arg(value_parser = ValueParser::from(value::output_file::<F>))]
-    pub files: Vec<OutputFile<F>>,
+    pub copies: Vec<OutputFile<F>>,
 }
 
 /// Formats of a plan.
@@ -314,4 +318,12 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_is_sound() {
+        super::definition().debug_assert();
+    }
 }

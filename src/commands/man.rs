@@ -1,7 +1,5 @@
 //! `rolewright man`.
 
-use std::io;
-
 use anyhow::Context as _;
 use clap_mangen::Man;
 
@@ -26,21 +24,25 @@ fn page() -> anyhow::Result<String> {
     whole.render_description_section(&mut page)?;
     whole.render_options_section(&mut page)?;
     whole.render_extra_section(&mut page)?;
-    let mut page = String::from_utf8(page)?;
+    let mut page = String::from_utf8(page)?.replace(".SH EXTRA", ".SH \"EXIT STATUS\"");
     for command in definition.get_subcommands() {
         page += &format!(".SH \"{}\"\n", command.get_name().to_uppercase());
-        page += &command_sections(&Man::new(command.clone()))?;
+        page += &command_sections(command)?;
     }
     Ok(page)
 }
 
-/// The sections of one command, one level lower.
-fn command_sections(command: &Man) -> anyhow::Result<String> {
+/// The sections of one command, one level lower, without the options that all share.
+fn command_sections(command: &cli::Definition) -> anyhow::Result<String> {
+    let command = command.clone().mut_args(|arg| {
+        let shared = arg.is_global_set();
+        arg.hide(shared)
+    });
+    let command = Man::new(command);
     let mut sections = Vec::new();
-    let renders: [fn(&Man, &mut dyn io::Write) -> io::Result<()>; 3] =
-        [Man::render_synopsis_section, Man::render_description_section, Man::render_options_section];
-    for render in renders {
-        render(command, &mut sections)?;
-    }
-    Ok(String::from_utf8(sections)?.replace(".SH ", ".SS "))
+    command.render_synopsis_section(&mut sections)?;
+    command.render_description_section(&mut sections)?;
+    command.render_options_section(&mut sections)?;
+    command.render_extra_section(&mut sections)?;
+    Ok(String::from_utf8(sections)?.replace(".SH EXTRA", ".SH EXAMPLES").replace(".SH ", ".SS "))
 }

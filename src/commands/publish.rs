@@ -7,7 +7,7 @@ use crate::output::stream;
 
 /// Prints the result, after it wrote the files: a broken one is not announced as whole.
 pub(super) fn publish<F: Format>(args: &OutputArgs<F>, render: impl Fn(F) -> String) -> anyhow::Result<()> {
-    for file in &args.files {
+    for file in &args.copies {
         let path = &file.path;
         stream::file(path, &render(file.format)).with_context(|| format!("cannot write `{}`", path.display()))?;
     }

@@ -11,18 +11,13 @@ use crate::plan::{Severity, Verdict};
 /// Every finding, then the verdict for the log.
 pub(super) fn check(verdict: &Verdict) -> String {
     let commands: String = of_verdict(verdict).iter().map(command).collect();
-    commands + &last_line(&text::check(verdict))
+    commands + &anstream::adapter::strip_str(&text::standing(verdict)).to_string()
 }
 
 /// Every problem, then how many there are for the log.
 pub(super) fn validate(validation: &Validation) -> String {
     let commands: String = of_validation(validation).iter().map(command).collect();
-    commands + &last_line(&text::validate(validation))
-}
-
-fn last_line(text: &str) -> String {
-    let text = anstream::adapter::strip_str(text).to_string();
-    text.lines().last().map_or_else(String::new, |line| format!("{line}\n"))
+    commands + &text::totals(validation) + "\n"
 }
 
 fn command(annotation: &Annotation<'_>) -> String {

@@ -77,7 +77,8 @@ fn check_of(verdict: &InstanceVerdict) -> String {
     };
     let mut out = format!("### Rolewright check: {status}{}\n\n", on(verdict.instance.as_ref()));
     for error in &verdict.errors {
-        let _ = writeln!(out, "> {}\n", text(&error.message()));
+        let hint = error.hint.as_deref().map_or_else(String::new, |hint| format!("  \n> Hint: {}", text(hint)));
+        let _ = writeln!(out, "> {}{hint}\n", text(&error.message()));
     }
     let row = |finding: &Finding| [standing(finding), code(finding.rule.id()), text(&finding.message), fix(finding)];
     out.push_str(&table(["", "Rule", "Finding", "Mended by"], verdict.findings.iter().map(row)));
@@ -142,17 +143,31 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
     out + "\n"
 }
 
-/// Foreign text as text: nothing in it is markup, a link or a mention.
+/// Foreign text: what stands between backticks is code, and nothing else in it is markup, a link or a mention.
 fn text(raw: &str) -> String {
+    let shown = plain(raw);
+    let mut pieces = shown.split('`');
+    let mut out = prose(pieces.next().unwrap_or_default());
+    while let Some(inside) = pieces.next() {
+        match pieces.next() {
+            Some(after) if !inside.is_empty() => out += &(code(inside) + &prose(after)),
+            Some(after) => out += &("\\`\\`".to_owned() + &prose(after)),
+            None => out += &("\\`".to_owned() + &prose(inside)),
+        }
+    }
+    out
+}
+
+fn prose(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    for c in plain(raw).chars() {
+    for c in raw.chars() {
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             // A zero-width space keeps an address from becoming a mention.
             '@' => out.push_str("@\u{200b}"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => out.extend(['\\', c]),
+            '\\' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => out.extend(['\\', c]),
             c => out.push(c),
         }
     }
@@ -181,6 +196,8 @@ mod tests {
     #[test]
     fn foreign_text_is_no_markup() {
         assert_eq!(text("a|b <img> *c* [d](e)"), "a\\|b &lt;img&gt; \\*c\\* \\[d\\](e)");
+        assert_eq!(text("unknown `SE*CT` on <b>"), "unknown `SE*CT` on &lt;b&gt;");
+        assert_eq!(text("odd ` *c* `` d"), "odd ` *c* `\\` d");
         assert_eq!(code("a|b"), "`a\\|b`");
         assert_eq!(code("`; rm"), "`` `; rm ``");
         assert_eq!(fence("```", 3), "````");

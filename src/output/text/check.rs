@@ -7,19 +7,22 @@ use crate::plan::{Finding, InstanceVerdict, Severity, Status, Verdict};
 
 /// Every finding, then the verdict.
 pub(in crate::output) fn check(verdict: &Verdict) -> String {
+    let blocks: String = verdict.findings().map(|finding| block(finding) + "\n").collect();
+    blocks + &standing(verdict)
+}
+
+/// How every instance stands, a line each.
+pub(in crate::output) fn standing(verdict: &Verdict) -> String {
     let mut out = String::new();
     for instance in &verdict.instances {
-        for finding in &instance.findings {
-            out.push_str(&block(finding));
-            out.push('\n');
+        match &instance.instance {
+            Some(name) if verdict.instances.len() > 1 => {
+                let _ = writeln!(out, "{}: {}", paint(HEADING, name), summary(instance));
+            }
+            _ => {
+                let _ = writeln!(out, "{}", summary(instance));
+            }
         }
-    }
-    let several = verdict.instances.len() > 1;
-    for instance in &verdict.instances {
-        if let (true, Some(name)) = (several, &instance.instance) {
-            let _ = write!(out, "{}: ", paint(HEADING, name));
-        }
-        let _ = writeln!(out, "{}", summary(instance));
     }
     out
 }
@@ -55,20 +58,24 @@ pub(super) fn block(finding: &Finding) -> String {
 
 fn summary(verdict: &InstanceVerdict) -> String {
     let of = |kind: fn(&Finding) -> bool| verdict.findings.iter().filter(|finding| kind(finding)).count();
-    let drift = of(Finding::is_drift);
-    let allowed = of(|finding| finding.allowed.is_some());
-    let noted = of(|finding| finding.allowed.is_none() && finding.severity != Severity::Error);
+    let drift = count(of(Finding::is_drift), "finding");
     let mut line = match verdict.status() {
         Status::InSync => paint(GOOD, "in sync"),
-        Status::Drift => paint(ERROR, format_args!("drift: {}", count(drift, "finding"))),
+        Status::Drift => paint(ERROR, format_args!("drift: {drift}")),
         Status::Unknown => paint(WARNING, format_args!("could not tell: {}", count(verdict.errors.len(), "error"))),
     };
-    if verdict.status() == Status::Unknown && drift > 0 {
-        let _ = write!(line, ", drift: {}", count(drift, "finding"));
+    if verdict.status() == Status::Unknown && of(Finding::is_drift) > 0 {
+        let _ = write!(line, ", drift: {drift}");
     }
-    for (number, word) in [(allowed, "accepted"), (noted, "noted, no drift")] {
+    let accepted = of(|finding| finding.allowed.is_some());
+    if accepted > 0 {
+        let _ = write!(line, ", {accepted} accepted");
+    }
+    let open = |severity| verdict.findings.iter().filter(move |one| one.allowed.is_none() && one.severity == severity);
+    for (severity, word) in [(Severity::Warning, "warning"), (Severity::Info, "remark")] {
+        let number = open(severity).count();
         if number > 0 {
-            let _ = write!(line, ", {number} {word}");
+            let _ = write!(line, ", {}", count(number, word));
         }
     }
     line

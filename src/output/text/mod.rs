@@ -6,6 +6,6 @@ mod plan;
 mod validate;
 
 pub(super) use apply::apply;
-pub(super) use check::check;
+pub(super) use check::{check, standing};
 pub(super) use plan::plan;
-pub(super) use validate::validate;
+pub(super) use validate::{totals, validate};

@@ -111,7 +111,7 @@ pub(super) fn left(withheld: &[Withheld]) -> String {
             let _ = writeln!(out, "    {mark} {} {rule}", plain(&finding.message));
         }
         let _ = writeln!(out, "      {} {}", paint(FAINT, "because"), plain(reason));
-        let _ = writeln!(out, "      {} {}", paint(FAINT, "mend it"), plain(advice));
+        let _ = writeln!(out, "      {} {}", paint(FAINT, "advice "), plain(advice));
     }
     out + "\n"
 }

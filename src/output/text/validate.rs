@@ -15,12 +15,22 @@ pub(in crate::output) fn validate(validation: &Validation) -> String {
     for diagnostic in &validation.diagnostics {
         out.push_str(&one(diagnostic));
     }
-    let of = |severity| validation.diagnostics.iter().filter(|d| d.severity == severity).count();
-    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
-    if errors + warnings > 0 {
-        let _ = writeln!(out, "{}, {}", count(errors, "error"), count(warnings, "warning"));
+    if !validation.diagnostics.is_empty() {
+        let _ = writeln!(out, "{}", totals(validation));
     }
     out
+}
+
+/// How many files are good, or how much is wrong.
+pub(in crate::output) fn totals(validation: &Validation) -> String {
+    let of = |severity| validation.diagnostics.iter().filter(|one| one.severity == severity).count();
+    let parts: Vec<_> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "remark")]
+        .into_iter()
+        .map(|(severity, word)| (of(severity), word))
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| count(number, word))
+        .collect();
+    if parts.is_empty() { format!("{} ok", count(validation.files.len(), "file")) } else { parts.join(", ") }
 }
 
 /// `file:line:col: message`, the form editors jump to. An error is not called one: everything here is, unless it says so.
