@@ -3,9 +3,14 @@
 
 #[cfg(feature = "live")]
 pub mod apply;
+pub mod cli;
+#[cfg(feature = "live")]
+pub mod commands;
 #[cfg(feature = "live")]
 pub mod google;
 pub mod model;
+#[cfg(feature = "live")]
+pub mod output;
 pub mod plan;
 #[cfg(feature = "live")]
 pub mod postgres;

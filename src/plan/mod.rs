@@ -13,6 +13,7 @@ mod script;
 mod sentence;
 mod standing;
 mod statement;
+mod verdict;
 
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent};
 pub use diff::{Options, Phase as Direction, diff};
@@ -20,4 +21,6 @@ pub use draft::{Pending, Plan, Refusal, Report, Step, Withheld, WithheldKind};
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use phase::Phase;
 pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
+pub use sentence::Loss;
 pub use statement::set_password;
+pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

@@ -32,9 +32,9 @@ impl Change {
             Self::RevokeMembership { membership } => {
                 loss(quoted(&membership.member), format!("membership in {}", quoted(&membership.role)))
             }
-            Self::ChangeOwner { objects, from, .. } => loss(quoted(from), format!("ownership of {}", Objects(objects))),
+            Self::ChangeOwner { objects, from, .. } => loss(quoted(from), format!("ownership of {}", Listed(objects))),
             Self::Revoke { objects, grantee, privileges, extent, .. } => {
-                loss(to(grantee), format!("{} on {}", extent.of(*privileges), Objects(objects)))
+                loss(to(grantee), format!("{} on {}", extent.of(*privileges), Listed(objects)))
             }
             Self::RevokeDefault { default, extent, .. } => {
                 loss(to(&default.grantee), format!("{} on {}", extent.of(default.privileges), Future(default)))
@@ -196,6 +196,16 @@ impl fmt::Display for Objects<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Objects as one phrase, with the names behind it.
+struct Listed<'a>(&'a [Object]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Objects(self.0).fmt(f)?;
+        names(f, self.0)
     }
 }
 
