@@ -46,7 +46,7 @@ impl From<&DbError> for ServerError {
 pub enum Cause {
     /// The server refused.
     #[error(transparent)]
-    Server(ServerError),
+    Server(Box<ServerError>),
     /// The network, TLS or the protocol failed.
     #[error(transparent)]
     Client(Box<dyn Error + Send + Sync>),
@@ -83,7 +83,7 @@ impl Cause {
 impl From<tokio_postgres::Error> for Cause {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
-            Some(refused) => Self::Server(refused.into()),
+            Some(refused) => Self::Server(Box::new(refused.into())),
             None if error.is_closed() => Self::Closed,
             None => Self::Client(error.into()),
         }
@@ -223,7 +223,7 @@ mod tests {
             hint: hint.map(str::to_owned),
         };
         let database = DatabaseName::new("d").unwrap();
-        PostgresError::Transaction { operation: "commit", database, source: Cause::Server(server) }
+        PostgresError::Transaction { operation: "commit", database, source: Cause::Server(Box::new(server)) }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum LoginError {
         /// The database.
         database: DatabaseName,
         /// With the SQLSTATE.
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// Nothing is known about the credential.
     #[error(transparent)]

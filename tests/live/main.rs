@@ -5,4 +5,5 @@ mod support;
 
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod inspect;
 mod world;
