@@ -87,7 +87,11 @@ pub enum ApplyStatus {
 impl Outcome {
     /// How it ended.
     pub fn status(&self) -> ApplyStatus {
-        let withheld = self.report.iter().flat_map(|report| &report.plan.withheld).map(|withheld| withheld.kind).max();
+        let withheld = self.report.iter().flat_map(|report| report.plan.withheld.iter().chain(&report.held));
+        let withheld = withheld.map(|withheld| withheld.kind).max();
+        if self.report.as_ref().is_some_and(|report| !report.plan.refusals.is_empty()) {
+            return ApplyStatus::Failed;
+        }
         match (&self.stop, withheld, &self.report) {
             (Some(Stop::Failed(_)), _, _) | (_, Some(WithheldKind::Impossible), _) => ApplyStatus::Failed,
             (Some(Stop::Held(_)), _, _) | (_, Some(WithheldKind::Decision), _) => ApplyStatus::Held,

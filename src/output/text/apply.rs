@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{changes, heading, left, rest, waiting};
+use super::plan::{changes, heading, left, refusals, rest, waiting};
 use crate::output::style::{ERROR, GOOD, WARNING, count, paint, plain};
 use crate::output::{Applied, ApplyStatus, Outcome};
 use crate::plan::Report;
@@ -14,7 +14,7 @@ pub(in crate::output) fn apply(applied: &Applied) -> String {
 
 fn one(outcome: &Outcome) -> String {
     let mut out = heading(outcome.instance.as_ref());
-    if let Some(Report { plan, done, events }) = &outcome.report {
+    if let Some(Report { plan, done, held, events }) = &outcome.report {
         out.push_str(&changes(&plan.steps[..*done]));
         for event in events {
             let _ = writeln!(out, "  {}", plain(event));
@@ -24,6 +24,8 @@ fn one(outcome: &Outcome) -> String {
         }
         out.push_str(&waiting(&plan.pending));
         out.push_str(&left(&plan.withheld));
+        out.push_str(&left(held));
+        out.push_str(&refusals(&plan.refusals));
     }
     let _ = writeln!(out, "{}", verdict(outcome));
     out

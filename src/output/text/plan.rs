@@ -6,24 +6,35 @@ use std::fmt::Write as _;
 use crate::model::InstanceName;
 use crate::output::Planned;
 use crate::output::style::{ERROR, FAINT, HEADING, Sign, WARNING, count, paint, plain};
-use crate::plan::{Aim, Pending, Plan, Step, Withheld, WithheldKind};
+use crate::plan::{Aim, Pending, Plan, Refusal, Step, Withheld, WithheldKind};
 
 /// The plan of every instance, then the digest.
 pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
     let mut out = String::new();
     for instance in &planned.instances {
-        let Plan { instance: name, server: _, steps, withheld, pending, notes } = instance.plan;
+        let Plan { instance: name, server: _, steps, withheld, pending, refusals: refused, notes } = instance.plan;
         out.push_str(&heading(name.as_ref()));
         out.push_str(&changes(steps));
         out.push_str(&losses(steps));
         out.push_str(&waiting(pending));
         out.push_str(&left(withheld));
+        out.push_str(&refusals(refused));
         for note in notes {
             let _ = writeln!(out, "{}", super::check::block(note));
         }
         let _ = writeln!(out, "{}", totals(instance.plan));
     }
     let _ = writeln!(out, "{} {}", paint(FAINT, "digest"), planned.digest);
+    out
+}
+
+/// What has to be put right before anything is touched.
+pub(super) fn refusals(refusals: &[Refusal]) -> String {
+    let mut out = String::new();
+    for Refusal { message, hint } in refusals {
+        let _ = writeln!(out, "  {} {}", paint(ERROR, "refused:"), plain(message));
+        let _ = writeln!(out, "    {} {}\n", paint(FAINT, "hint:"), plain(hint));
+    }
     out
 }
 
