@@ -53,6 +53,17 @@ async fn errors_have_googles_form() {
 }
 
 #[tokio::test]
+async fn enums_are_numbers_where_the_client_asks_for_them() {
+    let fake = FakeGcp::start().expect("the fake starts");
+    created_secret(&fake).await;
+    let add = "/v1/projects/p/secrets/s:addVersion?%24alt=json%3Benum-encoding%3Dint";
+    let (_, added) = ask(&fake, Method::POST, add, json!({"payload": {"data": "YQ=="}})).await;
+    assert_eq!(added["state"], 1);
+    let (_, read) = ask(&fake, Method::GET, "/v1/projects/p/secrets/s/versions/1?alt=json", Value::Null).await;
+    assert_eq!(read["state"], "ENABLED");
+}
+
+#[tokio::test]
 async fn unknown_paths_get_a_page() {
     let fake = FakeGcp::start().expect("the fake starts");
     let url = format!("{}/v1/projects/p/secret", fake.base_url());
