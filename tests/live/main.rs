@@ -7,3 +7,4 @@ mod support;
 mod fake_gcp;
 mod inspect;
 mod world;
+mod fidelity;
