@@ -85,14 +85,8 @@ mod tests {
 
     #[test]
     fn bad_pages_are_refused_and_empty_lists_are_empty_objects() {
-<<<<<<< HEAD
-        assert!(page(&call("GET", "/v1/x?pageToken=zzz", ""), "versions", items()).is_err());
-        assert!(page(&call("GET", "/v1/x?pageSize=-1", ""), "versions", items()).is_err());
-        assert_eq!(page(&call("GET", "/v1/x", ""), "versions", vec![]), Ok(json!({})));
-=======
         assert!(secret_manager(&call("GET", "/v1/x?pageToken=zzz", ""), "versions", items()).is_err());
         assert!(secret_manager(&call("GET", "/v1/x?pageSize=-1", ""), "versions", items()).is_err());
         assert_eq!(secret_manager(&call("GET", "/v1/x", ""), "versions", vec![]), Ok(json!({})));
->>>>>>> fake
     }
 }

@@ -45,16 +45,8 @@ pub fn list(world: &mut World, call: &Call, of: Collection<'_>) -> Answer {
     let (prefix, _) = of.name(world, call, "list", "")?;
     let resources = world.run.resources.iter();
     let here = |name: &RunName| RunName { id: String::new(), ..name.clone() } == prefix;
-<<<<<<< HEAD
-    let found: Vec<Value> = resources.filter(|(name, _)| here(name)).map(|(_, r)| r.clone()).collect();
-    Ok(match found.is_empty() {
-        true => json!({}),
-        false => json!({ of.kind.collection(): found }),
-    })
-=======
     let found = resources.filter(|(name, _)| here(name)).map(|(_, resource)| resource.clone());
     list::page(call, of.kind.collection(), found.collect())
->>>>>>> fake
 }
 
 /// `POST …/jobs?jobId=J`, `POST …/services?serviceId=S`: an operation that is done at once.
