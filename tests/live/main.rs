@@ -5,6 +5,7 @@ mod support;
 
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod drift;
 mod fidelity;
 mod inspect;
 mod world;
