@@ -2,3 +2,4 @@
 
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod google;
