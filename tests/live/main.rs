@@ -2,4 +2,5 @@
 
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod fidelity;
 mod google;

@@ -1,8 +1,5 @@
 //! What tests ask of a fake that runs in their own process.
-#![allow(
-    dead_code,
-    reason = "the example serves over HTTP only; each test uses its part"
-)]
+#![allow(dead_code, reason = "the example serves over HTTP only; each test uses its part")]
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -52,49 +49,26 @@ impl FakeGcp {
     /// The project's number, which answers name instead of its id.
     pub fn project_number(&self, project: &str) -> Option<u64> {
         let mut world = lock(&self.world);
-        world
-            .projects
-            .resolve(project)
-            .map(|project| project.number)
+        world.projects.resolve(project).map(|project| project.number)
     }
 
     /// A Cloud Run job that runs as `service_account`, or as the default account.
     pub fn seed_job(&self, project: &str, region: &str, job: &str, service_account: Option<&str>) {
         let task = workload(service_account);
-        self.seed(
-            Kind::Job,
-            [project, region, job],
-            json!({"template": {"template": task}}),
-        );
+        self.seed(Kind::Job, [project, region, job], json!({"template": {"template": task}}));
     }
 
     /// A Cloud Run service that runs as `service_account`, or as the default account.
-    pub fn seed_service(
-        &self,
-        project: &str,
-        region: &str,
-        service: &str,
-        service_account: Option<&str>,
-    ) {
+    pub fn seed_service(&self, project: &str, region: &str, service: &str, service_account: Option<&str>) {
         let revision = workload(service_account);
-        self.seed(
-            Kind::Service,
-            [project, region, service],
-            json!({ "template": revision }),
-        );
+        self.seed(Kind::Service, [project, region, service], json!({ "template": revision }));
     }
 
     /// A job or service in the v2 form.
     pub fn seed(&self, kind: Kind, [project, region, id]: [&str; 3], resource: Value) {
-        let of = Collection {
-            project,
-            region,
-            kind,
-        };
+        let of = Collection { project, region, kind };
         let seeded = run::seed(&mut lock(&self.world), of, id, resource);
-        seeded.unwrap_or_else(|ApiError { message, .. }| {
-            panic!("`{id}` cannot be seeded: {message}")
-        });
+        seeded.unwrap_or_else(|ApiError { message, .. }| panic!("`{id}` cannot be seeded: {message}"));
     }
 
     pub fn set_clock(&self, now: Timestamp) {
@@ -118,8 +92,7 @@ impl FakeGcp {
 }
 
 fn workload(service_account: Option<&str>) -> Value {
-    let mut workload =
-        json!({"containers": [{"image": "us-docker.pkg.dev/cloudrun/container/hello"}]});
+    let mut workload = json!({"containers": [{"image": "us-docker.pkg.dev/cloudrun/container/hello"}]});
     if let Some(account) = service_account {
         workload["serviceAccount"] = json!(account);
     }

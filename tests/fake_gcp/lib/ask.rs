@@ -10,11 +10,7 @@ use super::world::World;
 /// The answer to `GET /v1/…`, given as method and path in one.
 pub fn ask(world: &mut World, request: &str, body: &Value) -> Answer {
     let (method, uri) = request.split_once(' ').expect("a method and a path");
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
+    let body = if body.is_null() { String::new() } else { body.to_string() };
     world.settle();
     let answer = dispatch(world, &call(method, uri, &body));
     answer.unwrap_or_else(|| panic!("no method answers `{request}`"))

@@ -21,24 +21,9 @@ pub fn dispatch(world: &mut World, call: &Call, rest: &[&str]) -> Option<Answer>
         ("PUT", ["clock"]) => set_clock(world, call),
         ("PUT", ["callers", caller]) => restrict(world, call, caller),
         ("DELETE", ["callers", caller]) => lift(world, caller),
-        (
-            _,
-            [
-                "v2",
-                "projects",
-                project,
-                "locations",
-                region,
-                collection,
-                rest @ ..,
-            ],
-        ) => {
+        (_, ["v2", "projects", project, "locations", region, collection, rest @ ..]) => {
             let kind = Kind::from_collection(collection)?;
-            let of = Collection {
-                project,
-                region,
-                kind,
-            };
+            let of = Collection { project, region, kind };
             return seed(world, call, of, rest);
         }
         _ => return None,
@@ -55,10 +40,7 @@ fn forget_requests(world: &mut World) -> Answer {
 fn set_clock(world: &mut World, call: &Call) -> Answer {
     let shape = Shape::Message(&[("now", Shape::Timestamp), ("advance", Shape::Duration)]);
     let body = call.body(&shape, "")?;
-    if let Some(now) = body["now"]
-        .as_str()
-        .and_then(|now| now.parse::<Timestamp>().ok())
-    {
+    if let Some(now) = body["now"].as_str().and_then(|now| now.parse::<Timestamp>().ok()) {
         world.clock.set(now);
     }
     if let Some(by) = body["advance"].as_str().and_then(duration) {
@@ -72,10 +54,7 @@ fn restrict(world: &mut World, call: &Call, caller: &str) -> Answer {
     let shape = Shape::Message(&[("permissions", Shape::List(&Shape::Str))]);
     let body = call.body(&shape, "")?;
     let listed = body["permissions"].as_array().into_iter().flatten();
-    let permissions: BTreeSet<String> = listed
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
+    let permissions: BTreeSet<String> = listed.filter_map(Value::as_str).map(str::to_owned).collect();
     let answer = json!({ "caller": caller, "permissions": permissions });
     world.permissions.restrict(caller, permissions);
     Ok(answer)
@@ -91,9 +70,7 @@ fn seed(world: &mut World, call: &Call, of: Collection<'_>, rest: &[&str]) -> Op
     let body: Result<Value, ApiError> = call.body(&Shape::Any, "");
     let seeded = match (call.method.as_str(), rest) {
         ("PUT", [id]) => body.and_then(|body| run::seed(world, of, id, body)),
-        ("PUT", [job, "executions", id]) => {
-            body.and_then(|body| run::seed_execution(world, of, job, id, body))
-        }
+        ("PUT", [job, "executions", id]) => body.and_then(|body| run::seed_execution(world, of, job, id, body)),
         _ => return None,
     };
     Some(seeded)

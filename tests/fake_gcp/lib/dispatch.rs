@@ -12,31 +12,15 @@ pub fn dispatch(world: &mut World, call: &Call) -> Option<Answer> {
     let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["_fake", rest @ ..] => control::dispatch(world, call, rest),
-        ["v1", "projects", project, "secrets", rest @ ..] => {
-            secret_manager(world, call, project, rest)
-        }
-        ["v2", "projects", project, "locations", region, rest @ ..] => {
-            cloud_run(world, call, project, region, rest)
-        }
+        ["v1", "projects", project, "secrets", rest @ ..] => secret_manager(world, call, project, rest),
+        ["v2", "projects", project, "locations", region, rest @ ..] => cloud_run(world, call, project, region, rest),
         ["v3", "projects", project] if is(call, "GET") => Some(projects::get(world, call, project)),
-        [
-            "apis",
-            "run.googleapis.com",
-            "v1",
-            "namespaces",
-            project,
-            "jobs",
-            rest @ ..,
-        ] => knative(world, call, Kind::Job, project, rest),
-        [
-            "apis",
-            "serving.knative.dev",
-            "v1",
-            "namespaces",
-            project,
-            "services",
-            rest @ ..,
-        ] => knative(world, call, Kind::Service, project, rest),
+        ["apis", "run.googleapis.com", "v1", "namespaces", project, "jobs", rest @ ..] => {
+            knative(world, call, Kind::Job, project, rest)
+        }
+        ["apis", "serving.knative.dev", "v1", "namespaces", project, "services", rest @ ..] => {
+            knative(world, call, Kind::Service, project, rest)
+        }
         _ => None,
     }
 }
@@ -77,24 +61,12 @@ fn secret_manager(world: &mut World, call: &Call, project: &str, rest: &[&str]) 
     Some(answer)
 }
 
-fn cloud_run(
-    world: &mut World,
-    call: &Call,
-    project: &str,
-    region: &str,
-    rest: &[&str],
-) -> Option<Answer> {
+fn cloud_run(world: &mut World, call: &Call, project: &str, region: &str, rest: &[&str]) -> Option<Answer> {
     if let (true, ["operations", id]) = (is(call, "GET"), rest) {
         return Some(run::get_operation(world, call, project, region, id));
     }
-    let kind = rest
-        .first()
-        .and_then(|collection| Kind::from_collection(collection))?;
-    let of = Collection {
-        project,
-        region,
-        kind,
-    };
+    let kind = rest.first().and_then(|collection| Kind::from_collection(collection))?;
+    let of = Collection { project, region, kind };
     let answer = match (call.method.as_str(), &rest[1..], call.verb.as_str()) {
         ("GET", [], "") => run::list(world, call, of),
         ("POST", [], "") => run::create(world, call, of),
@@ -107,13 +79,7 @@ fn cloud_run(
     Some(answer)
 }
 
-fn knative(
-    world: &mut World,
-    call: &Call,
-    kind: Kind,
-    project: &str,
-    rest: &[&str],
-) -> Option<Answer> {
+fn knative(world: &mut World, call: &Call, kind: Kind, project: &str, rest: &[&str]) -> Option<Answer> {
     match rest {
         [] if is(call, "GET") => Some(run::list_v1(world, call, kind, project)),
         [id] if is(call, "GET") => Some(run::get_v1(world, call, kind, project, id)),

@@ -52,9 +52,6 @@ mod tests {
             "labels": {"state": "ENABLED"},
         });
         to_numbers(&mut answer);
-        assert_eq!(
-            answer,
-            json!({"versions": [{"state": 2, "name": "ENABLED"}], "labels": {"state": "ENABLED"}})
-        );
+        assert_eq!(answer, json!({"versions": [{"state": 2, "name": "ENABLED"}], "labels": {"state": "ENABLED"}}));
     }
 }

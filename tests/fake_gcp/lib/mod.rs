@@ -34,10 +34,12 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-#[allow(unused_imports, reason = "each target uses its part")]
-pub use accessors::{RequestSeen, RunKind, StoredPayload};
-pub use projects::{Project, Projects};
 use serve::{SharedWorld, lock, router};
+#[allow(unused_imports, reason = "each target uses its part")]
+pub use {
+    accessors::{RequestSeen, RunKind, StoredPayload},
+    projects::{Project, Projects},
+};
 
 /// A running fake. It stops when this is dropped.
 pub struct FakeGcp {
@@ -54,8 +56,7 @@ impl FakeGcp {
     /// An address that is not loopback: what is stored here would be open to the network. What `bind` says.
     pub fn serve(listen: SocketAddr, projects: Projects) -> io::Result<Self> {
         if !listen.ip().is_loopback() {
-            let refused =
-                format!("`{listen}` is not a loopback address: a fake has no access control");
+            let refused = format!("`{listen}` is not a loopback address: a fake has no access control");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, refused));
         }
         let listener = TcpListener::bind(listen)?;
@@ -63,18 +64,11 @@ impl FakeGcp {
         let address = listener.local_addr()?;
         let world = SharedWorld::default();
         lock(&world).projects = projects;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let app = router(world.clone());
         let server = std::thread::spawn(move || runtime.block_on(run(listener, app, stopped)));
-        Ok(Self {
-            address,
-            world,
-            stop: Some(stop),
-            server: Some(server),
-        })
+        Ok(Self { address, world, stop: Some(stop), server: Some(server) })
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.
@@ -84,11 +78,7 @@ impl FakeGcp {
 }
 
 /// Ends at once when it is told to: clients that keep connections open would hold a graceful end up for ever.
-async fn run(
-    listener: TcpListener,
-    app: axum::Router,
-    stopped: oneshot::Receiver<()>,
-) -> io::Result<()> {
+async fn run(listener: TcpListener, app: axum::Router, stopped: oneshot::Receiver<()>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     tokio::select! {
         served = axum::serve(listener, app).into_future() => served,

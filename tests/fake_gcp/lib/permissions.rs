@@ -28,10 +28,7 @@ impl Permissions {
     pub fn holds(&self, caller: &str, permission: &str, policy: Option<&Policy>) -> bool {
         match self.restricted.get(caller) {
             None => true,
-            Some(held) => {
-                held.contains(permission)
-                    || policy.is_some_and(|policy| grants(policy, caller, permission))
-            }
+            Some(held) => held.contains(permission) || policy.is_some_and(|policy| grants(policy, caller, permission)),
         }
     }
 }
@@ -40,9 +37,7 @@ impl Permissions {
 pub fn denied(permission: &str, resource: &str) -> ApiError {
     ApiError::new(
         Code::PermissionDenied,
-        format!(
-            "Permission '{permission}' denied for resource '{resource}' (or it may not exist)."
-        ),
+        format!("Permission '{permission}' denied for resource '{resource}' (or it may not exist)."),
     )
 }
 
@@ -60,9 +55,9 @@ fn is(member: &str, caller: &str) -> bool {
     match member {
         "allUsers" => true,
         "allAuthenticatedUsers" => caller != ANONYMOUS,
-        member => member.split_once(':').is_some_and(|(kind, name)| {
-            matches!(kind, "serviceAccount" | "user") && name.eq_ignore_ascii_case(caller)
-        }),
+        member => member
+            .split_once(':')
+            .is_some_and(|(kind, name)| matches!(kind, "serviceAccount" | "user") && name.eq_ignore_ascii_case(caller)),
     }
 }
 
@@ -75,17 +70,10 @@ fn role_contains(role: &str, permission: &str) -> bool {
         "roles/secretmanager.admin" => true,
         "roles/secretmanager.secretAccessor" => action == "versions.access",
         "roles/secretmanager.secretVersionAdder" => action == "versions.add",
-        "roles/secretmanager.secretVersionManager" => {
-            action.starts_with("versions.") && action != "versions.access"
+        "roles/secretmanager.secretVersionManager" => action.starts_with("versions.") && action != "versions.access",
+        "roles/secretmanager.viewer" => {
+            matches!(action, "secrets.get" | "secrets.list" | "secrets.getIamPolicy" | "versions.get" | "versions.list")
         }
-        "roles/secretmanager.viewer" => matches!(
-            action,
-            "secrets.get"
-                | "secrets.list"
-                | "secrets.getIamPolicy"
-                | "versions.get"
-                | "versions.list"
-        ),
         _ => false,
     }
 }

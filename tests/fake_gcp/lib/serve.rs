@@ -39,8 +39,7 @@ async fn answer(State(world): State<SharedWorld>, request: Request) -> Response 
     let call = match to_bytes(body, BODY_BYTES).await {
         Ok(body) => Call::new(&parts, &body),
         Err(_) => {
-            let error =
-                ApiError::invalid("Request payload size exceeds the limit: 10485760 bytes.");
+            let error = ApiError::invalid("Request payload size exceeds the limit: 10485760 bytes.");
             return encoded(error.http(), &error.body());
         }
     };
@@ -78,27 +77,17 @@ fn record(world: &mut World, call: &Call, status: StatusCode) {
 }
 
 fn encoded(status: StatusCode, value: &Value) -> Response {
-    response(
-        status,
-        "application/json; charset=UTF-8",
-        format!("{value:#}\n"),
-    )
+    response(status, "application/json; charset=UTF-8", format!("{value:#}\n"))
 }
 
 fn no_such_page() -> Response {
-    response(
-        StatusCode::NOT_FOUND,
-        "text/html; charset=UTF-8",
-        NO_SUCH_PAGE.to_owned(),
-    )
+    response(StatusCode::NOT_FOUND, "text/html; charset=UTF-8", NO_SUCH_PAGE.to_owned())
 }
 
 fn response(status: StatusCode, content_type: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let content_type = header::HeaderValue::from_static(content_type);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }

@@ -82,20 +82,13 @@ impl Version {
 
     /// The error of everything that this state does not allow.
     fn in_state(&self) -> ApiError {
-        ApiError::precondition(format!(
-            "Secret Version [{}] is in {} state.",
-            self.name,
-            self.state.word()
-        ))
+        ApiError::precondition(format!("Secret Version [{}] is in {} state.", self.name, self.state.word()))
     }
 }
 
 const PAYLOAD: Shape = Shape::Message(&[
     ("parent", Shape::Str),
-    (
-        "payload",
-        Shape::Message(&[("data", Shape::Bytes), ("dataCrc32c", Shape::Int64)]),
-    ),
+    ("payload", Shape::Message(&[("data", Shape::Bytes), ("dataCrc32c", Shape::Int64)])),
 ]);
 
 /// `POST …/secrets/S:addVersion`. The secret's etag stays as it is.
@@ -104,10 +97,7 @@ pub fn add(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     let body = call.body(&PAYLOAD, "")?;
     let payload = body.get("payload");
     let payload = payload.ok_or_else(|| ApiError::invalid("Field [payload] is required."))?;
-    let data = payload["data"]
-        .as_str()
-        .and_then(decode_base64)
-        .unwrap_or_default();
+    let data = payload["data"].as_str().and_then(decode_base64).unwrap_or_default();
     check_payload(&data, payload["dataCrc32c"].as_i64())?;
 
     let name = world.authorize(call, "secretmanager.versions.add", path)?;
@@ -153,7 +143,7 @@ fn check_payload(data: &[u8], checksum: Option<i64>) -> Result<(), ApiError> {
 pub fn list(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     let name = world.authorize(call, "secretmanager.versions.list", path)?;
     let versions = world.secret(&name)?.versions.iter().rev();
-    list::page(call, "versions", versions.map(Version::json).collect())
+    list::secret_manager(call, "versions", versions.map(Version::json).collect())
 }
 
 /// `GET …/versions/V`, by number, alias or `latest`.
@@ -183,11 +173,7 @@ pub fn access(world: &mut World, call: &Call, path: SecretPath<'_>, version: &st
 }
 
 /// A version by number, by alias, or the most recently *created* one whatever its state: `latest`.
-fn find<'a>(
-    world: &'a World,
-    name: &SecretName,
-    version: &str,
-) -> Result<(&'a Secret, usize), ApiError> {
+fn find<'a>(world: &'a World, name: &SecretName, version: &str) -> Result<(&'a Secret, usize), ApiError> {
     let nothing = || ApiError::not_found(format!("Secret [{name}] not found or has no versions."));
     let secret = world.secrets.get(name).ok_or_else(nothing)?;
     let number = match version {
@@ -201,10 +187,7 @@ fn find<'a>(
     let index = number.and_then(|number| usize::try_from(number - 1).ok());
     match index.filter(|index| *index < secret.versions.len()) {
         Some(index) => Ok((secret, index)),
-        None => Err(ApiError::not_found(format!(
-            "Secret Version [{}] not found.",
-            name.version(version)
-        ))),
+        None => Err(ApiError::not_found(format!("Secret Version [{}] not found.", name.version(version)))),
     }
 }
 
@@ -239,11 +222,7 @@ pub fn change(world: &mut World, call: &Call, path: SecretPath<'_>, version: &st
         }
         (verb, _) => {
             // Enabling or disabling a version takes it off the list of those to be destroyed.
-            version.state = if verb == "enable" {
-                State::Enabled
-            } else {
-                State::Disabled
-            };
+            version.state = if verb == "enable" { State::Enabled } else { State::Disabled };
             version.scheduled_destroy_time = None;
             version.etag = etag;
         }

@@ -15,27 +15,16 @@ pub fn get(world: &mut World, call: &Call, kind: Kind, namespace: &str, id: &str
     let mut found = found.into_iter().filter(|(name, _)| name.id == id);
     let one = found.next().map(|(_, resource)| resource);
     one.ok_or_else(|| {
-        ApiError::not_found(format!(
-            "Resource '{id}' of kind '{}' does not exist.",
-            kind_word(kind).to_uppercase()
-        ))
+        ApiError::not_found(format!("Resource '{id}' of kind '{}' does not exist.", kind_word(kind).to_uppercase()))
     })
 }
 
 /// The same without a name: of the region in the host name, of all regions where there is none.
 pub fn list(world: &mut World, call: &Call, kind: Kind, namespace: &str) -> Answer {
-    call.only_query(&[
-        "limit",
-        "continue",
-        "fieldSelector",
-        "labelSelector",
-        "includeUninitialized",
-    ])?;
+    call.only_query(&["limit", "continue", "fieldSelector", "labelSelector", "includeUninitialized"])?;
     let found = found(world, call, kind, namespace, "list")?;
     let items: Vec<Value> = found.into_iter().map(|(_, resource)| resource).collect();
-    Ok(
-        json!({ "apiVersion": api_version(kind), "kind": format!("{}List", kind_word(kind)), "items": items }),
-    )
+    Ok(json!({ "apiVersion": api_version(kind), "kind": format!("{}List", kind_word(kind)), "items": items }))
 }
 
 fn found(
@@ -45,19 +34,12 @@ fn found(
     namespace: &str,
     action: &str,
 ) -> Result<Vec<(RunName, Value)>, ApiError> {
-    let project = world.project(
-        call,
-        &format!("run.{}.{action}", kind.collection()),
-        namespace,
-    )?;
+    let project = world.project(call, &format!("run.{}.{action}", kind.collection()), namespace)?;
     let region = call.host.split_once("-run.").map(|(region, _)| region);
     let resources = world.run.resources.iter().filter(|(name, _)| {
-        name.kind == kind
-            && name.project == project.id
-            && region.is_none_or(|region| region == name.region)
+        name.kind == kind && name.project == project.id && region.is_none_or(|region| region == name.region)
     });
-    let shown =
-        resources.map(|(name, resource)| (name.clone(), converted(name, project.number, resource)));
+    let shown = resources.map(|(name, resource)| (name.clone(), converted(name, project.number, resource)));
     Ok(shown.collect())
 }
 

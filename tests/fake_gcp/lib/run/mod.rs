@@ -13,9 +13,7 @@ use serde_json::Value;
 use super::error::ApiError;
 
 pub use knative::{get as get_v1, list as list_v1};
-pub use v2::{
-    Collection, create, delete, executions, get, get_operation, list, seed, seed_execution,
-};
+pub use v2::{Collection, create, delete, executions, get, get_operation, list, seed, seed_execution};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -60,11 +58,7 @@ pub struct RunName {
 impl std::fmt::Display for RunName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let collection = self.kind.collection();
-        write!(
-            f,
-            "projects/{}/locations/{}/{collection}/{}",
-            self.project, self.region, self.id
-        )
+        write!(f, "projects/{}/locations/{}/{collection}/{}", self.project, self.region, self.id)
     }
 }
 

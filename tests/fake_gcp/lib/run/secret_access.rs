@@ -12,19 +12,13 @@ use super::{Kind, RunName};
 /// 404 for a secret or version that does not exist, 403 when the account that runs may not read one.
 pub fn check(world: &mut World, name: &RunName, resource: &Value) -> Result<(), ApiError> {
     let workload = name.kind.workload(resource);
-    let account = workload["serviceAccount"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let account = workload["serviceAccount"].as_str().unwrap_or_default().to_owned();
     for (secret, version) in references(workload) {
         let (project, id) = match secret.split('/').collect::<Vec<_>>().as_slice() {
             ["projects", project, "secrets", id] => (*project, *id),
             _ => (name.project.as_str(), secret.as_str()),
         };
-        let number = world
-            .projects
-            .resolve(project)
-            .map_or(0, |project| project.number);
+        let number = world.projects.resolve(project).map_or(0, |project| project.number);
         let secret = SecretName::new(number, id)?;
         let found = world.secrets.get(&secret);
         let found = found.ok_or_else(|| not_found(&secret, &version))?;
@@ -40,10 +34,7 @@ fn references(workload: &Value) -> Vec<(String, String)> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut found = Vec::new();
-    for variable in list(&workload["containers"])
-        .iter()
-        .flat_map(|c| list(&c["env"]))
-    {
+    for variable in list(&workload["containers"]).iter().flat_map(|c| list(&c["env"])) {
         let reference = &variable["valueSource"]["secretKeyRef"];
         if reference.is_object() {
             found.push((text(&reference["secret"]), text(&reference["version"])));

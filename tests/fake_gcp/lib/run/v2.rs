@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::call::Call;
 use super::super::clock::rfc3339;
 use super::super::error::{Answer, ApiError, Code};
+use super::super::list;
 use super::super::shape::Shape;
 use super::super::world::World;
 use super::{Kind, RunName, defaults, secret_access};
@@ -19,21 +20,10 @@ pub struct Collection<'a> {
 
 impl Collection<'_> {
     /// The name in this collection and the project's number, if the caller holds the permission.
-    fn name(
-        self,
-        world: &mut World,
-        call: &Call,
-        action: &str,
-        id: &str,
-    ) -> Result<(RunName, u64), ApiError> {
+    fn name(self, world: &mut World, call: &Call, action: &str, id: &str) -> Result<(RunName, u64), ApiError> {
         let permission = format!("run.{}.{action}", self.kind.collection());
         let project = world.project(call, &permission, self.project)?;
-        let name = RunName {
-            kind: self.kind,
-            project: project.id,
-            region: self.region.to_owned(),
-            id: id.to_owned(),
-        };
+        let name = RunName { kind: self.kind, project: project.id, region: self.region.to_owned(), id: id.to_owned() };
         Ok((name, project.number))
     }
 }
@@ -50,26 +40,13 @@ pub fn get(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answ
 pub fn list(world: &mut World, call: &Call, of: Collection<'_>) -> Answer {
     call.only_query(&["pageSize", "pageToken", "showDeleted"])?;
     if of.region == "-" {
-        return Err(ApiError::invalid(
-            "The location wildcard '-' is not supported.",
-        ));
+        return Err(ApiError::invalid("The location wildcard '-' is not supported."));
     }
     let (prefix, _) = of.name(world, call, "list", "")?;
     let resources = world.run.resources.iter();
-    let here = |name: &RunName| {
-        RunName {
-            id: String::new(),
-            ..name.clone()
-        } == prefix
-    };
-    let found: Vec<Value> = resources
-        .filter(|(name, _)| here(name))
-        .map(|(_, r)| r.clone())
-        .collect();
-    Ok(match found.is_empty() {
-        true => json!({}),
-        false => json!({ of.kind.collection(): found }),
-    })
+    let here = |name: &RunName| RunName { id: String::new(), ..name.clone() } == prefix;
+    let found = resources.filter(|(name, _)| here(name)).map(|(_, resource)| resource.clone());
+    list::page(call, of.kind.collection(), found.collect())
 }
 
 /// `POST …/jobs?jobId=J`, `POST …/services?serviceId=S`: an operation that is done at once.
@@ -119,52 +96,31 @@ fn operation(world: &mut World, name: &RunName, mut response: Value) -> Value {
         "done": true,
         "response": response,
     });
-    world
-        .run
-        .operations
-        .insert(operation_name, operation.clone());
+    world.run.operations.insert(operation_name, operation.clone());
     operation
 }
 
 /// `GET …/operations/O`.
-pub fn get_operation(
-    world: &mut World,
-    call: &Call,
-    project: &str,
-    region: &str,
-    id: &str,
-) -> Answer {
+pub fn get_operation(world: &mut World, call: &Call, project: &str, region: &str, id: &str) -> Answer {
     call.only_query(&[])?;
     let project = world.project(call, "run.operations.get", project)?;
     let name = format!("projects/{}/locations/{region}/operations/{id}", project.id);
     let found = world.run.operations.get(&name);
-    found
-        .cloned()
-        .ok_or_else(|| ApiError::not_found(format!("Operation '{name}' does not exist.")))
+    found.cloned().ok_or_else(|| ApiError::not_found(format!("Operation '{name}' does not exist.")))
 }
 
 /// `GET …/jobs/J/executions`, newest first, or one of them.
-pub fn executions(
-    world: &mut World,
-    call: &Call,
-    of: Collection<'_>,
-    job: &str,
-    id: Option<&str>,
-) -> Answer {
+pub fn executions(world: &mut World, call: &Call, of: Collection<'_>, job: &str, id: Option<&str>) -> Answer {
     call.only_query(&["pageSize", "pageToken", "showDeleted"])?;
     let (name, _) = of.name(world, call, "get", job)?;
     let job = name.to_string();
     let all = world.run.executions.get(&job).cloned().unwrap_or_default();
     match id {
-        None if all.is_empty() => Ok(json!({})),
-        None => Ok(json!({ "executions": all.into_iter().rev().collect::<Vec<_>>() })),
+        None => list::page(call, "executions", all.into_iter().rev().collect()),
         Some(id) => {
             let wanted = format!("{job}/executions/{id}");
-            let found = all
-                .into_iter()
-                .find(|execution| execution["name"] == wanted);
-            found
-                .ok_or_else(|| ApiError::not_found(format!("Execution '{wanted}' does not exist.")))
+            let found = all.into_iter().find(|execution| execution["name"] == wanted);
+            found.ok_or_else(|| ApiError::not_found(format!("Execution '{wanted}' does not exist.")))
         }
     }
 }
@@ -173,52 +129,28 @@ pub fn executions(
 pub fn seed(world: &mut World, of: Collection<'_>, id: &str, given: Value) -> Answer {
     check_id(id)?;
     let project = world.projects.resolve(of.project);
-    let project = project
-        .ok_or_else(|| ApiError::not_found(format!("Project '{}' does not exist.", of.project)))?;
-    let name = RunName {
-        kind: of.kind,
-        project: project.id,
-        region: of.region.to_owned(),
-        id: id.to_owned(),
-    };
+    let project = project.ok_or_else(|| ApiError::not_found(format!("Project '{}' does not exist.", of.project)))?;
+    let name = RunName { kind: of.kind, project: project.id, region: of.region.to_owned(), id: id.to_owned() };
     let resource = defaults::completed(world, &name, project.number, given)?;
     world.run.resources.insert(name, resource.clone());
     Ok(resource)
 }
 
 /// Puts an execution of a job there; `given` says what is to be seen of it besides its names and times.
-pub fn seed_execution(
-    world: &mut World,
-    of: Collection<'_>,
-    job: &str,
-    id: &str,
-    given: Value,
-) -> Answer {
+pub fn seed_execution(world: &mut World, of: Collection<'_>, job: &str, id: &str, given: Value) -> Answer {
     let project = world.projects.resolve(of.project);
-    let project = project
-        .ok_or_else(|| ApiError::not_found(format!("Project '{}' does not exist.", of.project)))?;
-    let name = RunName {
-        kind: of.kind,
-        project: project.id,
-        region: of.region.to_owned(),
-        id: job.to_owned(),
-    };
+    let project = project.ok_or_else(|| ApiError::not_found(format!("Project '{}' does not exist.", of.project)))?;
+    let name = RunName { kind: of.kind, project: project.id, region: of.region.to_owned(), id: job.to_owned() };
     let now = rfc3339(world.clock.now());
     let full_name = format!("{name}/executions/{id}");
-    let resource = world
-        .run
-        .resources
-        .get_mut(&name)
-        .ok_or_else(|| name.not_found())?;
-    let mut execution =
-        json!({ "createTime": now, "startTime": now, "taskCount": 1, "runningCount": 1 });
+    let resource = world.run.resources.get_mut(&name).ok_or_else(|| name.not_found())?;
+    let mut execution = json!({ "createTime": now, "startTime": now, "taskCount": 1, "runningCount": 1 });
     if let (Some(execution), Some(given)) = (execution.as_object_mut(), given.as_object()) {
         execution.extend(given.clone());
     }
     execution["name"] = json!(full_name);
     execution["job"] = json!(job);
-    resource["latestCreatedExecution"] =
-        json!({ "name": full_name, "createTime": execution["createTime"] });
+    resource["latestCreatedExecution"] = json!({ "name": full_name, "createTime": execution["createTime"] });
     let executions = world.run.executions.entry(name.to_string()).or_default();
     executions.retain(|other| other["name"] != full_name);
     executions.push(execution.clone());
@@ -229,13 +161,8 @@ pub fn seed_execution(
 /// "Must be unique within the project and region, lower case letters, digits and hyphens, begin with a letter,
 /// not end with a hyphen, and be at most 49 characters long" (63 for jobs).
 fn check_id(id: &str) -> Result<(), ApiError> {
-    let letters = id
-        .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    let valid = letters
-        && id.starts_with(|c: char| c.is_ascii_lowercase())
-        && !id.ends_with('-')
-        && id.len() <= 63;
+    let letters = id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let valid = letters && id.starts_with(|c: char| c.is_ascii_lowercase()) && !id.ends_with('-') && id.len() <= 63;
     match valid {
         true => Ok(()),
         false => Err(ApiError::invalid(format!(

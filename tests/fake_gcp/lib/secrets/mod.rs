@@ -72,11 +72,7 @@ pub fn create(world: &mut World, call: &Call, project: &str) -> Answer {
     let project = world.project(call, "secretmanager.secrets.create", project)?;
     let name = SecretName::new(project.number, call.query("secretId").unwrap_or_default())?;
     let now = world.clock.now();
-    let bounds = Bounds {
-        name: &name,
-        newest: 0,
-        now,
-    };
+    let bounds = Bounds { name: &name, newest: 0, now };
     let secret = Secret {
         create_time: now,
         etag: world.next_etag(),
@@ -107,7 +103,7 @@ pub fn list(world: &mut World, call: &Call, project: &str) -> Answer {
     let project = world.project(call, "secretmanager.secrets.list", project)?;
     let secrets = world.secrets.values();
     let items = secrets.filter(|secret| secret.name.project == project.number);
-    list::page(call, "secrets", items.map(Secret::json).collect())
+    list::secret_manager(call, "secrets", items.map(Secret::json).collect())
 }
 
 /// `DELETE /v1/projects/P/secrets/S?etag=E`.
@@ -131,11 +127,7 @@ pub fn patch(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     let etag = world.next_etag();
     let secret = world.secret_mut(&name)?;
     secret.check_etag(&input.etag)?;
-    let bounds = Bounds {
-        name: &name,
-        newest: secret.newest(),
-        now,
-    };
+    let bounds = Bounds { name: &name, newest: secret.newest(), now };
     secret.settings = secret.settings.updated(&fields, &input, &bounds)?;
     // Every update changes it, one that changes nothing too.
     secret.etag = etag;
