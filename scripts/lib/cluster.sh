@@ -81,7 +81,7 @@ make_template() {
   single "$bin" "$work/data" postgres <<<"CREATE DATABASE cloudsqladmin;" &&
     single "$bin" "$work/data" template1 <"$SHAPE" &&
     single "$bin" "$work/data" postgres <"$SHAPE" &&
-    mv "$work/data" "$dir"
+    { [ -d "$dir" ] || mv "$work/data" "$dir"; }
   local status=$?
   rm -rf "$work"
   [ -d "$dir" ] || return $status

@@ -2,10 +2,10 @@
 
 use rolewright::model::{
     AclItem, Database, DatabaseName, DefaultPrivilege, DefaultsFor, Dependence, ExtensionName, Group, Membership,
-    RoleName, Setting,
+    RoleName, SchemaName, Setting,
 };
 use rolewright::postgres::{
-    ApplicationName, Asked, Environment, Route, Session, Shared, inspect_database, inspect_shared,
+    ApplicationName, Asked, ColumnName, Environment, Route, Session, Shared, inspect_database, inspect_shared,
 };
 
 use crate::support::{Cluster, Options, each_major};
@@ -35,6 +35,10 @@ async fn inspect(cluster: &Cluster, database: &str, asked: &Asked) -> (Shared, D
     session.rollback().await.unwrap();
     session.close().await;
     (shared, database)
+}
+
+fn column(schema: &str, relation: &str, column: &str) -> ColumnName {
+    (SchemaName::new(schema).unwrap(), relation.into(), column.into())
 }
 
 fn role(name: &str) -> RoleName {
@@ -142,6 +146,26 @@ each_major! {
             types,
             "view app.v of mig:",
         ]);
+    }
+
+    async fn a_column_without_an_acl_is_found_when_asked_for(major: u32) {
+        let cluster = world(major).await;
+        let columns = [
+            column("app", "t1", "id"),
+            column("app", "t1", "n"),
+            column("app", "t3", "gone"),
+            column("Sch ema", "T \"ä", "c )"),
+        ];
+        let (_, database) = inspect(&cluster, "shop", &Asked { columns: columns.into(), ..Asked::default() }).await;
+        let found: Vec<_> = lines(own(&database)).into_iter().filter(|line| line.starts_with("column app.")).collect();
+        assert_eq!(
+            found,
+            [
+                "column app.t1(id) [table] of mig: app REFERENCES by mig",
+                "column app.t1(n) [table] of mig:",
+                "column app.t1(note) [table] of mig: app UPDATE by mig",
+            ]
+        );
     }
 
     async fn what_belongs_to_an_extension_or_a_range_type_is_told_apart(major: u32) {
@@ -316,6 +340,7 @@ each_major! {
         let asked = Asked {
             extensions: [(extension("plpgsql"), None)].into(),
             parameters: ["lock_timeout".to_owned()].into(),
+            columns: [column("postgres", "t", "c")].into(),
         };
         inspect(&cluster, "shop", &asked).await;
         let log = cluster.server_log();

@@ -3,5 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../fake_gcp/lib/mod.rs"]
+mod fake_gcp;
+mod fidelity;
 mod inspect;
 mod world;

@@ -11,12 +11,13 @@ mod rows;
 mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::try_join;
 
 use super::error::PostgresError;
 use super::session::Session;
-use crate::model::{Database, ExtensionName, Group, Membership, Role, RoleName, Server};
+use crate::model::{Database, ExtensionName, Group, Membership, Role, RoleName, SchemaName, Server};
 
 /// What a policy asks about beyond what is there.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +26,12 @@ pub struct Asked {
     pub extensions: BTreeMap<ExtensionName, Option<String>>,
     /// Parameters to put into `ALTER ROLE … SET`.
     pub parameters: BTreeSet<String>,
+    /// Columns a declared grant names: without an ACL of their own they would not be listed.
+    pub columns: BTreeSet<ColumnName>,
 }
+
+/// Schema, relation and column.
+pub type ColumnName = (SchemaName, Arc<str>, Arc<str>);
 
 /// What every database of the instance shares.
 #[derive(Debug, Clone, Default)]
@@ -66,8 +72,11 @@ pub async fn inspect_shared(session: &mut Session, asked: &Asked) -> Result<Shar
 pub async fn inspect_database(session: &mut Session, asked: &Asked) -> Result<Database, PostgresError> {
     session
         .read("the catalogs", |client, major| async move {
-            let (groups, (defaults, global_defaults), mut extensions) =
-                try_join!(objects::of_database(client, major), defaults::read(client), extensions::installed(client))?;
+            let (groups, (defaults, global_defaults), mut extensions) = try_join!(
+                objects::of_database(client, major, &asked.columns),
+                defaults::read(client),
+                extensions::installed(client)
+            )?;
             let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
             Ok(Database { groups, defaults, global_defaults, extensions, available })
         })

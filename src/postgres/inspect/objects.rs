@@ -1,10 +1,11 @@
 //! Objects in groups, of the instance and of a database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio_postgres::Client;
 
+use super::ColumnName;
 use super::acl::Items;
 use super::rows::{self, Columns, name};
 use crate::model::{
@@ -15,17 +16,19 @@ use crate::postgres::sql::{OBJECTS, SHARED_OBJECTS, for_major};
 
 /// Databases, tablespaces and parameters.
 pub async fn shared(client: &Client, major: u32) -> Result<Vec<Group>, Cause> {
-    read(client, &for_major(SHARED_OBJECTS, major)).await
+    read(client, &for_major(SHARED_OBJECTS, major), &[]).await
 }
 
-/// Everything in the database.
-pub async fn of_database(client: &Client, major: u32) -> Result<Vec<Group>, Cause> {
-    read(client, &for_major(OBJECTS, major)).await
+/// Everything in the database, with the named columns though they may have no ACL of their own.
+pub async fn of_database(client: &Client, major: u32, columns: &BTreeSet<ColumnName>) -> Result<Vec<Group>, Cause> {
+    let part = |of: fn(&ColumnName) -> &str| columns.iter().map(|column| of(column).to_owned()).collect::<Vec<_>>();
+    let (schemas, relations, names) = (part(|one| one.0.as_str()), part(|one| &one.1), part(|one| &one.2));
+    read(client, &for_major(OBJECTS, major), &[&schemas, &relations, &names]).await
 }
 
-async fn read(client: &Client, statement: &str) -> Result<Vec<Group>, Cause> {
+async fn read(client: &Client, statement: &str, parameters: &[&[String]]) -> Result<Vec<Group>, Cause> {
     let (mut groups, mut reader) = (Vec::new(), Reader::default());
-    rows::each(client, statement, &[], |columns| {
+    rows::each(client, statement, parameters, |columns| {
         groups.push(reader.group(&columns)?);
         Ok(())
     })

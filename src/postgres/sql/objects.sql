@@ -2,6 +2,7 @@
 -- owner and ACL, so that the answer is small however many objects there are. Everything is grouped by OID and by the
 -- ACL itself; names are looked up once per group. What PostgreSQL made itself is shown only where its ACL names a role
 -- that it did not make (OIDs from 16384 on, FirstNormalObjectId).
+-- $1, $2, $3: schemas, relations and names of columns to be shown though they have no ACL of their own.
 WITH schema AS MATERIALIZED (
   SELECT oid,
          nspname::text AS name,
@@ -66,12 +67,22 @@ found AS (
          CASE WHEN c.oid IN (SELECT objid FROM member WHERE classid = 'pg_class'::regclass)
               THEN 'extension' ELSE 'table' END,
          false, array_agg(c.relname::text), array_agg(a.attname::text)
-    FROM pg_attribute a
+    FROM (
+      SELECT attrelid, attname, attacl
+        FROM pg_attribute
+       WHERE attacl IS NOT NULL AND NOT attisdropped
+      UNION ALL
+      SELECT n.attrelid, n.attname, NULL
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS asked(schema, relation, name)
+        JOIN schema s ON s.name = asked.schema
+        JOIN pg_class r ON r.relnamespace = s.oid AND r.relname = asked.relation::name
+        JOIN pg_attribute n ON n.attrelid = r.oid AND n.attname = asked.name::name
+       WHERE n.attacl IS NULL AND NOT n.attisdropped
+    ) a
     JOIN pg_class c ON c.oid = a.attrelid
     JOIN schema s ON s.oid = c.relnamespace
-   WHERE a.attacl IS NOT NULL
-     AND NOT a.attisdropped
-     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(a.attacl) x WHERE x.grantee >= 16384))
+   WHERE NOT s.system
+      OR EXISTS (SELECT FROM aclexplode(a.attacl) x WHERE x.grantee >= 16384)
    GROUP BY c.relnamespace, c.relowner, a.attacl, 5
 
   UNION ALL
