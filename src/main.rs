@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     log::start(cli.terminal.verbose, cli.terminal.log_format);
     let exit = run(cli).unwrap_or_else(|error| {
         let (failure, exit) = commands::ending(&error);
-        stream::failure(&failure);
+        failure.iter().for_each(stream::failure);
         exit
     });
     ExitCode::from(exit.code())

@@ -1,17 +1,27 @@
 //! One small file a command: wires edges, core and output together, and does nothing else.
 
+mod apply;
+mod check;
 mod completions;
 mod connection;
 mod exit;
+mod files;
+mod load;
 mod man;
+mod plan;
+mod publish;
+mod schema;
 mod usage;
+mod validate;
 
-pub use connection::admin_url;
 pub use exit::Exit;
 pub use usage::Usage;
 
+use crate::apply::ApplyError;
 use crate::cli::{Cli, Command};
+use crate::google::GoogleError;
 use crate::plan::Failure;
+use crate::postgres::{PostgresError, RouteError};
 
 /// Runs one command.
 ///
@@ -19,17 +29,40 @@ use crate::plan::Failure;
 /// Whatever kept it from giving a result.
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
+        Command::Validate(args) => validate::run(&args),
+        Command::Plan(args) => plan::run(&args).await,
+        Command::Apply(args) => apply::run(&args).await,
+        Command::Check(args) => check::run(&args).await,
+        Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(args.shell),
         Command::Man => man::run(),
-        Command::Validate(_) | Command::Schema | Command::Plan(_) | Command::Apply(_) | Command::Check(_) => {
-            anyhow::bail!("not wired yet")
-        }
     }
 }
 
-/// What an error that ended a command means: what to say, and the exit code.
-pub fn ending(error: &anyhow::Error) -> (Failure, Exit) {
+/// What was wrong has been said already.
+#[derive(Debug, thiserror::Error)]
+#[error("the policy cannot be used")]
+struct Stopped;
+
+/// What an error that ended a command means: what to say, if anything, and the exit code.
+pub fn ending(error: &anyhow::Error) -> (Option<Failure>, Exit) {
+    if error.is::<Stopped>() {
+        return (None, Exit::Failed);
+    }
     let usage = error.chain().find_map(|cause| cause.downcast_ref::<Usage>());
-    let hint = usage.and_then(Usage::hint);
-    (Failure::new(error.as_ref(), hint), if usage.is_some() { Exit::Usage } else { Exit::Failed })
+    let exit = if usage.is_some() { Exit::Usage } else { Exit::Failed };
+    (Some(failure(error.as_ref(), error.chain().find_map(hint))), exit)
+}
+
+fn failure(error: &(dyn std::error::Error + 'static), hint: Option<String>) -> Failure {
+    Failure::new(error, hint)
+}
+
+/// The advice of the first error in a chain that has one.
+fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let of_apply = cause.downcast_ref::<ApplyError>().and_then(ApplyError::hint);
+    let of_route = cause.downcast_ref::<RouteError>().and_then(RouteError::hint);
+    let of_postgres = cause.downcast_ref::<PostgresError>().and_then(PostgresError::hint);
+    let of_google = cause.downcast_ref::<GoogleError>().and_then(GoogleError::hint);
+    of_apply.or(of_route).or(of_postgres).or(of_google).or_else(|| cause.downcast_ref::<Usage>().and_then(Usage::hint))
 }

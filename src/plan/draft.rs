@@ -66,6 +66,13 @@ pub struct Report {
     pub events: Vec<String>,
 }
 
+impl Report {
+    /// The report of a plan of which nothing is done yet.
+    pub fn begin(plan: Plan) -> Self {
+        Self { plan, done: 0, held: Vec::new(), events: Vec::new() }
+    }
+}
+
 /// One change with the drift it mends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
