@@ -3,6 +3,7 @@
 
 #[cfg(feature = "live")]
 pub mod apply;
+#[cfg(feature = "live")]
 pub mod cli;
 #[cfg(feature = "live")]
 pub mod commands;
@@ -12,5 +13,6 @@ pub mod model;
 #[cfg(feature = "live")]
 pub mod output;
 pub mod plan;
+pub mod policy;
 #[cfg(feature = "live")]
 pub mod postgres;

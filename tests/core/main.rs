@@ -1,1 +1,3 @@
 //! Tests of the pure core.
+
+mod policies;

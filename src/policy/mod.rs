@@ -1,0 +1,51 @@
+//! Policy files: strict YAML in, one resolved [`Policy`] per instance out, or everything that is wrong with its place.
+//!
+//! ```text
+//! text → document (nodes with places) → variables → file (shapes) → join per instance → resolve → lint → Policy
+//! ```
+
+mod document;
+mod file;
+mod lint;
+mod object;
+mod problem;
+mod read;
+mod resolve;
+mod schema;
+mod shape;
+mod variables;
+
+pub use lint::warnings;
+pub use problem::{Problem, Problems};
+pub use schema::json_schema;
+pub use variables::{VariableError, Variables};
+
+use crate::model::Policy;
+
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name as given on the command line.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// Reads files that are one desired state: one policy for each instance they name, sorted by instance.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn load(sources: &[Source], variables: &Variables) -> Result<Vec<Policy>, Problems> {
+    let mut problems = Problems::default();
+    let mut files = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        if sources[..index].contains(source) {
+            continue;
+        }
+        let Some(mut root) = document::parse(source, &mut problems) else { continue };
+        variables.replace_in(&mut root, &mut problems);
+        files.push(read::Located::<file::File>::read(&root, &mut problems));
+    }
+    let policies = resolve::resolve(files, &mut problems);
+    problems.finish().map(|()| policies)
+}

@@ -1,0 +1,136 @@
+//! `member_of:` and `iam:`.
+
+use super::super::file::{List, Membership};
+use super::super::problem::{closest, place};
+use super::super::read::{Brief, Located, given};
+use super::{Problems, Scope};
+use crate::model::{DeclaredMembership, RoleName};
+
+/// Predefined roles up to PostgreSQL 18 that can have members.
+/// <https://www.postgresql.org/docs/current/predefined-roles.html>
+const PREDEFINED: [&str; 15] = [
+    "pg_checkpoint",
+    "pg_create_subscription",
+    "pg_execute_server_program",
+    "pg_maintain",
+    "pg_monitor",
+    "pg_read_all_data",
+    "pg_read_all_settings",
+    "pg_read_all_stats",
+    "pg_read_server_files",
+    "pg_signal_autovacuum_worker",
+    "pg_signal_backend",
+    "pg_stat_scan_tables",
+    "pg_use_reserved_connections",
+    "pg_write_all_data",
+    "pg_write_server_files",
+];
+
+/// The memberships of one role, each once.
+pub(super) fn memberships(
+    list: Option<&List<Brief<Membership>>>,
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Vec<DeclaredMembership> {
+    let mut found: Vec<DeclaredMembership> = Vec::new();
+    for item in list.into_iter().flatten() {
+        let Some(membership) = item.get().and_then(|Brief(value)| membership(value, scope, problems)) else { continue };
+        let same = found.iter().find(|first| first.role == membership.role);
+        let options = |m: &DeclaredMembership| (m.inherit, m.set, m.admin);
+        match same {
+            None => found.push(membership),
+            Some(first) if first.origin.file == membership.origin.file || options(first) != options(&membership) => {
+                let message = format!("membership in `{}` is declared at {} already", first.role, place(&first.origin));
+                problems.push_hint(&membership.origin, message, "say it once");
+            }
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+fn membership(shape: &Membership, scope: &Scope<'_>, problems: &mut Problems) -> Option<DeclaredMembership> {
+    let Membership { role, inherit, set, admin } = shape;
+    let name = role.get()?;
+    let checked = problems.keep(&role.origin, RoleName::new(name))?;
+    if name.starts_with("cloudsql") {
+        problems.push_hint(
+            &role.origin,
+            format!("nothing may be a member of `{name}`"),
+            "it would reach whatever an admin reaches; grant what is needed instead",
+        );
+    } else if name == "pg_database_owner" {
+        problems.push(&role.origin, "`pg_database_owner` cannot have members: it is whoever owns the database");
+    } else if name.starts_with("pg_") {
+        let known = PREDEFINED.contains(&name.as_str());
+        if let Some(meant) = closest(name, PREDEFINED).filter(|_| !known) {
+            problems.push_hint(
+                &role.origin,
+                format!("unknown predefined role `{name}`"),
+                format!("did you mean `{meant}`?"),
+            );
+        }
+    } else if !scope.roles.contains(name) {
+        let hint = match closest(name, scope.roles.iter().map(String::as_str)) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("declare it: `roles: {{ {name}: {{}} }}`"),
+        };
+        problems.push_hint(&role.origin, format!("the role `{name}` is not declared"), hint);
+    }
+    Some(DeclaredMembership {
+        role: checked,
+        inherit: given(inherit).copied().unwrap_or(true),
+        set: given(set).copied().unwrap_or(true),
+        admin: given(admin).copied().unwrap_or(false),
+        origin: role.origin.clone(),
+    })
+}
+
+/// The database users of IAM principals.
+pub(super) fn iam_users(list: Option<&List<String>>, problems: &mut Problems) -> Vec<RoleName> {
+    let mut users: Vec<RoleName> = Vec::new();
+    for principal in list.into_iter().flatten() {
+        let user = principal.get().and_then(|text| iam_user(text, principal, problems));
+        users.extend(user.filter(|user| !users.contains(user)));
+    }
+    users
+}
+
+/// The name that Cloud SQL gives to the database user of a principal: a service account's e-mail without
+/// `.gserviceaccount.com`, a person's or a group's in lower case.
+/// <https://cloud.google.com/sql/docs/postgres/add-manage-iam-users>
+fn iam_user(principal: &str, field: &Located<String>, problems: &mut Problems) -> Option<RoleName> {
+    let user = match principal.split_once(':') {
+        Some((kind, email)) if !is_email(email) && ["serviceAccount", "user", "group"].contains(&kind) => {
+            problems.push(&field.origin, format!("`{email}` is not an e-mail address"));
+            return None;
+        }
+        Some(("serviceAccount", email)) => {
+            let Some(user) = email.strip_suffix(".gserviceaccount.com") else {
+                problems.push_hint(
+                    &field.origin,
+                    format!("`{email}` is not a service account"),
+                    "its address ends in `.gserviceaccount.com`",
+                );
+                return None;
+            };
+            user.to_owned()
+        }
+        Some(("user" | "group", email)) => email.to_lowercase(),
+        _ => {
+            problems.push_hint(
+                &field.origin,
+                format!("`{principal}` is no principal that can log in to Cloud SQL"),
+                "write `serviceAccount:NAME@PROJECT.iam.gserviceaccount.com`, `user:E-MAIL` or `group:E-MAIL`",
+            );
+            return None;
+        }
+    };
+    problems.keep(&field.origin, RoleName::new(&user))
+}
+
+/// Whether a text can be an e-mail address as IAM writes them.
+pub(super) fn is_email(text: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._%+-'".contains(c));
+    text.split_once('@').is_some_and(|(local, domain)| part(local) && part(domain) && domain.contains('.'))
+}
