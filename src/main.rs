@@ -16,11 +16,7 @@ fn main() -> ExitCode {
     };
     stream::choose_color(cli.terminal.color);
     log::start(cli.terminal.verbose, cli.terminal.log_format);
-    let exit = run(cli).unwrap_or_else(|error| {
-        let (failure, exit) = commands::ending(&error);
-        stream::failure(&failure);
-        exit
-    });
+    let exit = run(cli).unwrap_or_else(|error| commands::report(&error));
     ExitCode::from(exit.code())
 }
 

@@ -38,7 +38,8 @@ fn below(directory: &Path, files: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> 
         let path = entry.path();
         if entry.file_type().with_context(unreadable)?.is_dir() {
             below(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && !path.is_dir() {
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && !path.is_dir()
+        {
             files.insert(path);
         }
     }

@@ -6,18 +6,19 @@ use std::fmt::Write as _;
 use crate::model::InstanceName;
 use crate::output::Planned;
 use crate::output::style::{ERROR, FAINT, HEADING, Sign, WARNING, count, paint, plain};
-use crate::plan::{Aim, Pending, Plan, Step, Withheld, WithheldKind};
+use crate::plan::{Aim, Pending, Plan, Refusal, Step, Withheld, WithheldKind};
 
 /// The plan of every instance, then the digest.
 pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
     let mut out = String::new();
     for instance in &planned.instances {
-        let Plan { instance: name, server: _, steps, withheld, pending, notes } = instance.plan;
+        let Plan { instance: name, server: _, steps, withheld, pending, refusals, notes } = instance.plan;
         out.push_str(&heading(name.as_ref()));
+        out.push_str(&obstacles(refusals));
         out.push_str(&changes(steps));
         out.push_str(&losses(steps));
         out.push_str(&waiting(pending));
-        out.push_str(&left(withheld));
+        out.push_str(&left(withheld.iter()));
         for note in notes {
             let _ = writeln!(out, "{}", super::check::block(note));
         }
@@ -95,9 +96,23 @@ pub(super) fn waiting(pending: &[Pending]) -> String {
     out + "\n"
 }
 
+/// What must be put right before anything is touched.
+fn obstacles(refusals: &[Refusal]) -> String {
+    if refusals.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("  {}\n", paint(HEADING, "cannot be applied"));
+    for Refusal { message, hint } in refusals {
+        let _ = writeln!(out, "    {} {}", paint(ERROR, "✗"), plain(message));
+        let _ = writeln!(out, "      {} {}", paint(FAINT, "advice"), plain(hint));
+    }
+    out + "\n"
+}
+
 /// What is left, why, and what would mend it.
-pub(super) fn left(withheld: &[Withheld]) -> String {
-    if withheld.is_empty() {
+pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
+    let mut withheld = withheld.peekable();
+    if withheld.peek().is_none() {
         return String::new();
     }
     let mut out = format!("  {}\n", paint(HEADING, "withheld"));
@@ -124,13 +139,13 @@ fn totals(plan: &Plan) -> String {
         let [add, change, remove] = [Sign::Add, Sign::Change, Sign::Remove].map(of);
         format!("{}: {add} to add, {change} to change, {remove} to take away", count(plan.steps.len(), "change"))
     };
-    line.push_str(&rest(plan));
+    line.push_str(&rest(plan.pending.len(), plan.withheld.len()));
     line
 }
 
 /// What is counted besides changes.
-pub(super) fn rest(plan: &Plan) -> String {
-    [(plan.pending.len(), "pending"), (plan.withheld.len(), "withheld")]
+pub(super) fn rest(pending: usize, withheld: usize) -> String {
+    [(pending, "pending"), (withheld, "withheld")]
         .iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!(", {number} {word}"))
