@@ -16,7 +16,11 @@ fn main() -> ExitCode {
     };
     stream::choose_color(cli.terminal.color);
     log::start(cli.terminal.verbose, cli.terminal.log_format);
-    let exit = run(cli).unwrap_or_else(|error| commands::report(&error));
+    let exit = run(cli).unwrap_or_else(|error| {
+        let (failure, exit) = commands::ending(&error);
+        failure.iter().for_each(stream::failure);
+        exit
+    });
     ExitCode::from(exit.code())
 }
 

@@ -185,7 +185,7 @@ impl Run<'_> {
     }
 
     fn login_error(&self, job: &Job<'_>, source: LoginError) -> ApplyError {
-        ApplyError::Login { secret: job.secret.clone(), login: job.login.clone(), source }
+        ApplyError::Login { secret: job.secret.clone(), login: job.login.clone(), source: Box::new(source) }
     }
 
     /// One call: the alias moves and what it stands for is recorded, or neither.

@@ -22,7 +22,7 @@ pub enum ApplyError {
         /// The login.
         login: RoleName,
         /// Why.
-        source: LoginError,
+        source: Box<LoginError>,
     },
     /// The catalogs do not show what the statements should have made.
     #[error("{place} is not as planned after its changes, and was rolled back: {left}")]

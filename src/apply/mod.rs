@@ -15,7 +15,7 @@ pub use observe::observe;
 
 use crate::google::Google;
 use crate::model::{Policy, SecretName, State};
-use crate::plan::{Aim, Change, Direction, Options, Plan, Report, Withheld, diff};
+use crate::plan::{Aim, Change, Options, Plan, Report, diff};
 use crate::postgres::{ApplicationName, Route};
 
 /// How long a statement waits for a lock before its transaction is given up and tried again: a queued ALTER or GRANT
@@ -123,20 +123,4 @@ impl Run<'_> {
     fn replan(&self, state: &State) -> Plan {
         diff(self.policy, state, self.options)
     }
-}
-
-impl Report {
-    fn begin(plan: Plan) -> Self {
-        Self { plan, done: 0, held: Vec::new(), events: Vec::new() }
-    }
-}
-
-/// Why a run that changed everything it could still does not report success: something waits for a decision.
-pub fn undecided(report: &Report) -> impl Iterator<Item = &Withheld> {
-    report.plan.withheld.iter().chain(&report.held)
-}
-
-/// Whether steps of a phase are left out on purpose.
-pub fn is_partial(options: &Options) -> bool {
-    options.phase != Direction::Both
 }

@@ -1,17 +1,106 @@
-//! What the environment says about the connection.
+//! From the arguments and the environment to a session's route and to Google.
+
+#![allow(clippy::disallowed_methods, reason = "commands read the environment")]
+
+use anyhow::{Context as _, anyhow};
+use rand::Rng as _;
 
 use super::Usage;
-use crate::cli::{AdminUrl, ConnectionArgs};
+use crate::apply::Edges;
+use crate::cli::{AdminUrl, ConnectionArgs, SecretReference};
+use crate::google::{Endpoint, Google};
+use crate::model::{Password, Policy};
+use crate::postgres::{ApplicationName, Environment, Route};
+
+/// The way to one instance and to Google.
+pub(super) struct Connection {
+    pub(super) route: Route,
+    pub(super) google: Option<Google>,
+    pub(super) purpose: ApplicationName,
+    pub(super) now: jiff::Timestamp,
+}
+
+impl Connection {
+    pub(super) fn edges(&self) -> Edges<'_> {
+        Edges { route: &self.route, google: self.google.as_ref(), purpose: &self.purpose, now: self.now }
+    }
+}
+
+/// A connection for each policy. Nothing is dialed but Google's token endpoint.
+pub(super) async fn connections(
+    args: &ConnectionArgs,
+    policies: Vec<Policy>,
+    command: &str,
+) -> anyhow::Result<Vec<(Policy, Connection)>> {
+    let url = admin_url(args)?;
+    if policies.len() > 1 && url.is_some() {
+        return Err(Usage::OneUrlForSeveralInstances.into());
+    }
+    let purpose = ApplicationName::new(command, format!("{:08x}", rand::rng().next_u32()));
+    let now = jiff::Timestamp::now();
+    let mut connections = Vec::new();
+    for policy in policies {
+        let google = google(args, &policy).await?;
+        let mut route = route(url.as_ref(), &policy)?;
+        if let Some(reference) = &args.admin_password_secret {
+            route = route.with_password(admin_password(google.as_ref(), reference).await?);
+        }
+        connections.push((policy, Connection { route, google, purpose: purpose.clone(), now }));
+    }
+    Ok(connections)
+}
 
 /// The admin URL of the arguments, else that of the environment, which other users cannot read.
-///
-/// # Errors
-/// There is a password in the one of the arguments.
-#[allow(clippy::disallowed_methods, reason = "commands read the environment")]
-pub fn admin_url(args: &ConnectionArgs) -> Result<Option<AdminUrl>, Usage> {
+fn admin_url(args: &ConnectionArgs) -> Result<Option<AdminUrl>, Usage> {
     match &args.admin_url {
         Some(url) if url.has_password() => Err(Usage::PasswordInAdminUrl),
         Some(url) => Ok(Some(url.clone())),
-        None => Ok(std::env::var("ROLEWRIGHT_ADMIN_URL").ok().map(|text| AdminUrl::new(&text))),
+        None => Ok(std::env::var("ROLEWRIGHT_ADMIN_URL")
+            .ok()
+            .filter(|text| !text.is_empty())
+            .map(|text| AdminUrl::new(&text))),
     }
+}
+
+fn environment() -> Environment {
+    Environment::new(
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )
+}
+
+fn route(url: Option<&AdminUrl>, policy: &Policy) -> anyhow::Result<Route> {
+    let environment = environment();
+    if let Some(url) = url {
+        return Ok(Route::from_url(url.expose(), &environment)?);
+    }
+    if let Some(instance) = &policy.instance {
+        return Ok(Route::from_socket_directory(&instance.socket_directory(), &environment)?);
+    }
+    Route::from_environment(&environment)?.ok_or_else(|| {
+        anyhow!("the policy names no instance, and neither ROLEWRIGHT_ADMIN_URL nor PGHOST says where the server is")
+    })
+}
+
+async fn google(args: &ConnectionArgs, policy: &Policy) -> anyhow::Result<Option<Google>> {
+    let wanted = args.admin_password_secret.is_some() || policy.roles.values().any(|role| role.secret.is_some());
+    if !wanted {
+        return Ok(None);
+    }
+    let endpoint = args.google_endpoint.as_ref().map(|url| url.as_str().parse::<Endpoint>()).transpose()?;
+    Ok(Some(Google::connect(endpoint.as_ref()).await?))
+}
+
+async fn admin_password(google: Option<&Google>, reference: &SecretReference) -> anyhow::Result<Password> {
+    let google = google.context("there is no connection to Google")?;
+    let secret = google.secret(&reference.secret).await?;
+    let secret = secret.with_context(|| format!("{} does not exist", reference.secret))?;
+    let number = match reference.version.as_deref() {
+        None | Some("latest") => secret.latest().map(|version| version.number),
+        Some(text) => text.parse().ok().or_else(|| secret.aliases.get(text).copied()),
+    };
+    let number = number.with_context(|| format!("{} has no such version", reference.secret))?;
+    let payload = google.access(&reference.secret, number).await?;
+    let text = std::str::from_utf8(payload.expose()).ok().map(|text| text.trim_end_matches('\n').to_owned());
+    let text = text.with_context(|| format!("version {number} of {} is not a password", reference.secret))?;
+    Ok(Password::from_text(text.into()))
 }

@@ -1,4 +1,4 @@
-//! `rolewright schema`: the JSON Schema of policy files.
+//! `schema`: the JSON Schema of policy files.
 
 use anyhow::Context as _;
 
@@ -7,7 +7,7 @@ use crate::output::stream;
 use crate::policy;
 
 pub(super) fn run() -> anyhow::Result<Exit> {
-    let schema = serde_json::to_string_pretty(&policy::json_schema())? + "\n";
-    stream::result(&schema).context("cannot write to standard output")?;
+    let text = serde_json::to_string_pretty(&policy::json_schema()).context("cannot write the schema")?;
+    stream::result(&(text + "\n")).context("cannot write to standard output")?;
     Ok(Exit::Done)
 }

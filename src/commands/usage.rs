@@ -15,6 +15,9 @@ pub enum Usage {
     /// A password in `--admin-url`.
     #[error("a password in `--admin-url` stands in the process list for everyone to read")]
     PasswordInAdminUrl,
+    /// One server for the instances of several policies.
+    #[error("the policies name more than one instance, and there is one admin URL")]
+    OneUrlForSeveralInstances,
     /// Nobody is there to answer the question of `apply`.
     #[error("`apply` asks before it changes anything, and there is no terminal to ask on")]
     NobodyToAsk,
@@ -30,6 +33,7 @@ impl Usage {
                  ROLEWRIGHT_ADMIN_URL"
                     .into(),
             ),
+            Self::OneUrlForSeveralInstances => Some("run once for each instance, or leave the admin URL out".into()),
             Self::NobodyToAsk => Some("review `rolewright plan`, then run `apply --yes --expect DIGEST`".into()),
         }
     }

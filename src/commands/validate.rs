@@ -1,26 +1,11 @@
-//! `rolewright validate`: contacts nothing.
+//! `validate`: parse and lint; contacts nothing.
 
-use super::publish::publish;
-use super::{Exit, policies};
+use super::{Exit, load, publish};
 use crate::cli::ValidateArgs;
-use crate::output::{self, Diagnostic, Validation};
-use crate::plan::Severity;
-use crate::policy::{self, Problem};
+use crate::output;
 
 pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
-    let policies = policies::read(&args.policy)?;
-    let (severity, problems) = match &policies.read {
-        Ok(read) => (Severity::Warning, read.iter().flat_map(policy::warnings).collect()),
-        Err(problems) => (Severity::Error, problems.0.clone()),
-    };
-    let diagnostics = problems.into_iter().map(|problem| diagnostic(severity, problem)).collect();
-    let validation = Validation { files: policies.files, diagnostics };
-    publish(&args.output, |format| output::validate(&validation, format))?;
+    let validation = load::validation(load::load(&args.policy)?);
+    publish::publish(&args.output, |format| output::validate(&validation, format))?;
     Ok(Exit::from(&validation))
-}
-
-/// A problem as it is printed.
-pub(super) fn diagnostic(severity: Severity, problem: Problem) -> Diagnostic {
-    let Problem { origin, message, hint } = problem;
-    Diagnostic { severity, origin, message, hint }
 }

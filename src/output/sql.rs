@@ -22,7 +22,7 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
     if let Some(name) = &planned.plan.instance {
         comment(out, &format!("instance {name}"));
     }
-    for transaction in &planned.script {
+    for transaction in planned.script {
         out.push_str(&block(transaction));
     }
     let google = planned.plan.steps.iter().filter(|step| matches!(step.change.target(), Aim::Secret(_)));

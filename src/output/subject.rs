@@ -20,7 +20,7 @@ pub struct PlannedInstance<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// Its statements.
-    pub script: Vec<Transaction>,
+    pub script: &'a [Transaction],
 }
 
 /// What `apply` did to the instances of one run.
@@ -82,6 +82,9 @@ impl Outcome {
     /// How it ended.
     pub fn status(&self) -> ApplyStatus {
         let worst = self.withheld().map(|withheld| withheld.kind).max();
+        if self.report.as_ref().is_some_and(|report| !report.plan.refusals.is_empty()) {
+            return ApplyStatus::Failed;
+        }
         match (&self.stop, worst, &self.report) {
             (Some(Stop::Failed(_)), _, _) | (_, Some(WithheldKind::Impossible), _) => ApplyStatus::Failed,
             (Some(Stop::Held(_)), _, _) | (_, Some(WithheldKind::Decision), _) => ApplyStatus::Held,

@@ -1,6 +1,7 @@
 //! The plan: what is to be done, what is not and why.
 
 use serde::Serialize;
+use sha2::Digest as _;
 
 use super::{Change, Finding, Rule};
 use crate::model::{DatabaseName, InstanceName, Origin, RoleName, Server};
@@ -29,6 +30,27 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
+
+    /// Everything the plan says, as one value to take a digest of.
+    fn essence(&self) -> serde_json::Value {
+        let steps: Vec<_> = self.steps.iter().map(|step| (step.rule, &step.change)).collect();
+        let withheld = self.withheld.iter().map(|one| {
+            let findings: Vec<_> = one.findings.iter().map(Finding::fingerprint).collect();
+            (findings, &one.reason)
+        });
+        let withheld: Vec<_> = withheld.collect();
+        serde_json::json!([self.instance, steps, withheld, self.pending, self.refusals])
+    }
+}
+
+/// What a set of plans comes to: SHA-256 in hexadecimal. The same plans have the same digest in every run.
+pub fn digest<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> String {
+    let mut digest = sha2::Sha256::new();
+    for plan in plans {
+        digest.update(plan.essence().to_string());
+        digest.update([0]);
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What `apply` did to one instance: also there when it failed half way, with what was done so far.
@@ -42,6 +64,13 @@ pub struct Report {
     pub held: Vec<Withheld>,
     /// Sentences about what happened on the way: a retry, an adopted secret, a published version.
     pub events: Vec<String>,
+}
+
+impl Report {
+    /// The report of a plan of which nothing is done yet.
+    pub fn begin(plan: Plan) -> Self {
+        Self { plan, done: 0, held: Vec::new(), events: Vec::new() }
+    }
 }
 
 /// One change with the drift it mends.

@@ -27,7 +27,7 @@ fn planned(plan: &Plan, format: PlanFormat) -> String {
             "COMMENT ON TABLE \"public\".\"orders\" IS '```'",
         ),
     ];
-    let script = if plan.is_empty() { Vec::new() } else { script };
+    let script = if plan.is_empty() { &[][..] } else { &script };
     plain(&output::plan(&Planned { digest: "6f1d0c2a", instances: vec![PlannedInstance { plan, script }] }, format))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rolewright::model::{Database, DatabaseName, Dependence, ExtensionName, Group, Grantee};
+use rolewright::model::{Database, DatabaseName, Dependence, ExtensionName, Grantee, Group};
 use rolewright::postgres::{
     ApplicationName, Asked, Environment, Route, Session, Shared, inspect_database, inspect_shared,
 };
@@ -62,7 +62,8 @@ fn item(item: &rolewright::model::AclItem) -> String {
 
 /// Everything but the members of the extension.
 fn own_lines(database: &Database) -> Vec<String> {
-    let own: Vec<_> = database.groups.iter().filter(|group| group.dependence != Dependence::Extension).cloned().collect();
+    let own: Vec<_> =
+        database.groups.iter().filter(|group| group.dependence != Dependence::Extension).cloned().collect();
     lines(&own)
 }
 

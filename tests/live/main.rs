@@ -5,5 +5,6 @@ mod support;
 
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod fidelity;
 mod inspect;
 mod world;

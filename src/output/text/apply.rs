@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{changes, heading, left, rest, waiting};
+use super::plan::{changes, heading, left, refusals, rest, waiting};
 use crate::output::style::{ERROR, GOOD, WARNING, count, paint, plain};
 use crate::output::{Applied, ApplyStatus, Outcome};
 use crate::plan::Report;
@@ -24,6 +24,7 @@ fn one(outcome: &Outcome) -> String {
         }
         out.push_str(&waiting(&plan.pending));
         out.push_str(&left(outcome.withheld()));
+        out.push_str(&refusals(&plan.refusals));
     }
     let _ = writeln!(out, "{}", verdict(outcome));
     out

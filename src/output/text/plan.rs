@@ -12,9 +12,9 @@ use crate::plan::{Aim, Pending, Plan, Refusal, Step, Withheld, WithheldKind};
 pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
     let mut out = String::new();
     for instance in &planned.instances {
-        let Plan { instance: name, server: _, steps, withheld, pending, refusals, notes } = instance.plan;
+        let Plan { instance: name, server: _, steps, withheld, pending, refusals: refused, notes } = instance.plan;
         out.push_str(&heading(name.as_ref()));
-        out.push_str(&obstacles(refusals));
+        out.push_str(&refusals(refused));
         out.push_str(&changes(steps));
         out.push_str(&losses(steps));
         out.push_str(&waiting(pending));
@@ -97,7 +97,7 @@ pub(super) fn waiting(pending: &[Pending]) -> String {
 }
 
 /// What must be put right before anything is touched.
-fn obstacles(refusals: &[Refusal]) -> String {
+pub(super) fn refusals(refusals: &[Refusal]) -> String {
     if refusals.is_empty() {
         return String::new();
     }

@@ -34,10 +34,12 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-#[allow(unused_imports, reason = "each target uses its part")]
-pub use accessors::{RequestSeen, RunKind, StoredPayload};
-pub use projects::{Project, Projects};
 use serve::{SharedWorld, lock, router};
+#[allow(unused_imports, reason = "each target uses its part")]
+pub use {
+    accessors::{RequestSeen, RunKind, StoredPayload},
+    projects::{Project, Projects},
+};
 
 /// A running fake. It stops when this is dropped.
 pub struct FakeGcp {

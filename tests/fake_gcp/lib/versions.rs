@@ -143,7 +143,7 @@ fn check_payload(data: &[u8], checksum: Option<i64>) -> Result<(), ApiError> {
 pub fn list(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     let name = world.authorize(call, "secretmanager.versions.list", path)?;
     let versions = world.secret(&name)?.versions.iter().rev();
-    list::page(call, "versions", versions.map(Version::json).collect())
+    list::secret_manager(call, "versions", versions.map(Version::json).collect())
 }
 
 /// `GET …/versions/V`, by number, alias or `latest`.

@@ -43,38 +43,33 @@ pub fn completed(world: &mut World, name: &RunName, number: u64, mut given: Valu
 }
 
 fn complete_template(kind: Kind, number: u64, given: &mut Value) -> Result<(), ApiError> {
-    let required = || {
-        ApiError::invalid("Violation in template.containers: must contain exactly one container with an exposed port.")
-    };
-    let template = match kind {
-        Kind::Job => {
-            fill_object(given, "template", &json!({"taskCount": 1}));
-            &mut given["template"]["template"]
-        }
-        Kind::Service => &mut given["template"],
-    };
-    let containers = template.get_mut("containers").and_then(Value::as_array_mut);
-    for container in containers.filter(|list| !list.is_empty()).ok_or_else(required)? {
-        fill(container, &json!({"resources": {"limits": {"cpu": "1000m", "memory": "512Mi"}}}));
-    }
-    let account = format!("{number}-compute@developer.gserviceaccount.com");
+    let required = || ApiError::invalid("Violation in template.containers: at least one container is required.");
+    let mut template = object(given, "template")?;
     let defaults = match kind {
         Kind::Job => json!({"maxRetries": 3, "timeout": "600s"}),
         Kind::Service => json!({"maxInstanceRequestConcurrency": 80, "timeout": "300s"}),
     };
+    if kind == Kind::Job {
+        fill(template, &json!({"taskCount": 1}));
+        template = object(template, "template")?;
+    }
+    let containers = template.get_mut("containers").and_then(Value::as_array_mut);
+    for container in containers.filter(|list| !list.is_empty()).ok_or_else(required)? {
+        fill(container, &json!({"resources": {"limits": {"cpu": "1000m", "memory": "512Mi"}}}));
+    }
     fill(template, &defaults);
     fill(template, &json!({"executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2"}));
     if template["serviceAccount"].as_str().unwrap_or_default().is_empty() {
-        template["serviceAccount"] = json!(account);
+        template["serviceAccount"] = json!(format!("{number}-compute@developer.gserviceaccount.com"));
     }
     Ok(())
 }
 
-fn fill_object(value: &mut Value, field: &str, defaults: &Value) {
-    if value[field].is_null() {
-        value[field] = json!({});
-    }
-    fill(&mut value[field], defaults);
+/// The message in a field, made where it is missing.
+fn object<'a>(value: &'a mut Value, field: &str) -> Result<&'a mut Value, ApiError> {
+    let wrong = || ApiError::malformed(field, format!("Invalid value at '{field}' (TYPE_MESSAGE)"));
+    let inner = value.as_object_mut().ok_or_else(wrong)?.entry(field).or_insert_with(|| json!({}));
+    if inner.is_object() { Ok(inner) } else { Err(wrong()) }
 }
 
 /// Adds the fields that are missing.

@@ -36,6 +36,16 @@ fn a_job_without_account_runs_as_the_default_one() {
 }
 
 #[test]
+fn what_cannot_run_is_refused() {
+    let mut world = World::default();
+    let request = format!("PUT /_fake{JOB}");
+    for body in [json!([]), json!({}), json!({"template": "x"}), json!({"template": {"template": {"containers": []}}})]
+    {
+        assert_eq!(refused(&mut world, &request, &body).0, Code::InvalidArgument, "{body}");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let mut world = seeded();
     let refusal = refused(&mut world, "GET /v2/projects/p/locations/us-east1/jobs/migrate", &Value::Null);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::call::Call;
 use super::super::clock::rfc3339;
 use super::super::error::{Answer, ApiError, Code};
+use super::super::list;
 use super::super::shape::Shape;
 use super::super::world::World;
 use super::{Kind, RunName, defaults, secret_access};
@@ -44,11 +45,8 @@ pub fn list(world: &mut World, call: &Call, of: Collection<'_>) -> Answer {
     let (prefix, _) = of.name(world, call, "list", "")?;
     let resources = world.run.resources.iter();
     let here = |name: &RunName| RunName { id: String::new(), ..name.clone() } == prefix;
-    let found: Vec<Value> = resources.filter(|(name, _)| here(name)).map(|(_, r)| r.clone()).collect();
-    Ok(match found.is_empty() {
-        true => json!({}),
-        false => json!({ of.kind.collection(): found }),
-    })
+    let found = resources.filter(|(name, _)| here(name)).map(|(_, resource)| resource.clone());
+    list::page(call, of.kind.collection(), found.collect())
 }
 
 /// `POST …/jobs?jobId=J`, `POST …/services?serviceId=S`: an operation that is done at once.
@@ -118,8 +116,7 @@ pub fn executions(world: &mut World, call: &Call, of: Collection<'_>, job: &str,
     let job = name.to_string();
     let all = world.run.executions.get(&job).cloned().unwrap_or_default();
     match id {
-        None if all.is_empty() => Ok(json!({})),
-        None => Ok(json!({ "executions": all.into_iter().rev().collect::<Vec<_>>() })),
+        None => list::page(call, "executions", all.into_iter().rev().collect()),
         Some(id) => {
             let wanted = format!("{job}/executions/{id}");
             let found = all.into_iter().find(|execution| execution["name"] == wanted);

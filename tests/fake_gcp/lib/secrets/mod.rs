@@ -103,7 +103,7 @@ pub fn list(world: &mut World, call: &Call, project: &str) -> Answer {
     let project = world.project(call, "secretmanager.secrets.list", project)?;
     let secrets = world.secrets.values();
     let items = secrets.filter(|secret| secret.name.project == project.number);
-    list::page(call, "secrets", items.map(Secret::json).collect())
+    list::secret_manager(call, "secrets", items.map(Secret::json).collect())
 }
 
 /// `DELETE /v1/projects/P/secrets/S?etag=E`.
