@@ -64,6 +64,14 @@ fn a_plan_without_changes_for_people() {
 }
 
 #[test]
+fn a_plan_that_cannot_be_applied() {
+    insta::assert_snapshot!("refused_plan_for_people", planned(&sample::refused(), PlanFormat::Text));
+    insta::assert_snapshot!("refused_plan_for_a_pull_request", planned(&sample::refused(), PlanFormat::Markdown));
+    let document = json(&planned(&sample::refused(), PlanFormat::Json));
+    assert_eq!(document["instances"][0]["refusals"][0]["message"], "database `ledger` does not exist");
+}
+
+#[test]
 fn a_plan_for_programs() {
     insta::assert_snapshot!(planned(&sample::plan(), PlanFormat::Json));
 }
@@ -112,6 +120,7 @@ fn how_an_apply_ended_is_its_status() {
         plan
     };
     assert_eq!(status(applied(sample::nothing(), 0, None)), "nothing_to_do");
+    assert_eq!(status(applied(sample::refused(), 0, None)), "failed");
     assert_eq!(status(applied(without(0), 18, None)), "applied");
     assert_eq!(status(applied(without(1), 18, None)), "held");
     assert_eq!(status(applied(without(2), 18, None)), "failed");

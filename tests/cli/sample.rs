@@ -217,10 +217,7 @@ pub fn plan() -> Plan {
             grant: "SELECT on table public.later".into(),
             origin: origin(31, 9),
         }],
-        refusals: vec![Refusal {
-            message: "database `ledger` does not exist".into(),
-            hint: "gcloud sql databases create ledger --instance=payments".into(),
-        }],
+        refusals: Vec::new(),
         notes: vec![accepted()],
     }
 }
@@ -235,6 +232,15 @@ pub fn nothing() -> Plan {
         notes: Vec::new(),
         ..plan()
     }
+}
+
+/// A plan that nothing is done of.
+pub fn refused() -> Plan {
+    let refusal = Refusal {
+        message: "database `ledger` does not exist".into(),
+        hint: "gcloud sql databases create ledger --instance=payments".into(),
+    };
+    Plan { refusals: vec![refusal], ..nothing() }
 }
 
 fn finding(rule: Rule, message: &str) -> Finding {
