@@ -133,7 +133,9 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
 
 fn totals(plan: &Plan) -> String {
     let of = |sign| plan.steps.iter().filter(|step| Sign::of(&step.change) == sign).count();
-    let mut line = if plan.is_empty() {
+    let mut line = if !plan.refusals.is_empty() {
+        paint(ERROR, "cannot be applied")
+    } else if plan.is_empty() {
         "nothing to do".to_owned()
     } else {
         let [add, change, remove] = [Sign::Add, Sign::Change, Sign::Remove].map(of);
