@@ -6,5 +6,6 @@ mod support;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod fidelity;
+mod google;
 mod inspect;
 mod world;
