@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use super::connection::connections;
 use super::plan::{Prepared, digest, options, planned, prepare};
-use super::{Exit, Usage, failure, load, publish};
+use super::{Exit, Usage, load, publish};
 use crate::apply::{self, Edges};
 use crate::cli::{ApplyArgs, PlanFormat};
 use crate::model::{DatabaseName, Policy};
@@ -99,7 +99,7 @@ async fn carry_out(args: &ApplyArgs, prepared: Prepared) -> Outcome {
     }
     let options = options(&args.scope, connection.now);
     let outcome = apply::apply(&connection.edges(), &policy, state, plan, &options, &mut rand::rng()).await;
-    let stop = outcome.error.map(|error| Stop::Failed(failure(&error, error.hint())));
+    let stop = outcome.error.map(|error| Stop::Failed(Failure::new(&error, error.hint())));
     Outcome { instance, report: Some(outcome.report), stop }
 }
 

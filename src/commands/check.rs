@@ -1,11 +1,11 @@
 //! `check`: the drift verdict; changes nothing.
 
 use super::connection::{Connection, connections};
-use super::{Exit, failure, load, publish};
+use super::{Exit, load, publish};
 use crate::apply::observe;
 use crate::cli::CheckArgs;
 use crate::model::{Annotations, Lifecycle, Policy, RoleName, RolePolicy, SecretPolicy, State};
-use crate::output;
+use crate::output::{self, stream};
 use crate::plan::{self, Credential, Failure, InstanceVerdict, Options, Verdict};
 
 pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
@@ -16,6 +16,7 @@ pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     }
     let verdict = Verdict { instances };
     publish::publish(&args.output, |format| output::check(&verdict, format))?;
+    verdict.instances.iter().flat_map(|instance| &instance.errors).for_each(stream::failure);
     Ok(Exit::from(verdict.status()))
 }
 
@@ -24,7 +25,7 @@ async fn judge(policy: &Policy, connection: &Connection) -> InstanceVerdict {
     let file = origins.chain(policy.roles.values().map(|role| &role.origin)).map(|origin| origin.file.clone()).next();
     let unknown = InstanceVerdict { instance: policy.instance.clone(), file, ..InstanceVerdict::default() };
     match observe(&connection.edges(), policy).await {
-        Err(error) => InstanceVerdict { errors: vec![failure(&error, error.hint())], ..unknown },
+        Err(error) => InstanceVerdict { errors: vec![Failure::new(&error, error.hint())], ..unknown },
         Ok(state) => {
             let today = connection.now.to_zoned(jiff::tz::TimeZone::UTC).date();
             let plan = plan::diff(policy, &state, &Options { today, ..Options::default() });

@@ -42,18 +42,7 @@ pub(super) fn digest(prepared: &[Prepared]) -> String {
 
 /// What is shown of the plans.
 pub(super) fn planned<'a>(prepared: &'a [Prepared], digest: &'a str) -> Planned<'a> {
-    let instances = prepared.iter().map(|one| PlannedInstance {
-        plan: &one.plan,
-        script: one
-            .script
-            .iter()
-            .map(|transaction| output::Transaction {
-                database: transaction.database.as_ref(),
-                title: if transaction.database.is_some() { "one database" } else { "roles and memberships" },
-                statements: &transaction.statements,
-            })
-            .collect(),
-    });
+    let instances = prepared.iter().map(|one| PlannedInstance { plan: &one.plan, script: &one.script });
     Planned { digest, instances: instances.collect() }
 }
 

@@ -16,7 +16,7 @@ mod style;
 mod subject;
 mod text;
 
-pub use subject::{Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Transaction, Validation};
+pub use subject::{Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation};
 
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use crate::plan::Verdict;
