@@ -2,12 +2,13 @@
 
 use std::io::IsTerminal as _;
 
-use super::connection::connections;
+use super::connection::{Connection, Dialer};
 use super::plan::{Prepared, digest, options, planned, prepare};
 use super::{Exit, Usage, load, publish};
-use crate::apply::{self, Edges};
+use crate::apply;
 use crate::cli::{ApplyArgs, PlanFormat};
 use crate::model::{DatabaseName, Policy};
+use crate::output::progress::Progress;
 use crate::output::{self, Applied, Outcome, Stop, stream};
 use crate::plan::{Failure, Report};
 use crate::postgres::{Lock, LockError, Session, lock};
@@ -35,8 +36,10 @@ pub(super) async fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
 /// Shows the plan and asks. Returns the digest that was agreed to; an empty one is a no.
 async fn ask(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<String> {
     let mut prepared = Vec::new();
-    for (policy, connection) in connections(&args.connection, policies.to_vec(), "apply").await? {
-        prepared.push(prepare(policy, connection, &args.scope).await?);
+    let dialer = Dialer::new(&args.connection, policies, "apply")?;
+    for policy in policies {
+        let connection = dialer.connect(policy).await?;
+        prepared.push(prepare(policy.clone(), connection, &args.scope).await?);
     }
     let digest = digest(&prepared);
     let nothing = prepared.iter().all(|one| one.plan.is_empty());
@@ -51,8 +54,10 @@ async fn ask(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<String> {
 async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) -> anyhow::Result<Applied> {
     let mut prepared = Vec::new();
     let mut locks = Vec::new();
-    for (policy, connection) in connections(&args.connection, policies, "apply").await? {
-        match take_lock(args, &connection.edges()).await {
+    let dialer = Dialer::new(&args.connection, &policies, "apply")?;
+    for policy in policies {
+        let connection = dialer.connect(&policy).await?;
+        match take_lock(args, &connection).await {
             Ok(lock) => locks.push(lock),
             Err(held) => return Ok(stopped(policy.instance, held)),
         }
@@ -76,9 +81,9 @@ async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) ->
     Ok(Applied { instances })
 }
 
-async fn take_lock(args: &ApplyArgs, edges: &Edges<'_>) -> Result<Lock, Stop> {
+async fn take_lock(args: &ApplyArgs, connection: &Connection) -> Result<Lock, Stop> {
     let database = DatabaseName::new(LOCK_DATABASE).expect("a name");
-    let session = Session::connect(edges.route, &database, edges.purpose).await;
+    let session = Session::connect(&connection.route, &database, &connection.purpose).await;
     let session = session.map_err(|error| Stop::Failed(Failure::new(&error, error.hint())))?;
     lock(session, args.wait).await.map_err(|error| {
         let failure = Failure::new(&error, error.hint());
@@ -98,7 +103,8 @@ async fn carry_out(args: &ApplyArgs, prepared: Prepared) -> Outcome {
         return Outcome { instance, report: Some(Report::begin(plan)), stop: Some(Stop::Failed(failure)) };
     }
     let options = options(&args.scope, connection.now);
-    let outcome = apply::apply(&connection.edges(), &policy, state, plan, &options, &mut rand::rng()).await;
+    let outcome =
+        apply::apply(&connection.edges(&Progress::start()), &policy, state, plan, &options, &mut rand::rng()).await;
     let stop = outcome.error.map(|error| Stop::Failed(Failure::new(&error, error.hint())));
     Outcome { instance, report: Some(outcome.report), stop }
 }

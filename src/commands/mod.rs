@@ -51,7 +51,12 @@ pub fn ending(error: &anyhow::Error) -> (Option<Failure>, Exit) {
     }
     let usage = error.chain().find_map(|cause| cause.downcast_ref::<Usage>());
     let exit = if usage.is_some() { Exit::Usage } else { Exit::Failed };
-    (Some(Failure::new(error.as_ref(), error.chain().find_map(hint))), exit)
+    (Some(described(error)), exit)
+}
+
+/// An error of a command, with the advice of the first of its causes that has any.
+fn described(error: &anyhow::Error) -> Failure {
+    Failure::new(error.as_ref(), error.chain().find_map(hint))
 }
 
 /// The advice of the first error in a chain that has one.

@@ -9,6 +9,7 @@ mod json;
 mod junit;
 pub mod log;
 mod markdown;
+pub mod progress;
 mod sarif;
 mod sql;
 pub mod stream;
