@@ -3,9 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod connect;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod fidelity;
 mod google;
 mod inspect;
+mod session;
 mod world;
