@@ -32,9 +32,12 @@ pub struct Edges<'a> {
     pub purpose: &'a ApplicationName,
     /// The present, for what is recorded on secrets.
     pub now: jiff::Timestamp,
-    /// Told how many changes are made, of how many, and what comes next.
-    pub progress: Box<dyn Fn(usize, usize, &str) + Sync + Send + 'a>,
+    /// Who is told how far it is.
+    pub progress: Told<'a>,
 }
+
+/// Who is told how many changes are made, of how many, and what comes next.
+pub type Told<'a> = Box<dyn Fn(usize, usize, &str) + Send + Sync + 'a>;
 
 /// An interrupted or finished `apply`.
 pub struct Outcome {
