@@ -174,7 +174,6 @@ pub struct PolicyArgs {
     /// The value of ${NAME} in the policy; repeatable. Unless given here or in a --var-file, the environment variable
     /// ROLEWRIGHT_VAR_NAME counts
     #[arg(long = "var", value_name = "NAME=VALUE", action = ArgAction::Append)]
-    #[arg(value_parser = ValueParser::from(value::assignment))]
     pub variables: Vec<String>,
     /// A YAML map of variables; repeatable, the later wins
     #[arg(long = "var-file", value_name = "FILE", action = ArgAction::Append)]

@@ -7,7 +7,6 @@ use clap::ValueEnum;
 use zeroize::Zeroizing;
 
 use crate::model::{ProjectId, SecretId, SecretName};
-use crate::policy::{VariableError, Variables};
 
 /// Where the admin session goes, in a text that may hold a password: never shown, wiped when dropped.
 #[derive(Clone)]
@@ -87,11 +86,6 @@ impl FromStr for SecretReference {
         let id = SecretId::new(id).map_err(|error| error.to_string())?;
         Ok(Self { secret: SecretName { project, id }, version })
     }
-}
-
-/// Refuses what is no `NAME=VALUE`.
-pub(super) fn assignment(text: &str) -> Result<String, VariableError> {
-    Variables::default().assign(text).map(|()| text.to_owned())
 }
 
 /// One `FORMAT=FILE`.

@@ -78,7 +78,7 @@ fn variables(args: &PolicyArgs) -> anyhow::Result<Result<Variables, Problems>> {
         }
     }
     for assignment in &args.variables {
-        variables.assign(assignment).context("in --var")?;
+        variables.assign(assignment).map_err(Usage::Variable)?;
     }
     Ok(Ok(variables))
 }
