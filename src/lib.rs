@@ -1,5 +1,34 @@
 //! Least privilege for Google Cloud SQL for PostgreSQL.
+//!
+//! ```text
+//! policies/*.yaml ──parse──▶ Policy ─────────────────────────┐
+//!                                                            ├─diff─▶ Plan ──render──▶ SQL, text, JSON, a comment
+//! pg_catalog, Secret Manager, IAM, Run ──inspect──▶ State ───┘          └───apply──▶ Report
+//! ```
+//!
+//! One value is printed, tested and applied: the [`plan::Plan`]. What makes it knows no server, no clock, no randomness
+//! and no environment; a build without the feature `live` has nothing else.
+//!
+//! - [`model`]: the vocabulary, parsed once.
+//! - [`policy`]: policy files, strictly read and resolved.
+//! - [`plan`]: who is to have what, what differs, which statements mend it.
+//! - `postgres`, `google`: the edges. Neither knows the other, a policy or a plan.
+//! - `apply`: a plan carried out over the edges.
+//! - `cli`, `commands`, `output`: the command line.
 #![warn(missing_docs)]
 
+#[cfg(feature = "live")]
+pub mod apply;
+#[cfg(feature = "live")]
+pub mod cli;
+#[cfg(feature = "live")]
+pub mod commands;
+#[cfg(feature = "live")]
+pub mod google;
 pub mod model;
+#[cfg(feature = "live")]
+pub mod output;
+pub mod plan;
 pub mod policy;
+#[cfg(feature = "live")]
+pub mod postgres;

@@ -5,6 +5,7 @@ mod membership;
 mod name;
 mod object;
 mod password;
+mod payload;
 mod policy;
 mod privilege;
 mod role;
@@ -19,6 +20,7 @@ pub use name::{
 };
 pub use object::{Object, ObjectKind, RelationKind, RoutineKind};
 pub use password::{Password, Payload, Verifier, VerifierError};
+pub use payload::Credential;
 pub use policy::{
     Access, Allow, CloudRunKind, DatabasePolicy, DeclaredGrant, DeclaredMembership, ExtensionPolicy, Lifecycle, Origin,
     PayloadFormat, Policy, Preset, PublicAccess, Reader, Replication, RolePolicy, Rotation, SchemaPolicy, SecretPolicy,

@@ -175,6 +175,22 @@ pub enum Target {
     AllInSchema(PrivilegeClass, SchemaName),
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Object(object) => object.fmt(f),
+            Self::AllInSchema(class, schema) => {
+                let words = match class {
+                    PrivilegeClass::Sequence => "sequences",
+                    PrivilegeClass::Routine => "routines",
+                    _ => "tables",
+                };
+                write!(f, "all {words} in schema {}", super::quote_identifier(schema.as_str()))
+            }
+        }
+    }
+}
+
 impl Target {
     /// Whether the target names `object`: the same name and the same class of object, whatever its exact kind.
     pub fn covers(&self, object: &Object) -> bool {
@@ -274,6 +290,22 @@ pub enum Reader {
         /// E-mail of the account it is to run as; bound even before it exists.
         service_account: Option<String>,
     },
+}
+
+impl Reader {
+    /// The full resource name of the Cloud Run job or service.
+    pub fn resource(&self) -> Option<String> {
+        match self {
+            Self::Member(_) => None,
+            Self::CloudRun { kind, project, region, name, .. } => {
+                let collection = match kind {
+                    CloudRunKind::Job => "jobs",
+                    CloudRunKind::Service => "services",
+                };
+                Some(format!("projects/{project}/locations/{region}/{collection}/{name}"))
+            }
+        }
+    }
 }
 
 /// What runs on Cloud Run.

@@ -54,12 +54,14 @@ impl Server {
 pub struct Database {
     /// Everything in it that has an owner or an ACL; system objects only where they name a role of the users.
     pub groups: Vec<Group>,
-    /// Default privileges of every role.
+    /// Default privileges of every role, without what owners keep for themselves.
     pub defaults: Vec<DefaultPrivilege>,
+    /// Who has a row of global default privileges for which objects: only then is what PUBLIC gets by them among
+    /// `defaults`; without a row it is the built-in default.
+    pub global_defaults: BTreeSet<(RoleName, DefaultsFor)>,
     /// Installed extensions.
     pub extensions: BTreeMap<ExtensionName, Extension>,
-    /// Declared extensions that are not installed and that this server has: default version and whether an ordinary
-    /// role with CREATE on the database may install it.
+    /// Declared extensions that are not installed and that this server has, with their versions.
     pub available: BTreeMap<ExtensionName, Vec<String>>,
 }
 
@@ -103,7 +105,7 @@ pub enum Dependence {
 
 /// Default privileges one role has set: one entry per grantee.
 /// <https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html>
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct DefaultPrivilege {
     /// Whose new objects.
     pub owner: RoleName,
@@ -117,6 +119,14 @@ pub struct DefaultPrivilege {
     pub privileges: Privileges,
     /// What of it with grant option.
     pub grantable: Privileges,
+}
+
+impl DefaultPrivilege {
+    /// What it is about, in words: `future tables of migration_user in schema public`.
+    pub fn describe(&self) -> String {
+        let place = self.schema.as_ref().map(|schema| format!(" in schema {schema}")).unwrap_or_default();
+        format!("future {} of {}{place}", self.objects.keyword().to_lowercase(), self.owner)
+    }
 }
 
 /// The kinds of object default privileges speak of (`pg_default_acl.defaclobjtype`).

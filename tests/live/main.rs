@@ -1,1 +1,13 @@
 //! Tests against a real PostgreSQL and `fake-gcp`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod connect;
+#[path = "../fake_gcp/lib/mod.rs"]
+mod fake_gcp;
+mod fidelity;
+mod google;
+mod inspect;
+mod session;
+mod world;

@@ -1,0 +1,165 @@
+//! One transaction for the roles and one per database: changed, read again, compared again, and only then committed.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+
+use super::observe::asked;
+use super::{ApplyError, Run, observe, place};
+use crate::model::{DatabaseName, RoleName, State};
+use crate::plan::{Aim, Change, Plan, Step, Transaction, rehearsal, script};
+use crate::postgres::{PostgresError, Session, Statement, inspect_database, inspect_shared};
+
+/// Attempts at one transaction when others change the same rows of the catalogs or hold what it needs locked.
+const ATTEMPTS: usize = 6;
+
+/// SQLSTATE of a statement that waited for a lock longer than it may.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// What is left over is named up to here.
+const NAMED: usize = 5;
+
+impl Run<'_> {
+    /// Brings the roles, or one database, to what the policy wants.
+    pub(super) async fn converge(&mut self, aim: &Aim) -> Result<(), ApplyError> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_delay(Duration::from_secs(3))
+            .with_jitter()
+            .with_max_times(ATTEMPTS - 1)
+            .build();
+        let mut plan = self.report.plan.clone();
+        loop {
+            let Err(error) = self.attempt(aim, &plan).await else { return Ok(()) };
+            let Some(pause) = pauses.next().filter(|_| passes(&error)) else { return Err(error) };
+            self.report.events.push(format!("tried again: {}", cause(&error)));
+            tokio::time::sleep(pause).await;
+            // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
+            self.state = observe(self.edges, self.policy).await?;
+            plan = self.replan(&self.state);
+        }
+    }
+
+    async fn attempt(&mut self, aim: &Aim, plan: &Plan) -> Result<(), ApplyError> {
+        let steps = of_aim(plan, aim);
+        let part = Plan { steps, ..plan.clone() };
+        for transaction in script(&part, &self.state) {
+            self.transaction(aim, &transaction).await?;
+        }
+        Ok(())
+    }
+
+    async fn transaction(&mut self, aim: &Aim, transaction: &Transaction) -> Result<(), ApplyError> {
+        let mut session = self.session(transaction.database.as_ref()).await?;
+        let (last, before) =
+            transaction.statements.split_last().ok_or_else(|| ApplyError::Vanished("the plan".into()))?;
+        let statements: Vec<_> = before.iter().map(Statement::plain).collect();
+        tracing::info!(place = place(aim), statements = statements.len(), "changing");
+        for statement in before {
+            tracing::debug!(statement);
+        }
+        for notice in session.run(&statements).await? {
+            tracing::debug!(severity = notice.severity, message = notice.said.message, "the server remarks");
+        }
+        self.recheck(aim, &mut session).await?;
+        session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await?;
+        session.close().await;
+        Ok(())
+    }
+
+    pub(super) async fn session(&self, database: Option<&DatabaseName>) -> Result<Session, ApplyError> {
+        let database = database.or_else(|| self.state.databases.keys().next());
+        let database = database.unwrap_or_else(|| self.edges.route.start_database());
+        Ok(Session::connect(self.edges.route, database, self.edges.purpose).await?)
+    }
+
+    /// Reads the catalogs again inside the transaction: what is still missing was refused with no more than a warning,
+    /// or somebody made something new meanwhile.
+    async fn recheck(&self, aim: &Aim, session: &mut Session) -> Result<(), ApplyError> {
+        let database = session.database().clone();
+        let asked = asked(self.policy, &database);
+        let shared = inspect_shared(session, &asked).await?;
+        let mut state = State {
+            server: shared.server,
+            roles: shared.roles,
+            memberships: shared.memberships,
+            shared: shared.groups,
+            ..self.state.clone()
+        };
+        if let Aim::Database(name) = aim {
+            state.databases.insert(name.clone(), inspect_database(session, &asked).await?);
+            self.keeps_connect(&state, name)?;
+        }
+        let left = of_aim(&self.replan(&state), aim);
+        if left.is_empty() {
+            return Ok(());
+        }
+        let named: Vec<_> = left.iter().take(NAMED).map(|step| step.change.to_string()).collect();
+        Err(ApplyError::NotConverged { place: place(aim), left: named.join("; ") })
+    }
+
+    fn keeps_connect(&self, state: &State, database: &DatabaseName) -> Result<(), ApplyError> {
+        let admin = self.edges.route.user();
+        if crate::plan::may_connect(state, admin, database) {
+            return Ok(());
+        }
+        Err(ApplyError::LockedOut { admin: admin.clone(), database: database.clone() })
+    }
+
+    /// Whether an extension may be installed only the server can tell, and Cloud SQL's list is its own: it is tried
+    /// before anything is changed, and rolled back.
+    pub(super) async fn rehearse_extensions(&self) -> Result<(), ApplyError> {
+        for transaction in rehearsal(&self.report.plan, &self.state) {
+            let mut session = self.session(transaction.database.as_ref()).await?;
+            let statements: Vec<_> = transaction.statements.iter().map(Statement::plain).collect();
+            let database = session.database().clone();
+            session.run(&statements).await.map_err(|source| ApplyError::Extension { database, source })?;
+            session.close().await;
+        }
+        Ok(())
+    }
+
+    /// One statement that holds a verifier, in a transaction of its own in the name of whoever may.
+    pub(super) async fn set_password(
+        &self,
+        login: &RoleName,
+        statement: &zeroize::Zeroizing<String>,
+    ) -> Result<(), ApplyError> {
+        let mut session = self.session(None).await?;
+        let mut statements: Vec<_> =
+            crate::plan::administer(&self.state, login).into_iter().map(Statement::plain).collect();
+        statements.push(Statement::secret(statement.clone(), format!("ALTER ROLE {login} LOGIN PASSWORD …")));
+        statements.push(Statement::plain("COMMIT"));
+        session.run(&statements).await?;
+        session.close().await;
+        Ok(())
+    }
+}
+
+fn of_aim(plan: &Plan, aim: &Aim) -> Vec<Step> {
+    let mine = |step: &&Step| step.change.target() == *aim && !matches!(step.change, Change::Credential { .. });
+    plan.steps.iter().filter(mine).cloned().collect()
+}
+
+/// Whether another attempt may do better: others were in the way, or the connection was lost.
+fn passes(error: &ApplyError) -> bool {
+    match error {
+        ApplyError::NotConverged { .. } => true,
+        ApplyError::Postgres(error) => {
+            error.is_concurrent_update()
+                || error.sqlstate() == Some(LOCK_NOT_AVAILABLE)
+                || (error.server().is_none() && !matches!(error, PostgresError::Version { .. }))
+        }
+        _ => false,
+    }
+}
+
+fn cause(error: &ApplyError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(below) = source {
+        text = format!("{text}: {below}");
+        source = below.source();
+    }
+    text
+}

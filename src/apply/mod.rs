@@ -1,0 +1,142 @@
+//! A plan carried out: the instance's roles, each database, each secret, in that order. Whatever is done stays done and
+//! is found as done by the next run.
+
+mod credential;
+mod database;
+mod error;
+mod observe;
+
+use std::time::Duration;
+
+use rand::CryptoRng;
+
+pub use error::ApplyError;
+pub use observe::observe;
+
+use crate::google::Google;
+use crate::model::{Policy, SecretName, State};
+use crate::plan::{Aim, Change, Options, Plan, Report, diff};
+use crate::postgres::{ApplicationName, Route};
+
+/// How long a statement waits for a lock before its transaction is given up and tried again: a queued ALTER or GRANT
+/// makes everybody who comes after it wait too.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the plan is carried out, and what it takes from outside.
+pub struct Edges<'a> {
+    /// The way to the server.
+    pub route: &'a Route,
+    /// Google, where the policy has secrets.
+    pub google: Option<&'a Google>,
+    /// Who the server's log says we are.
+    pub purpose: &'a ApplicationName,
+    /// The present, for what is recorded on secrets.
+    pub now: jiff::Timestamp,
+    /// Who is told how far it is.
+    pub progress: Told<'a>,
+}
+
+/// Who is told how many changes are made, of how many, and what comes next.
+pub type Told<'a> = Box<dyn Fn(usize, usize, &str) + Send + Sync + 'a>;
+
+/// An interrupted or finished `apply`.
+pub struct Outcome {
+    /// What was done.
+    pub report: Report,
+    /// What stopped it.
+    pub error: Option<ApplyError>,
+}
+
+/// Carries `plan` out, which was made from `policy` and `state`.
+pub async fn apply(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    state: State,
+    plan: Plan,
+    options: &Options,
+    random: &mut impl CryptoRng,
+) -> Outcome {
+    let mut run = Run { edges, policy, options, state, report: Report::begin(plan) };
+    let error = run.all(random).await.err();
+    Outcome { report: run.report, error }
+}
+
+struct Run<'a> {
+    edges: &'a Edges<'a>,
+    policy: &'a Policy,
+    options: &'a Options,
+    state: State,
+    report: Report,
+}
+
+impl Run<'_> {
+    async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+        self.rehearse_extensions().await?;
+        let steps = self.report.plan.steps.clone();
+        let mut aims: Vec<Aim> = steps.iter().map(|step| step.change.target()).collect();
+        aims.dedup();
+        for aim in aims {
+            (self.edges.progress)(self.report.done, steps.len(), &place(&aim));
+            match &aim {
+                Aim::Instance | Aim::Database(_) => self.converge(&aim).await?,
+                Aim::Secret(_) => {}
+            }
+            if !matches!(aim, Aim::Secret(_)) {
+                self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
+            }
+        }
+        for step in steps.iter().filter(|step| matches!(step.change.target(), Aim::Secret(_))) {
+            (self.edges.progress)(self.report.done, steps.len(), &step.change.to_string());
+            self.at_google(&step.change, random).await?;
+            self.report.done += 1;
+        }
+        Ok(())
+    }
+
+    async fn at_google(&mut self, change: &Change, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+        match change {
+            Change::CreateSecret { secret, role } => self.create_secret(secret, role).await,
+            Change::Credential { role, login, secret, strategy, source } => {
+                let job = credential::Job { role, login, secret, strategy: *strategy };
+                match self.credential(&job, *source, random).await? {
+                    None => Ok(()),
+                    Some(withheld) => {
+                        self.report.held.push(withheld);
+                        Ok(())
+                    }
+                }
+            }
+            Change::Bind { secret, member } => self.bind(secret, [member.clone()], []).await,
+            Change::Unbind { secret, member } => self.bind(secret, [], [member.clone()]).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn bind<const A: usize, const R: usize>(
+        &self,
+        secret: &SecretName,
+        add: [String; A],
+        remove: [String; R],
+    ) -> Result<(), ApplyError> {
+        self.google()?.bind(secret, &add.into(), &remove.into()).await?;
+        Ok(())
+    }
+
+    fn google(&self) -> Result<&Google, ApplyError> {
+        self.edges.google.ok_or(ApplyError::NoGoogle)
+    }
+
+    /// The same plan with what is there now.
+    fn replan(&self, state: &State) -> Plan {
+        diff(self.policy, state, self.options)
+    }
+}
+
+/// What an aim is called in progress and errors.
+fn place(aim: &Aim) -> String {
+    match aim {
+        Aim::Instance => "the roles".into(),
+        Aim::Database(name) => format!("database `{name}`"),
+        Aim::Secret(name) => name.to_string(),
+    }
+}

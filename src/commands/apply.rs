@@ -1,0 +1,114 @@
+//! `apply`: bootstrap or converge.
+
+use std::io::IsTerminal as _;
+
+use super::connection::{Connection, Dialer};
+use super::plan::{Prepared, digest, options, planned, prepare};
+use super::{Exit, Usage, load, publish};
+use crate::apply;
+use crate::cli::{ApplyArgs, PlanFormat};
+use crate::model::{DatabaseName, Policy};
+use crate::output::progress::Progress;
+use crate::output::{self, Applied, Outcome, Stop, stream};
+use crate::plan::{Failure, Report};
+use crate::postgres::{Lock, LockError, Session, lock};
+
+/// Where the lock of the instance is: every instance has this database.
+const LOCK_DATABASE: &str = "postgres";
+
+pub(super) async fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
+    let somebody_answers = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !args.yes && !somebody_answers {
+        return Err(Usage::NobodyToAsk.into());
+    }
+    let policies = load::policies(&args.policy)?;
+    let confirmed = if args.yes { args.expect.clone() } else { Some(ask(args, &policies).await?) };
+    let Some(confirmed) = confirmed.map_or(Some(None), |digest| (!digest.is_empty()).then_some(Some(digest))) else {
+        stream::say("nothing was changed");
+        return Ok(Exit::Held);
+    };
+    let applied = all(args, policies, confirmed.as_deref()).await?;
+    publish::publish(&args.output, |format| output::apply(&applied, format))?;
+    applied.instances.iter().filter_map(|one| one.stop.as_ref()).for_each(|stop| stream::failure(stop.failure()));
+    Ok(Exit::from(applied.status()))
+}
+
+/// Shows the plan and asks. Returns the digest that was agreed to; an empty one is a no.
+async fn ask(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<String> {
+    let mut prepared = Vec::new();
+    let dialer = Dialer::new(&args.connection, policies, "apply")?;
+    for policy in policies {
+        let connection = dialer.connect(policy).await?;
+        prepared.push(prepare(policy.clone(), connection, &args.scope).await?);
+    }
+    let digest = digest(&prepared);
+    let nothing = prepared.iter().all(|one| one.plan.is_empty());
+    if nothing || args.expect.as_ref().is_some_and(|expected| *expected != digest) {
+        return Ok(args.expect.clone().unwrap_or(digest));
+    }
+    stream::say(output::plan(&planned(&prepared, &digest), PlanFormat::Text).trim_end());
+    let yes = stream::confirm("Make these changes?")?.ok_or(Usage::NobodyToAsk)?;
+    Ok(if yes { digest } else { String::new() })
+}
+
+async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) -> anyhow::Result<Applied> {
+    let mut prepared = Vec::new();
+    let mut locks = Vec::new();
+    let dialer = Dialer::new(&args.connection, &policies, "apply")?;
+    for policy in policies {
+        let connection = dialer.connect(&policy).await?;
+        match take_lock(args, &connection).await {
+            Ok(lock) => locks.push(lock),
+            Err(held) => return Ok(stopped(policy.instance, held)),
+        }
+        prepared.push(prepare(policy, connection, &args.scope).await?);
+    }
+    let digest = digest(&prepared);
+    if let Some(expected) = expected.filter(|expected| *expected != digest) {
+        let failure = Failure {
+            causes: vec![format!("the plan is no longer the one with digest {expected}: it is {digest}")],
+            hint: Some("review `rolewright plan` again".into()),
+        };
+        return Ok(stopped(None, Stop::Held(failure)));
+    }
+    let mut instances = Vec::new();
+    for one in prepared {
+        instances.push(carry_out(args, one).await);
+    }
+    for lock in locks {
+        lock.release().await;
+    }
+    Ok(Applied { instances })
+}
+
+async fn take_lock(args: &ApplyArgs, connection: &Connection) -> Result<Lock, Stop> {
+    let database = DatabaseName::new(LOCK_DATABASE).expect("a name");
+    let session = Session::connect(&connection.route, &database, &connection.purpose).await;
+    let session = session.map_err(|error| Stop::Failed(Failure::new(&error, error.hint())))?;
+    lock(session, args.wait).await.map_err(|error| {
+        let failure = Failure::new(&error, error.hint());
+        match error {
+            LockError::Held { .. } => Stop::Held(failure),
+            _ => Stop::Failed(failure),
+        }
+    })
+}
+
+#[allow(clippy::disallowed_methods, reason = "commands hand in the randomness")]
+async fn carry_out(args: &ApplyArgs, prepared: Prepared) -> Outcome {
+    let Prepared { policy, connection, state, plan, .. } = prepared;
+    let instance = policy.instance.clone();
+    if let Some(refusal) = plan.refusals.first() {
+        let failure = Failure { causes: vec![refusal.message.clone()], hint: Some(refusal.hint.clone()) };
+        return Outcome { instance, report: Some(Report::begin(plan)), stop: Some(Stop::Failed(failure)) };
+    }
+    let options = options(&args.scope, connection.now);
+    let outcome =
+        apply::apply(&connection.edges(&Progress::start()), &policy, state, plan, &options, &mut rand::rng()).await;
+    let stop = outcome.error.map(|error| Stop::Failed(Failure::new(&error, error.hint())));
+    Outcome { instance, report: Some(outcome.report), stop }
+}
+
+fn stopped(instance: Option<crate::model::InstanceName>, stop: Stop) -> Applied {
+    Applied { instances: vec![Outcome { instance, report: None, stop: Some(stop) }] }
+}

@@ -1,0 +1,82 @@
+//! `check`: the drift verdict; changes nothing.
+
+use super::connection::{Connection, Dialer};
+use super::{Exit, described, load, publish};
+use crate::apply::observe;
+use crate::cli::CheckArgs;
+use crate::model::{Annotations, Lifecycle, Policy, RoleName, RolePolicy, SecretPolicy, State};
+use crate::output::progress::Progress;
+use crate::output::{self, stream};
+use crate::plan::{self, Credential, Failure, InstanceVerdict, Options, Verdict};
+
+pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
+    let policies = load::policies(&args.policy)?;
+    let mut instances = Vec::new();
+    let dialer = Dialer::new(&args.connection, &policies, "check")?;
+    for policy in &policies {
+        instances.push(match dialer.connect(policy).await {
+            Ok(connection) => judge(policy, &connection).await,
+            Err(error) => InstanceVerdict { errors: vec![described(&error)], ..unknown(policy) },
+        });
+    }
+    let verdict = Verdict { instances };
+    publish::publish(&args.output, |format| output::check(&verdict, format))?;
+    verdict.instances.iter().flat_map(|instance| &instance.errors).for_each(stream::failure);
+    Ok(Exit::from(verdict.status()))
+}
+
+async fn judge(policy: &Policy, connection: &Connection) -> InstanceVerdict {
+    let unknown = unknown(policy);
+    match observe(&connection.edges(&Progress::start()), policy).await {
+        Err(error) => InstanceVerdict { errors: vec![Failure::new(&error, error.hint())], ..unknown },
+        Ok(state) => {
+            let today = connection.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+            let plan = plan::diff(policy, &state, &Options { today, ..Options::default() });
+            InstanceVerdict {
+                errors: missing_databases(policy, &state),
+                findings: plan.findings(),
+                credentials: credentials(policy, &state),
+                ..unknown
+            }
+        }
+    }
+}
+
+/// The verdict before anything was looked at.
+fn unknown(policy: &Policy) -> InstanceVerdict {
+    let origins = policy.databases.values().map(|database| &database.origin);
+    let file = origins.chain(policy.roles.values().map(|role| &role.origin)).map(|origin| origin.file.clone()).next();
+    InstanceVerdict { instance: policy.instance.clone(), file, ..InstanceVerdict::default() }
+}
+
+/// A database that is not there cannot be judged.
+fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> {
+    let missing = policy.databases.keys().filter(|name| !state.databases.contains_key(*name));
+    let instance = policy.instance.as_ref().map_or("INSTANCE", |instance| instance.instance());
+    missing
+        .map(|name| Failure {
+            causes: vec![format!("database `{name}` does not exist")],
+            hint: Some(format!("gcloud sql databases create {name} --instance={instance}")),
+        })
+        .collect()
+}
+
+fn credentials(policy: &Policy, state: &State) -> Vec<Credential> {
+    let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+    present.filter_map(|(name, role)| Some(credential(name, role, role.secret.as_ref()?, state))).collect()
+}
+
+fn credential(name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, state: &State) -> Credential {
+    let secret = state.secrets.get(&wanted.name);
+    let current = secret.and_then(|secret| secret.current());
+    let annotation = |key: &str| secret.and_then(|secret| secret.annotations.get(key));
+    Credential {
+        role: name.clone(),
+        strategy: role.rotation.strategy,
+        login: annotation(Annotations::LOGIN).and_then(|login| RoleName::new(login).ok()),
+        secret: wanted.name.clone(),
+        version: current.map(|version| version.number),
+        state: current.map(|version| version.state),
+        published: annotation(Annotations::PUBLISHED).cloned(),
+    }
+}

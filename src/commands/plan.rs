@@ -1,0 +1,65 @@
+//! `plan`: what `apply` would do, in order; changes nothing.
+
+use super::connection::{Connection, Dialer};
+use super::{Exit, load, publish};
+use crate::apply::observe;
+use crate::cli::{Phase, PlanArgs, ScopeArgs};
+use crate::model::{Policy, State};
+use crate::output::progress::Progress;
+use crate::output::{self, Planned, PlannedInstance};
+use crate::plan::{self, Direction, Options, Plan, Transaction};
+
+/// One instance as it is, and what is to become of it.
+pub(super) struct Prepared {
+    pub(super) policy: Policy,
+    pub(super) connection: Connection,
+    pub(super) state: State,
+    pub(super) plan: Plan,
+    pub(super) script: Vec<Transaction>,
+}
+
+pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
+    let policies = load::policies(&args.policy)?;
+    let mut prepared = Vec::new();
+    let dialer = Dialer::new(&args.connection, &policies, "plan")?;
+    for policy in policies {
+        let connection = dialer.connect(&policy).await?;
+        prepared.push(prepare(policy, connection, &args.scope).await?);
+    }
+    publish::publish(&args.output, |format| output::plan(&planned(&prepared, &digest(&prepared)), format))?;
+    let refused = prepared.iter().any(|one| !one.plan.refusals.is_empty());
+    Ok(if refused { Exit::Failed } else { Exit::Done })
+}
+
+/// Looks at an instance and compares.
+pub(super) async fn prepare(policy: Policy, connection: Connection, scope: &ScopeArgs) -> anyhow::Result<Prepared> {
+    let state = observe(&connection.edges(&Progress::start()), &policy).await?;
+    let plan = plan::diff(&policy, &state, &options(scope, connection.now));
+    let script = plan::script(&plan, &state);
+    Ok(Prepared { policy, connection, state, plan, script })
+}
+
+pub(super) fn digest(prepared: &[Prepared]) -> String {
+    plan::digest(prepared.iter().map(|one| &one.plan))
+}
+
+/// What is shown of the plans.
+pub(super) fn planned<'a>(prepared: &'a [Prepared], digest: &'a str) -> Planned<'a> {
+    let instances = prepared.iter().map(|one| PlannedInstance { plan: &one.plan, script: &one.script });
+    Planned { digest, instances: instances.collect() }
+}
+
+/// What the arguments allow; `until` of accepted findings is a day in UTC.
+pub(super) fn options(scope: &ScopeArgs, now: jiff::Timestamp) -> Options {
+    Options {
+        phase: match scope.phase {
+            None => Direction::Both,
+            Some(Phase::Expand) => Direction::Expand,
+            Some(Phase::Contract) => Direction::Contract,
+        },
+        prune: scope.prune,
+        reset_passwords: scope.reset_passwords,
+        take_over: scope.take_over,
+        today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
+    }
+}

@@ -1,0 +1,40 @@
+//! Wrong usage that only shows after the arguments were parsed.
+
+use std::path::PathBuf;
+
+/// Wrong usage: nothing was looked at or contacted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Usage {
+    /// A named file or directory does not exist.
+    #[error("`{0}` does not exist")]
+    NoSuchPath(PathBuf),
+    /// A directory without policy files.
+    #[error("no *.yaml or *.yml file below `{0}`")]
+    NoPolicyFile(PathBuf),
+    /// A password in `--admin-url`.
+    #[error("a password in `--admin-url` stands in the process list for everyone to read")]
+    PasswordInAdminUrl,
+    /// One server for the instances of several policies.
+    #[error("the policies name more than one instance, and there is one admin URL")]
+    OneUrlForSeveralInstances,
+    /// Nobody is there to answer the question of `apply`.
+    #[error("`apply` asks before it changes anything, and there is no terminal to ask on")]
+    NobodyToAsk,
+}
+
+impl Usage {
+    /// One line of advice.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoSuchPath(_) | Self::NoPolicyFile(_) => None,
+            Self::PasswordInAdminUrl => Some(
+                "give it in PGPASSWORD, a password file or --admin-password-secret, or the whole URL in \
+                 ROLEWRIGHT_ADMIN_URL"
+                    .into(),
+            ),
+            Self::OneUrlForSeveralInstances => Some("run once for each instance, or leave the admin URL out".into()),
+            Self::NobodyToAsk => Some("review `rolewright plan`, then run `apply --yes --expect DIGEST`".into()),
+        }
+    }
+}

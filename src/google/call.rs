@@ -1,0 +1,118 @@
+//! What was called, in words for errors and with the role that allows it.
+
+use std::fmt;
+
+/// A call to Google, as errors name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// What was to be done.
+    pub operation: Operation,
+    /// The project it was done in, by id or number.
+    pub project: String,
+    /// The resource it was done to.
+    pub object: String,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.operation.facts().phrase, self.object)
+    }
+}
+
+/// A method of a Google API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `projects.secrets.get`
+    GetSecret,
+    /// `projects.secrets.create`
+    CreateSecret,
+    /// `projects.secrets.patch`
+    UpdateSecret,
+    /// `projects.secrets.versions.list`
+    ListVersions,
+    /// `projects.secrets.addVersion`
+    AddVersion,
+    /// `projects.secrets.versions.access`
+    AccessVersion,
+    /// `projects.secrets.versions.enable`
+    EnableVersion,
+    /// `projects.secrets.versions.disable`
+    DisableVersion,
+    /// `projects.secrets.versions.destroy`
+    DestroyVersion,
+    /// `projects.secrets.getIamPolicy`
+    GetPolicy,
+    /// `projects.secrets.setIamPolicy`
+    SetPolicy,
+    /// `projects.locations.jobs.get`
+    GetJob,
+    /// `projects.locations.services.get`
+    GetService,
+    /// `projects.get`
+    GetProject,
+}
+
+struct Facts {
+    phrase: &'static str,
+    permission: &'static str,
+    role: &'static str,
+    changes: bool,
+}
+
+const fn reads(phrase: &'static str, permission: &'static str, role: &'static str) -> Facts {
+    Facts { phrase, permission, role, changes: false }
+}
+
+const fn changes(phrase: &'static str, permission: &'static str, role: &'static str) -> Facts {
+    Facts { phrase, permission, role, changes: true }
+}
+
+const ADDER: &str = "roles/secretmanager.secretVersionAdder";
+const ADMIN: &str = "roles/secretmanager.admin";
+const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+const RUN_VIEWER: &str = "roles/run.viewer";
+const VERSION_MANAGER: &str = "roles/secretmanager.secretVersionManager";
+const VIEWER: &str = "roles/secretmanager.viewer";
+
+impl Operation {
+    /// The permission that the call needs.
+    pub fn permission(self) -> &'static str {
+        self.facts().permission
+    }
+
+    /// The predefined role with that permission and the fewest others.
+    pub fn role(self) -> &'static str {
+        self.facts().role
+    }
+
+    /// Whether it changes something, so that it matters when nobody knows whether it went through.
+    pub fn changes(self) -> bool {
+        self.facts().changes
+    }
+
+    /// <https://cloud.google.com/secret-manager/docs/access-control>,
+    /// <https://cloud.google.com/run/docs/reference/iam/permissions>
+    const fn facts(self) -> Facts {
+        match self {
+            Self::GetSecret => reads("read secret", "secretmanager.secrets.get", VIEWER),
+            Self::CreateSecret => changes("create secret", "secretmanager.secrets.create", ADMIN),
+            Self::UpdateSecret => changes("update secret", "secretmanager.secrets.update", ADMIN),
+            Self::ListVersions => reads("list the versions of secret", "secretmanager.versions.list", VIEWER),
+            Self::AddVersion => changes("add a version to secret", "secretmanager.versions.add", ADDER),
+            Self::AccessVersion => reads("access secret version", "secretmanager.versions.access", ACCESSOR),
+            Self::EnableVersion => changes("enable secret version", "secretmanager.versions.enable", VERSION_MANAGER),
+            Self::DisableVersion => {
+                changes("disable secret version", "secretmanager.versions.disable", VERSION_MANAGER)
+            }
+            Self::DestroyVersion => {
+                changes("destroy secret version", "secretmanager.versions.destroy", VERSION_MANAGER)
+            }
+            Self::GetPolicy => reads("read the IAM policy of", "secretmanager.secrets.getIamPolicy", VIEWER),
+            Self::SetPolicy => changes("write the IAM policy of", "secretmanager.secrets.setIamPolicy", ADMIN),
+            Self::GetJob => reads("read Cloud Run job", "run.jobs.get", RUN_VIEWER),
+            Self::GetService => reads("read Cloud Run service", "run.services.get", RUN_VIEWER),
+            Self::GetProject => reads("read project", "resourcemanager.projects.get", "roles/browser"),
+        }
+    }
+}

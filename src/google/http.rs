@@ -1,0 +1,190 @@
+//! One request at a time: authorised, bounded, and tried again where that cannot do harm.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use bytes::Bytes;
+use google_cloud_auth::credentials::{CacheableResource, Credentials};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{Call, Endpoint, GoogleError, wire};
+
+/// Secret Manager answers within a second or two; a connection that hangs longer is replaced.
+const ATTEMPT: Duration = Duration::from_secs(12);
+/// A call gives up after this, however many attempts it had: database work waits for it.
+const OVERALL: Duration = Duration::from_secs(60);
+/// Beyond this an answer is none of ours: a payload has at most 64 KiB, in base64.
+const LARGEST_ANSWER: usize = 4 << 20;
+
+/// The Google API a call belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Service {
+    SecretManager,
+    CloudRun,
+    ResourceManager,
+}
+
+impl Service {
+    fn base(self) -> &'static str {
+        match self {
+            Self::SecretManager => "https://secretmanager.googleapis.com",
+            Self::CloudRun => "https://run.googleapis.com",
+            Self::ResourceManager => "https://cloudresourcemanager.googleapis.com",
+        }
+    }
+}
+
+/// A request that has not been sent.
+pub(super) struct Request {
+    pub(super) call: Call,
+    pub(super) service: Service,
+    pub(super) method: Method,
+    /// Path segments, not encoded.
+    pub(super) path: Vec<String>,
+    pub(super) query: Vec<(&'static str, String)>,
+    /// JSON.
+    pub(super) body: Option<Bytes>,
+}
+
+impl Request {
+    pub(super) fn get(call: Call, service: Service, path: Vec<String>) -> Self {
+        Self { call, service, method: Method::GET, path, query: Vec::new(), body: None }
+    }
+
+    pub(super) fn post(call: Call, service: Service, path: Vec<String>, body: impl Into<Bytes>) -> Self {
+        Self { call, service, method: Method::POST, path, query: Vec::new(), body: Some(body.into()) }
+    }
+}
+
+/// The connection to Google.
+pub(super) struct Http {
+    client: reqwest::Client,
+    credentials: Credentials,
+    endpoint: Option<Url>,
+}
+
+impl Http {
+    pub(super) fn new(endpoint: Option<&Endpoint>, credentials: Credentials) -> Result<Self, GoogleError> {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("rolewright/", env!("CARGO_PKG_VERSION")))
+            .timeout(ATTEMPT)
+            // A redirected request would carry token and payload elsewhere.
+            .redirect(reqwest::redirect::Policy::none());
+        let builder = match endpoint {
+            // A proxy could not reach this machine's loopback, and `NO_PROXY` rarely names it.
+            Some(endpoint) if endpoint.is_loopback() => builder.no_proxy(),
+            _ => builder.https_only(true),
+        };
+        let client = builder.build().map_err(|error| GoogleError::Tls { source: error.into() })?;
+        Ok(Self { client, credentials, endpoint: endpoint.map(|endpoint| endpoint.url().clone()) })
+    }
+
+    /// Sends `request` and reads the answer as JSON.
+    ///
+    /// # Errors
+    /// Refused, unreachable, or not the JSON that `T` is.
+    pub(super) async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, GoogleError> {
+        let answer = self.bytes(request).await?;
+        // The reason is not kept: serde repeats the value that it stumbled over.
+        serde_json::from_slice(&answer).map_err(|_| GoogleError::Malformed {
+            call: request.call.clone(),
+            reason: "the answer does not have the documented form",
+        })
+    }
+
+    /// Sends `request` and returns the body of the answer, in a buffer that is wiped.
+    ///
+    /// # Errors
+    /// Refused or unreachable.
+    pub(super) async fn bytes(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, GoogleError> {
+        let attempts = (|| self.attempt(request))
+            .retry(backoff())
+            .when(GoogleError::may_retry)
+            .adjust(|error, delay| delay.map(|delay| delay.max(asked_delay(error))));
+        match tokio::time::timeout(OVERALL, attempts).await {
+            Ok(result) => result,
+            Err(elapsed) => {
+                Err(GoogleError::Unreachable { call: request.call.clone(), sent: true, source: elapsed.into() })
+            }
+        }
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, GoogleError> {
+        let headers = self.authorization(&request.call).await?;
+        let url = url(self.endpoint.as_ref(), request);
+        tracing::debug!(method = %request.method, path = url.path(), "calling Google");
+        let mut builder = self.client.request(request.method.clone(), url).headers(headers);
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let unreachable = |error: reqwest::Error| GoogleError::Unreachable {
+            call: request.call.clone(),
+            sent: !error.is_connect() && !error.is_builder(),
+            source: error.without_url().into(),
+        };
+        let response = builder.send().await.map_err(unreachable)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let answer = read(response).await.map_err(unreachable)?;
+        tracing::debug!(status = status.as_u16(), "Google answered");
+        if status.is_success() {
+            return answer.ok_or(GoogleError::Malformed {
+                call: request.call.clone(),
+                reason: "the answer is far larger than anything asked for",
+            });
+        }
+        Err(refused(&request.call, status, &headers, &answer.unwrap_or_default()))
+    }
+
+    async fn authorization(&self, call: &Call) -> Result<HeaderMap, GoogleError> {
+        match self.credentials.headers(Default::default()).await {
+            Ok(CacheableResource::New { data, .. }) => Ok(data),
+            // Only answered to a caller who shows the tag of headers it has.
+            Ok(CacheableResource::NotModified) => Ok(HeaderMap::new()),
+            Err(error) => Err(GoogleError::Unreachable { call: call.clone(), sent: false, source: error.into() }),
+        }
+    }
+}
+
+/// Eight to sixteen seconds in all: long enough for a hiccup, short enough for a wrong address.
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(250)).with_max_times(5)
+}
+
+fn asked_delay(error: &GoogleError) -> Duration {
+    error.status().and_then(|status| status.retry_after).unwrap_or_default()
+}
+
+fn url(endpoint: Option<&Url>, request: &Request) -> Url {
+    let mut url = match endpoint {
+        Some(endpoint) => endpoint.clone(),
+        None => Url::parse(request.service.base()).expect("a constant"),
+    };
+    url.path_segments_mut().expect("http URLs have a path").pop_if_empty().extend(&request.path);
+    if !request.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&request.query);
+    }
+    url
+}
+
+/// The whole body; `None` where it is too long. Room is made first, so that growing leaves no copies behind.
+async fn read(mut response: Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
+    let expected = response.content_length().map_or(128 << 10, |length| length as usize);
+    let mut body = Zeroizing::new(Vec::with_capacity(expected.min(LARGEST_ANSWER)));
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+fn refused(call: &Call, status: StatusCode, headers: &HeaderMap, answer: &[u8]) -> GoogleError {
+    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let status = wire::status(status, seconds.map(Duration::from_secs), answer);
+    GoogleError::Refused { call: call.clone(), status: Box::new(status) }
+}

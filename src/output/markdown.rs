@@ -1,0 +1,218 @@
+//! A comment on a pull request.
+
+use std::fmt::Write as _;
+
+use super::style::{Sign, count, plain, severity_word};
+use super::{Planned, PlannedInstance, Validation, sql};
+use crate::model::InstanceName;
+use crate::plan::{Finding, InstanceVerdict, Status, Step, Verdict};
+
+/// A comment on GitHub holds 65,536 characters: what does not fit is counted.
+const ROWS: usize = 100;
+/// Characters of SQL that are shown.
+const SQL: usize = 20_000;
+
+/// The changes, who loses something, what waits and what is left, with the statements folded away.
+pub(super) fn plan(planned: &Planned<'_>) -> String {
+    let mut out = String::new();
+    for instance in &planned.instances {
+        out.push_str(&plan_of(instance));
+    }
+    let _ = writeln!(out, "Digest: {}", code(planned.digest));
+    out
+}
+
+fn plan_of(planned: &PlannedInstance<'_>) -> String {
+    let plan = planned.plan;
+    let changes = match plan.steps.len() {
+        _ if !plan.refusals.is_empty() => "❌ cannot be applied".into(),
+        0 => "nothing to do".into(),
+        number => count(number, "change"),
+    };
+    let mut out = format!("### Rolewright plan: {changes}{}\n\n", on(plan.instance.as_ref()));
+    let refusals = plan.refusals.iter().map(|one| [text(&one.message), text(&one.hint)]);
+    section(&mut out, "Cannot be applied", &table(["Because", "Advice"], refusals));
+    out.push_str(&table(["", "Change", "Rule"], plan.steps.iter().map(change)));
+    let losses = plan.steps.iter().filter_map(|step| step.change.loss().map(|loss| (step, loss)));
+    let losses = losses.map(|(step, loss)| [code(&loss.who), text(&loss.what), text(&step.path.join(" → "))]);
+    section(&mut out, "Who loses something", &table(["Who", "What", "How they came to it"], losses));
+    let pending = plan.pending.iter();
+    let pending = pending.map(|one| [code(one.role.as_str()), code(&one.grant), code(one.database.as_str())]);
+    section(&mut out, "Pending until the object exists", &table(["Role", "Grant", "Database"], pending));
+    let withheld = plan.withheld.iter().flat_map(|one| one.findings.iter().map(move |finding| (one, finding)));
+    let withheld = withheld.map(|(one, finding)| [text(&finding.message), text(&one.reason), text(&one.advice)]);
+    section(&mut out, "Withheld", &table(["Finding", "Because", "Mended by"], withheld));
+    let notes = plan.notes.iter().map(|note| [code(note.rule.id()), text(&note.message), standing(note)]);
+    section(&mut out, "Notes", &table(["Rule", "Finding", ""], notes));
+    out.push_str(&statements(planned));
+    out
+}
+
+fn change(step: &Step) -> [String; 3] {
+    let sign = match Sign::of(&step.change) {
+        Sign::Add => "➕",
+        Sign::Change => "✏️",
+        Sign::Remove => "➖",
+    };
+    [sign.into(), text(&step.change.to_string()), code(step.rule.id())]
+}
+
+fn statements(planned: &PlannedInstance<'_>) -> String {
+    let mut sql = sql::excerpt(planned);
+    if sql.is_empty() {
+        return sql;
+    }
+    if let Some((cut, _)) = sql.char_indices().nth(SQL) {
+        sql.truncate(cut);
+        sql.push_str("\n-- … the rest is left out here\n");
+    }
+    let fence = fence(&sql, 3);
+    format!("<details><summary>SQL</summary>\n\n{fence}sql\n{}\n{fence}\n\n</details>\n\n", sql.trim_end())
+}
+
+/// The verdict, and every finding with what mends it.
+pub(super) fn check(verdict: &Verdict) -> String {
+    verdict.instances.iter().map(check_of).collect()
+}
+
+fn check_of(verdict: &InstanceVerdict) -> String {
+    let status = match verdict.status() {
+        Status::InSync => "✅ in sync",
+        Status::Drift => "❌ drift",
+        Status::Unknown => "⚠️ could not tell",
+    };
+    let mut out = format!("### Rolewright check: {status}{}\n\n", on(verdict.instance.as_ref()));
+    for error in &verdict.errors {
+        let hint = error.hint.as_deref().map_or_else(String::new, |hint| format!("  \n> Hint: {}", text(hint)));
+        let _ = writeln!(out, "> {}{hint}\n", text(&error.message()));
+    }
+    let row = |finding: &Finding| [standing(finding), code(finding.rule.id()), text(&finding.message), fix(finding)];
+    out.push_str(&table(["", "Rule", "Finding", "Mended by"], verdict.findings.iter().map(row)));
+    out
+}
+
+fn standing(finding: &Finding) -> String {
+    match &finding.allowed {
+        Some(reason) => format!("accepted: {}", text(reason)),
+        None => severity_word(finding.severity).into(),
+    }
+}
+
+fn fix(finding: &Finding) -> String {
+    finding.fix.as_deref().map_or_else(String::new, code)
+}
+
+/// Every problem of a policy.
+pub(super) fn validate(validation: &Validation) -> String {
+    let (files, problems) = (count(validation.files.len(), "file"), validation.diagnostics.len());
+    if problems == 0 {
+        return format!("### Rolewright validate: ✅ {files} ok\n");
+    }
+    let mark = if validation.is_valid() { "⚠️" } else { "❌" };
+    let row = |one: &super::Diagnostic| {
+        let place = format!("{}:{}:{}", one.origin.file, one.origin.line, one.origin.column);
+        let hint = one.hint.as_deref().map_or_else(String::new, text);
+        [code(&place), text(&one.message), hint]
+    };
+    let rows = table(["Where", "Problem", "Hint"], validation.diagnostics.iter().map(row));
+    format!("### Rolewright validate: {mark} {} in {files}\n\n{rows}", count(problems, "problem"))
+}
+
+fn on(instance: Option<&InstanceName>) -> String {
+    instance.map_or_else(String::new, |name| format!(" on {}", code(&name.to_string())))
+}
+
+fn section(out: &mut String, title: &str, body: &str) {
+    if !body.is_empty() {
+        let _ = writeln!(out, "**{title}**\n\n{}\n", body.trim_end());
+    }
+}
+
+/// A table, or nothing where there are no rows.
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut lines = Vec::new();
+    let mut left_out = 0;
+    for row in rows {
+        if lines.len() == ROWS {
+            left_out += 1;
+        } else {
+            lines.push(format!("| {} |\n", row.join(" | ")));
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("| {} |\n|{}\n{}", head.join(" | "), " --- |".repeat(N), lines.concat());
+    if left_out > 0 {
+        let _ = write!(out, "\n… and {left_out} more\n");
+    }
+    out + "\n"
+}
+
+/// Foreign text: what stands between backticks is code, and nothing else in it is markup, a link or a mention.
+fn text(raw: &str) -> String {
+    let shown = plain(raw);
+    let mut pieces = shown.split('`');
+    let mut out = prose(pieces.next().unwrap_or_default());
+    while let Some(inside) = pieces.next() {
+        match pieces.next() {
+            Some(after) if !inside.is_empty() => out += &(code(inside) + &prose(after)),
+            Some(after) => out += &("\\`\\`".to_owned() + &prose(after)),
+            None => out += &("\\`".to_owned() + &prose(inside)),
+        }
+    }
+    out
+}
+
+fn prose(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A zero-width space keeps an address from becoming a mention.
+            '@' => out.push_str("@\u{200b}"),
+            '\\' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Foreign text as a code span that can stand in a table.
+fn code(raw: &str) -> String {
+    let shown = plain(raw);
+    let fence = fence(&shown, 1);
+    // One space on each side is not shown, and keeps a backtick of the text from the fence's.
+    let pad = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{}{pad}{fence}", shown.replace('|', "\\|"))
+}
+
+/// More backticks than stand together anywhere in `text`.
+fn fence(text: &str, least: usize) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(least.max(longest + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_no_markup() {
+        assert_eq!(text("a|b <img> *c* [d](e)"), "a\\|b &lt;img&gt; \\*c\\* \\[d\\](e)");
+        assert_eq!(text("unknown `SE*CT` on <b>"), "unknown `SE*CT` on &lt;b&gt;");
+        assert_eq!(text("odd ` *c* `` d"), "odd ` *c* `\\` d");
+        assert_eq!(code("a|b"), "`a\\|b`");
+        assert_eq!(code("`; rm"), "`` `; rm ``");
+        assert_eq!(fence("```", 3), "````");
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_counted() {
+        let long = table(["n"], (0..ROWS + 2).map(|n| [n.to_string()]));
+        assert!(long.contains("| 99 |\n") && !long.contains("| 100 |"));
+        assert!(long.ends_with("\n… and 2 more\n\n"));
+    }
+}

@@ -1,0 +1,65 @@
+//! Results in the forms people and programs read: one value in, one format out. Everything here is a pure function, but
+//! for [`stream`] and [`log`], which alone print.
+//!
+//! Text carries ANSI styles; [`stream`] takes them away where they do not belong.
+
+mod annotation;
+mod github;
+mod json;
+mod junit;
+pub mod log;
+mod markdown;
+pub mod progress;
+mod sarif;
+mod sql;
+pub mod stream;
+mod style;
+mod subject;
+mod text;
+
+pub use subject::{Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation};
+
+use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
+use crate::plan::Verdict;
+
+/// What `plan` says.
+pub fn plan(planned: &Planned<'_>, format: PlanFormat) -> String {
+    match format {
+        PlanFormat::Text => text::plan(planned),
+        PlanFormat::Json => json::plan(planned),
+        PlanFormat::Sql => sql::plan(planned),
+        PlanFormat::Markdown => markdown::plan(planned),
+    }
+}
+
+/// What `apply` says.
+pub fn apply(applied: &Applied, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::apply(applied),
+        ApplyFormat::Json => json::apply(applied),
+    }
+}
+
+/// What `check` says.
+pub fn check(verdict: &Verdict, format: CheckFormat) -> String {
+    match format {
+        CheckFormat::Text => text::check(verdict),
+        CheckFormat::Json => json::check(verdict),
+        CheckFormat::Sarif => sarif::check(verdict),
+        CheckFormat::Junit => junit::check(verdict),
+        CheckFormat::Markdown => markdown::check(verdict),
+        CheckFormat::Github => github::check(verdict),
+    }
+}
+
+/// What `validate` says.
+pub fn validate(validation: &Validation, format: CheckFormat) -> String {
+    match format {
+        CheckFormat::Text => text::validate(validation),
+        CheckFormat::Json => json::validate(validation),
+        CheckFormat::Sarif => sarif::validate(validation),
+        CheckFormat::Junit => junit::validate(validation),
+        CheckFormat::Markdown => markdown::validate(validation),
+        CheckFormat::Github => github::validate(validation),
+    }
+}

@@ -1,0 +1,103 @@
+//! The statements of a plan, as a psql script for whoever wants to read them, or has to run them.
+
+use std::fmt::Write as _;
+
+use super::{Planned, PlannedInstance};
+use crate::model::{DatabaseName, quote_identifier};
+use crate::plan::{Aim, Transaction};
+
+/// The script of every instance.
+pub(super) fn plan(planned: &Planned<'_>) -> String {
+    let mut out = String::new();
+    comment(&mut out, &format!("plan {}", planned.digest));
+    out.push_str("\\set ON_ERROR_STOP on\n");
+    for instance in &planned.instances {
+        one(&mut out, instance);
+    }
+    out
+}
+
+fn one(out: &mut String, planned: &PlannedInstance<'_>) {
+    out.push('\n');
+    if let Some(name) = &planned.plan.instance {
+        comment(out, &format!("instance {name}"));
+    }
+    for transaction in planned.script {
+        out.push_str(&block(transaction));
+    }
+    let google = planned.plan.steps.iter().filter(|step| matches!(step.change.target(), Aim::Secret(_)));
+    for (index, step) in google.enumerate() {
+        if index == 0 {
+            comment(out, "not SQL, or not without a password; `rolewright apply` would:");
+        }
+        comment(out, &format!("  {}", step.change));
+    }
+}
+
+/// One transaction, in its database.
+fn block(transaction: &Transaction) -> String {
+    let Transaction { database, statements, steps: _ } = transaction;
+    let mut out = String::new();
+    match database {
+        None => comment(&mut out, "roles and memberships"),
+        Some(database) => {
+            comment(&mut out, &format!("database {database}"));
+            connect(&mut out, database);
+        }
+    }
+    for statement in statements {
+        let _ = writeln!(out, "{statement};");
+    }
+    out + "\n"
+}
+
+/// The statements alone, for a page that shows them.
+pub(super) fn excerpt(planned: &PlannedInstance<'_>) -> String {
+    planned.script.iter().map(block).collect()
+}
+
+/// A name must not end the comment it stands in.
+fn comment(out: &mut String, text: &str) {
+    let _ = writeln!(out, "-- {}", super::style::plain(text));
+}
+
+/// As `pg_dumpall` does it: names that psql would take apart go in as a connection string.
+/// <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMAND-CONNECT>
+fn connect(out: &mut String, database: &DatabaseName) {
+    let name = database.as_str();
+    if name.contains(['\n', '\r']) {
+        // No meta-command of psql can carry a line break.
+        let _ = writeln!(out, "\\warn 'connect to {} by hand'\n\\quit", super::style::plain(name).replace('\'', "''"));
+    } else if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
+        let _ = writeln!(out, "\\connect {}", quote_identifier(name));
+    } else {
+        let value = name.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\"\"");
+        let _ = writeln!(out, "\\connect -reuse-previous=on \"dbname='{value}'\"");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connect_to(name: &str) -> String {
+        let mut out = String::new();
+        connect(&mut out, &DatabaseName::new(name).unwrap());
+        out
+    }
+
+    #[test]
+    fn psql_connects_to_exactly_that_database() {
+        assert_eq!(connect_to("payments"), "\\connect payments\n");
+        assert_eq!(connect_to("Payments"), "\\connect \"Payments\"\n");
+        assert_eq!(connect_to("a'b\"c"), "\\connect -reuse-previous=on \"dbname='a\\'b\"\"c'\"\n");
+        assert!(!connect_to("a\n\\! id").contains("\n\\!"));
+    }
+
+    #[test]
+    fn a_comment_stays_one() {
+        let mut out = String::new();
+        comment(&mut out, "a\nDROP TABLE t;");
+        assert_eq!(out, "-- a\\nDROP TABLE t;\n");
+    }
+}

@@ -1,0 +1,327 @@
+//! Everything `apply` can do, as one closed list.
+
+use serde::Serialize;
+
+use crate::model::{
+    DatabaseName, DefaultPrivilege, ExtensionName, Grantee, Membership, Object, Privileges, RoleName, SchemaName,
+    SecretName, Setting, Strategy,
+};
+
+/// One intended change. It says what and why, never a password: it is safe to print and to serialise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// `CREATE ROLE`, without LOGIN: a role that has a credential gets LOGIN together with its password.
+    CreateRole {
+        /// The role.
+        role: RoleName,
+        /// INHERIT or NOINHERIT.
+        inherit: bool,
+        /// CONNECTION LIMIT.
+        connection_limit: i32,
+    },
+    /// `ALTER ROLE … <attributes>`: only those that differ.
+    AlterRole {
+        /// The role.
+        role: RoleName,
+        /// The attributes as they are to be.
+        attributes: Vec<Attribute>,
+    },
+    /// `ALTER ROLE … SET`.
+    SetParameter {
+        /// The login.
+        role: RoleName,
+        /// What is set.
+        setting: Setting,
+    },
+    /// `ALTER ROLE … RESET`.
+    ResetParameter {
+        /// The login.
+        role: RoleName,
+        /// What was set.
+        setting: Setting,
+    },
+    /// `GRANT role TO member`.
+    GrantMembership {
+        /// The edge with its options; the grantor is whoever executes.
+        edge: Edge,
+    },
+    /// `REVOKE role FROM member`.
+    RevokeMembership {
+        /// The edge as it is.
+        membership: Membership,
+    },
+    /// `CREATE SCHEMA`.
+    CreateSchema {
+        /// In this database.
+        database: DatabaseName,
+        /// The schema.
+        schema: SchemaName,
+    },
+    /// `CREATE EXTENSION`.
+    CreateExtension {
+        /// In this database.
+        database: DatabaseName,
+        /// The extension.
+        extension: ExtensionName,
+        /// The schema of its objects.
+        schema: SchemaName,
+        /// Its version; `None`: the server's default.
+        version: Option<String>,
+    },
+    /// `ALTER EXTENSION … UPDATE TO`.
+    UpdateExtension {
+        /// In this database.
+        database: DatabaseName,
+        /// The extension.
+        extension: ExtensionName,
+        /// Its owner, who alone may.
+        owner: RoleName,
+        /// The version to have.
+        version: String,
+    },
+    /// `ALTER … OWNER TO`.
+    ChangeOwner {
+        /// In this database.
+        database: DatabaseName,
+        /// The objects, all of one kind.
+        objects: Vec<Object>,
+        /// The owner now.
+        from: RoleName,
+        /// The owner to be.
+        to: RoleName,
+    },
+    /// `GRANT … ON … TO`, by the owner.
+    Grant {
+        /// In this database; of a shared object, the one it is granted from.
+        database: DatabaseName,
+        /// The objects, all of one kind.
+        objects: Vec<Object>,
+        /// The owner at that time.
+        owner: RoleName,
+        /// To whom.
+        grantee: Grantee,
+        /// What.
+        privileges: Privileges,
+        /// WITH GRANT OPTION.
+        grantable: bool,
+    },
+    /// `REVOKE … ON … FROM`, in the name of the grantor.
+    Revoke {
+        /// In this database; of a shared object, the one it is revoked from.
+        database: DatabaseName,
+        /// The objects, all of one kind.
+        objects: Vec<Object>,
+        /// Who granted.
+        grantor: RoleName,
+        /// From whom.
+        grantee: Grantee,
+        /// What.
+        privileges: Privileges,
+        /// All of it, or the grant option only.
+        extent: Extent,
+        /// The grantee has granted it on, and that goes too.
+        cascade: bool,
+    },
+    /// `ALTER DEFAULT PRIVILEGES … GRANT`.
+    GrantDefault {
+        /// In this database.
+        database: DatabaseName,
+        /// What is granted on which future objects.
+        default: DefaultPrivilege,
+    },
+    /// `ALTER DEFAULT PRIVILEGES … REVOKE`.
+    RevokeDefault {
+        /// In this database.
+        database: DatabaseName,
+        /// What is revoked on which future objects.
+        default: DefaultPrivilege,
+        /// All of it, or the grant option only.
+        extent: Extent,
+    },
+    /// A secret is made in Secret Manager, without a version.
+    CreateSecret {
+        /// The secret.
+        secret: SecretName,
+        /// Whose credential it will hold.
+        role: RoleName,
+    },
+    /// A credential comes to work: password, verifier, version, login, alias `current`.
+    Credential {
+        /// The role.
+        role: RoleName,
+        /// The login that gets it.
+        login: RoleName,
+        /// The secret.
+        secret: SecretName,
+        /// How.
+        strategy: Strategy,
+        /// Where it comes from.
+        source: CredentialSource,
+    },
+    /// `roles/secretmanager.secretAccessor` on the secret for a member.
+    Bind {
+        /// The secret.
+        secret: SecretName,
+        /// The IAM member.
+        member: String,
+    },
+    /// That role taken from a member.
+    Unbind {
+        /// The secret.
+        secret: SecretName,
+        /// The IAM member.
+        member: String,
+    },
+}
+
+/// How much of a grant is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// The privileges.
+    Privileges,
+    /// Only the right to grant them on.
+    GrantOption,
+}
+
+/// Where a credential comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialSource {
+    /// A new password is generated.
+    Generate,
+    /// A version this program stored before it was interrupted is put to work.
+    Resume,
+    /// A version somebody else stored is tried, and taken over if it logs in.
+    Adopt,
+}
+
+/// A membership to be: the grantor is whoever executes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Edge {
+    /// The role that is granted.
+    pub role: RoleName,
+    /// Who becomes a member.
+    pub member: RoleName,
+    /// ADMIN option.
+    pub admin: bool,
+    /// INHERIT option (16 and later; before, the member's attribute).
+    pub inherit: bool,
+    /// SET option (16 and later).
+    pub set: bool,
+}
+
+/// A role attribute as it is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribute {
+    /// LOGIN or NOLOGIN
+    Login(bool),
+    /// SUPERUSER or NOSUPERUSER
+    Superuser(bool),
+    /// CREATEDB or NOCREATEDB
+    CreateDb(bool),
+    /// CREATEROLE or NOCREATEROLE
+    CreateRole(bool),
+    /// REPLICATION or NOREPLICATION
+    Replication(bool),
+    /// BYPASSRLS or NOBYPASSRLS
+    BypassRls(bool),
+    /// INHERIT or NOINHERIT
+    Inherit(bool),
+    /// CONNECTION LIMIT n
+    ConnectionLimit(i32),
+}
+
+impl std::fmt::Display for Attribute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (keyword, on) = match *self {
+            Self::Login(on) => ("LOGIN", on),
+            Self::Superuser(on) => ("SUPERUSER", on),
+            Self::CreateDb(on) => ("CREATEDB", on),
+            Self::CreateRole(on) => ("CREATEROLE", on),
+            Self::Replication(on) => ("REPLICATION", on),
+            Self::BypassRls(on) => ("BYPASSRLS", on),
+            Self::Inherit(on) => ("INHERIT", on),
+            Self::ConnectionLimit(limit) => return write!(f, "CONNECTION LIMIT {limit}"),
+        };
+        write!(f, "{}{keyword}", if on { "" } else { "NO" })
+    }
+}
+
+/// What a change is aimed at: decides the transaction it runs in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aim {
+    /// Roles and memberships: the instance.
+    Instance,
+    /// One database.
+    Database(DatabaseName),
+    /// A secret.
+    Secret(SecretName),
+}
+
+impl Change {
+    /// What it is aimed at.
+    pub fn target(&self) -> Aim {
+        match self {
+            Self::CreateRole { .. }
+            | Self::AlterRole { .. }
+            | Self::SetParameter { .. }
+            | Self::ResetParameter { .. }
+            | Self::GrantMembership { .. }
+            | Self::RevokeMembership { .. } => Aim::Instance,
+            Self::CreateSchema { database, .. }
+            | Self::CreateExtension { database, .. }
+            | Self::UpdateExtension { database, .. }
+            | Self::ChangeOwner { database, .. }
+            | Self::Grant { database, .. }
+            | Self::Revoke { database, .. }
+            | Self::GrantDefault { database, .. }
+            | Self::RevokeDefault { database, .. } => Aim::Database(database.clone()),
+            Self::CreateSecret { secret, .. }
+            | Self::Credential { secret, .. }
+            | Self::Bind { secret, .. }
+            | Self::Unbind { secret, .. } => Aim::Secret(secret.clone()),
+        }
+    }
+
+    /// Whether somebody can do less afterwards: such changes belong to `--phase contract`.
+    pub fn removes_access(&self) -> bool {
+        match self {
+            Self::AlterRole { attributes, .. } => !attributes.iter().all(Attribute::widens),
+            Self::ResetParameter { .. }
+            | Self::RevokeMembership { .. }
+            | Self::ChangeOwner { .. }
+            | Self::Revoke { .. }
+            | Self::RevokeDefault { .. }
+            | Self::Unbind { .. } => true,
+            Self::CreateRole { .. }
+            | Self::SetParameter { .. }
+            | Self::GrantMembership { .. }
+            | Self::CreateSchema { .. }
+            | Self::CreateExtension { .. }
+            | Self::UpdateExtension { .. }
+            | Self::Grant { .. }
+            | Self::GrantDefault { .. }
+            | Self::CreateSecret { .. }
+            | Self::Credential { .. }
+            | Self::Bind { .. } => false,
+        }
+    }
+}
+
+impl Attribute {
+    fn widens(&self) -> bool {
+        match *self {
+            Self::Login(on)
+            | Self::Superuser(on)
+            | Self::CreateDb(on)
+            | Self::CreateRole(on)
+            | Self::Replication(on)
+            | Self::BypassRls(on)
+            | Self::Inherit(on) => on,
+            Self::ConnectionLimit(limit) => limit < 0,
+        }
+    }
+}

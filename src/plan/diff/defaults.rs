@@ -1,0 +1,195 @@
+//! What future objects will be granted: default privileges of every `ddl` role.
+
+use std::collections::BTreeSet;
+
+use super::Diff;
+use super::emit::{Reason, step};
+use crate::model::{
+    Database, DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, Lifecycle, Preset, Privilege, Privileges,
+    PublicAccess, RoleName, SchemaName, Target,
+};
+use crate::plan::expected::preset_privileges;
+use crate::plan::standing::Standing;
+use crate::plan::{Change, Extent, Rule};
+
+/// The kinds of object that presets speak of.
+const BY_PRESET: [DefaultsFor; 3] = [DefaultsFor::Tables, DefaultsFor::Sequences, DefaultsFor::Routines];
+
+impl Diff<'_> {
+    /// Default privileges in one managed database.
+    pub(super) fn defaults(&mut self, name: &DatabaseName, database: &Database) {
+        let wanted = self.wanted_defaults(name);
+        self.built_in(name, database);
+        for actual in &database.defaults {
+            self.excess_default(name, actual, &wanted);
+        }
+        for want in &wanted {
+            self.missing_default(name, database, want);
+        }
+    }
+
+    fn ddl_roles(&self, database: &DatabaseName) -> BTreeSet<RoleName> {
+        let has_ddl = |role: &crate::model::RolePolicy| {
+            role.access.iter().any(|one| one.preset == Preset::Ddl && one.database == *database)
+        };
+        let present = self.policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+        present.filter(|(_, role)| has_ddl(role)).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn wanted_defaults(&self, database: &DatabaseName) -> Vec<DefaultPrivilege> {
+        let mut wanted = Vec::new();
+        let schemas = self.policy.databases.get(database).into_iter().flat_map(|one| one.schemas.keys());
+        for schema in schemas {
+            for owner in self.cast.with_preset(Preset::Ddl, database, schema) {
+                for objects in BY_PRESET {
+                    let grants = self.future_grants(database, schema, objects);
+                    let grants = grants.into_iter().filter(|(role, ..)| role != owner);
+                    wanted.extend(grants.map(|(role, privileges, grantable)| DefaultPrivilege {
+                        owner: owner.clone(),
+                        schema: Some(schema.clone()),
+                        objects,
+                        grantee: Grantee::Role(role),
+                        privileges,
+                        grantable,
+                    }));
+                }
+            }
+        }
+        wanted
+    }
+
+    fn future_grants(
+        &self,
+        database: &DatabaseName,
+        schema: &SchemaName,
+        objects: DefaultsFor,
+    ) -> Vec<(RoleName, Privileges, Privileges)> {
+        let mut grants = Vec::new();
+        for (name, role) in self.policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present) {
+            let (mut privileges, mut grantable) = (Privileges::NONE, Privileges::NONE);
+            for access in role.access.iter().filter(|one| one.database == *database && one.schema == *schema) {
+                privileges = privileges.union(preset_privileges(access.preset, objects.class()));
+            }
+            for grant in role.grants.iter().filter(|grant| grant.database == *database) {
+                if matches!(&grant.target, Target::AllInSchema(class, s) if *class == objects.class() && s == schema) {
+                    privileges = privileges.union(grant.privileges);
+                    grantable = grantable.union(if grant.grantable { grant.privileges } else { Privileges::NONE });
+                }
+            }
+            if !privileges.is_empty() {
+                grants.push((name.clone(), privileges, grantable));
+            }
+        }
+        grants
+    }
+
+    /// A new routine can be called by everybody, by a default that only the global form takes away; per schema it cannot.
+    /// <https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html#SQL-ALTERDEFAULTPRIVILEGES-NOTES>
+    fn built_in(&mut self, name: &DatabaseName, database: &Database) {
+        if self.policy.databases.get(name).is_none_or(|one| one.public == PublicAccess::Keep) {
+            return;
+        }
+        for owner in self.ddl_roles(name) {
+            if !database.global_defaults.contains(&(owner.clone(), DefaultsFor::Routines)) {
+                let default = DefaultPrivilege {
+                    owner,
+                    schema: None,
+                    objects: DefaultsFor::Routines,
+                    grantee: Grantee::Public,
+                    privileges: Privileges::of(&[Privilege::Execute]),
+                    grantable: Privileges::NONE,
+                };
+                self.revoke_default(name, default, Extent::Privileges, None);
+            }
+        }
+    }
+
+    fn excess_default(&mut self, name: &DatabaseName, actual: &DefaultPrivilege, wanted: &[DefaultPrivilege]) {
+        let is_ddl = self.ddl_roles(name).contains(&actual.owner);
+        let same = |want: &&DefaultPrivilege| {
+            (&want.owner, &want.schema, want.objects, &want.grantee)
+                == (&actual.owner, &actual.schema, actual.objects, &actual.grantee)
+        };
+        let want = wanted.iter().find(same);
+        let standing = self.cast.standing_of(&actual.grantee);
+        let (privileges, blocked) = match standing {
+            None if is_ddl => (self.excess_default_of_public(name, actual), None),
+            Some(Standing::Declared | Standing::Login | Standing::Iam) => {
+                let kept = want.map_or(Privileges::NONE, |want| want.privileges);
+                (actual.privileges.minus(kept), None)
+            }
+            Some(Standing::Undeclared) if is_ddl && self.speaks_of(name, actual.schema.as_ref()) => {
+                let reason = Reason::decision(
+                    format!("`{}` is not declared", actual.grantee),
+                    "declare it, put it under `ignore` or `admins`, or use --prune",
+                );
+                (actual.privileges, (!self.options.prune).then_some(reason))
+            }
+            _ => (Privileges::NONE, None),
+        };
+        let kept = actual.privileges.minus(privileges);
+        if !privileges.is_empty() {
+            let default = DefaultPrivilege { privileges, grantable: Privileges::NONE, ..actual.clone() };
+            self.revoke_default(name, default, Extent::Privileges, blocked);
+        }
+        let option = actual.grantable.intersection(kept).minus(want.map_or(Privileges::NONE, |want| want.grantable));
+        if standing.is_some_and(Standing::is_managed) && !option.is_empty() {
+            let default = DefaultPrivilege { privileges: option, grantable: option, ..actual.clone() };
+            self.revoke_default(name, default, Extent::GrantOption, None);
+        }
+    }
+
+    fn speaks_of(&self, database: &DatabaseName, schema: Option<&SchemaName>) -> bool {
+        let managed = self.policy.databases.get(database);
+        schema.is_none_or(|schema| managed.is_some_and(|one| one.schemas.contains_key(schema)))
+    }
+
+    fn excess_default_of_public(&self, name: &DatabaseName, actual: &DefaultPrivilege) -> Privileges {
+        let built_in = if actual.schema.is_none() { actual.objects.class().public_default() } else { Privileges::NONE };
+        let judged = BY_PRESET.contains(&actual.objects) && self.speaks_of(name, actual.schema.as_ref());
+        match self.policy.databases.get(name).map(|database| database.public) {
+            Some(PublicAccess::None) if judged => actual.privileges,
+            Some(_) if judged || actual.objects == DefaultsFor::Schemas => actual.privileges.minus(built_in),
+            _ => Privileges::NONE,
+        }
+    }
+
+    fn missing_default(&mut self, name: &DatabaseName, database: &Database, want: &DefaultPrivilege) {
+        let (mut privileges, mut grantable) = (Privileges::NONE, Privileges::NONE);
+        let same = |one: &&DefaultPrivilege| {
+            (&one.owner, one.objects, &one.grantee) == (&want.owner, want.objects, &want.grantee)
+                && one.schema == want.schema
+        };
+        for one in database.defaults.iter().filter(same) {
+            privileges = privileges.union(one.privileges);
+            grantable = grantable.union(one.grantable);
+        }
+        let with_option = want.grantable.minus(grantable);
+        let plain = want.privileges.minus(privileges).minus(with_option);
+        for (privileges, grantable) in [(plain, Privileges::NONE), (with_option, with_option)] {
+            if !privileges.is_empty() {
+                let default = DefaultPrivilege { privileges, grantable, ..want.clone() };
+                let blocked = self.out_of_reach(&want.owner);
+                let origin = want.grantee.role().and_then(|role| self.origin(role));
+                let change = Change::GrantDefault { database: name.clone(), default };
+                self.push_or(step(change, Rule::DefaultMissing, origin.as_ref()), blocked);
+            }
+        }
+    }
+
+    fn revoke_default(
+        &mut self,
+        database: &DatabaseName,
+        default: DefaultPrivilege,
+        extent: Extent,
+        blocked: Option<Reason>,
+    ) {
+        let origin = self.origin(&default.owner);
+        let blocked = self.out_of_reach(&default.owner).or(blocked);
+        let path = vec![default.grantee.to_string(), format!("default privileges of {}", default.owner)];
+        let change = Change::RevokeDefault { database: database.clone(), default, extent };
+        let mut taken = step(change, Rule::DefaultUnexpected, origin.as_ref());
+        taken.path = path;
+        self.push_or(taken, blocked);
+    }
+}

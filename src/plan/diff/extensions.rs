@@ -1,0 +1,126 @@
+//! Extensions: made where missing, updated where another version is declared, never dropped and never moved.
+
+use super::Diff;
+use super::emit::{Reason, step};
+use crate::model::{Database, DatabaseName, Extension, ExtensionName, ExtensionPolicy};
+use crate::plan::expected::extension_schema;
+use crate::plan::{Change, Finding, Rule};
+
+/// Comes with every database.
+const BUILT_IN: &str = "plpgsql";
+
+impl Diff<'_> {
+    pub(super) fn extensions(&mut self, name: &DatabaseName, database: &Database) {
+        let Some(declared) = self.policy.databases.get(name).and_then(|one| one.extensions.as_ref()) else { return };
+        for (extension, wanted) in declared {
+            match database.extensions.get(extension) {
+                None => self.missing_extension(name, database, extension, wanted),
+                Some(installed) => self.installed_extension(name, extension, wanted, installed),
+            }
+        }
+        let extra = database.extensions.keys().filter(|one| !declared.contains_key(*one) && one.as_str() != BUILT_IN);
+        for extension in extra {
+            let message = format!("extension {extension} is installed and not declared");
+            self.withhold_extension(
+                name,
+                extension,
+                Rule::ExtensionUndeclared,
+                message,
+                None,
+                Reason::decision(
+                    "an extension is never dropped to mend drift",
+                    format!(
+                        "declare it, or run: DROP EXTENSION {}",
+                        crate::model::quote_identifier(extension.as_str())
+                    ),
+                ),
+            );
+        }
+    }
+
+    fn missing_extension(
+        &mut self,
+        name: &DatabaseName,
+        database: &Database,
+        extension: &ExtensionName,
+        wanted: &ExtensionPolicy,
+    ) {
+        let versions = database.available.get(extension);
+        let offered = versions.is_some_and(|all| wanted.version.as_ref().is_none_or(|one| all.contains(one)));
+        if !offered {
+            let version = wanted.version.as_ref().map(|one| format!(" version `{one}`")).unwrap_or_default();
+            self.refuse(
+                format!("extension `{extension}`{version} is not available on this server (database `{name}`)"),
+                match versions {
+                    Some(versions) if !versions.is_empty() => format!("available versions: {}", versions.join(", ")),
+                    _ => "see https://cloud.google.com/sql/docs/postgres/extensions for what Cloud SQL supports".into(),
+                },
+            );
+        }
+        let Some(schema) = extension_schema(wanted) else { return };
+        let change = Change::CreateExtension {
+            database: name.clone(),
+            extension: extension.clone(),
+            schema,
+            version: wanted.version.clone(),
+        };
+        let blocked = self.creator_missing(name);
+        self.push_or(step(change, Rule::ExtensionMissing, Some(&wanted.origin)), blocked);
+    }
+
+    fn installed_extension(
+        &mut self,
+        name: &DatabaseName,
+        extension: &ExtensionName,
+        wanted: &ExtensionPolicy,
+        installed: &Extension,
+    ) {
+        if let Some(schema) = wanted.schema.as_ref().filter(|schema| **schema != installed.schema) {
+            let message = format!("extension {extension} is in schema {}, not in {schema}", installed.schema);
+            self.withhold_extension(
+                name,
+                extension,
+                Rule::ExtensionSchema,
+                message,
+                Some(wanted),
+                Reason::decision(
+                    "an extension is never moved: what refers to its objects by schema would break",
+                    format!("declare schema {}, or move it by hand", installed.schema),
+                ),
+            );
+        }
+        let Some(version) = wanted.version.as_ref().filter(|version| **version != installed.version) else { return };
+        let change = Change::UpdateExtension {
+            database: name.clone(),
+            extension: extension.clone(),
+            owner: installed.owner.clone(),
+            version: version.clone(),
+        };
+        let no_path = (!installed.updates.contains(version)).then(|| {
+            let from = &installed.version;
+            Reason::decision(
+                format!("the server knows no update from {from} to {version}"),
+                "declare a version it can be updated to",
+            )
+        });
+        let blocked = no_path.or_else(|| self.out_of_reach(&installed.owner));
+        self.push_or(step(change, Rule::ExtensionVersion, Some(&wanted.origin)), blocked);
+    }
+
+    fn withhold_extension(
+        &mut self,
+        database: &DatabaseName,
+        extension: &ExtensionName,
+        rule: Rule,
+        message: String,
+        wanted: Option<&ExtensionPolicy>,
+        reason: Reason,
+    ) {
+        let finding = Finding {
+            object: Some(format!("extension {extension}")),
+            origin: wanted.map(|wanted| wanted.origin.clone()),
+            ..Finding::new(rule, message)
+        };
+        self.withhold_findings(vec![Self::in_database(finding, database)], reason);
+    }
+}

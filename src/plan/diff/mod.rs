@@ -1,0 +1,106 @@
+//! Desired against actual: every difference becomes a step, or is withheld with its reason.
+
+mod defaults;
+mod emit;
+mod extensions;
+mod memberships;
+mod objects;
+mod owners;
+mod roles;
+mod schemas;
+mod secrets;
+
+use super::reach::Reach;
+use super::standing::Cast;
+use super::{Plan, Refusal};
+use crate::model::{Policy, State};
+
+/// What the caller allows and when it is.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only add, only take away, or both.
+    pub phase: Phase,
+    /// Also take what undeclared grantees, PUBLIC by others and undeclared accessors hold.
+    pub prune: bool,
+    /// Also replace passwords of logins whose password nobody stored.
+    pub reset_passwords: bool,
+    /// Also take over what runs with its owner's rights, and what belongs to undeclared logins.
+    pub take_over: bool,
+    /// Today, for `until`.
+    pub today: jiff::civil::Date,
+}
+
+/// `--phase`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// Add and take away.
+    #[default]
+    Both,
+    /// Only add: running code keeps its rights during a deployment.
+    Expand,
+    /// Only take away.
+    Contract,
+}
+
+/// The difference between what `policy` wants and what `state` is, as a plan.
+pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
+    let mut plan = Plan {
+        instance: policy.instance.clone(),
+        server: state.server.clone(),
+        steps: Vec::new(),
+        withheld: Vec::new(),
+        pending: Vec::new(),
+        refusals: Vec::new(),
+        notes: Vec::new(),
+    };
+    let Some(reach) = Reach::new(state) else {
+        plan.refusals.push(Refusal {
+            message: "nothing is known of the server".into(),
+            hint: "inspect the instance first".into(),
+        });
+        return plan;
+    };
+    let mut diff = Diff { policy, state, options, cast: Cast::new(policy, state), reach, plan };
+    diff.preconditions();
+    diff.roles();
+    diff.memberships();
+    for (name, database) in &state.databases {
+        diff.database(name, database);
+    }
+    diff.other_databases();
+    diff.secrets();
+    diff.finish()
+}
+
+/// A difference under construction.
+struct Diff<'a> {
+    policy: &'a Policy,
+    state: &'a State,
+    options: &'a Options,
+    cast: Cast<'a>,
+    reach: Reach<'a>,
+    plan: Plan,
+}
+
+impl Diff<'_> {
+    fn refuse(&mut self, message: String, hint: String) {
+        self.plan.refusals.push(Refusal { message, hint });
+    }
+
+    /// What would make every later statement fail: said before anything is touched.
+    fn preconditions(&mut self) {
+        if self.state.server.read_only {
+            self.refuse(
+                "the server is read-only: a replica, or `default_transaction_read_only` is on".into(),
+                "connect to the primary instance".into(),
+            );
+        }
+        for name in self.policy.databases.keys().filter(|name| !self.state.databases.contains_key(*name)) {
+            let instance = self.policy.instance.as_ref().map_or("INSTANCE", |instance| instance.instance());
+            self.plan.refusals.push(Refusal {
+                message: format!("database `{name}` does not exist"),
+                hint: format!("gcloud sql databases create {name} --instance={instance}"),
+            });
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Roles, their attributes and settings.
+
+use std::collections::BTreeSet;
+
+use super::Diff;
+use super::emit::{Reason, step};
+use crate::model::{Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
+use crate::plan::expected::is_ddl;
+use crate::plan::list::normal_value;
+use crate::plan::{Attribute, Change, Finding, Rule};
+
+/// One role or login as the policy wants it.
+struct Wanted<'p> {
+    name: RoleName,
+    /// NOINHERIT: one of the pair of logins of a `ddl` role.
+    inherit: bool,
+    /// It logs in, so that its settings and its connection limit matter.
+    logs_in: bool,
+    /// What it turns into at login.
+    becomes: Option<&'p RoleName>,
+    policy: &'p RolePolicy,
+}
+
+impl Diff<'_> {
+    pub(super) fn roles(&mut self) {
+        let policy = self.policy;
+        for (name, role) in policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present) {
+            for wanted in wanted_roles(name, role) {
+                self.role(&wanted);
+            }
+            for login in &role.iam {
+                self.iam_login(login, &role.origin);
+            }
+        }
+    }
+
+    fn role(&mut self, wanted: &Wanted<'_>) {
+        let state = self.state;
+        let actual = state.roles.get(&wanted.name);
+        match actual {
+            None => self.create_role(wanted),
+            Some(actual) => self.attributes(actual, wanted),
+        }
+        if wanted.logs_in {
+            self.settings(wanted, actual);
+        }
+    }
+
+    fn create_role(&mut self, wanted: &Wanted<'_>) {
+        if !self.reach.can_create_roles() {
+            let admin = self.reach.admin().clone();
+            self.refuse(
+                format!("`{admin}` cannot create role `{}`: it has no CREATEROLE", wanted.name),
+                format!("use an admin with CREATEROLE, or: GRANT cloudsqlsuperuser TO {admin}"),
+            );
+        }
+        let change = Change::CreateRole {
+            role: wanted.name.clone(),
+            inherit: wanted.inherit,
+            connection_limit: wanted.connection_limit().unwrap_or(-1),
+        };
+        self.push(step(change, Rule::RoleMissing, Some(&wanted.policy.origin)));
+    }
+
+    fn attributes(&mut self, actual: &Role, wanted: &Wanted<'_>) {
+        let mut differing = forbidden(actual);
+        // Cutting a live role off from what it inherits, or giving it more, is the policy's word only for the logins we lay out.
+        if wanted.becomes.is_some() && actual.inherit != wanted.inherit {
+            differing.push(Attribute::Inherit(wanted.inherit));
+        }
+        if let Some(limit) = wanted.connection_limit().filter(|limit| *limit != actual.connection_limit) {
+            differing.push(Attribute::ConnectionLimit(limit));
+        }
+        self.alter(&actual.name, actual.superuser, differing, &wanted.policy.origin);
+    }
+
+    /// Splits what this admin may change from what only a superuser may.
+    fn alter(&mut self, role: &RoleName, superuser: bool, differing: Vec<Attribute>, origin: &Origin) {
+        let admin_is_superuser = self.state.roles.get(self.reach.admin()).is_some_and(|admin| admin.superuser);
+        // Naming one of these is refused to anybody but a superuser, even where it changes nothing.
+        let reserved = |attribute: &Attribute| {
+            matches!(attribute, Attribute::Superuser(_) | Attribute::Replication(_) | Attribute::BypassRls(_))
+        };
+        let (reserved, ordinary): (Vec<_>, Vec<_>) =
+            differing.into_iter().partition(|attribute| !admin_is_superuser && (superuser || reserved(attribute)));
+        if !ordinary.is_empty() {
+            let change = Change::AlterRole { role: role.clone(), attributes: ordinary };
+            let blocked = self.not_administered(role);
+            self.push_or(step(change, Rule::RoleAttribute, Some(origin)), blocked);
+        }
+        if !reserved.is_empty() {
+            let change = Change::AlterRole { role: role.clone(), attributes: reserved };
+            let reason =
+                Reason::impossible("only a superuser may change it", "on Cloud SQL: drop the role and apply again");
+            self.withhold(step(change, Rule::RoleAttribute, Some(origin)), reason);
+        }
+    }
+
+    pub(super) fn not_administered(&self, role: &RoleName) -> Option<Reason> {
+        match self.reach.administrator(role) {
+            Some(_) => None,
+            None => Some(Reason::unreachable(role, self.reach.admin(), self.state.server.major())),
+        }
+    }
+
+    fn settings(&mut self, wanted: &Wanted<'_>, actual: Option<&Role>) {
+        let declared = wanted.settings();
+        let present = actual.map(|role| role.settings.clone()).unwrap_or_default();
+        let same = |a: &Setting, b: &Setting| {
+            a.database == b.database
+                && a.parameter == b.parameter
+                && normal_value(&a.parameter, &a.value) == normal_value(&b.parameter, &b.value)
+        };
+        for setting in &declared {
+            if !present.iter().any(|one| same(one, setting)) {
+                let change = Change::SetParameter { role: wanted.name.clone(), setting: setting.clone() };
+                let blocked = self.setting_blocked(&wanted.name, setting);
+                self.push_or(step(change, Rule::RoleSetting, Some(&wanted.policy.origin)), blocked);
+            }
+        }
+        for setting in &present {
+            let replaced =
+                declared.iter().any(|one| one.database == setting.database && one.parameter == setting.parameter);
+            if !replaced {
+                let change = Change::ResetParameter { role: wanted.name.clone(), setting: setting.clone() };
+                let blocked = self.setting_blocked(&wanted.name, setting);
+                self.push_or(step(change, Rule::RoleSetting, Some(&wanted.policy.origin)), blocked);
+            }
+        }
+    }
+
+    /// Parameters of superusers, and custom ones whose extension is not loaded, are refused to an ordinary admin.
+    fn setting_blocked(&self, role: &RoleName, setting: &Setting) -> Option<Reason> {
+        let known = setting.parameter == ROLE || self.state.server.settable.contains(&setting.parameter);
+        let parameter = &setting.parameter;
+        let unsettable = || {
+            Reason::impossible(
+                format!(
+                    "this admin may not set `{parameter}`: it is a superuser's parameter, or unknown to the server"
+                ),
+                "on Cloud SQL, set it as a database flag of the instance, or leave it out",
+            )
+        };
+        self.not_administered(role).or_else(|| (!known).then(unsettable))
+    }
+
+    /// Database users of IAM principals are made by the Cloud SQL Admin API, never by SQL.
+    fn iam_login(&mut self, login: &RoleName, origin: &Origin) {
+        let state = self.state;
+        if let Some(actual) = state.roles.get(login) {
+            self.alter(login, actual.superuser, forbidden(actual), origin);
+            return;
+        }
+        let instance = self.policy.instance.as_ref().map_or("INSTANCE", |instance| instance.instance());
+        let kind = if login.as_str().ends_with(".iam") { "cloud_iam_service_account" } else { "cloud_iam_user" };
+        let finding = Finding {
+            role: Some(login.to_string()),
+            origin: Some(origin.clone()),
+            ..Finding::new(Rule::RoleMissing, format!("the database user `{login}` of an IAM principal does not exist"))
+        };
+        let advice = format!("gcloud sql users create {login} --instance={instance} --type={kind}");
+        let reason = Reason::impossible("only the Cloud SQL Admin API makes users for IAM principals", advice);
+        self.withhold_findings(vec![finding], reason);
+    }
+}
+
+/// The parameter that makes a login turn into its role.
+const ROLE: &str = "role";
+
+/// Attributes no managed role may have, where it has them.
+fn forbidden(actual: &Role) -> Vec<Attribute> {
+    let held = [
+        (actual.superuser, Attribute::Superuser(false)),
+        (actual.create_db, Attribute::CreateDb(false)),
+        (actual.create_role, Attribute::CreateRole(false)),
+        (actual.replication, Attribute::Replication(false)),
+        (actual.bypass_rls, Attribute::BypassRls(false)),
+    ];
+    held.into_iter().filter(|(held, _)| *held).map(|(_, attribute)| attribute).collect()
+}
+
+fn wanted_roles<'p>(name: &'p RoleName, policy: &'p RolePolicy) -> Vec<Wanted<'p>> {
+    let pair = policy.rotation.strategy == Strategy::Alternate;
+    let role = Wanted { name: name.clone(), inherit: true, logs_in: !pair, becomes: None, policy };
+    let logins = policy.logins(name).into_iter().filter(|login| login != name).map(|login| Wanted {
+        name: login,
+        inherit: !is_ddl(policy),
+        logs_in: true,
+        becomes: Some(name),
+        policy,
+    });
+    std::iter::once(role).chain(logins).collect()
+}
+
+impl Wanted<'_> {
+    fn connection_limit(&self) -> Option<i32> {
+        self.policy.connection_limit.filter(|_| self.logs_in)
+    }
+
+    fn settings(&self) -> BTreeSet<Setting> {
+        let plain = |parameter: &str, value: &str| Setting {
+            database: None,
+            parameter: parameter.to_owned(),
+            value: value.to_owned(),
+        };
+        let declared = self.policy.settings.iter().map(|(parameter, value)| plain(parameter, value));
+        declared.chain(self.becomes.map(|role| plain(ROLE, role.as_str()))).collect()
+    }
+}

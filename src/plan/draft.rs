@@ -1,0 +1,132 @@
+//! The plan: what is to be done, what is not and why.
+
+use serde::Serialize;
+use sha2::Digest as _;
+
+use super::{Change, Finding, Rule};
+use crate::model::{DatabaseName, InstanceName, Origin, RoleName, Server};
+
+/// What `apply` would do to one instance. It is printed, tested and applied as it stands.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The instance; absent when only an admin URL says where.
+    pub instance: Option<InstanceName>,
+    /// The server it was made for.
+    pub server: Server,
+    /// The changes, in order.
+    pub steps: Vec<Step>,
+    /// Drift that `apply` leaves, each with its reason.
+    pub withheld: Vec<Withheld>,
+    /// Declared grants whose object does not exist yet.
+    pub pending: Vec<Pending>,
+    /// What must be put right before anything is touched: with one of these nothing is applied.
+    pub refusals: Vec<Refusal>,
+    /// Findings that are no drift: accepted ones, warnings.
+    pub notes: Vec<Finding>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Everything the plan says, as one value to take a digest of.
+    fn essence(&self) -> serde_json::Value {
+        let steps: Vec<_> = self.steps.iter().map(|step| (step.rule, &step.change)).collect();
+        let withheld = self.withheld.iter().map(|one| {
+            let findings: Vec<_> = one.findings.iter().map(Finding::fingerprint).collect();
+            (findings, &one.reason)
+        });
+        let withheld: Vec<_> = withheld.collect();
+        serde_json::json!([self.instance, steps, withheld, self.pending, self.refusals])
+    }
+}
+
+/// What a set of plans comes to: SHA-256 in hexadecimal. The same plans have the same digest in every run.
+pub fn digest<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> String {
+    let mut digest = sha2::Sha256::new();
+    for plan in plans {
+        digest.update(plan.essence().to_string());
+        digest.update([0]);
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What `apply` did to one instance: also there when it failed half way, with what was done so far.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// How many of its steps, from the first, are done: each either committed or durable at Google.
+    pub done: usize,
+    /// What turned out on the way to need a decision.
+    pub held: Vec<Withheld>,
+    /// Sentences about what happened on the way: a retry, an adopted secret, a published version.
+    pub events: Vec<String>,
+}
+
+impl Report {
+    /// The report of a plan of which nothing is done yet.
+    pub fn begin(plan: Plan) -> Self {
+        Self { plan, done: 0, held: Vec::new(), events: Vec::new() }
+    }
+}
+
+/// One change with the drift it mends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What is done.
+    pub change: Change,
+    /// The drift it mends.
+    pub rule: Rule,
+    /// How whoever it is taken from came to it.
+    pub path: Vec<String>,
+    /// Where the policy asks for it.
+    pub origin: Option<Origin>,
+}
+
+/// Drift that `apply` leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withheld {
+    /// What it is.
+    pub findings: Vec<Finding>,
+    /// Why it is left.
+    pub reason: String,
+    /// The flag, the statement or the person that would mend it.
+    pub advice: String,
+    /// Whether a decision is wanted or this admin cannot at all.
+    pub kind: WithheldKind,
+}
+
+/// Why something is withheld.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WithheldKind {
+    /// It needs a decision: a flag, a change of the policy, a word with somebody. `apply` exits 3.
+    Decision,
+    /// No flag would change it: this admin cannot. `apply` does the rest and exits 1.
+    Impossible,
+}
+
+/// A reason not to begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// What is wrong.
+    pub message: String,
+    /// One line of advice.
+    pub hint: String,
+}
+
+/// A declared grant whose object does not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pending {
+    /// The role.
+    pub role: RoleName,
+    /// The database.
+    pub database: DatabaseName,
+    /// What waits, as it reads in the policy: `SELECT on table public.later`.
+    pub grant: String,
+    /// Where it was declared.
+    pub origin: Origin,
+}

@@ -1,0 +1,211 @@
+//! What every role is to hold on an object: presets and declared grants, resolved against what is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{
+    Access, Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Object, ObjectKind,
+    Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName, RolePolicy, SchemaName, Strategy, Target,
+};
+
+/// What one role is to hold on one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// The privileges.
+    pub privileges: Privileges,
+    /// Those of them with grant option.
+    pub grantable: Privileges,
+}
+
+/// What every role is to hold on one object.
+pub type Wants = BTreeMap<RoleName, Wanted>;
+
+/// The schema an extension is made in when the policy names none.
+const DEFAULT_EXTENSION_SCHEMA: &str = "public";
+
+const DML: Privileges = Privileges::of(&[Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete]);
+
+/// The privileges of a preset on an object of `class` in a managed schema; owners need none.
+pub fn preset_privileges(preset: Preset, class: PrivilegeClass) -> Privileges {
+    use Privilege::{Connect, Create, Execute, Select, Temporary, Usage};
+    match (preset, class) {
+        (Preset::Ddl, PrivilegeClass::Database) => Privileges::of(&[Connect, Temporary]),
+        (Preset::Dml | Preset::Read, PrivilegeClass::Database) => Privileges::of(&[Connect]),
+        (Preset::Ddl, PrivilegeClass::Schema) => Privileges::of(&[Usage, Create]),
+        (Preset::Dml | Preset::Read, PrivilegeClass::Schema) => Privileges::of(&[Usage]),
+        (Preset::Dml, PrivilegeClass::Relation) => DML,
+        (Preset::Read, PrivilegeClass::Relation | PrivilegeClass::Sequence) => Privileges::of(&[Select]),
+        (Preset::Dml, PrivilegeClass::Sequence) => Privileges::of(&[Usage]),
+        (Preset::Dml | Preset::Read, PrivilegeClass::Routine) => Privileges::of(&[Execute]),
+        _ => Privileges::NONE,
+    }
+}
+
+/// The expectations of one managed database.
+pub struct Expectations<'a> {
+    name: &'a DatabaseName,
+    roles: Vec<(&'a RoleName, &'a RolePolicy)>,
+    extension_schemas: BTreeSet<SchemaName>,
+    named: BTreeSet<PrivilegeClass>,
+}
+
+impl<'a> Expectations<'a> {
+    /// What `policy` says of the database called `name`, which is as `actual`.
+    pub fn new(policy: &'a Policy, name: &'a DatabaseName, actual: &Database) -> Self {
+        let present = |(_, role): &(&RoleName, &RolePolicy)| role.lifecycle == Lifecycle::Present;
+        let roles: Vec<_> = policy.roles.iter().filter(present).collect();
+        let grants = roles.iter().flat_map(|(_, role)| &role.grants).filter(|grant| grant.database == *name);
+        let named = grants.filter_map(|grant| match &grant.target {
+            Target::Object(object) => Some(object.kind().class()),
+            Target::AllInSchema(..) => None,
+        });
+        let named = named.collect();
+        let declared = policy.databases.get(name).and_then(|database| database.extensions.as_ref());
+        let extension_schemas = declared
+            .into_iter()
+            .flatten()
+            .filter_map(|(extension, wanted)| match actual.extensions.get(extension) {
+                Some(installed) => Some(installed.schema.clone()),
+                None => extension_schema(wanted),
+            })
+            .collect();
+        Self { name, roles, extension_schemas, named }
+    }
+
+    /// Whether a declared grant names this very object, so that it is judged apart from its group.
+    pub fn singles_out(&self, object: &Object) -> bool {
+        self.named.contains(&object.kind().class())
+            && self.grants().any(|(_, grant)| matches!(grant.target, Target::Object(_)) && grant.target.covers(object))
+    }
+
+    /// Declared grants in this database, with their roles.
+    pub fn grants(&self) -> impl Iterator<Item = (&'a RoleName, &'a DeclaredGrant)> {
+        let of_role = |(name, role): &(&'a RoleName, &'a RolePolicy)| {
+            let name = *name;
+            role.grants.iter().map(move |grant| (name, grant))
+        };
+        self.roles.iter().flat_map(of_role).filter(|(_, grant)| grant.database == *self.name)
+    }
+
+    /// What every role is to hold on `object`, one of `group`'s. `trusted_owner`: it belongs to a `ddl` role of its schema,
+    /// or nobody judges owners there.
+    pub fn of(&self, group: &Group, object: &Object, trusted_owner: bool) -> Wants {
+        let mut wants = Wants::new();
+        for (name, role) in &self.roles {
+            let preset = self.by_preset(role, group, object, trusted_owner);
+            add(&mut wants, name, preset, Privileges::NONE);
+            if let (ObjectKind::Database, true) = (group.kind, logins_need_connect(role)) {
+                // CONNECT is asked of the login itself, and a login that does not inherit has none of its role's.
+                let connect = preset.intersection(Privileges::of(&[Privilege::Connect]));
+                role.logins(name).iter().for_each(|login| add(&mut wants, login, connect, Privileges::NONE));
+            }
+        }
+        for (name, grant) in self.grants() {
+            if grant.target.covers(object) && (group.dependence != Dependence::Extension || names_it(grant)) {
+                let grantable = if grant.grantable { grant.privileges } else { Privileges::NONE };
+                add(&mut wants, name, grant.privileges, grantable);
+            }
+        }
+        wants
+    }
+
+    fn by_preset(&self, role: &RolePolicy, group: &Group, object: &Object, trusted_owner: bool) -> Privileges {
+        match (group.kind, object.schema()) {
+            (ObjectKind::Database, _) if matches!(object, Object::Database(name) if name == self.name) => {
+                self.on_database(role)
+            }
+            (ObjectKind::Schema, Some(schema)) => self.on_schema(role, schema),
+            (_, Some(schema)) if group.dependence != Dependence::Extension => {
+                self.presets_on(role, schema).fold(Privileges::NONE, |sum, preset| {
+                    sum.union(if callable(preset, group, trusted_owner) {
+                        preset_privileges(preset, group.kind.class())
+                    } else {
+                        Privileges::NONE
+                    })
+                })
+            }
+            _ => Privileges::NONE,
+        }
+    }
+
+    fn presets_on<'b>(&'b self, role: &'b RolePolicy, schema: &'b SchemaName) -> impl Iterator<Item = Preset> + 'b {
+        self.access(role).filter(move |access| access.schema == *schema).map(|access| access.preset)
+    }
+
+    fn access<'b>(&'b self, role: &'b RolePolicy) -> impl Iterator<Item = &'b Access> + 'b {
+        role.access.iter().filter(|access| access.database == *self.name)
+    }
+
+    fn on_database(&self, role: &RolePolicy) -> Privileges {
+        let presets = self.access(role).map(|access| preset_privileges(access.preset, PrivilegeClass::Database));
+        let mut privileges = presets.fold(Privileges::NONE, Privileges::union);
+        if role.grants.iter().any(|grant| grant.database == *self.name && needs_connect(grant)) {
+            privileges = privileges.union(Privileges::of(&[Privilege::Connect]));
+        }
+        if role.create_schemas && !privileges.is_empty() {
+            privileges = privileges.union(Privileges::of(&[Privilege::Create]));
+        }
+        privileges
+    }
+
+    fn on_schema(&self, role: &RolePolicy, schema: &SchemaName) -> Privileges {
+        let usage = Privileges::of(&[Privilege::Usage]);
+        let presets = self.presets_on(role, schema).map(|preset| preset_privileges(preset, PrivilegeClass::Schema));
+        let mut privileges = presets.fold(Privileges::NONE, Privileges::union);
+        let by_extension = self.extension_schemas.contains(schema) && self.access(role).next().is_some();
+        let by_grant = role.grants.iter().any(|grant| {
+            grant.database == *self.name
+                && match &grant.target {
+                    Target::Object(Object::Schema(_)) => false,
+                    Target::Object(object) => object.schema() == Some(schema),
+                    Target::AllInSchema(_, granted) => granted == schema,
+                }
+        });
+        if by_extension || by_grant {
+            privileges = privileges.union(usage);
+        }
+        privileges
+    }
+}
+
+/// The schema a missing extension is made in.
+pub fn extension_schema(wanted: &ExtensionPolicy) -> Option<SchemaName> {
+    wanted.schema.clone().or_else(|| SchemaName::new(DEFAULT_EXTENSION_SCHEMA).ok())
+}
+
+fn add(wants: &mut Wants, role: &RoleName, privileges: Privileges, grantable: Privileges) {
+    if !privileges.is_empty() {
+        let wanted = wants.entry(role.clone()).or_default();
+        wanted.privileges = wanted.privileges.union(privileges);
+        wanted.grantable = wanted.grantable.union(grantable);
+    }
+}
+
+/// A SECURITY DEFINER routine runs with its owner's rights: `read` may call none, `dml` only those of the schema's own
+/// `ddl` role.
+fn callable(preset: Preset, group: &Group, trusted_owner: bool) -> bool {
+    !group.security_definer || (preset != Preset::Read && trusted_owner)
+}
+
+/// Extension members keep their initial privileges; only a grant that names one touches it.
+fn names_it(grant: &DeclaredGrant) -> bool {
+    matches!(grant.target, Target::Object(_))
+}
+
+fn logins_need_connect(role: &RolePolicy) -> bool {
+    role.rotation.strategy == Strategy::Alternate && is_ddl(role)
+}
+
+/// Whether the role has `ddl` anywhere: then its logins do not inherit, so that nothing can come to belong to a login.
+pub fn is_ddl(role: &RolePolicy) -> bool {
+    role.access.iter().any(|access| access.preset == Preset::Ddl)
+}
+
+/// Objects of the instance can be used from any database.
+fn needs_connect(grant: &DeclaredGrant) -> bool {
+    match &grant.target {
+        Target::AllInSchema(..) => true,
+        Target::Object(object) => {
+            !matches!(object.kind(), ObjectKind::Database | ObjectKind::Parameter | ObjectKind::Tablespace)
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What a step says as findings: one per object and privilege, each with the statement that mends it.
+
+use super::{Change, Extent, Finding, Plan, Rule, Severity, Step, statement};
+use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName};
+
+impl Plan {
+    /// Everything the plan knows of: the drift its steps mend, the drift it leaves, and what is no drift.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut all: Vec<Finding> = self.steps.iter().flat_map(|step| of_step(self, step)).collect();
+        all.extend(self.withheld.iter().flat_map(|withheld| withheld.findings.iter().cloned()));
+        all.extend(self.notes.iter().cloned());
+        all
+    }
+}
+
+/// The findings a step mends.
+pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
+    let base = Finding {
+        instance: plan.instance.clone(),
+        path: step.path.clone(),
+        origin: step.origin.clone(),
+        ..Finding::new(step.rule, step.change.to_string())
+    };
+    match &step.change {
+        Change::Grant { objects, grantee, privileges, .. } | Change::Revoke { objects, grantee, privileges, .. } => {
+            each(objects, *privileges, |object, privilege| {
+                let change = step.change.narrowed(object, privilege);
+                let message = privilege_message(&step.change, grantee, object, privilege);
+                finding(&base, &change, grantee.to_string(), Some(object.to_string()), message)
+            })
+        }
+        Change::ChangeOwner { objects, from, .. } => {
+            let of_object = |object: &Object| {
+                let change = step.change.narrowed(object, Privileges::NONE);
+                let message = format!("{object} belongs to {from}");
+                finding(&base, &change, from.to_string(), Some(object.to_string()), message)
+            };
+            objects.iter().map(of_object).collect()
+        }
+        Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => {
+            let object = default.describe();
+            let privilege = |one| {
+                let change = step.change.narrowed_default(one);
+                let verb = if step.rule == Rule::DefaultMissing { "will lack" } else { "will hold" };
+                let message = format!("{} {verb} {one} on {object}", default.grantee);
+                finding(&base, &change, default.grantee.to_string(), Some(object.clone()), message)
+            };
+            default.privileges.iter().map(|one| privilege(Privileges::of(&[one]))).collect()
+        }
+        change => vec![finding(&base, change, subject(change), object_of(change), message_of(change))],
+    }
+}
+
+fn each(objects: &[Object], privileges: Privileges, make: impl Fn(&Object, Privileges) -> Finding) -> Vec<Finding> {
+    let one = |object| privileges.iter().map(move |privilege| (object, Privileges::of(&[privilege])));
+    objects.iter().flat_map(one).map(|(object, privilege)| make(object, privilege)).collect()
+}
+
+fn finding(base: &Finding, change: &Change, role: String, object: Option<String>, message: String) -> Finding {
+    Finding {
+        database: match change.target() {
+            super::Aim::Database(database) => Some(database),
+            _ => None,
+        },
+        role: Some(role).filter(|role| !role.is_empty()),
+        object,
+        privilege: change.privileges().map(|privileges| privileges.to_string()),
+        message,
+        fix: statement::fix(change),
+        ..base.clone()
+    }
+}
+
+fn privilege_message(change: &Change, grantee: &Grantee, object: &Object, privilege: Privileges) -> String {
+    let option = match change {
+        Change::Grant { grantable: true, .. } | Change::Revoke { extent: Extent::GrantOption, .. } => {
+            " WITH GRANT OPTION"
+        }
+        _ => "",
+    };
+    let verb = if matches!(change, Change::Grant { .. }) { "lacks" } else { "holds" };
+    format!("{grantee} {verb} {privilege} on {object}{option}")
+}
+
+/// The role a change is about.
+fn subject(change: &Change) -> String {
+    match change {
+        Change::CreateRole { role, .. }
+        | Change::AlterRole { role, .. }
+        | Change::SetParameter { role, .. }
+        | Change::ResetParameter { role, .. }
+        | Change::CreateSecret { role, .. }
+        | Change::Credential { role, .. } => role.to_string(),
+        Change::GrantMembership { edge } => edge.member.to_string(),
+        Change::RevokeMembership { membership } => membership.member.to_string(),
+        Change::Bind { member, .. } | Change::Unbind { member, .. } => member.clone(),
+        Change::CreateSchema { .. }
+        | Change::CreateExtension { .. }
+        | Change::UpdateExtension { .. }
+        | Change::ChangeOwner { .. }
+        | Change::Grant { .. }
+        | Change::Revoke { .. }
+        | Change::GrantDefault { .. }
+        | Change::RevokeDefault { .. } => String::new(),
+    }
+}
+
+fn object_of(change: &Change) -> Option<String> {
+    match change {
+        Change::CreateSchema { schema, .. } => Some(Object::Schema(schema.clone()).to_string()),
+        Change::CreateExtension { extension, .. } | Change::UpdateExtension { extension, .. } => {
+            Some(format!("extension {extension}"))
+        }
+        Change::GrantMembership { edge } => Some(format!("role {}", edge.role)),
+        Change::RevokeMembership { membership } => Some(format!("role {}", membership.role)),
+        Change::CreateSecret { secret, .. }
+        | Change::Credential { secret, .. }
+        | Change::Bind { secret, .. }
+        | Change::Unbind { secret, .. } => Some(format!("secret {secret}")),
+        Change::SetParameter { setting, .. } | Change::ResetParameter { setting, .. } => {
+            Some(format!("parameter {}", setting.parameter))
+        }
+        Change::CreateRole { .. }
+        | Change::AlterRole { .. }
+        | Change::ChangeOwner { .. }
+        | Change::Grant { .. }
+        | Change::Revoke { .. }
+        | Change::GrantDefault { .. }
+        | Change::RevokeDefault { .. } => None,
+    }
+}
+
+fn message_of(change: &Change) -> String {
+    match change {
+        Change::CreateRole { role, .. } => format!("role {role} does not exist"),
+        Change::AlterRole { role, attributes } => {
+            let list: Vec<_> = attributes.iter().map(ToString::to_string).collect();
+            format!("{role} is not {}", list.join(" "))
+        }
+        Change::SetParameter { role, setting } => format!("{role} has not {} = {}", setting.parameter, setting.value),
+        Change::ResetParameter { role, setting } => {
+            let place = setting.database.as_ref().map(|name| format!(" in database {name}")).unwrap_or_default();
+            format!("{role} has {} = {}{place}, which is not declared", setting.parameter, setting.value)
+        }
+        Change::GrantMembership { edge } => format!("{} is not a member of {} as declared", edge.member, edge.role),
+        Change::RevokeMembership { membership } => {
+            format!("{} is a member of {}, granted by {}", membership.member, membership.role, membership.grantor)
+        }
+        Change::CreateSchema { schema, .. } => format!("schema {schema} does not exist"),
+        Change::CreateExtension { extension, .. } => format!("extension {extension} is not installed"),
+        Change::UpdateExtension { extension, version, .. } => {
+            format!("extension {extension} is not at version {version}")
+        }
+        Change::CreateSecret { secret, .. } => format!("{secret} does not exist"),
+        Change::Credential { login, secret, source, .. } => match source {
+            super::CredentialSource::Generate => format!("{secret} has no credential for {login}"),
+            super::CredentialSource::Resume => {
+                format!("the credential in {secret} is not at work: {login} cannot log in")
+            }
+            super::CredentialSource::Adopt => format!("{secret} holds a version that nobody proved to be {login}'s"),
+        },
+        Change::Bind { secret, member } => format!("{member} may not read {secret}"),
+        Change::Unbind { secret, member } => format!("{member} may read {secret}"),
+        Change::ChangeOwner { .. }
+        | Change::Grant { .. }
+        | Change::Revoke { .. }
+        | Change::GrantDefault { .. }
+        | Change::RevokeDefault { .. } => change.to_string(),
+    }
+}
+
+/// A warning: whoever may call a SECURITY DEFINER routine acts with its owner's rights.
+pub(super) fn definer(database: &DatabaseName, role: &RoleName, object: &Object, owner: &RoleName) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        database: Some(database.clone()),
+        role: Some(role.to_string()),
+        object: Some(object.to_string()),
+        privilege: Some("EXECUTE".into()),
+        path: vec![role.to_string(), format!("EXECUTE on {object}"), format!("SECURITY DEFINER as {owner}")],
+        ..Finding::new(
+            Rule::PrivilegeEffective,
+            format!("{role} may call {object}, which runs with the rights of {owner}"),
+        )
+    }
+}
+
+impl Change {
+    /// The privileges a change is about.
+    fn privileges(&self) -> Option<Privileges> {
+        match self {
+            Self::Grant { privileges, .. } | Self::Revoke { privileges, .. } => Some(*privileges),
+            Self::GrantDefault { default, .. } | Self::RevokeDefault { default, .. } => Some(default.privileges),
+            _ => None,
+        }
+    }
+
+    /// The same change for one object and some of the privileges.
+    fn narrowed(&self, object: &Object, only: Privileges) -> Self {
+        let mut narrowed = self.with_objects(vec![object.clone()]);
+        if let Self::Grant { privileges, .. } | Self::Revoke { privileges, .. } = &mut narrowed {
+            *privileges = only;
+        }
+        narrowed
+    }
+
+    /// The same change on other objects; one without objects stays as it is.
+    pub(super) fn with_objects(&self, new: Vec<Object>) -> Self {
+        match self {
+            Self::Grant { database, owner, grantee, privileges, grantable, .. } => Self::Grant {
+                database: database.clone(),
+                objects: new,
+                owner: owner.clone(),
+                grantee: grantee.clone(),
+                privileges: *privileges,
+                grantable: *grantable,
+            },
+            Self::Revoke { database, grantor, grantee, privileges, extent, cascade, .. } => Self::Revoke {
+                database: database.clone(),
+                objects: new,
+                grantor: grantor.clone(),
+                grantee: grantee.clone(),
+                privileges: *privileges,
+                extent: *extent,
+                cascade: *cascade,
+            },
+            Self::ChangeOwner { database, from, to, .. } => {
+                Self::ChangeOwner { database: database.clone(), objects: new, from: from.clone(), to: to.clone() }
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn narrowed_default(&self, only: Privileges) -> Self {
+        let mut narrowed = self.clone();
+        if let Self::GrantDefault { default, .. } | Self::RevokeDefault { default, .. } = &mut narrowed {
+            default.grantable = default.grantable.intersection(only);
+            default.privileges = only;
+        }
+        narrowed
+    }
+}

@@ -1,0 +1,26 @@
+//! Difference → plan → statements. No I/O, no clock, no randomness.
+
+mod change;
+mod diff;
+mod draft;
+mod expected;
+mod finding;
+mod findings;
+mod list;
+mod phase;
+mod reach;
+mod script;
+mod sentence;
+mod standing;
+mod statement;
+mod verdict;
+
+pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent};
+pub use diff::{Options, Phase as Direction, diff};
+pub use draft::{Pending, Plan, Refusal, Report, Step, Withheld, WithheldKind, digest};
+pub use finding::{Finding, Plane, Rule, Severity};
+pub use phase::Phase;
+pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
+pub use sentence::Loss;
+pub use statement::set_password;
+pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

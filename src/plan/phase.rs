@@ -1,0 +1,127 @@
+//! The order of steps, and steps that differ in their objects only made one.
+
+use super::{Aim, Change, Step};
+
+/// When within its transaction a change is made. Whoever is to own or use something exists before; what is taken away
+/// goes before what is given; what locks tables comes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Roles and their attributes.
+    Roles,
+    /// Memberships taken away.
+    MembershipsRevoked,
+    /// Memberships given.
+    MembershipsGranted,
+    /// What only makes sense with the role and its memberships there.
+    Settings,
+    /// Schemas.
+    Schemas,
+    /// Extensions.
+    Extensions,
+    /// Rights on databases and schemas: a new owner needs CREATE on the schema.
+    Containers,
+    /// Owners.
+    Owners,
+    /// Default privileges taken away.
+    DefaultsRevoked,
+    /// Default privileges given.
+    DefaultsGranted,
+    /// Rights on objects taken away.
+    Revokes,
+    /// Rights on objects given.
+    Grants,
+    /// Secrets without a version.
+    Secrets,
+    /// Credentials.
+    Credentials,
+    /// Readers.
+    Bindings,
+}
+
+impl Change {
+    /// When it is made.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::CreateRole { .. } | Self::AlterRole { .. } => Phase::Roles,
+            Self::RevokeMembership { .. } => Phase::MembershipsRevoked,
+            Self::GrantMembership { .. } => Phase::MembershipsGranted,
+            Self::SetParameter { .. } | Self::ResetParameter { .. } => Phase::Settings,
+            Self::CreateSchema { .. } => Phase::Schemas,
+            Self::CreateExtension { .. } | Self::UpdateExtension { .. } => Phase::Extensions,
+            Self::ChangeOwner { objects, .. } if in_container(objects) => Phase::Containers,
+            Self::ChangeOwner { .. } => Phase::Owners,
+            Self::RevokeDefault { .. } => Phase::DefaultsRevoked,
+            Self::GrantDefault { .. } => Phase::DefaultsGranted,
+            Self::Grant { objects, .. } if in_container(objects) => Phase::Containers,
+            Self::Revoke { .. } => Phase::Revokes,
+            Self::Grant { .. } => Phase::Grants,
+            Self::CreateSecret { .. } => Phase::Secrets,
+            Self::Credential { .. } => Phase::Credentials,
+            Self::Bind { .. } | Self::Unbind { .. } => Phase::Bindings,
+        }
+    }
+}
+
+fn in_container(objects: &[crate::model::Object]) -> bool {
+    use crate::model::Object;
+    objects.iter().all(|object| matches!(object, Object::Database(_) | Object::Schema(_)))
+}
+
+/// The steps in the order they are to be taken: the instance, each database, each secret.
+pub fn order(steps: Vec<Step>) -> Vec<Step> {
+    let rank = |step: &Step| match step.change.target() {
+        Aim::Instance => (0, None),
+        Aim::Database(database) => (1, Some(database)),
+        Aim::Secret(_) => (2, None),
+    };
+    let mut steps = steps;
+    // Stable: within a phase the order of the diff stands, which has dependent grants before what they hang on.
+    steps.sort_by_cached_key(|step| (rank(step), step.change.phase()));
+    merge(steps)
+}
+
+/// Makes steps that differ in their objects only one step.
+fn merge(steps: Vec<Step>) -> Vec<Step> {
+    let mut merged: Vec<Step> = Vec::with_capacity(steps.len());
+    let mut seen = std::collections::HashMap::new();
+    for step in steps {
+        let Some(objects) = step.change.objects() else {
+            merged.push(step);
+            continue;
+        };
+        let kind = objects.first().map(|object| (object.kind(), object.schema().cloned()));
+        let key = (format!("{:?}", step.change.with_objects(Vec::new())), kind, step.rule, step.origin.clone());
+        match seen.get(&key) {
+            Some(&at) => absorb(&mut merged[at], &step),
+            None => {
+                seen.insert(key, merged.len());
+                merged.push(step);
+            }
+        }
+    }
+    merged
+}
+
+fn absorb(into: &mut Step, from: &Step) {
+    if let (
+        Some(more),
+        Change::Grant { objects, .. } | Change::Revoke { objects, .. } | Change::ChangeOwner { objects, .. },
+    ) = (from.change.objects(), &mut into.change)
+    {
+        objects.extend(more.iter().cloned());
+    }
+    // Each came to it by a line of its own; the first stands for all.
+    into.path.truncate(2);
+}
+
+impl Change {
+    /// The objects it is about, where it is about objects.
+    pub fn objects(&self) -> Option<&Vec<crate::model::Object>> {
+        match self {
+            Self::Grant { objects, .. } | Self::Revoke { objects, .. } | Self::ChangeOwner { objects, .. } => {
+                Some(objects)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What the executing admin may do, read from the catalogs and never found out by trying: a refused statement would
+//! abort the whole transaction, and some are refused with no more than a warning.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Group, Membership, Object, RoleName, State};
+
+/// In whose name a statement runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Actor {
+    /// The session's own login.
+    Admin,
+    /// Somebody the session can `SET ROLE` to.
+    Role(RoleName),
+}
+
+/// The executing admin and whom it can become.
+pub struct Reach<'a> {
+    state: &'a State,
+    admin: RoleName,
+    maker: Option<RoleName>,
+    superuser: bool,
+}
+
+/// The group that Cloud SQL makes every admin a member of.
+const CLOUD_SQL_SUPERUSER: &str = "cloudsqlsuperuser";
+
+/// Owns the schema `public` from 15 on; its one member is the owner of the database, whoever that is.
+const DATABASE_OWNER: &str = "pg_database_owner";
+
+impl<'a> Reach<'a> {
+    /// What the admin of `state` may do; `None` when nobody looked at the server.
+    pub fn new(state: &'a State) -> Option<Self> {
+        let admin = state.server.admin.clone()?;
+        let superuser = state.roles.get(&admin).is_some_and(|role| role.superuser);
+        let mut reach = Self { state, admin, maker: None, superuser };
+        reach.maker = state
+            .roles
+            .values()
+            .find(|role| role.name.as_str() == CLOUD_SQL_SUPERUSER)
+            .filter(|role| role.create_role && reach.can_set(&role.name))
+            .map(|role| role.name.clone());
+        Some(reach)
+    }
+
+    /// The session's login.
+    pub fn admin(&self) -> &RoleName {
+        &self.admin
+    }
+
+    /// Who makes roles, schemas and extensions: `cloudsqlsuperuser` where it may make roles, so that from 16 on every
+    /// admin can manage them later; otherwise the admin itself.
+    pub fn maker(&self) -> Actor {
+        self.maker.clone().map_or(Actor::Admin, Actor::Role)
+    }
+
+    /// The role behind [`Self::maker`].
+    pub fn maker_name(&self) -> &RoleName {
+        self.maker.as_ref().unwrap_or(&self.admin)
+    }
+
+    fn name<'b>(&'b self, actor: &'b Actor) -> &'b RoleName {
+        match actor {
+            Actor::Admin => &self.admin,
+            Actor::Role(role) => role,
+        }
+    }
+
+    /// Every role that `member` comes to over edges that `follows` accepts, itself included.
+    fn closure(&self, member: &RoleName, follows: impl Fn(&Membership) -> bool) -> BTreeSet<&'a RoleName> {
+        let mut reached = BTreeSet::new();
+        let mut frontier: Vec<&RoleName> =
+            self.state.roles.get_key_value(member).map(|(name, _)| name).into_iter().collect();
+        while let Some(role) = frontier.pop() {
+            if reached.insert(role) {
+                let next = self.state.memberships.iter().filter(|edge| edge.member == *role && follows(edge));
+                frontier.extend(next.map(|edge| &edge.role));
+            }
+        }
+        reached
+    }
+
+    /// Whether the session can `SET ROLE role` as things are. It is the session's login that is asked, whatever the
+    /// current role. <https://www.postgresql.org/docs/current/sql-set-role.html>
+    pub fn can_set(&self, role: &RoleName) -> bool {
+        self.superuser || self.closure(&self.admin, |edge| edge.set).contains(role)
+    }
+
+    /// Whether `member` has the privileges of `role` without SET ROLE.
+    pub fn inherits(&self, member: &RoleName, role: &RoleName) -> bool {
+        member == role || self.closure(member, |edge| edge.inherit).contains(role)
+    }
+
+    /// Who can change `role` and grant it: before 16 whoever has CREATEROLE, unless it is a superuser; from 16 on whoever
+    /// has it WITH ADMIN. A role that is still to be made is its maker's.
+    /// <https://www.postgresql.org/docs/16/release-16.html> (CREATEROLE)
+    pub fn administrator(&self, role: &RoleName) -> Option<Actor> {
+        let Some(target) = self.state.roles.get(role) else { return Some(self.maker()) };
+        if self.superuser {
+            return Some(Actor::Admin);
+        }
+        if target.superuser {
+            return None;
+        }
+        let may = |actor: &Actor| {
+            let name = self.name(actor);
+            if self.state.server.major() < 16 {
+                return self.state.roles.get(name).is_some_and(|role| role.create_role);
+            }
+            self.state
+                .memberships
+                .iter()
+                .any(|edge| edge.role == *role && edge.admin && self.inherits(name, &edge.member))
+        };
+        [self.maker(), Actor::Admin].into_iter().find(may)
+    }
+
+    /// Who can make roles at all.
+    pub fn can_create_roles(&self) -> bool {
+        let creates = |name: &RoleName| self.state.roles.get(name).is_some_and(|role| role.create_role);
+        self.superuser || self.maker.is_some() || creates(&self.admin)
+    }
+
+    /// Whether the session can act as `role`: it can already, or it may make itself a member for the transaction.
+    pub fn can_become(&self, role: &RoleName) -> bool {
+        *role == self.admin || self.can_set(role) || self.administrator(role).is_some()
+    }
+
+    /// Whether acting as `role` takes a membership that is given back before COMMIT. `inherit`: ALTER … OWNER wants the
+    /// privileges of two roles at once, SET ROLE is not enough.
+    pub fn needs_membership(&self, role: &RoleName, inherit: bool) -> bool {
+        let already = if inherit { self.inherits(&self.admin, role) && self.can_set(role) } else { self.can_set(role) };
+        *role != self.admin && !self.superuser && !already
+    }
+
+    /// Who revokes this membership: before 16 whoever may change the role; from 16 on only in the name of its grantor.
+    pub fn revoker(&self, edge: &Membership) -> Option<Actor> {
+        let actor = self.administrator(&edge.role)?;
+        let may = |actor: &Actor| self.inherits(self.name(actor), &edge.grantor);
+        if self.superuser || self.state.server.major() < 16 || may(&actor) {
+            return Some(actor);
+        }
+        Some(Actor::Admin).filter(may)
+    }
+
+    /// The role whose rights the owner's are: `pg_database_owner` stands for the owner of the database.
+    pub fn real_owner<'b>(&'b self, owner: &'b RoleName, database: &crate::model::DatabaseName) -> &'b RoleName {
+        if owner.as_str() != DATABASE_OWNER {
+            return owner;
+        }
+        self.database(database).map_or(owner, |group| &group.owner)
+    }
+
+    /// The database as an object of the instance.
+    pub fn database(&self, database: &crate::model::DatabaseName) -> Option<&'a Group> {
+        let is_it = |object: &Object| matches!(object, Object::Database(name) if name == database);
+        self.state.shared.iter().find(|group| group.members.iter().any(is_it))
+    }
+
+    /// Who can create schemas and extensions in `database`: somebody with CREATE on it.
+    pub fn creator(&self, database: &crate::model::DatabaseName) -> Option<Actor> {
+        let group = self.database(database)?;
+        let may = |actor: &Actor| {
+            let name = self.name(actor);
+            let granted = group.acl.items().iter().any(|item| {
+                let holds = item.grantee.role().is_none_or(|role| self.inherits(name, role));
+                holds && item.privileges.contains(crate::model::Privilege::Create)
+            });
+            self.superuser || self.inherits(name, &group.owner) || granted
+        };
+        let owner = self.can_become(&group.owner).then(|| Actor::Role(group.owner.clone()));
+        [self.maker(), Actor::Admin].into_iter().find(may).or(owner)
+    }
+
+    /// Whether the session still gets into `database` when PUBLIC has nothing there.
+    pub fn keeps_connect(&self, group: &Group) -> bool {
+        let granted = group.acl.items().iter().any(|item| {
+            let holds = item.grantee.role().is_some_and(|role| self.inherits(&self.admin, role));
+            holds && item.privileges.contains(crate::model::Privilege::Connect)
+        });
+        self.superuser || self.inherits(&self.admin, &group.owner) || granted
+    }
+}

@@ -1,0 +1,188 @@
+//! The transactions of a plan: who says each statement, and which memberships that takes for a moment.
+
+use std::collections::BTreeSet;
+
+use super::phase::Phase;
+use super::reach::{Actor, Reach};
+use super::{Aim, Change, Plan, statement};
+use crate::model::{DatabaseName, RoleName, State};
+
+/// The statements of one transaction, BEGIN and COMMIT included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// The database it runs in; `None` for what is of the instance: any one will do.
+    pub database: Option<DatabaseName>,
+    /// The statements.
+    pub statements: Vec<String>,
+    /// How many of the plan's steps it takes.
+    pub steps: usize,
+}
+
+/// How long a statement waits for a lock before the transaction is given up and tried again: a queued ALTER or GRANT
+/// makes everybody who comes after it wait too.
+pub const LOCK_TIMEOUT: &str = "5s";
+
+/// The transactions of `plan`, made for `state`.
+pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
+    let Some(reach) = Reach::new(state) else { return Vec::new() };
+    let mut transactions = Vec::new();
+    let mut rest = &plan.steps[..];
+    while let Some(first) = rest.first() {
+        let target = first.change.target();
+        let length = rest.iter().take_while(|step| step.change.target() == target).count();
+        let (now, later) = rest.split_at(length);
+        rest = later;
+        let database = match target {
+            Aim::Instance => None,
+            Aim::Database(database) => Some(database),
+            Aim::Secret(_) => continue,
+        };
+        let changes: Vec<_> = now.iter().map(|step| &step.change).collect();
+        transactions.push(transaction(&reach, database, &changes, plan.server.major()));
+    }
+    transactions
+}
+
+/// Whether `login` gets into `database` as `state` is, by its own rights or PUBLIC's.
+pub fn may_connect(state: &State, login: &RoleName, database: &DatabaseName) -> bool {
+    let Some(reach) = Reach::new(state) else { return false };
+    let Some(group) = reach.database(database) else { return false };
+    let public = group.acl.held_by(&crate::model::Grantee::Public).contains(crate::model::Privilege::Connect);
+    public || (reach.admin() == login && reach.keeps_connect(group))
+}
+
+/// The beginning of a transaction that changes `role` in the name of whoever may.
+pub fn administer(state: &State, role: &RoleName) -> Vec<String> {
+    let Some(reach) = Reach::new(state) else { return begin() };
+    let mut writer = Writer { statements: begin(), now: Actor::Admin };
+    writer.act_as(&reach.administrator(role).unwrap_or(Actor::Admin), &reach);
+    writer.statements
+}
+
+/// The schemas and extensions of `plan`, made and rolled back.
+pub fn rehearsal(plan: &Plan, state: &State) -> Vec<Transaction> {
+    let makes = |change: &Change| matches!(change, Change::CreateSchema { .. } | Change::CreateExtension { .. });
+    let steps = plan.steps.iter().filter(|step| makes(&step.change)).cloned().collect();
+    let mut transactions = script(&Plan { steps, ..plan.clone() }, state);
+    transactions.retain(|one| one.statements.iter().any(|text| text.starts_with("CREATE EXTENSION")));
+    for transaction in &mut transactions {
+        transaction.statements.pop();
+        transaction.statements.push("ROLLBACK".into());
+    }
+    transactions
+}
+
+/// What is said before anything else in a writing transaction. READ COMMITTED, so that the check before COMMIT sees what
+/// others did meanwhile.
+pub fn begin() -> Vec<String> {
+    vec![
+        "BEGIN ISOLATION LEVEL READ COMMITTED".into(),
+        "SET LOCAL search_path = pg_catalog".into(),
+        format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"),
+    ]
+}
+
+fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[&Change], major: u32) -> Transaction {
+    let mut writer = Writer { statements: begin(), now: Actor::Admin };
+    // From 16 on a setting of the admin's could leave a membership behind with every role it makes.
+    if major >= 16 && changes.iter().any(|change| matches!(change, Change::CreateRole { .. })) {
+        writer.say("SET LOCAL createrole_self_grant = ''".into());
+    }
+    let taken = temporary(reach, database.as_ref(), changes);
+    for role in &taken {
+        if let Some(by) = reach.administrator(role) {
+            writer.act_as(&by, reach);
+            writer.say(statement::take(role, reach.admin(), major));
+        }
+    }
+    for change in changes {
+        writer.act_as(&actor(reach, database.as_ref(), change), reach);
+        statement::statements(change, major, reach.maker_name()).into_iter().for_each(|text| writer.say(text));
+    }
+    for role in &taken {
+        if let Some(by) = reach.administrator(role) {
+            writer.act_as(&by, reach);
+            writer.say(statement::give_back(role, reach.admin()));
+        }
+    }
+    writer.act_as(&Actor::Admin, reach);
+    writer.say("COMMIT".into());
+    Transaction { database, statements: writer.statements, steps: changes.len() }
+}
+
+struct Writer {
+    statements: Vec<String>,
+    now: Actor,
+}
+
+impl Writer {
+    fn say(&mut self, text: String) {
+        self.statements.push(text);
+    }
+
+    fn act_as(&mut self, actor: &Actor, reach: &Reach<'_>) {
+        let actor = match actor {
+            Actor::Role(role) if role == reach.admin() => Actor::Admin,
+            other => other.clone(),
+        };
+        if actor != self.now {
+            let role = match &actor {
+                Actor::Admin => None,
+                Actor::Role(role) => Some(role),
+            };
+            self.statements.push(statement::set_role(role));
+            self.now = actor;
+        }
+    }
+}
+
+/// In whose name a change is made: object rights in the owner's, so that the recorded grantor is the owner whatever else
+/// the session inherits.
+fn actor(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) -> Actor {
+    let administrator = |role: &RoleName| reach.administrator(role).unwrap_or(Actor::Admin);
+    let owner = |owner: &RoleName| {
+        let real = database.map_or(owner, |database| reach.real_owner(owner, database));
+        Actor::Role(real.clone())
+    };
+    match change {
+        Change::CreateRole { .. } => reach.maker(),
+        Change::AlterRole { role, .. } | Change::SetParameter { role, .. } | Change::ResetParameter { role, .. } => {
+            administrator(role)
+        }
+        Change::GrantMembership { edge } => administrator(&edge.role),
+        Change::RevokeMembership { membership } => reach.revoker(membership).unwrap_or(Actor::Admin),
+        Change::CreateSchema { .. } | Change::CreateExtension { .. } => {
+            database.and_then(|database| reach.creator(database)).unwrap_or(Actor::Admin)
+        }
+        Change::UpdateExtension { owner: of, .. } | Change::Grant { owner: of, .. } => owner(of),
+        Change::Revoke { grantor, .. } => owner(grantor),
+        Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => owner(&default.owner),
+        // ALTER … OWNER wants the privileges of both owners at once: nobody's but the session's own.
+        Change::ChangeOwner { .. } => Actor::Admin,
+        Change::CreateSecret { .. } | Change::Credential { .. } | Change::Bind { .. } | Change::Unbind { .. } => {
+            Actor::Admin
+        }
+    }
+}
+
+/// The roles the session has to be made a member of until COMMIT. Only those it is not a member of: before 16 giving
+/// back would destroy a membership that was there before.
+fn temporary(reach: &Reach<'_>, database: Option<&DatabaseName>, changes: &[&Change]) -> BTreeSet<RoleName> {
+    let mut roles = BTreeSet::new();
+    for change in changes {
+        match change {
+            Change::ChangeOwner { from, to, .. } => {
+                let from = database.map_or(from, |database| reach.real_owner(from, database));
+                roles.extend([from, to].into_iter().filter(|role| reach.needs_membership(role, true)).cloned());
+            }
+            change if change.phase() >= Phase::Schemas => match actor(reach, database, change) {
+                Actor::Role(role) if reach.needs_membership(&role, false) => {
+                    roles.insert(role);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    roles
+}

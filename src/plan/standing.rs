@@ -1,0 +1,92 @@
+//! Who is who: what the policy says of every role it may meet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{DatabaseName, Grantee, Lifecycle, Policy, Preset, RoleName, SchemaName, State};
+
+/// What a role is to the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Declared: its privileges are exactly the policy's.
+    Declared,
+    /// One of the pair of logins of a declared role: holds nothing of its own.
+    Login,
+    /// The database user of an IAM principal the policy names.
+    Iam,
+    /// May reach everything: `admins`, the executing admin, the bootstrap superuser.
+    Admin,
+    /// PostgreSQL's or Cloud SQL's own.
+    System,
+    /// Other people's, by `ignore`.
+    Ignored,
+    /// Anybody else, dropped roles that left an entry included.
+    Undeclared,
+}
+
+impl Standing {
+    /// Whether the policy says exactly what the role may do.
+    pub fn is_managed(self) -> bool {
+        matches!(self, Self::Declared | Self::Login | Self::Iam)
+    }
+}
+
+/// The answer to "who is that" for every role.
+pub struct Cast<'a> {
+    policy: &'a Policy,
+    admins: BTreeSet<RoleName>,
+    logins: BTreeMap<RoleName, RoleName>,
+    iam: BTreeSet<RoleName>,
+}
+
+impl<'a> Cast<'a> {
+    /// The cast of one instance.
+    pub fn new(policy: &'a Policy, state: &State) -> Self {
+        let mut admins = policy.admins.clone();
+        admins.extend(state.server.admin.clone());
+        admins.extend(state.server.bootstrap.clone());
+        let mut logins = BTreeMap::new();
+        let mut iam = BTreeSet::new();
+        for (name, role) in &policy.roles {
+            logins
+                .extend(role.logins(name).into_iter().filter(|login| login != name).map(|login| (login, name.clone())));
+            iam.extend(role.iam.iter().cloned());
+        }
+        Self { policy, admins, logins, iam }
+    }
+
+    /// What `role` is.
+    pub fn standing(&self, role: &RoleName) -> Standing {
+        if self.policy.roles.contains_key(role) {
+            Standing::Declared
+        } else if self.logins.contains_key(role) {
+            Standing::Login
+        } else if self.iam.contains(role) {
+            Standing::Iam
+        } else if self.admins.contains(role) {
+            Standing::Admin
+        } else if role.is_system() {
+            Standing::System
+        } else if self.policy.ignore.iter().any(|pattern| pattern.matches(role.as_str())) {
+            Standing::Ignored
+        } else {
+            Standing::Undeclared
+        }
+    }
+
+    /// What `grantee` is; `None` for PUBLIC.
+    pub fn standing_of(&self, grantee: &Grantee) -> Option<Standing> {
+        grantee.role().map(|role| self.standing(role))
+    }
+
+    /// The roles with `preset` on a schema, in order of name.
+    pub fn with_preset(&self, preset: Preset, database: &DatabaseName, schema: &SchemaName) -> Vec<&'a RoleName> {
+        let has = |role: &crate::model::RolePolicy| {
+            role.lifecycle == Lifecycle::Present
+                && role
+                    .access
+                    .iter()
+                    .any(|one| one.preset == preset && one.database == *database && one.schema == *schema)
+        };
+        self.policy.roles.iter().filter(|(_, role)| has(role)).map(|(name, _)| name).collect()
+    }
+}

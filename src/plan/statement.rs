@@ -1,0 +1,257 @@
+//! A change as SQL: the only place where names and literals are quoted.
+
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+
+use super::Edge;
+use super::list::elements;
+use super::{Attribute, Change, Extent};
+use crate::model::{
+    DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, Setting, Verifier,
+    VerifierError,
+};
+
+/// Objects per statement: long lists spare round trips, endless ones the server's parser.
+const BATCH: usize = 500;
+
+/// The statements of a change on a server of `major`, without those that say in whose name. Changes at Google have none,
+/// and the password of a credential is not the plan's to know.
+pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> {
+    match change {
+        Change::CreateRole { role, inherit, connection_limit } => vec![format!(
+            "CREATE ROLE {} NOLOGIN {} CONNECTION LIMIT {connection_limit}",
+            name(role.as_str()),
+            if *inherit { "INHERIT" } else { "NOINHERIT" }
+        )],
+        Change::AlterRole { role, attributes } => vec![alter_role(role, attributes)],
+        Change::SetParameter { role, setting } => vec![set_parameter(role, setting)],
+        Change::ResetParameter { role, setting } => vec![reset_parameter(role, setting)],
+        Change::GrantMembership { edge } => vec![grant_membership(edge, major)],
+        Change::RevokeMembership { membership } => vec![revoke_membership(membership, major)],
+        Change::CreateSchema { schema, .. } => {
+            vec![format!(
+                "CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}",
+                name(schema.as_str()),
+                name(maker.as_str())
+            )]
+        }
+        Change::CreateExtension { extension, schema, version, .. } => {
+            let version = version.as_ref().map(|version| format!(" VERSION {}", literal(version))).unwrap_or_default();
+            let (extension, schema) = (name(extension.as_str()), name(schema.as_str()));
+            vec![format!("CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA {schema}{version}")]
+        }
+        Change::UpdateExtension { extension, version, .. } => {
+            vec![format!("ALTER EXTENSION {} UPDATE TO {}", name(extension.as_str()), literal(version))]
+        }
+        Change::ChangeOwner { objects, to, .. } => objects.iter().map(|object| alter_owner(object, to)).collect(),
+        Change::Grant { objects, grantee, privileges, grantable, .. } => {
+            let option = if *grantable { " WITH GRANT OPTION" } else { "" };
+            let to = format!("TO {}{option}", grantee_name(grantee));
+            on_objects(objects, *privileges, |what| format!("GRANT {what} {to}"))
+        }
+        Change::Revoke { objects, grantee, privileges, extent, cascade, .. } => {
+            let option = option_for(*extent);
+            let from = format!("FROM {}{}", grantee_name(grantee), if *cascade { " CASCADE" } else { "" });
+            on_objects(objects, *privileges, |what| format!("REVOKE {option}{what} {from}"))
+        }
+        Change::GrantDefault { default, .. } => vec![grant_default(default)],
+        Change::RevokeDefault { default, extent, .. } => vec![revoke_default(default, *extent)],
+        Change::CreateSecret { .. } | Change::Credential { .. } | Change::Bind { .. } | Change::Unbind { .. } => {
+            Vec::new()
+        }
+    }
+}
+
+/// The statement that mends a finding; where it takes several, all of them.
+pub(super) fn fix(change: &Change) -> Option<String> {
+    let text = match change {
+        Change::Bind { secret, member } | Change::Unbind { secret, member } => {
+            let verb = if matches!(change, Change::Bind { .. }) { "add" } else { "remove" };
+            format!(
+                "gcloud secrets {verb}-iam-policy-binding {} --project={} --member={member} --role=roles/secretmanager.secretAccessor",
+                secret.id, secret.project
+            )
+        }
+        Change::CreateSecret { .. } | Change::Credential { .. } => "rolewright apply".into(),
+        // Shown as from 16 on: it says all that is meant.
+        change => statements(change, 16, &RoleName::new("cloudsqlsuperuser").ok()?).join("; "),
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// `ALTER ROLE … LOGIN PASSWORD`: it holds a verifier, and is wiped when dropped.
+///
+/// # Errors
+/// A verifier the server would take for a password.
+pub fn set_password(role: &RoleName, verifier: &Verifier) -> Result<zeroize::Zeroizing<String>, VerifierError> {
+    let verifier = verifier.checked()?;
+    Ok(zeroize::Zeroizing::new(format!(
+        "ALTER ROLE {} LOGIN PASSWORD {} VALID UNTIL 'infinity'",
+        name(role.as_str()),
+        literal(verifier)
+    )))
+}
+
+/// `SET LOCAL ROLE`; without a role, back to the session's own login.
+pub(super) fn set_role(role: Option<&RoleName>) -> String {
+    role.map_or_else(|| "SET LOCAL ROLE NONE".into(), |role| format!("SET LOCAL ROLE {}", name(role.as_str())))
+}
+
+/// Makes the session's login a member of `role` until [`give_back`].
+pub(super) fn take(role: &RoleName, member: &RoleName, major: u32) -> String {
+    let options = if major < 16 { "" } else { " WITH ADMIN FALSE, INHERIT TRUE, SET TRUE" };
+    format!("GRANT {} TO {}{options}", name(role.as_str()), name(member.as_str()))
+}
+
+/// Gives back what [`take`] took.
+pub(super) fn give_back(role: &RoleName, member: &RoleName) -> String {
+    format!("REVOKE {} FROM {}", name(role.as_str()), name(member.as_str()))
+}
+
+fn name(text: &str) -> String {
+    escape_identifier(text)
+}
+
+fn literal(text: &str) -> String {
+    escape_literal(text).trim_start().to_owned()
+}
+
+fn grantee_name(grantee: &Grantee) -> String {
+    match grantee {
+        Grantee::Public => "PUBLIC".into(),
+        Grantee::Role(role) => name(role.as_str()),
+    }
+}
+
+fn alter_role(role: &RoleName, attributes: &[Attribute]) -> String {
+    let attributes: Vec<_> = attributes.iter().map(ToString::to_string).collect();
+    format!("ALTER ROLE {} {}", name(role.as_str()), attributes.join(" "))
+}
+
+fn in_database(setting: &Setting) -> String {
+    setting.database.as_ref().map(|database| format!(" IN DATABASE {}", name(database.as_str()))).unwrap_or_default()
+}
+
+fn set_parameter(role: &RoleName, setting: &Setting) -> String {
+    let value = match elements(&setting.parameter, &setting.value) {
+        Some(list) if list.is_empty() => "''".into(),
+        Some(list) => list.iter().map(|one| literal(one)).collect::<Vec<_>>().join(", "),
+        None => literal(&setting.value),
+    };
+    let (role, place) = (name(role.as_str()), in_database(setting));
+    format!("ALTER ROLE {role}{place} SET {} = {value}", dotted(&setting.parameter))
+}
+
+fn reset_parameter(role: &RoleName, setting: &Setting) -> String {
+    format!("ALTER ROLE {}{} RESET {}", name(role.as_str()), in_database(setting), dotted(&setting.parameter))
+}
+
+/// Parameter names may have a prefix: each piece is an identifier.
+fn dotted(parameter: &str) -> String {
+    parameter
+        .split('.')
+        .map(|piece| if piece == "role" { piece.to_owned() } else { name(piece) })
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+fn grant_membership(edge: &Edge, major: u32) -> String {
+    let options = if major < 16 {
+        if edge.admin { " WITH ADMIN OPTION".to_owned() } else { String::new() }
+    } else {
+        let word = |on: bool| if on { "TRUE" } else { "FALSE" };
+        // All three always: a plain GRANT leaves the options of an existing edge as they are.
+        format!(" WITH ADMIN {}, INHERIT {}, SET {}", word(edge.admin), word(edge.inherit), word(edge.set))
+    };
+    format!("GRANT {} TO {}{options}", name(edge.role.as_str()), name(edge.member.as_str()))
+}
+
+fn revoke_membership(edge: &Membership, major: u32) -> String {
+    let by = if major < 16 { String::new() } else { format!(" GRANTED BY {}", name(edge.grantor.as_str())) };
+    format!("REVOKE {} FROM {}{by}", name(edge.role.as_str()), name(edge.member.as_str()))
+}
+
+/// The object as it stands behind `ALTER` and behind `GRANT … ON`, without the kind.
+fn reference(object: &Object) -> String {
+    match object {
+        Object::Database(database) => name(database.as_str()),
+        Object::Schema(schema) => name(schema.as_str()),
+        Object::Column { schema, relation, .. } => format!("{}.{}", name(schema.as_str()), name(relation)),
+        Object::Routine { schema, name: routine, arguments, .. } => {
+            format!("{}.{}({arguments})", name(schema.as_str()), name(routine))
+        }
+        Object::InSchema { schema, name: text, .. } if object.named_by_sql_text() => {
+            format!("{}.{text}", name(schema.as_str()))
+        }
+        Object::InSchema { schema, name: text, .. } => format!("{}.{}", name(schema.as_str()), name(text)),
+        Object::Bare { kind: ObjectKind::LargeObject, name: oid } => oid.to_string(),
+        Object::Bare { kind: ObjectKind::Parameter, name: parameter } => dotted(parameter),
+        Object::Bare { name: text, .. } => name(text),
+    }
+}
+
+/// The keyword behind `ON`. TABLE stands for every relation, ROUTINE for every routine.
+fn grant_keyword(kind: ObjectKind) -> &'static str {
+    match kind.class() {
+        PrivilegeClass::Relation | PrivilegeClass::Column => "TABLE",
+        PrivilegeClass::Sequence => "SEQUENCE",
+        PrivilegeClass::Routine => "ROUTINE",
+        PrivilegeClass::Schema => "SCHEMA",
+        PrivilegeClass::Database => "DATABASE",
+        PrivilegeClass::Type if kind == ObjectKind::Domain => "DOMAIN",
+        PrivilegeClass::Type => "TYPE",
+        PrivilegeClass::Language => "LANGUAGE",
+        PrivilegeClass::ForeignDataWrapper => "FOREIGN DATA WRAPPER",
+        PrivilegeClass::ForeignServer => "FOREIGN SERVER",
+        PrivilegeClass::LargeObject => "LARGE OBJECT",
+        PrivilegeClass::Parameter => "PARAMETER",
+        PrivilegeClass::Tablespace => "TABLESPACE",
+        PrivilegeClass::Owned => "",
+    }
+}
+
+fn on_objects(objects: &[Object], privileges: Privileges, write: impl Fn(String) -> String) -> Vec<String> {
+    let Some(kind) = objects.first().map(Object::kind) else { return Vec::new() };
+    if kind == ObjectKind::Column {
+        return objects.iter().map(|object| write(on_column(object, privileges))).collect();
+    }
+    let on = |batch: &[Object]| {
+        let list: Vec<_> = batch.iter().map(reference).collect();
+        write(format!("{privileges} ON {} {}", grant_keyword(kind), list.join(", ")))
+    };
+    objects.chunks(BATCH).map(on).collect()
+}
+
+fn on_column(object: &Object, privileges: Privileges) -> String {
+    let Object::Column { column, .. } = object else { return String::new() };
+    let column = name(column);
+    let list: Vec<_> = privileges.iter().map(|privilege| format!("{privilege} ({column})")).collect();
+    format!("{} ON TABLE {}", list.join(", "), reference(object))
+}
+
+fn alter_owner(object: &Object, to: &RoleName) -> String {
+    format!("ALTER {} {} OWNER TO {}", object.kind().words().to_uppercase(), reference(object), name(to.as_str()))
+}
+
+fn option_for(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Privileges => "",
+        Extent::GrantOption => "GRANT OPTION FOR ",
+    }
+}
+
+fn default_place(default: &DefaultPrivilege) -> String {
+    let place =
+        default.schema.as_ref().map(|schema| format!(" IN SCHEMA {}", name(schema.as_str()))).unwrap_or_default();
+    format!("ALTER DEFAULT PRIVILEGES FOR ROLE {}{place}", name(default.owner.as_str()))
+}
+
+fn grant_default(default: &DefaultPrivilege) -> String {
+    let option = if default.grantable.is_empty() { "" } else { " WITH GRANT OPTION" };
+    let (place, to) = (default_place(default), grantee_name(&default.grantee));
+    format!("{place} GRANT {} ON {} TO {to}{option}", default.privileges, default.objects.keyword())
+}
+
+fn revoke_default(default: &DefaultPrivilege, extent: Extent) -> String {
+    let (place, from) = (default_place(default), grantee_name(&default.grantee));
+    format!("{place} REVOKE {}{} ON {} FROM {from}", option_for(extent), default.privileges, default.objects.keyword())
+}

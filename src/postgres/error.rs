@@ -1,0 +1,243 @@
+//! What fails on the way to a server and on it.
+
+use std::error::Error;
+use std::fmt;
+
+use tokio_postgres::error::DbError;
+
+use crate::model::{DatabaseName, RoleName};
+
+/// What the server answered instead of doing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerError {
+    /// Five characters: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    pub sqlstate: String,
+    /// The primary message, in the server's language.
+    pub message: String,
+    /// DETAIL
+    pub detail: Option<String>,
+    /// HINT
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (SQLSTATE {})", self.message, self.sqlstate)?;
+        self.detail.iter().try_for_each(|detail| write!(f, ": {detail}"))
+    }
+}
+
+impl Error for ServerError {}
+
+impl From<&DbError> for ServerError {
+    fn from(error: &DbError) -> Self {
+        Self {
+            sqlstate: error.code().code().to_owned(),
+            message: error.message().to_owned(),
+            detail: error.detail().map(str::to_owned),
+            hint: error.hint().map(str::to_owned),
+        }
+    }
+}
+
+/// Why an operation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The server refused.
+    #[error(transparent)]
+    Server(Box<ServerError>),
+    /// The network, TLS or the protocol failed.
+    #[error(transparent)]
+    Client(Box<dyn Error + Send + Sync>),
+    /// Nobody answers any more.
+    #[error("the connection is closed")]
+    Closed,
+    /// It took too long.
+    #[error("no answer within {0:?}")]
+    Timeout(std::time::Duration),
+    /// The catalogs hold something that this program does not know.
+    #[error("the catalogs hold {what} `{value}`, which is unknown")]
+    Unknown {
+        /// What it was taken for.
+        what: &'static str,
+        /// The text.
+        value: String,
+    },
+}
+
+impl Cause {
+    /// The SQLSTATE, where the server said no.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => Some(&error.sqlstate),
+            _ => None,
+        }
+    }
+
+    pub(super) fn unknown(what: &'static str, value: impl Into<String>) -> Self {
+        Self::Unknown { what, value: value.into() }
+    }
+}
+
+impl From<tokio_postgres::Error> for Cause {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(refused) => Self::Server(Box::new(refused.into())),
+            None if error.is_closed() => Self::Closed,
+            None => Self::Client(error.into()),
+        }
+    }
+}
+
+/// An operation on a server that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostgresError {
+    /// No session.
+    #[error("cannot connect to database `{database}` at {address} as `{user}`")]
+    Connect {
+        /// Host and port, or the directory of the socket.
+        address: String,
+        /// The database.
+        database: DatabaseName,
+        /// The login.
+        user: RoleName,
+        /// Why.
+        source: Cause,
+    },
+    /// A server older than any that is supported.
+    #[error("the server at {address} is PostgreSQL {version}")]
+    Version {
+        /// Host and port, or the directory of the socket.
+        address: String,
+        /// What it says of itself.
+        version: String,
+    },
+    /// BEGIN, COMMIT or ROLLBACK.
+    #[error("cannot {operation} in database `{database}`")]
+    Transaction {
+        /// What was tried.
+        operation: &'static str,
+        /// The database.
+        database: DatabaseName,
+        /// Why.
+        source: Cause,
+    },
+    /// A statement.
+    #[error("statement {number} failed in database `{database}`: {statement}")]
+    Statement {
+        /// Which one of those given, from 0.
+        index: usize,
+        /// The same, from 1.
+        number: usize,
+        /// Its text, or what may be shown of it.
+        statement: String,
+        /// The database.
+        database: DatabaseName,
+        /// Why.
+        source: Cause,
+    },
+    /// Catalogs.
+    #[error("cannot read {what} of database `{database}`")]
+    Read {
+        /// What was read.
+        what: &'static str,
+        /// The database.
+        database: DatabaseName,
+        /// Why.
+        source: Cause,
+    },
+}
+
+impl PostgresError {
+    /// Why it failed.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Version { .. } => None,
+            Self::Connect { source, .. }
+            | Self::Transaction { source, .. }
+            | Self::Statement { source, .. }
+            | Self::Read { source, .. } => Some(source),
+        }
+    }
+
+    /// What the server said.
+    pub fn server(&self) -> Option<&ServerError> {
+        match self.cause()? {
+            Cause::Server(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The SQLSTATE, where the server said no.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.cause()?.sqlstate()
+    }
+
+    /// Whether somebody else changed the same thing at the same time, so that the whole transaction may be tried again:
+    /// a serialization failure, a deadlock, or `tuple concurrently updated`, for which catalogs have no SQLSTATE.
+    pub fn is_concurrent_update(&self) -> bool {
+        self.server().is_some_and(|error| match error.sqlstate.as_str() {
+            "40001" | "40P01" => true,
+            // elog() messages are never translated.
+            "XX000" => error.message.starts_with("tuple concurrently "),
+            _ => false,
+        })
+    }
+
+    /// One line of advice: the server's own, else ours.
+    pub fn hint(&self) -> Option<String> {
+        if let Self::Version { .. } = self {
+            return Some("PostgreSQL 14 to 18 are supported".into());
+        }
+        let server = self.server()?;
+        server.hint.clone().or_else(|| advice(&server.sqlstate).map(str::to_owned))
+    }
+}
+
+fn advice(sqlstate: &str) -> Option<&'static str> {
+    Some(match sqlstate {
+        "28P01" => "the password is wrong, expired, or missing on the server: set PGPASSWORD or PGPASSFILE",
+        "28000" => "the role may not log in from here, or may not log in at all",
+        "3D000" => "create it: gcloud sql databases create NAME --instance=INSTANCE",
+        "53200" => "raise max_locks_per_transaction",
+        "53300" => "end idle sessions, or raise the role's CONNECTION LIMIT or max_connections",
+        "55P03" => "somebody else holds a lock on it: try again, or raise the lock timeout",
+        "57014" => "the statement ran into statement_timeout",
+        "57P03" => "the server is starting or stopping: try again",
+        "25006" => "this is a read replica, or default_transaction_read_only is on: connect to the primary",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(sqlstate: &str, message: &str, hint: Option<&str>) -> PostgresError {
+        let server = ServerError {
+            sqlstate: sqlstate.into(),
+            message: message.into(),
+            detail: None,
+            hint: hint.map(str::to_owned),
+        };
+        let database = DatabaseName::new("d").unwrap();
+        PostgresError::Transaction { operation: "commit", database, source: Cause::Server(Box::new(server)) }
+    }
+
+    #[test]
+    fn a_catalog_row_changed_by_two_is_worth_another_try() {
+        assert!(failed("XX000", "tuple concurrently updated", None).is_concurrent_update());
+        assert!(failed("40P01", "deadlock detected", None).is_concurrent_update());
+        assert!(!failed("XX000", "cache lookup failed for relation 5", None).is_concurrent_update());
+        assert!(!failed("42501", "permission denied", None).is_concurrent_update());
+    }
+
+    #[test]
+    fn the_servers_hint_goes_before_ours() {
+        assert_eq!(failed("53200", "m", Some("theirs")).hint().as_deref(), Some("theirs"));
+        assert_eq!(failed("53200", "m", None).hint().as_deref(), Some("raise max_locks_per_transaction"));
+        assert_eq!(failed("XX001", "m", None).hint(), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! Server, roles and memberships.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_postgres::Client;
+
+use super::rows::{self, Columns, name};
+use crate::model::{DatabaseName, Membership, Role, RoleName, Server, Setting};
+use crate::postgres::error::Cause;
+use crate::postgres::sql::{MEMBERSHIPS, ROLES, SERVER, for_major};
+
+pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) -> Result<Server, Cause> {
+    let asked: Vec<String> = parameters.iter().cloned().collect();
+    let mut server = Server::default();
+    rows::each(client, &for_major(SERVER, major), &[&asked], |columns| {
+        let version = columns.get::<i64>(0)?;
+        server = Server {
+            version: u32::try_from(version).map_err(|_| Cause::unknown("the version", version.to_string()))?,
+            admin: Some(columns.role(1)?),
+            bootstrap: Some(columns.role(2)?),
+            read_only: columns.get(3)?,
+            settable: columns.get::<Vec<String>>(4)?.into_iter().collect(),
+        };
+        Ok(())
+    })
+    .await?;
+    Ok(server)
+}
+
+pub async fn roles(client: &Client) -> Result<BTreeMap<RoleName, Role>, Cause> {
+    let mut roles = BTreeMap::new();
+    rows::each(client, ROLES, &[], |columns| {
+        let name = columns.role(0)?;
+        roles.insert(name.clone(), role(name, &columns)?);
+        Ok(())
+    })
+    .await?;
+    Ok(roles)
+}
+
+fn role(name: RoleName, columns: &Columns<'_>) -> Result<Role, Cause> {
+    Ok(Role {
+        name,
+        login: columns.get(1)?,
+        superuser: columns.get(2)?,
+        create_db: columns.get(3)?,
+        create_role: columns.get(4)?,
+        replication: columns.get(5)?,
+        bypass_rls: columns.get(6)?,
+        inherit: columns.get(7)?,
+        connection_limit: columns.get(8)?,
+        settings: settings(columns)?,
+    })
+}
+
+fn settings(columns: &Columns<'_>) -> Result<BTreeSet<Setting>, Cause> {
+    let databases: Vec<Option<&str>> = columns.get::<Option<_>>(9)?.unwrap_or_default();
+    let settings: Vec<&str> = columns.get::<Option<_>>(10)?.unwrap_or_default();
+    databases
+        .into_iter()
+        .zip(settings)
+        .map(|(database, setting)| {
+            let (parameter, value) =
+                setting.split_once('=').ok_or_else(|| Cause::unknown("the role setting", setting))?;
+            Ok(Setting {
+                database: database.map(|database| name(database, DatabaseName::new)).transpose()?,
+                parameter: parameter.to_owned(),
+                value: value.to_owned(),
+            })
+        })
+        .collect()
+}
+
+pub async fn memberships(client: &Client, major: u32) -> Result<BTreeSet<Membership>, Cause> {
+    let mut memberships = BTreeSet::new();
+    rows::each(client, &for_major(MEMBERSHIPS, major), &[], |columns| {
+        memberships.insert(Membership {
+            role: columns.role(0)?,
+            member: columns.role(1)?,
+            grantor: columns.role(2)?,
+            admin: columns.get(3)?,
+            inherit: columns.get(4)?,
+            set: columns.get(5)?,
+        });
+        Ok(())
+    })
+    .await?;
+    Ok(memberships)
+}

@@ -1,0 +1,64 @@
+//! Proof that a credential works: nothing but a login can tell.
+
+use super::error::{Cause, PostgresError, ServerError};
+use super::route::Route;
+use super::session::{ApplicationName, Session};
+use crate::model::{DatabaseName, Password, RoleName};
+
+/// SQLSTATEs that judge the login and not the moment: wrong password, not permitted to log in, connection limit,
+/// no such database, no CONNECT.
+const VERDICTS: [&str; 5] = ["28P01", "28000", "53300", "3D000", "42501"];
+
+/// Why a login did not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// The server knows the credential and does not take it.
+    #[error("the server refused `{user}` at database `{database}`")]
+    Refused {
+        /// The login.
+        user: RoleName,
+        /// The database.
+        database: DatabaseName,
+        /// With the SQLSTATE.
+        source: Box<ServerError>,
+    },
+    /// Nothing is known about the credential.
+    #[error(transparent)]
+    Unreachable(PostgresError),
+}
+
+impl LoginError {
+    /// One line of advice.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreachable(error) => error.hint(),
+            Self::Refused { source, .. } => source.hint.clone(),
+        }
+    }
+}
+
+/// Logs in to `database` by the admin's route as `user`, and out again.
+///
+/// # Errors
+/// Refused, or not reached: only the former says anything about the credential.
+pub async fn login(
+    route: &Route,
+    database: &DatabaseName,
+    user: &RoleName,
+    password: &Password,
+    purpose: &ApplicationName,
+) -> Result<(), LoginError> {
+    match Session::connect_as(route, database, user, password, purpose).await {
+        Ok(session) => {
+            session.close().await;
+            Ok(())
+        }
+        Err(PostgresError::Connect { source: Cause::Server(source), database, user, .. })
+            if VERDICTS.contains(&source.sqlstate.as_str()) =>
+        {
+            Err(LoginError::Refused { user, database, source })
+        }
+        Err(error) => Err(LoginError::Unreachable(error)),
+    }
+}

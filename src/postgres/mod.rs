@@ -1,0 +1,32 @@
+//! The PostgreSQL edge: connect, inspect, run statements, lock, log in. Functions over a [`Session`]; no driver type
+//! leaves this folder.
+//!
+//! ```text
+//! conninfo, environment, passfile, tls -> Route -> Session -> inspect_shared, inspect_database
+//!                                      |         |-----> Session::run, notices per statement
+//!                                    login     Lock
+//! ```
+
+mod conninfo;
+mod environment;
+mod error;
+mod inspect;
+mod keywords;
+mod lock;
+mod login;
+mod passfile;
+mod pipeline;
+mod route;
+mod session;
+mod sql;
+mod tls;
+mod wire;
+
+pub use environment::Environment;
+pub use error::{Cause, PostgresError, ServerError};
+pub use inspect::{Asked, ColumnName, Shared, inspect_database, inspect_shared};
+pub use lock::{Lock, LockError, lock};
+pub use login::{LoginError, login};
+pub use pipeline::{Notice, Statement};
+pub use route::{Route, RouteError};
+pub use session::{ApplicationName, Session};

@@ -1,0 +1,289 @@
+//! One connection to one database.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::error::{Cause, PostgresError};
+use super::pipeline::{self, Notice, Statement};
+use super::route::Route;
+use super::wire::Wire;
+use crate::model::{DatabaseName, Password, RoleName};
+
+/// The oldest major version that is supported.
+const OLDEST: u32 = 14;
+
+/// Settings that a role or database could have set otherwise (`ALTER ROLE … SET`), and that would change what is read
+/// or hide what the server remarks. Those of the connection win: <https://www.postgresql.org/docs/current/config-setting.html>.
+/// Without `jit=off` the first large catalog query waits for a compiler.
+const SETTINGS: [&str; 6] = [
+    "search_path=pg_catalog",
+    "client_min_messages=notice",
+    "quote_all_identifiers=off",
+    "standard_conforming_strings=on",
+    "idle_session_timeout=0",
+    "jit=off",
+];
+
+/// Who the server's own log says we are: `rolewright/<command>/<run id>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationName(String);
+
+impl ApplicationName {
+    /// The name of one run of one command.
+    pub fn new(command: &str, run: impl fmt::Display) -> Self {
+        Self(format!("rolewright/{command}/{run}"))
+    }
+
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A session: one connection, one operation at a time. Dropped inside a transaction, the server rolls it back.
+pub struct Session {
+    pub(super) client: Client,
+    pub(super) wire: Wire,
+    database: DatabaseName,
+    user: RoleName,
+    major: u32,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("database", &self.database)
+            .field("user", &self.user)
+            .field("major", &self.major)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Logs in to `database` as the route's own user.
+    ///
+    /// # Errors
+    /// Not reached, refused, or a server older than 14.
+    pub async fn connect(
+        route: &Route,
+        database: &DatabaseName,
+        purpose: &ApplicationName,
+    ) -> Result<Self, PostgresError> {
+        Self::open(route, database, route.user(), route.password(), purpose).await
+    }
+
+    /// Logs in to `database` by the same route with other credentials.
+    ///
+    /// # Errors
+    /// Not reached, refused, or a server older than 14.
+    pub async fn connect_as(
+        route: &Route,
+        database: &DatabaseName,
+        user: &RoleName,
+        password: &Password,
+        purpose: &ApplicationName,
+    ) -> Result<Self, PostgresError> {
+        Self::open(route, database, user, Some(password), purpose).await
+    }
+
+    async fn open(
+        route: &Route,
+        database: &DatabaseName,
+        user: &RoleName,
+        password: Option<&Password>,
+        purpose: &ApplicationName,
+    ) -> Result<Self, PostgresError> {
+        let mut config = route.config();
+        identify(&mut config, route.options(), database, user, password, purpose);
+        let dialed = tokio::time::timeout(route.connect_timeout(), async {
+            let (client, connection) = config.connect(route.tls()).await?;
+            let version = connection.parameter("server_version").unwrap_or_default().to_owned();
+            Ok((client, version, Wire::new(connection)))
+        });
+        let dialed = dialed.await.unwrap_or(Err(Cause::Timeout(route.connect_timeout())));
+        Self::adopt(dialed, route.address(), database, user)
+    }
+
+    /// Logs in over `stream`, which already leads to the server and is as private as it has to be: what the Cloud SQL
+    /// connector dials.
+    ///
+    /// # Errors
+    /// Refused, or a server older than 14.
+    pub async fn over<S>(
+        stream: S,
+        address: &str,
+        database: &DatabaseName,
+        user: &RoleName,
+        password: Option<&Password>,
+        purpose: &ApplicationName,
+    ) -> Result<Self, PostgresError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut config = Config::new();
+        identify(&mut config, None, database, user, password, purpose);
+        // The stream is already encrypted, so that there is nothing left to bind the password exchange to.
+        config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+        config.channel_binding(tokio_postgres::config::ChannelBinding::Disable);
+        let dialed = config.connect_raw(stream, NoTls).await.map_err(Cause::from).map(|(client, connection)| {
+            let version = connection.parameter("server_version").unwrap_or_default().to_owned();
+            (client, version, Wire::new(connection))
+        });
+        Self::adopt(dialed, address.to_owned(), database, user)
+    }
+
+    fn adopt(
+        dialed: Result<(Client, String, Wire), Cause>,
+        address: String,
+        database: &DatabaseName,
+        user: &RoleName,
+    ) -> Result<Self, PostgresError> {
+        let (client, version, wire) = dialed.map_err(|source| PostgresError::Connect {
+            address: address.clone(),
+            database: database.clone(),
+            user: user.clone(),
+            source,
+        })?;
+        match major_of(&version) {
+            Some(major) if major >= OLDEST => {
+                Ok(Self { client, wire, database: database.clone(), user: user.clone(), major })
+            }
+            _ => Err(PostgresError::Version { address, version }),
+        }
+    }
+
+    /// The database it is in.
+    pub fn database(&self) -> &DatabaseName {
+        &self.database
+    }
+
+    /// The login.
+    pub fn user(&self) -> &RoleName {
+        &self.user
+    }
+
+    /// The server's major version.
+    pub fn major(&self) -> u32 {
+        self.major
+    }
+
+    /// Begins a transaction in which everything is read as of one moment.
+    ///
+    /// # Errors
+    /// The server refused, or is gone.
+    pub async fn begin_snapshot(&mut self) -> Result<(), PostgresError> {
+        self.transaction("begin a snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+    }
+
+    /// Begins a transaction that changes something and waits for no lock longer than `lock_timeout`. READ COMMITTED, so
+    /// that reading the catalogs again before COMMIT shows what others did meanwhile.
+    ///
+    /// # Errors
+    /// The server refused, or is gone.
+    pub async fn begin_write(&mut self, lock_timeout: Duration) -> Result<(), PostgresError> {
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL lock_timeout = {}",
+            lock_timeout.as_millis()
+        );
+        self.transaction("begin a transaction", &begin).await
+    }
+
+    /// Commits. After a statement that failed, COMMIT alone would roll back and report success.
+    ///
+    /// # Errors
+    /// A statement failed before, the server refused, or is gone: then whether it committed is unknown.
+    pub async fn commit(&mut self) -> Result<(), PostgresError> {
+        self.transaction("commit", "SELECT 1; COMMIT").await
+    }
+
+    /// Ends the transaction without changing anything: also the end of a snapshot.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub async fn rollback(&mut self) -> Result<(), PostgresError> {
+        self.transaction("roll back", "ROLLBACK").await
+    }
+
+    async fn transaction(&mut self, operation: &'static str, statements: &str) -> Result<(), PostgresError> {
+        let Self { client, wire, database, .. } = self;
+        wire.drive(async { Ok(client.batch_execute(statements).await?) })
+            .await
+            .map_err(|source| PostgresError::Transaction { operation, database: database.clone(), source })
+    }
+
+    /// Runs `statements` in order and returns what the server remarked. They are sent ahead of the answers, so that this
+    /// belongs inside a transaction: there the server ignores what follows a failure.
+    ///
+    /// # Errors
+    /// The first statement that failed.
+    pub async fn run(&mut self, statements: &[Statement]) -> Result<Vec<Notice>, PostgresError> {
+        pipeline::run(&self.client, &mut self.wire, statements).await.map_err(|failed| PostgresError::Statement {
+            index: failed.index,
+            number: failed.index + 1,
+            statement: statements.get(failed.index).map(|statement| statement.shown().to_owned()).unwrap_or_default(),
+            database: self.database.clone(),
+            source: failed.cause,
+        })
+    }
+
+    /// Waits for `work` on this session's client.
+    pub(super) async fn read<'a, T, F>(
+        &'a mut self,
+        what: &'static str,
+        work: impl FnOnce(&'a Client, u32) -> F,
+    ) -> Result<T, PostgresError>
+    where
+        F: Future<Output = Result<T, Cause>>,
+    {
+        let Self { client, wire, database, major, .. } = self;
+        wire.drive(work(client, *major)).await.map_err(|source| PostgresError::Read {
+            what,
+            database: database.clone(),
+            source,
+        })
+    }
+
+    /// Ends the session. Dropping it does too, with a line about a lost connection in some servers' logs.
+    pub async fn close(self) {
+        drop(self.client);
+        self.wire.close().await;
+    }
+}
+
+fn identify(
+    config: &mut Config,
+    options: Option<&str>,
+    database: &DatabaseName,
+    user: &RoleName,
+    password: Option<&Password>,
+    purpose: &ApplicationName,
+) {
+    let settings = SETTINGS.map(|setting| format!("-c {setting}")).join(" ");
+    config.user(user.as_str()).dbname(database.as_str()).application_name(purpose.as_str());
+    // Ours come last: the last one wins.
+    config.options(options.map(|theirs| format!("{theirs} {settings}")).unwrap_or(settings));
+    if let Some(password) = password {
+        config.password(password.expose());
+    }
+}
+
+/// The leading number of `server_version`: `15.18 (Debian 15.18-1)`, `18beta1`.
+fn major_of(version: &str) -> Option<u32> {
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_the_leading_number() {
+        assert_eq!(major_of("15.18 (Debian 15.18-1.pgdg120+1)"), Some(15));
+        assert_eq!(major_of("18beta1"), Some(18));
+        assert_eq!(major_of(""), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! The statements, in files of their own, and what differs between major versions in them.
+
+use std::borrow::Cow;
+
+pub const SERVER: &str = include_str!("sql/server.sql");
+pub const ROLES: &str = include_str!("sql/roles.sql");
+pub const MEMBERSHIPS: &str = include_str!("sql/memberships.sql");
+pub const SHARED_OBJECTS: &str = include_str!("sql/shared_objects.sql");
+pub const OBJECTS: &str = include_str!("sql/objects.sql");
+pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
+pub const EXTENSIONS: &str = include_str!("sql/extensions.sql");
+pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
+pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
+
+/// The statement for a server of `major`: a line that starts with `--≥16 ` counts from 16 on, one that starts with
+/// `--<16 ` below.
+pub fn for_major(statement: &str, major: u32) -> Cow<'_, str> {
+    if !statement.contains("--≥") && !statement.contains("--<") {
+        return Cow::Borrowed(statement);
+    }
+    statement.lines().map(|line| line_for(line, major)).flat_map(|line| [line, "\n"]).collect::<String>().into()
+}
+
+fn line_for(line: &str, major: u32) -> &str {
+    let (rest, from) = match (line.strip_prefix("--≥"), line.strip_prefix("--<")) {
+        (Some(rest), _) => (rest, true),
+        (_, Some(rest)) => (rest, false),
+        _ => return line,
+    };
+    match rest.split_once(' ').and_then(|(bound, text)| Some((bound.parse::<u32>().ok()?, text))) {
+        Some((bound, text)) if (major >= bound) == from => text,
+        _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marked_lines_count_for_their_versions_only() {
+        let statement = "SELECT\n--<16  a\n--≥16  b\n";
+        assert_eq!(for_major(statement, 15), "SELECT\n a\n--≥16  b\n");
+        assert_eq!(for_major(statement, 16), "SELECT\n--<16  a\n b\n");
+    }
+
+    #[test]
+    fn no_mark_stands_where_it_would_stay_a_comment() {
+        for statement in [SERVER, ROLES, MEMBERSHIPS, SHARED_OBJECTS, OBJECTS, DEFAULTS, EXTENSIONS] {
+            for line in statement.lines().filter(|line| line.contains("--≥") || line.contains("--<")) {
+                assert!(line_for(line, 0) != line || line_for(line, 99) != line, "{line}");
+            }
+        }
+    }
+}

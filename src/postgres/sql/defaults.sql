@@ -1,0 +1,6 @@
+SELECT pg_get_userbyid(d.defaclrole)::text,
+       n.nspname::text,
+       d.defaclobjtype::text,
+       d.defaclacl::text[]
+  FROM pg_default_acl d
+  LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace

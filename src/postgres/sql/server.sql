@@ -1,0 +1,20 @@
+-- $1: parameters that the caller would put into ALTER ROLE … SET; those that roles have there already are judged as well.
+SELECT current_setting('server_version_num')::int8,
+       session_user::text,
+       pg_get_userbyid(10)::text,
+       pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool,
+       ARRAY(
+         SELECT asked.name
+           FROM (SELECT unnest($1::text[])
+                 UNION
+                 SELECT split_part(unnest(setconfig), '=', 1) FROM pg_db_role_setting WHERE setrole <> 0) AS asked(name)
+           LEFT JOIN pg_settings s ON lower(s.name) = lower(asked.name)
+          WHERE s.context = 'user'
+             OR s.context = 'superuser' AND me.rolsuper
+--≥15       OR s.context = 'superuser' AND has_parameter_privilege(session_user, s.name, 'SET')
+             OR s.name IS NULL AND asked.name LIKE '%.%' AND me.rolsuper
+             -- pg_settings leaves `role` out (GUC_NO_SHOW_ALL).
+             OR lower(asked.name) = 'role'
+       )
+  FROM pg_roles me
+ WHERE me.rolname = session_user

@@ -1,0 +1,94 @@
+//! The protocol's side of a session, driven by whoever waits for an answer.
+//!
+//! Nothing runs in the background: between two polls of the work everything the server had sent so far has been
+//! delivered, which is how a notice is known to belong to the first statement that is not finished.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::error::DbError;
+use tokio_postgres::{AsyncMessage, Connection, Error};
+
+use super::error::Cause;
+
+type PollMessage = dyn FnMut(&mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>> + Send;
+
+/// One connection, whatever it is made of.
+pub struct Wire {
+    poll_message: Box<PollMessage>,
+    ended: bool,
+}
+
+impl Wire {
+    pub fn new<S, T>(mut connection: Connection<S, T>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Self { poll_message: Box::new(move |cx| connection.poll_message(cx)), ended: false }
+    }
+
+    /// Completes `work`, which waits for answers on this connection.
+    pub async fn drive<T>(&mut self, work: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
+        self.drive_with(work, |_| {}).await
+    }
+
+    /// The same; `on_notice` gets each notice after all work that was finished before it.
+    pub async fn drive_with<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Cause>>,
+        mut on_notice: impl FnMut(&DbError),
+    ) -> Result<T, Cause> {
+        let mut work = pin!(work);
+        let mut notice = None;
+        poll_fn(|cx| {
+            loop {
+                let polled = work.as_mut().poll(cx);
+                if let Some(notice) = notice.take() {
+                    on_notice(&notice);
+                }
+                if polled.is_ready() {
+                    return polled;
+                }
+                match self.poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(message)) => notice = message,
+                    // The last answer may have come with the end.
+                    Poll::Ready(Err(cause)) => {
+                        return match work.as_mut().poll(cx) {
+                            Poll::Ready(Ok(value)) => Poll::Ready(Ok(value)),
+                            Poll::Ready(Err(answer)) if answer.sqlstate().is_some() => Poll::Ready(Err(answer)),
+                            _ => Poll::Ready(Err(cause)),
+                        };
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<DbError>, Cause>> {
+        if self.ended {
+            return Poll::Ready(Err(Cause::Closed));
+        }
+        (self.poll_message)(cx).map(|message| match message {
+            Some(Ok(AsyncMessage::Notice(notice))) => Ok(Some(notice)),
+            Some(Ok(_)) => Ok(None),
+            Some(Err(error)) => {
+                self.ended = true;
+                Err(error.into())
+            }
+            None => {
+                self.ended = true;
+                Err(Cause::Closed)
+            }
+        })
+    }
+
+    /// Says goodbye once the client is gone, so that the server does not log a lost connection.
+    pub async fn close(mut self) {
+        while poll_fn(|cx| self.poll(cx)).await.is_ok() {}
+    }
+}

@@ -1,0 +1,77 @@
+//! The control endpoint under `/_fake/`: what tests ask of the fake and Google has no method for.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::clock::rfc3339;
+use super::error::{Answer, ApiError};
+use super::run::{self, Collection, Kind};
+use super::shape::{Shape, duration};
+use super::world::World;
+
+pub fn dispatch(world: &mut World, call: &Call, rest: &[&str]) -> Option<Answer> {
+    let answer = match (call.method.as_str(), rest) {
+        ("GET", ["requests"]) => Ok(json!({ "requests": world.requests })),
+        ("DELETE", ["requests"]) => forget_requests(world),
+        ("GET", ["payloads"]) => Ok(json!({ "payloads": world.payloads })),
+        ("GET", ["clock"]) => Ok(json!({ "now": rfc3339(world.clock.now()) })),
+        ("PUT", ["clock"]) => set_clock(world, call),
+        ("PUT", ["callers", caller]) => restrict(world, call, caller),
+        ("DELETE", ["callers", caller]) => lift(world, caller),
+        (_, ["v2", "projects", project, "locations", region, collection, rest @ ..]) => {
+            let kind = Kind::from_collection(collection)?;
+            let of = Collection { project, region, kind };
+            return seed(world, call, of, rest);
+        }
+        _ => return None,
+    };
+    Some(answer)
+}
+
+fn forget_requests(world: &mut World) -> Answer {
+    world.requests.clear();
+    Ok(json!({}))
+}
+
+/// Both at once: set, then advanced.
+fn set_clock(world: &mut World, call: &Call) -> Answer {
+    let shape = Shape::Message(&[("now", Shape::Timestamp), ("advance", Shape::Duration)]);
+    let body = call.body(&shape, "")?;
+    if let Some(now) = body["now"].as_str().and_then(|now| now.parse::<Timestamp>().ok()) {
+        world.clock.set(now);
+    }
+    if let Some(by) = body["advance"].as_str().and_then(duration) {
+        world.clock.advance(by);
+    }
+    world.settle();
+    Ok(json!({ "now": rfc3339(world.clock.now()) }))
+}
+
+fn restrict(world: &mut World, call: &Call, caller: &str) -> Answer {
+    let shape = Shape::Message(&[("permissions", Shape::List(&Shape::Str))]);
+    let body = call.body(&shape, "")?;
+    let listed = body["permissions"].as_array().into_iter().flatten();
+    let permissions: BTreeSet<String> = listed.filter_map(Value::as_str).map(str::to_owned).collect();
+    let answer = json!({ "caller": caller, "permissions": permissions });
+    world.permissions.restrict(caller, permissions);
+    Ok(answer)
+}
+
+fn lift(world: &mut World, caller: &str) -> Answer {
+    world.permissions.lift(caller);
+    Ok(json!({}))
+}
+
+/// The paths of the real resources, below `/_fake`.
+fn seed(world: &mut World, call: &Call, of: Collection<'_>, rest: &[&str]) -> Option<Answer> {
+    let body: Result<Value, ApiError> = call.body(&Shape::Any, "");
+    let seeded = match (call.method.as_str(), rest) {
+        ("PUT", [id]) => body.and_then(|body| run::seed(world, of, id, body)),
+        ("PUT", [job, "executions", id]) => body.and_then(|body| run::seed_execution(world, of, job, id, body)),
+        _ => return None,
+    };
+    Some(seeded)
+}

@@ -1,0 +1,77 @@
+-- One of everything that has an owner or an ACL; run by the bootstrap superuser.
+CREATE ROLE mig;
+CREATE ROLE app LOGIN CONNECTION LIMIT 7;
+CREATE ROLE "Odd ""Röle";
+CREATE SCHEMA app AUTHORIZATION mig;
+GRANT USAGE ON SCHEMA app TO app WITH GRANT OPTION;
+CREATE SCHEMA "Sch ema" AUTHORIZATION "Odd ""Röle";
+CREATE TABLE "Sch ema"."T ""ä" ("c )" int);
+ALTER TABLE "Sch ema"."T ""ä" OWNER TO "Odd ""Röle";
+GRANT SELECT ON "Sch ema"."T ""ä" TO PUBLIC;
+GRANT UPDATE ("c )") ON "Sch ema"."T ""ä" TO app;
+
+CREATE FOREIGN DATA WRAPPER wrapper;
+CREATE SERVER remote FOREIGN DATA WRAPPER wrapper;
+GRANT USAGE ON FOREIGN DATA WRAPPER wrapper TO app;
+GRANT USAGE ON FOREIGN SERVER remote TO app, mig;
+GRANT CREATE ON DATABASE shop TO mig;
+
+SET ROLE mig;
+SET search_path = app;
+CREATE TABLE t1 (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, note text);
+CREATE TABLE t2 (LIKE t1);
+CREATE TABLE t3 (a int);
+CREATE TABLE dangling (a int);
+GRANT SELECT, INSERT ON t1, t2 TO app WITH GRANT OPTION;
+GRANT SELECT ON dangling TO app;
+GRANT UPDATE (note), REFERENCES (id) ON t1 TO app;
+CREATE TABLE parts (a int) PARTITION BY RANGE (a);
+CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (9);
+CREATE VIEW v AS SELECT 1 AS one;
+CREATE MATERIALIZED VIEW m AS SELECT 1 AS one;
+CREATE FOREIGN TABLE f (a int) SERVER remote;
+CREATE SEQUENCE s;
+GRANT USAGE ON SEQUENCE s TO app;
+CREATE TYPE mood AS ENUM ('fine');
+CREATE TYPE pair AS (a int, b int);
+CREATE TYPE span AS RANGE (subtype = int4);
+CREATE DOMAIN posint AS int;
+REVOKE USAGE ON DOMAIN posint FROM PUBLIC;
+CREATE FUNCTION g(mood, int[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION g(character varying) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION definer() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+REVOKE EXECUTE ON FUNCTION definer() FROM PUBLIC;
+CREATE PROCEDURE p(INOUT a int) LANGUAGE sql AS 'SELECT 1';
+CREATE AGGREGATE total(int) (sfunc = int4pl, stype = int);
+CREATE COLLATION coll FROM "C";
+CREATE CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE STATISTICS stats ON id, n FROM t1;
+CREATE FUNCTION eq(mood, mood) RETURNS bool LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR === (leftarg = mood, rightarg = mood, function = eq);
+CREATE FUNCTION flip(mood) RETURNS mood LANGUAGE sql AS 'SELECT $1';
+CREATE OPERATOR !! (rightarg = mood, function = flip);
+CREATE TEXT SEARCH CONFIGURATION config (COPY = pg_catalog.simple);
+CREATE TEXT SEARCH DICTIONARY dict (TEMPLATE = pg_catalog.simple);
+SELECT lo_create(4242);
+GRANT SELECT ON LARGE OBJECT 4242 TO app;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT, INSERT ON TABLES TO app;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO app WITH GRANT OPTION;
+RESET ROLE;
+
+CREATE OPERATOR FAMILY "F am" USING btree;
+ALTER OPERATOR FAMILY "F am" USING btree OWNER TO mig;
+CREATE OPERATOR CLASS "c ls" FOR TYPE mood USING hash AS OPERATOR 1 ===;
+CREATE FUNCTION win() RETURNS bigint LANGUAGE internal WINDOW AS 'window_row_number';
+CREATE TRUSTED LANGUAGE tongue HANDLER plpgsql_call_handler;
+GRANT USAGE ON LANGUAGE tongue, plpgsql TO app;
+CREATE EXTENSION hstore SCHEMA app VERSION '1.4';
+CREATE SEQUENCE only_for_the_extension;
+ALTER EXTENSION hstore ADD SEQUENCE only_for_the_extension;
+UPDATE pg_class SET relacl = relacl || makeaclitem(99999, relowner, 'UPDATE', true) WHERE relname = 'dangling';
+
+-- What PostgreSQL made, and a role of ours may use.
+GRANT SELECT ON pg_authid TO app;
+GRANT SELECT (stxdndistinct) ON pg_statistic_ext_data TO app;
+GRANT EXECUTE ON FUNCTION pg_read_file(text) TO app;
+GRANT USAGE ON SCHEMA information_schema TO app;
