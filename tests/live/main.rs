@@ -6,6 +6,7 @@ mod support;
 mod connect;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod drift;
 mod fidelity;
 mod google;
 mod inspect;
