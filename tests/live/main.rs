@@ -3,8 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod credentials;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod fidelity;
 mod inspect;
+mod stage;
 mod world;
