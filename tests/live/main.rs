@@ -4,6 +4,7 @@
 mod support;
 
 mod connect;
+mod credentials;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod drift;
@@ -11,4 +12,5 @@ mod fidelity;
 mod google;
 mod inspect;
 mod session;
+mod stage;
 mod world;
