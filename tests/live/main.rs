@@ -5,9 +5,9 @@ mod support;
 
 mod connect;
 mod credentials;
+mod drift;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
-mod drift;
 mod fidelity;
 mod google;
 mod inspect;
