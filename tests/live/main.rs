@@ -4,9 +4,13 @@
 mod support;
 
 mod connect;
+mod credentials;
+mod drift;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod fidelity;
+mod google;
 mod inspect;
 mod session;
+mod stage;
 mod world;

@@ -26,8 +26,13 @@ impl Diff<'_> {
         let made = self.schemas(name, database);
         self.extensions(name, database);
         let expectations = Expectations::new(self.policy, name, database);
-        let own = self.reach.database(name).into_iter();
-        for group in own.chain(&database.groups).chain(&made) {
+        // Databases that are alike are one group: this one is judged by itself.
+        let own = self
+            .reach
+            .database(name)
+            .cloned()
+            .map(|group| Group { members: vec![Object::Database(name.clone())], ..group });
+        for group in own.iter().chain(&database.groups).chain(&made) {
             let (apart, together): (Vec<_>, Vec<_>) =
                 group.members.iter().cloned().partition(|object| expectations.singles_out(object));
             let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
