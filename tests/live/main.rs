@@ -8,5 +8,6 @@ mod credentials;
 mod fake_gcp;
 mod fidelity;
 mod inspect;
+mod kills;
 mod stage;
 mod world;
