@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-pub use value::{AdminUrl, OutputFile, SecretReference, Variable};
+pub use value::{AdminUrl, OutputFile, SecretReference};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -174,10 +174,10 @@ pub struct PolicyArgs {
     /// The value of ${NAME} in the policy; repeatable. Unless given here or in a --var-file, the environment variable
     /// ROLEWRIGHT_VAR_NAME counts
     #[arg(long = "var", value_name = "NAME=VALUE", action = ArgAction::Append)]
-    pub variables: Vec<Variable>,
-    /// A YAML map of variables
-    #[arg(long = "var-file", value_name = "FILE")]
-    pub variable_file: Option<PathBuf>,
+    pub variables: Vec<String>,
+    /// A YAML map of variables; repeatable, the later wins
+    #[arg(long = "var-file", value_name = "FILE", action = ArgAction::Append)]
+    pub variable_files: Vec<PathBuf>,
 }
 
 /// Where the instance and Google's APIs are.

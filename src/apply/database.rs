@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 
 use super::observe::asked;
-use super::{ApplyError, Run, observe};
+use super::{ApplyError, Run, observe, place};
 use crate::model::{DatabaseName, RoleName, State};
 use crate::plan::{Aim, Change, Plan, Step, Transaction, rehearsal, script};
 use crate::postgres::{PostgresError, Session, Statement, inspect_database, inspect_shared};
@@ -54,7 +54,13 @@ impl Run<'_> {
         let (last, before) =
             transaction.statements.split_last().ok_or_else(|| ApplyError::Vanished("the plan".into()))?;
         let statements: Vec<_> = before.iter().map(Statement::plain).collect();
-        session.run(&statements).await?;
+        tracing::info!(place = place(aim), statements = statements.len(), "changing");
+        for statement in before {
+            tracing::debug!(statement);
+        }
+        for notice in session.run(&statements).await? {
+            tracing::debug!(severity = notice.severity, message = notice.said.message, "the server remarks");
+        }
         self.recheck(aim, &mut session).await?;
         session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await?;
         session.close().await;
@@ -89,11 +95,7 @@ impl Run<'_> {
             return Ok(());
         }
         let named: Vec<_> = left.iter().take(NAMED).map(|step| step.change.to_string()).collect();
-        let place = match aim {
-            Aim::Database(name) => format!("database `{name}`"),
-            _ => "the instance".into(),
-        };
-        Err(ApplyError::NotConverged { place, left: named.join("; ") })
+        Err(ApplyError::NotConverged { place: place(aim), left: named.join("; ") })
     }
 
     fn keeps_connect(&self, state: &State, database: &DatabaseName) -> Result<(), ApplyError> {

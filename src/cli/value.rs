@@ -88,29 +88,6 @@ impl FromStr for SecretReference {
     }
 }
 
-/// One `NAME=VALUE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
-    /// The name, as in `${NAME}`.
-    pub name: String,
-    /// What stands for it.
-    pub value: String,
-}
-
-impl FromStr for Variable {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-        let mut characters = name.chars();
-        let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if !starts || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err("a variable's name consists of letters, digits and `_`, and starts with no digit".into());
-        }
-        Ok(Self { name: name.into(), value: value.into() })
-    }
-}
-
 /// One `FORMAT=FILE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputFile<F> {
@@ -203,16 +180,6 @@ mod tests {
         assert_eq!(parse("projects/p/secrets/s").unwrap().version, None);
         for wrong in ["s", "projects/p/secrets", "projects/p/secrets/s/versions/", "projects/p/secrets/a b"] {
             assert!(parse(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_variable_has_a_name_and_any_value() {
-        let variable: Variable = "A_1=x=y".parse().unwrap();
-        assert_eq!((variable.name.as_str(), variable.value.as_str()), ("A_1", "x=y"));
-        assert_eq!("A=".parse::<Variable>().unwrap().value, "");
-        for wrong in ["A", "=x", "1A=x", "A-B=x"] {
-            assert!(wrong.parse::<Variable>().is_err(), "{wrong}");
         }
     }
 

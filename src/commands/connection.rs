@@ -10,6 +10,7 @@ use crate::apply::Edges;
 use crate::cli::{AdminUrl, ConnectionArgs, SecretReference};
 use crate::google::{Endpoint, Google};
 use crate::model::{Password, Policy};
+use crate::output::progress::Progress;
 use crate::postgres::{ApplicationName, Environment, Route};
 
 /// The way to one instance and to Google.
@@ -21,33 +22,66 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn edges(&self) -> Edges<'_> {
-        Edges { route: &self.route, google: self.google.as_ref(), purpose: &self.purpose, now: self.now }
+    /// The edges of `apply`, which tells `progress` how far it is.
+    pub(super) fn edges<'a>(&'a self, progress: &'a Progress) -> Edges<'a> {
+        Edges {
+            route: &self.route,
+            google: self.google.as_ref(),
+            purpose: &self.purpose,
+            now: self.now,
+            progress: Box::new(|done, total, next| progress.show(done, total, next)),
+        }
     }
 }
 
-/// A connection for each policy. Nothing is dialed but Google's token endpoint.
-pub(super) async fn connections(
-    args: &ConnectionArgs,
-    policies: Vec<Policy>,
-    command: &str,
-) -> anyhow::Result<Vec<(Policy, Connection)>> {
-    let url = admin_url(args)?;
-    if policies.len() > 1 && url.is_some() {
-        return Err(Usage::OneUrlForSeveralInstances.into());
+/// How this run connects, whatever the instance.
+pub(super) struct Dialer<'a> {
+    args: &'a ConnectionArgs,
+    url: Option<AdminUrl>,
+    environment: Environment,
+    purpose: ApplicationName,
+    now: jiff::Timestamp,
+}
+
+impl<'a> Dialer<'a> {
+    /// Decides how to connect; contacts nothing.
+    ///
+    /// # Errors
+    /// Arguments that cannot be meant for these policies.
+    pub(super) fn new(args: &'a ConnectionArgs, policies: &[Policy], command: &str) -> Result<Self, Usage> {
+        let (url, environment) = (admin_url(args)?, environment());
+        // One server cannot be several instances: the second policy would be applied to the first one's.
+        if policies.len() > 1 && (url.is_some() || environment.get("PGHOST").is_some()) {
+            return Err(Usage::OneUrlForSeveralInstances);
+        }
+        let purpose = ApplicationName::new(command, format!("{:08x}", rand::rng().next_u32()));
+        Ok(Self { args, url, environment, purpose, now: jiff::Timestamp::now() })
     }
-    let purpose = ApplicationName::new(command, format!("{:08x}", rand::rng().next_u32()));
-    let now = jiff::Timestamp::now();
-    let mut connections = Vec::new();
-    for policy in policies {
-        let google = google(args, &policy).await?;
-        let mut route = route(url.as_ref(), &policy)?;
-        if let Some(reference) = &args.admin_password_secret {
+
+    /// The way to the instance of `policy`. Nothing is dialed but Google.
+    pub(super) async fn connect(&self, policy: &Policy) -> anyhow::Result<Connection> {
+        let mut route = self.route(policy)?;
+        let google = google(self.args, policy).await?;
+        if let Some(reference) = &self.args.admin_password_secret {
             route = route.with_password(admin_password(google.as_ref(), reference).await?);
         }
-        connections.push((policy, Connection { route, google, purpose: purpose.clone(), now }));
+        Ok(Connection { route, google, purpose: self.purpose.clone(), now: self.now })
     }
-    Ok(connections)
+
+    fn route(&self, policy: &Policy) -> anyhow::Result<Route> {
+        if let Some(url) = &self.url {
+            return Ok(Route::from_url(url.expose(), &self.environment)?);
+        }
+        if let Some(route) = Route::from_environment(&self.environment)? {
+            return Ok(route);
+        }
+        let instance = policy.instance.as_ref().ok_or_else(|| {
+            anyhow!(
+                "the policy names no instance, and neither ROLEWRIGHT_ADMIN_URL nor PGHOST says where the server is"
+            )
+        })?;
+        Ok(Route::from_socket_directory(&instance.socket_directory(), &self.environment)?)
+    }
 }
 
 /// The admin URL of the arguments, else that of the environment, which other users cannot read.
@@ -66,19 +100,6 @@ fn environment() -> Environment {
     Environment::new(
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
     )
-}
-
-fn route(url: Option<&AdminUrl>, policy: &Policy) -> anyhow::Result<Route> {
-    let environment = environment();
-    if let Some(url) = url {
-        return Ok(Route::from_url(url.expose(), &environment)?);
-    }
-    if let Some(instance) = &policy.instance {
-        return Ok(Route::from_socket_directory(&instance.socket_directory(), &environment)?);
-    }
-    Route::from_environment(&environment)?.ok_or_else(|| {
-        anyhow!("the policy names no instance, and neither ROLEWRIGHT_ADMIN_URL nor PGHOST says where the server is")
-    })
 }
 
 async fn google(args: &ConnectionArgs, policy: &Policy) -> anyhow::Result<Option<Google>> {

@@ -17,6 +17,7 @@ const CLOSED: [&str; 2] = ["cloudsqladmin", "template0"];
 pub(super) fn databases(
     file: &File,
     origin: &Origin,
+    complete: bool,
     problems: &mut Problems,
 ) -> BTreeMap<DatabaseName, DatabasePolicy> {
     let mut databases = BTreeMap::new();
@@ -25,7 +26,7 @@ pub(super) fn databases(
         Some(Located { value: None, .. }) => return databases,
         Some(Located { value: Some(named), .. }) => named.0.as_slice(),
     };
-    if entries.is_empty() {
+    if entries.is_empty() && complete {
         let place = file.databases.as_ref().map_or(origin, |field| &field.origin);
         problems.push_hint(place, "no database is declared", "add `databases: { NAME: { schemas: [public] } }`");
     }

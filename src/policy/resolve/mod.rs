@@ -36,12 +36,21 @@ struct Scope<'a> {
     databases: &'a BTreeMap<DatabaseName, crate::model::DatabasePolicy>,
     /// Names of the declared roles.
     roles: &'a BTreeSet<String>,
+    /// Whether everything that could be referred to was read.
+    complete: bool,
 }
 
 impl Scope<'_> {
     fn facts(&self, origin: &Origin) -> &Facts {
         static NOTHING: Facts = Facts { project: None, schemas: BTreeMap::new() };
         self.facts.get(&origin.file).unwrap_or(&NOTHING)
+    }
+
+    /// Tells of a reference that leads nowhere, unless it may lead to what could not be read and was told of.
+    fn dangling(&self, origin: &Origin, message: impl Into<String>, hint: impl Into<String>, problems: &mut Problems) {
+        if self.complete {
+            problems.push_hint(origin, message, hint);
+        }
     }
 
     /// The database that a file means without saying so: its only one, or the only one there is.
@@ -61,33 +70,46 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().filter(|_| items.next().is_none())
 }
 
-/// Resolves all files: one policy per instance.
-pub(super) fn resolve(files: Vec<Located<File>>, problems: &mut Problems) -> Vec<Policy> {
-    let groups = group(files, problems);
-    let policies: Vec<_> = groups.into_iter().map(|(instance, files)| policy(instance, files, problems)).collect();
+/// Resolves all files: one policy per instance. `complete` says whether there are no others that could not be read.
+pub(super) fn resolve(files: Vec<Located<File>>, mut complete: bool, problems: &mut Problems) -> Vec<Policy> {
+    complete &= files.iter().all(is_readable);
+    let groups = group(files, complete, problems);
+    let policies: Vec<_> =
+        groups.into_iter().map(|(instance, files)| policy(instance, files, complete, problems)).collect();
     lint::check(&policies, problems);
     policies
+}
+
+/// Whether everything that other places may refer to could be read.
+fn is_readable(file: &Located<File>) -> bool {
+    let Some(file) = file.get() else { return false };
+    let instance =
+        file.instance.as_ref().is_none_or(|field| field.get().is_some_and(|text| InstanceName::new(text).is_ok()));
+    let databases = file.databases.as_ref().is_none_or(|field| {
+        field.get().is_some_and(|named| named.0.iter().all(|database| database.value.get().is_some()))
+    });
+    instance && databases && file.roles.as_ref().is_none_or(|field| field.get().is_some())
 }
 
 type Groups = BTreeMap<Option<InstanceName>, Vec<(File, Origin)>>;
 
 /// Puts every file to its instance; one that names none belongs to the only one the others name.
-fn group(files: Vec<Located<File>>, problems: &mut Problems) -> Groups {
+fn group(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> Groups {
     let mut groups = Groups::new();
     let mut silent = Vec::new();
     for file in files {
         let Some(value) = file.value else { continue };
         match &value.instance {
             None => silent.push((value, file.origin)),
-            Some(field) => {
-                let name = field.get().and_then(|text| problems.keep(&field.origin, InstanceName::new(text)));
-                groups.entry(name).or_default().push((value, file.origin));
-            }
+            Some(field) => match field.get().and_then(|text| problems.keep(&field.origin, InstanceName::new(text))) {
+                Some(name) => groups.entry(Some(name)).or_default().push((value, file.origin)),
+                None => silent.push((value, file.origin)),
+            },
         }
     }
     let named: Vec<_> = groups.keys().cloned().collect();
     for (file, origin) in silent {
-        if named.len() > 1 {
+        if named.len() > 1 && complete {
             let instances: Vec<_> = named.iter().flatten().map(ToString::to_string).collect();
             problems.push_hint(
                 &origin,
@@ -100,7 +122,12 @@ fn group(files: Vec<Located<File>>, problems: &mut Problems) -> Groups {
     groups
 }
 
-fn policy(instance: Option<InstanceName>, files: Vec<(File, Origin)>, problems: &mut Problems) -> Policy {
+fn policy(
+    instance: Option<InstanceName>,
+    files: Vec<(File, Origin)>,
+    complete: bool,
+    problems: &mut Problems,
+) -> Policy {
     let mut facts = BTreeMap::new();
     let mut joined: Option<(File, Origin)> = None;
     for (mut file, origin) in files {
@@ -112,10 +139,10 @@ fn policy(instance: Option<InstanceName>, files: Vec<(File, Origin)>, problems: 
         }
     }
     let Some((file, origin)) = joined else { return Policy::default() };
-    let databases = databases::databases(&file, &origin, problems);
+    let databases = databases::databases(&file, &origin, complete, problems);
     let names = given(&file.roles).map(|roles| roles.0.iter().map(|role| role.key.clone()).collect());
-    let scope =
-        Scope { instance: instance.as_ref(), facts: &facts, databases: &databases, roles: &names.unwrap_or_default() };
+    let roles = &names.unwrap_or_default();
+    let scope = Scope { instance: instance.as_ref(), facts: &facts, databases: &databases, roles, complete };
     let roles = roles::roles(&file, &scope, problems);
     let admins = admins(&file.admins, problems);
     let ignore = ignore(&file, problems);

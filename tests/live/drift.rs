@@ -1,0 +1,188 @@
+//! Whatever somebody changes behind the policy's back: `check` names it, `apply` mends it or says why it may not.
+//!
+//! The cases are data, one a line of `cases/*.tsv`: add yours there. `sql` is run by the bootstrap superuser in `shop`
+//! (`SET ROLE x;` in front: as `x`); `undo` takes back what of it is not of that database; `rule` lists the rules of which
+//! `check` must report one. `apply` says what comes of it: `mends`; `--prune` or `--take-over`: only with that flag;
+//! `decision` (exit 3), `impossible` (exit 1) or `refused` (exit 1, nothing touched): it is left, and named. `<16` behind it:
+//! from 16 on it is impossible.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::support::{Cluster, Options, Outcome, Rolewright, each_major};
+
+const BEFORE: &str = include_str!("cases/before.sql");
+const MIGRATIONS: &str = include_str!("cases/migrations.sql");
+
+each_major! {
+    async fn tampering_is_found_and_mended(major: u32) {
+        every_case(major, "drift", include_str!("cases/drift.tsv")).await;
+    }
+}
+
+async fn every_case(major: u32, policy: &str, cases: &str) {
+    let world = World::make(major, policy).await;
+    let mut wrong = String::new();
+    for case in cases.lines().skip(1).map(Case::parse).filter(|case| case.min_major <= major) {
+        if let Err(why) = world.try_case(&case).await {
+            writeln!(wrong, "{} on {major} ({}): {why}", case.id, case.what).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// One line of a table of cases.
+#[derive(Clone, Debug)]
+struct Case<'a> {
+    id: &'a str,
+    min_major: u32,
+    what: &'a str,
+    sql: &'a str,
+    undo: Option<&'a str>,
+    /// The rules of which one must be found; none of them: it must stay in sync.
+    rules: Vec<&'a str>,
+    apply: &'a str,
+}
+
+impl<'a> Case<'a> {
+    fn parse(line: &'a str) -> Self {
+        let fields: Vec<_> = line.split('\t').collect();
+        let [id, min_major, what, sql, undo, expect, rule, apply] = fields[..] else {
+            panic!("not eight fields: {line}");
+        };
+        let rules: Vec<_> = rule.split('|').filter(|rule| *rule != "-").collect();
+        assert_eq!(expect, if rules.is_empty() { "in-sync" } else { "drift" }, "{line}");
+        let undo = (undo != "-").then_some(undo);
+        Self { id, min_major: min_major.parse().expect("a major version"), what, sql, undo, rules, apply }
+    }
+
+    /// What `apply` is to come to on this major, and the flag it needs.
+    fn outcome(&self, major: u32) -> &'a str {
+        match self.apply.split_once(" <") {
+            Some((_, limit)) if major >= limit.parse().expect("a major version") => "impossible",
+            Some((outcome, _)) => outcome,
+            None => self.apply,
+        }
+    }
+}
+
+type Verdict = Result<(), String>;
+
+struct World {
+    major: u32,
+    cluster: Cluster,
+    rolewright: Rolewright,
+    policy: String,
+}
+
+impl World {
+    /// A server on which everything is as the policy says, and a copy of its database to begin each case from.
+    async fn make(major: u32, policy: &str) -> Self {
+        let cluster = Cluster::with(major, Options::default().database("shop"));
+        let rolewright = Rolewright::new(&cluster, "http://127.0.0.1:1");
+        let world = Self { major, cluster, rolewright, policy: format!("tests/live/cases/{policy}.yaml") };
+        world.cluster.batch("shop", BEFORE).await;
+        world.apply(&[]).assert_status(0);
+        world.cluster.batch("shop", MIGRATIONS).await;
+        world.apply(&[]).assert_status(0);
+        world.check().assert_status(0);
+        world.cluster.batch("postgres", "CREATE DATABASE pristine TEMPLATE shop OWNER cloudsqlsuperuser").await;
+        world
+    }
+
+    async fn try_case(&self, case: &Case<'_>) -> Verdict {
+        let superuser = self.cluster.connect_superuser("shop").await;
+        superuser.batch_execute(case.sql).await.map_err(|error| format!("the case itself: {error:?}"))?;
+        drop(superuser);
+        let mut result = if case.rules.is_empty() { self.stays_in_sync() } else { self.drifts(case) };
+        // A case that would pass because the world was wrong before it is no proof.
+        if let Err(why) = self.restore(case).await {
+            let before = result.err().unwrap_or_default();
+            result = Err(format!("{before}\n  not undone: {why}"));
+        }
+        result
+    }
+
+    fn stays_in_sync(&self) -> Verdict {
+        exits(&self.check(), 0, "check")
+    }
+
+    fn drifts(&self, case: &Case<'_>) -> Verdict {
+        let checked = self.check();
+        exits(&checked, 2, "check")?;
+        has_rule(&checked.json()["findings"], &case.rules)?;
+        let outcome = case.outcome(self.major);
+        match outcome {
+            "mends" => self.mends(&[]),
+            flag if flag.starts_with("--") => {
+                self.withheld(case, 3, "decision")?;
+                self.mends(&[flag])
+            }
+            "decision" => self.withheld(case, 3, "decision"),
+            "impossible" => self.withheld(case, 1, "impossible"),
+            "refused" => exits(&self.apply(&[]), 1, "apply"),
+            other => panic!("{}: `{other}` is no outcome", case.id),
+        }
+    }
+
+    fn mends(&self, flags: &[&str]) -> Verdict {
+        exits(&self.apply(flags), 0, &format!("apply {}", flags.join(" ")))?;
+        exits(&self.check(), 0, "check after it")
+    }
+
+    /// `apply` leaves it, with a reason and advice, and `check` goes on naming it.
+    fn withheld(&self, case: &Case<'_>, status: i32, kind: &str) -> Verdict {
+        let applied = self.apply(&["--format", "json"]);
+        exits(&applied, status, "apply")?;
+        let json = applied.json();
+        let named = json["instances"][0]["withheld"].as_array().into_iter().flatten().any(|one| {
+            one["kind"] == kind
+                && has_rule(&one["findings"], &case.rules).is_ok()
+                && [&one["reason"], &one["advice"]]
+                    .iter()
+                    .all(|text| text.as_str().is_some_and(|text| !text.is_empty()))
+        });
+        if !named {
+            return Err(format!("apply did not name it as {kind}: {}", applied.stdout));
+        }
+        exits(&self.check(), 2, "check after it")
+    }
+
+    async fn restore(&self, case: &Case<'_>) -> Verdict {
+        if let Some(undo) = case.undo {
+            let superuser = self.cluster.connect_superuser("shop").await;
+            superuser.batch_execute(undo).await.map_err(|error| format!("{error:?}"))?;
+        }
+        // What somebody left open in the database would keep it from being dropped.
+        self.cluster.batch("postgres", "DROP DATABASE shop WITH (FORCE)").await;
+        self.cluster.batch("postgres", "CREATE DATABASE shop TEMPLATE pristine OWNER cloudsqlsuperuser").await;
+        exits(&self.apply(&[]), 0, "apply")?;
+        exits(&self.check(), 0, "check")
+    }
+
+    fn apply(&self, flags: &[&str]) -> Outcome {
+        self.rolewright.run([&["apply", "--yes", self.policy.as_str()][..], flags].concat())
+    }
+
+    fn check(&self) -> Outcome {
+        self.rolewright.run(["check", "--format", "json", self.policy.as_str()])
+    }
+}
+
+fn exits(outcome: &Outcome, expected: i32, what: &str) -> Verdict {
+    let Outcome { status, stdout, stderr } = outcome;
+    if *status == expected {
+        return Ok(());
+    }
+    Err(format!("{what} exits {status}, not {expected}\n{stdout}{stderr}"))
+}
+
+fn has_rule(findings: &Value, rules: &[&str]) -> Verdict {
+    let found: Vec<_> = findings.as_array().into_iter().flatten().filter(|one| one["severity"] == "error").collect();
+    if found.iter().any(|one| rules.iter().any(|rule| one["rule"] == *rule)) {
+        return Ok(());
+    }
+    let found: Vec<_> = found.iter().map(|one| format!("{}: {}", one["rule"], one["message"])).collect();
+    Err(format!("none of {} among {found:#?}", rules.join(", ")))
+}
