@@ -351,6 +351,8 @@ impl Write for Log {
 #[test]
 fn no_payload_is_in_a_trace_or_an_error() {
     run_alone("traces_and_errors_are_searched", &[]);
+    // Google's client then puts every request and answer into a span.
+    run_alone("traces_and_errors_are_searched", &[("GOOGLE_CLOUD_RUST_LOGGING", "true")]);
 }
 
 #[tokio::test]
@@ -422,7 +424,26 @@ async fn there_are_no_credentials() {
 }
 
 #[test]
-fn a_loopback_endpoint_needs_neither_proxy_nor_credentials() {
+fn a_loopback_endpoint_needs_no_credentials() {
+    run_alone("a_secret_lives", &[]);
+}
+
+#[test]
+fn no_call_to_this_machine_goes_through_a_proxy() {
     let proxy = "http://127.0.0.1:1";
-    run_alone("a_secret_lives", &[("HTTP_PROXY", proxy), ("http_proxy", proxy), ("ALL_PROXY", proxy)]);
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        run_alone("a_proxied_loopback_endpoint_is_refused", &[(variable, proxy)]);
+        run_alone("a_secret_lives", &[(variable, proxy), ("NO_PROXY", "localhost,127.0.0.1")]);
+    }
+    run_alone("a_secret_lives", &[("HTTPS_PROXY", proxy)]);
+}
+
+#[tokio::test]
+#[ignore = "needs an environment with a proxy: run by another test"]
+async fn a_proxied_loopback_endpoint_is_refused() {
+    for (endpoint, host) in [("http://127.0.0.1:9", "127.0.0.1"), ("http://[::1]:9", "::1")] {
+        let error = Google::connect(Some(&endpoint.parse().unwrap())).await.err().unwrap();
+        assert!(matches!(error, GoogleError::Proxied { .. }), "{error:?}");
+        assert_eq!(error.hint().unwrap(), format!("add `{host}` to `NO_PROXY`"));
+    }
 }
