@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-pub use value::{AdminUrl, OutputFile, SecretReference, Variable};
+use crate::google::Endpoint;
+pub use value::{AdminUrl, OutputFile, SecretReference};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -174,10 +175,10 @@ pub struct PolicyArgs {
     /// The value of ${NAME} in the policy; repeatable. Unless given here or in a --var-file, the environment variable
     /// ROLEWRIGHT_VAR_NAME counts
     #[arg(long = "var", value_name = "NAME=VALUE", action = ArgAction::Append)]
-    pub variables: Vec<Variable>,
-    /// A YAML map of variables
-    #[arg(long = "var-file", value_name = "FILE")]
-    pub variable_file: Option<PathBuf>,
+    pub variables: Vec<String>,
+    /// A YAML map of variables; repeatable, the later wins
+    #[arg(long = "var-file", value_name = "FILE", action = ArgAction::Append)]
+    pub variable_files: Vec<PathBuf>,
 }
 
 /// Where the instance and Google's APIs are.
@@ -194,8 +195,8 @@ pub struct ConnectionArgs {
     pub admin_password_secret: Option<SecretReference>,
     /// Send every call to Google to this base URL
     #[arg(long, value_name = "URL", env = "ROLEWRIGHT_GOOGLE_ENDPOINT", hide_env_values = true)]
-    #[arg(value_parser = ValueParser::from(value::endpoint))]
-    pub google_endpoint: Option<url::Url>,
+    #[arg(value_parser = value::EndpointParser)]
+    pub google_endpoint: Option<Endpoint>,
 }
 
 /// What a plan may contain: `plan` and `apply` with the same flags mean the same.

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The world that demo and sandbox share: the built programs, a server in the shape of Cloud SQL, and `fake-gcp`.
 
-export ROLEWRIGHT_VAR_PROJECT=rolewright-demo
+export ROLEWRIGHT_VAR_PROJECT=rolewright-demo ROLEWRIGHT_VAR_PROJECT_NUMBER=123456789012
 POLICY=policies/knex.yaml
 DATABASE=myapp
 
@@ -44,7 +44,7 @@ fact() {
 }
 
 start_fake_gcp() {
-  fake-gcp --listen 127.0.0.1:0 >"$WORLD/fake-gcp" 2>"$WORLD/fake-gcp.log" &
+  fake-gcp --listen 127.0.0.1:0 --project "$ROLEWRIGHT_VAR_PROJECT=$ROLEWRIGHT_VAR_PROJECT_NUMBER" >"$WORLD/fake-gcp" 2>"$WORLD/fake-gcp.log" &
   FAKE_GCP=$!
   local i
   for ((i = 0; i < 200; i++)); do

@@ -32,7 +32,12 @@ pub struct Edges<'a> {
     pub purpose: &'a ApplicationName,
     /// The present, for what is recorded on secrets.
     pub now: jiff::Timestamp,
+    /// Who is told how far it is.
+    pub progress: Told<'a>,
 }
+
+/// Who is told how many changes are made, of how many, and what comes next.
+pub type Told<'a> = Box<dyn Fn(usize, usize, &str) + Send + Sync + 'a>;
 
 /// An interrupted or finished `apply`.
 pub struct Outcome {
@@ -71,6 +76,7 @@ impl Run<'_> {
         let mut aims: Vec<Aim> = steps.iter().map(|step| step.change.target()).collect();
         aims.dedup();
         for aim in aims {
+            (self.edges.progress)(self.report.done, steps.len(), &place(&aim));
             match &aim {
                 Aim::Instance | Aim::Database(_) => self.converge(&aim).await?,
                 Aim::Secret(_) => {}
@@ -80,6 +86,7 @@ impl Run<'_> {
             }
         }
         for step in steps.iter().filter(|step| matches!(step.change.target(), Aim::Secret(_))) {
+            (self.edges.progress)(self.report.done, steps.len(), &step.change.to_string());
             self.at_google(&step.change, random).await?;
             self.report.done += 1;
         }
@@ -122,5 +129,14 @@ impl Run<'_> {
     /// The same plan with what is there now.
     fn replan(&self, state: &State) -> Plan {
         diff(self.policy, state, self.options)
+    }
+}
+
+/// What an aim is called in progress and errors.
+fn place(aim: &Aim) -> String {
+    match aim {
+        Aim::Instance => "the roles".into(),
+        Aim::Database(name) => format!("database `{name}`"),
+        Aim::Secret(name) => name.to_string(),
     }
 }

@@ -1,11 +1,15 @@
 //! Values of arguments, checked where they enter.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::ValueEnum;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command, ValueEnum};
 use zeroize::Zeroizing;
 
+use crate::google::{Endpoint, GoogleError};
 use crate::model::{ProjectId, SecretId, SecretName};
 
 /// Where the admin session goes, in a text that may hold a password: never shown, wiped when dropped.
@@ -88,29 +92,6 @@ impl FromStr for SecretReference {
     }
 }
 
-/// One `NAME=VALUE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
-    /// The name, as in `${NAME}`.
-    pub name: String,
-    /// What stands for it.
-    pub value: String,
-}
-
-impl FromStr for Variable {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-        let mut characters = name.chars();
-        let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if !starts || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err("a variable's name consists of letters, digits and `_`, and starts with no digit".into());
-        }
-        Ok(Self { name: name.into(), value: value.into() })
-    }
-}
-
 /// One `FORMAT=FILE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputFile<F> {
@@ -134,12 +115,19 @@ pub(super) fn output_file<F: ValueEnum>(text: &str) -> Result<OutputFile<F>, Str
     }
 }
 
-/// Reads a base URL of an HTTP API.
-pub(super) fn endpoint(text: &str) -> Result<url::Url, String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
-    match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
-        _ => Err("expected http://… or https://…".into()),
+/// Reads the base URL of Google's APIs. clap's own error would quote the text, which may hold a password.
+#[derive(Clone)]
+pub(super) struct EndpointParser;
+
+impl TypedValueParser for EndpointParser {
+    type Value = Endpoint;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, text: &OsStr) -> Result<Endpoint, clap::Error> {
+        // What is not UTF-8 is no URL either.
+        text.to_string_lossy().parse().map_err(|error: GoogleError| {
+            let message = format!("{error}\n\nFor more information, try '--help'.\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
     }
 }
 
@@ -203,16 +191,6 @@ mod tests {
         assert_eq!(parse("projects/p/secrets/s").unwrap().version, None);
         for wrong in ["s", "projects/p/secrets", "projects/p/secrets/s/versions/", "projects/p/secrets/a b"] {
             assert!(parse(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_variable_has_a_name_and_any_value() {
-        let variable: Variable = "A_1=x=y".parse().unwrap();
-        assert_eq!((variable.name.as_str(), variable.value.as_str()), ("A_1", "x=y"));
-        assert_eq!("A=".parse::<Variable>().unwrap().value, "");
-        for wrong in ["A", "=x", "1A=x", "A-B=x"] {
-            assert!(wrong.parse::<Variable>().is_err(), "{wrong}");
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::io::IsTerminal as _;
 
-use super::connection::connections;
+use super::connection::{Connection, Dialer};
 use super::plan::{Prepared, digest, options, planned, prepare};
-use super::{Exit, Usage, failure, load, publish};
-use crate::apply::{self, Edges};
+use super::{Exit, Usage, load, publish};
+use crate::apply;
 use crate::cli::{ApplyArgs, PlanFormat};
 use crate::model::{DatabaseName, Policy};
+use crate::output::progress::Progress;
 use crate::output::{self, Applied, Outcome, Stop, stream};
 use crate::plan::{Failure, Report};
 use crate::postgres::{Lock, LockError, Session, lock};
@@ -21,38 +22,62 @@ pub(super) async fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
         return Err(Usage::NobodyToAsk.into());
     }
     let policies = load::policies(&args.policy)?;
-    let confirmed = if args.yes { args.expect.clone() } else { Some(ask(args, &policies).await?) };
-    let Some(confirmed) = confirmed.map_or(Some(None), |digest| (!digest.is_empty()).then_some(Some(digest))) else {
-        stream::say("nothing was changed");
-        return Ok(Exit::Held);
+    let expected = match agreement(args, &policies).await? {
+        Agreement::To(digest) => Some(digest),
+        Agreement::ToAnything => None,
+        Agreement::No => {
+            stream::say("nothing was changed");
+            return Ok(Exit::Held);
+        }
     };
-    let applied = all(args, policies, confirmed.as_deref()).await?;
+    let applied = all(args, policies, expected.as_deref()).await?;
     publish::publish(&args.output, |format| output::apply(&applied, format))?;
     applied.instances.iter().filter_map(|one| one.stop.as_ref()).for_each(|stop| stream::failure(stop.failure()));
     Ok(Exit::from(applied.status()))
 }
 
-/// Shows the plan and asks. Returns the digest that was agreed to; an empty one is a no.
-async fn ask(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<String> {
+/// What may be done.
+enum Agreement {
+    /// The plan with this digest.
+    To(String),
+    /// Whatever the plan says.
+    ToAnything,
+    /// Nothing.
+    No,
+}
+
+/// What the arguments, or whoever is at the terminal, agree to.
+async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agreement> {
+    if args.yes {
+        return Ok(args.expect.clone().map_or(Agreement::ToAnything, Agreement::To));
+    }
     let mut prepared = Vec::new();
-    for (policy, connection) in connections(&args.connection, policies.to_vec(), "apply").await? {
-        prepared.push(prepare(policy, connection, &args.scope).await?);
+    let dialer = Dialer::new(&args.connection, policies, "apply")?;
+    for policy in policies {
+        let connection = dialer.connect(policy).await?;
+        prepared.push(prepare(policy.clone(), connection, &args.scope).await?);
     }
     let digest = digest(&prepared);
-    let nothing = prepared.iter().all(|one| one.plan.is_empty());
-    if nothing || args.expect.as_ref().is_some_and(|expected| *expected != digest) {
-        return Ok(args.expect.clone().unwrap_or(digest));
+    let unexpected = args.expect.as_ref().filter(|expected| **expected != digest);
+    if let Some(expected) = unexpected {
+        return Ok(Agreement::To(expected.clone()));
+    }
+    if prepared.iter().all(|one| one.plan.is_empty()) {
+        return Ok(Agreement::To(digest));
     }
     stream::say(output::plan(&planned(&prepared, &digest), PlanFormat::Text).trim_end());
+    // Nothing is locked while somebody thinks: what was agreed to is the plan with this digest.
     let yes = stream::confirm("Make these changes?")?.ok_or(Usage::NobodyToAsk)?;
-    Ok(if yes { digest } else { String::new() })
+    Ok(if yes { Agreement::To(digest) } else { Agreement::No })
 }
 
 async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) -> anyhow::Result<Applied> {
     let mut prepared = Vec::new();
     let mut locks = Vec::new();
-    for (policy, connection) in connections(&args.connection, policies, "apply").await? {
-        match take_lock(args, &connection.edges()).await {
+    let dialer = Dialer::new(&args.connection, &policies, "apply")?;
+    for policy in policies {
+        let connection = dialer.connect(&policy).await?;
+        match take_lock(args, &connection).await {
             Ok(lock) => locks.push(lock),
             Err(held) => return Ok(stopped(policy.instance, held)),
         }
@@ -76,9 +101,9 @@ async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) ->
     Ok(Applied { instances })
 }
 
-async fn take_lock(args: &ApplyArgs, edges: &Edges<'_>) -> Result<Lock, Stop> {
+async fn take_lock(args: &ApplyArgs, connection: &Connection) -> Result<Lock, Stop> {
     let database = DatabaseName::new(LOCK_DATABASE).expect("a name");
-    let session = Session::connect(edges.route, &database, edges.purpose).await;
+    let session = Session::connect(&connection.route, &database, &connection.purpose).await;
     let session = session.map_err(|error| Stop::Failed(Failure::new(&error, error.hint())))?;
     lock(session, args.wait).await.map_err(|error| {
         let failure = Failure::new(&error, error.hint());
@@ -98,8 +123,9 @@ async fn carry_out(args: &ApplyArgs, prepared: Prepared) -> Outcome {
         return Outcome { instance, report: Some(Report::begin(plan)), stop: Some(Stop::Failed(failure)) };
     }
     let options = options(&args.scope, connection.now);
-    let outcome = apply::apply(&connection.edges(), &policy, state, plan, &options, &mut rand::rng()).await;
-    let stop = outcome.error.map(|error| Stop::Failed(failure(&error, error.hint())));
+    let outcome =
+        apply::apply(&connection.edges(&Progress::start()), &policy, state, plan, &options, &mut rand::rng()).await;
+    let stop = outcome.error.map(|error| Stop::Failed(Failure::new(&error, error.hint())));
     Outcome { instance, report: Some(outcome.report), stop }
 }
 

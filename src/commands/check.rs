@@ -1,30 +1,34 @@
 //! `check`: the drift verdict; changes nothing.
 
-use super::connection::{Connection, connections};
-use super::{Exit, failure, load, publish};
+use super::connection::{Connection, Dialer};
+use super::{Exit, described, load, publish};
 use crate::apply::observe;
 use crate::cli::CheckArgs;
 use crate::model::{Annotations, Lifecycle, Policy, RoleName, RolePolicy, SecretPolicy, State};
-use crate::output;
+use crate::output::progress::Progress;
+use crate::output::{self, stream};
 use crate::plan::{self, Credential, Failure, InstanceVerdict, Options, Verdict};
 
 pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let policies = load::policies(&args.policy)?;
     let mut instances = Vec::new();
-    for (policy, connection) in connections(&args.connection, policies, "check").await? {
-        instances.push(judge(&policy, &connection).await);
+    let dialer = Dialer::new(&args.connection, &policies, "check")?;
+    for policy in &policies {
+        instances.push(match dialer.connect(policy).await {
+            Ok(connection) => judge(policy, &connection).await,
+            Err(error) => InstanceVerdict { errors: vec![described(&error)], ..unknown(policy) },
+        });
     }
     let verdict = Verdict { instances };
     publish::publish(&args.output, |format| output::check(&verdict, format))?;
+    verdict.instances.iter().flat_map(|instance| &instance.errors).for_each(stream::failure);
     Ok(Exit::from(verdict.status()))
 }
 
 async fn judge(policy: &Policy, connection: &Connection) -> InstanceVerdict {
-    let origins = policy.databases.values().map(|database| &database.origin);
-    let file = origins.chain(policy.roles.values().map(|role| &role.origin)).map(|origin| origin.file.clone()).next();
-    let unknown = InstanceVerdict { instance: policy.instance.clone(), file, ..InstanceVerdict::default() };
-    match observe(&connection.edges(), policy).await {
-        Err(error) => InstanceVerdict { errors: vec![failure(&error, error.hint())], ..unknown },
+    let unknown = unknown(policy);
+    match observe(&connection.edges(&Progress::start()), policy).await {
+        Err(error) => InstanceVerdict { errors: vec![Failure::new(&error, error.hint())], ..unknown },
         Ok(state) => {
             let today = connection.now.to_zoned(jiff::tz::TimeZone::UTC).date();
             let plan = plan::diff(policy, &state, &Options { today, ..Options::default() });
@@ -36,6 +40,13 @@ async fn judge(policy: &Policy, connection: &Connection) -> InstanceVerdict {
             }
         }
     }
+}
+
+/// The verdict before anything was looked at.
+fn unknown(policy: &Policy) -> InstanceVerdict {
+    let origins = policy.databases.values().map(|database| &database.origin);
+    let file = origins.chain(policy.roles.values().map(|role| &role.origin)).map(|origin| origin.file.clone()).next();
+    InstanceVerdict { instance: policy.instance.clone(), file, ..InstanceVerdict::default() }
 }
 
 /// A database that is not there cannot be judged.

@@ -8,8 +8,9 @@ use rand::Rng as _;
 use super::Usage;
 use crate::apply::Edges;
 use crate::cli::{AdminUrl, ConnectionArgs, SecretReference};
-use crate::google::{Endpoint, Google};
+use crate::google::Google;
 use crate::model::{Password, Policy};
+use crate::output::progress::Progress;
 use crate::postgres::{ApplicationName, Environment, Route};
 
 /// The way to one instance and to Google.
@@ -21,33 +22,66 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn edges(&self) -> Edges<'_> {
-        Edges { route: &self.route, google: self.google.as_ref(), purpose: &self.purpose, now: self.now }
+    /// The edges of `apply`, which tells `progress` how far it is.
+    pub(super) fn edges<'a>(&'a self, progress: &'a Progress) -> Edges<'a> {
+        Edges {
+            route: &self.route,
+            google: self.google.as_ref(),
+            purpose: &self.purpose,
+            now: self.now,
+            progress: Box::new(|done, total, next| progress.show(done, total, next)),
+        }
     }
 }
 
-/// A connection for each policy. Nothing is dialed but Google's token endpoint.
-pub(super) async fn connections(
-    args: &ConnectionArgs,
-    policies: Vec<Policy>,
-    command: &str,
-) -> anyhow::Result<Vec<(Policy, Connection)>> {
-    let url = admin_url(args)?;
-    if policies.len() > 1 && url.is_some() {
-        return Err(Usage::OneUrlForSeveralInstances.into());
+/// How this run connects, whatever the instance.
+pub(super) struct Dialer<'a> {
+    args: &'a ConnectionArgs,
+    url: Option<AdminUrl>,
+    environment: Environment,
+    purpose: ApplicationName,
+    now: jiff::Timestamp,
+}
+
+impl<'a> Dialer<'a> {
+    /// Decides how to connect; contacts nothing.
+    ///
+    /// # Errors
+    /// Arguments that cannot be meant for these policies.
+    pub(super) fn new(args: &'a ConnectionArgs, policies: &[Policy], command: &str) -> Result<Self, Usage> {
+        let (url, environment) = (admin_url(args)?, environment());
+        // One server cannot be several instances: the second policy would be applied to the first one's.
+        if policies.len() > 1 && (url.is_some() || environment.get("PGHOST").is_some()) {
+            return Err(Usage::OneUrlForSeveralInstances);
+        }
+        let purpose = ApplicationName::new(command, format!("{:08x}", rand::rng().next_u32()));
+        Ok(Self { args, url, environment, purpose, now: jiff::Timestamp::now() })
     }
-    let purpose = ApplicationName::new(command, format!("{:08x}", rand::rng().next_u32()));
-    let now = jiff::Timestamp::now();
-    let mut connections = Vec::new();
-    for policy in policies {
-        let google = google(args, &policy).await?;
-        let mut route = route(url.as_ref(), &policy)?;
-        if let Some(reference) = &args.admin_password_secret {
+
+    /// The way to the instance of `policy`. Nothing is dialed but Google.
+    pub(super) async fn connect(&self, policy: &Policy) -> anyhow::Result<Connection> {
+        let mut route = self.route(policy)?;
+        let google = google(self.args, policy).await?;
+        if let Some(reference) = &self.args.admin_password_secret {
             route = route.with_password(admin_password(google.as_ref(), reference).await?);
         }
-        connections.push((policy, Connection { route, google, purpose: purpose.clone(), now }));
+        Ok(Connection { route, google, purpose: self.purpose.clone(), now: self.now })
     }
-    Ok(connections)
+
+    fn route(&self, policy: &Policy) -> anyhow::Result<Route> {
+        if let Some(url) = &self.url {
+            return Ok(Route::from_url(url.expose(), &self.environment)?);
+        }
+        if let Some(route) = Route::from_environment(&self.environment)? {
+            return Ok(route);
+        }
+        let instance = policy.instance.as_ref().ok_or_else(|| {
+            anyhow!(
+                "the policy names no instance, and neither ROLEWRIGHT_ADMIN_URL nor PGHOST says where the server is"
+            )
+        })?;
+        Ok(Route::from_socket_directory(&instance.socket_directory(), &self.environment)?)
+    }
 }
 
 /// The admin URL of the arguments, else that of the environment, which other users cannot read.
@@ -68,39 +102,34 @@ fn environment() -> Environment {
     )
 }
 
-fn route(url: Option<&AdminUrl>, policy: &Policy) -> anyhow::Result<Route> {
-    let environment = environment();
-    if let Some(url) = url {
-        return Ok(Route::from_url(url.expose(), &environment)?);
-    }
-    if let Some(instance) = &policy.instance {
-        return Ok(Route::from_socket_directory(&instance.socket_directory(), &environment)?);
-    }
-    Route::from_environment(&environment)?.ok_or_else(|| {
-        anyhow!("the policy names no instance, and neither ROLEWRIGHT_ADMIN_URL nor PGHOST says where the server is")
-    })
-}
-
 async fn google(args: &ConnectionArgs, policy: &Policy) -> anyhow::Result<Option<Google>> {
     let wanted = args.admin_password_secret.is_some() || policy.roles.values().any(|role| role.secret.is_some());
     if !wanted {
         return Ok(None);
     }
-    let endpoint = args.google_endpoint.as_ref().map(|url| url.as_str().parse::<Endpoint>()).transpose()?;
-    Ok(Some(Google::connect(endpoint.as_ref()).await?))
+    Ok(Some(Google::connect(args.google_endpoint.as_ref()).await?))
 }
 
 async fn admin_password(google: Option<&Google>, reference: &SecretReference) -> anyhow::Result<Password> {
     let google = google.context("there is no connection to Google")?;
-    let secret = google.secret(&reference.secret).await?;
-    let secret = secret.with_context(|| format!("{} does not exist", reference.secret))?;
-    let number = match reference.version.as_deref() {
-        None | Some("latest") => secret.latest().map(|version| version.number),
-        Some(text) => text.parse().ok().or_else(|| secret.aliases.get(text).copied()),
+    let number = match reference.version.as_deref().map(str::parse) {
+        Some(Ok(number)) => number,
+        _ => version_number(google, reference).await?,
     };
-    let number = number.with_context(|| format!("{} has no such version", reference.secret))?;
     let payload = google.access(&reference.secret, number).await?;
     let text = std::str::from_utf8(payload.expose()).ok().map(|text| text.trim_end_matches('\n').to_owned());
     let text = text.with_context(|| format!("version {number} of {} is not a password", reference.secret))?;
     Ok(Password::from_text(text.into()))
+}
+
+/// The number behind an alias, or of the latest version. A number needs no looking up: whoever may only access the
+/// version may not read its secret.
+async fn version_number(google: &Google, reference: &SecretReference) -> anyhow::Result<i64> {
+    let secret = google.secret(&reference.secret).await?;
+    let secret = secret.with_context(|| format!("{} does not exist", reference.secret))?;
+    let number = match reference.version.as_deref() {
+        None | Some("latest") => secret.latest().map(|version| version.number),
+        Some(alias) => secret.aliases.get(alias).copied(),
+    };
+    number.with_context(|| format!("{} has no such version", reference.secret))
 }

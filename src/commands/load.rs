@@ -9,7 +9,7 @@ use crate::cli::PolicyArgs;
 use crate::model::Policy;
 use crate::output::{Diagnostic, Validation, stream};
 use crate::plan::Severity;
-use crate::policy::{self, Problems, Source, Variables};
+use crate::policy::{self, Problem, Problems, Source, Variables};
 
 /// What the files say, or everything that is wrong with them.
 pub(super) struct Loaded {
@@ -33,26 +33,25 @@ pub(super) fn load(args: &PolicyArgs) -> anyhow::Result<Loaded> {
 /// The policies, where nothing is wrong; otherwise says all that is.
 pub(super) fn policies(args: &PolicyArgs) -> anyhow::Result<Vec<Policy>> {
     load(args)?.policies.map_err(|problems| {
-        stream::say(&problems.to_string());
+        for problem in problems.0 {
+            stream::problem(&diagnostic(Severity::Error)(problem));
+        }
         Stopped.into()
     })
 }
 
 /// What `validate` tells of the files.
 pub(super) fn validation(loaded: Loaded) -> Validation {
-    let diagnostic = |severity| {
-        move |problem: policy::Problem| Diagnostic {
-            severity,
-            origin: problem.origin,
-            message: problem.message,
-            hint: problem.hint,
-        }
-    };
     let diagnostics = match loaded.policies {
         Err(Problems(problems)) => problems.into_iter().map(diagnostic(Severity::Error)).collect(),
         Ok(policies) => policies.iter().flat_map(policy::warnings).map(diagnostic(Severity::Warning)).collect(),
     };
     Validation { files: loaded.files, diagnostics }
+}
+
+/// A problem as it is printed.
+fn diagnostic(severity: Severity) -> impl Fn(Problem) -> Diagnostic {
+    move |Problem { origin, message, hint }| Diagnostic { severity, origin, message, hint }
 }
 
 fn names(sources: &[Source]) -> Vec<String> {
@@ -70,7 +69,7 @@ fn variables(args: &PolicyArgs) -> anyhow::Result<Result<Variables, Problems>> {
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut variables = Variables::from_environment(environment);
-    if let Some(path) = &args.variable_file {
+    for path in &args.variable_files {
         if !path.exists() {
             return Err(Usage::NoSuchPath(path.clone()).into());
         }
@@ -78,8 +77,8 @@ fn variables(args: &PolicyArgs) -> anyhow::Result<Result<Variables, Problems>> {
             return Ok(Err(problems));
         }
     }
-    for variable in &args.variables {
-        variables.assign(&format!("{}={}", variable.name, variable.value)).context("in --var")?;
+    for assignment in &args.variables {
+        variables.assign(assignment).map_err(Usage::Variable)?;
     }
     Ok(Ok(variables))
 }

@@ -21,7 +21,7 @@ use crate::apply::ApplyError;
 use crate::cli::{Cli, Command};
 use crate::google::GoogleError;
 use crate::plan::Failure;
-use crate::postgres::{PostgresError, RouteError};
+use crate::postgres::{LockError, LoginError, PostgresError, RouteError};
 
 /// Runs one command.
 ///
@@ -51,18 +51,22 @@ pub fn ending(error: &anyhow::Error) -> (Option<Failure>, Exit) {
     }
     let usage = error.chain().find_map(|cause| cause.downcast_ref::<Usage>());
     let exit = if usage.is_some() { Exit::Usage } else { Exit::Failed };
-    (Some(failure(error.as_ref(), error.chain().find_map(hint))), exit)
+    (Some(described(error)), exit)
 }
 
-fn failure(error: &(dyn std::error::Error + 'static), hint: Option<String>) -> Failure {
-    Failure::new(error, hint)
+/// An error of a command, with the advice of the first of its causes that has any.
+fn described(error: &anyhow::Error) -> Failure {
+    Failure::new(error.as_ref(), error.chain().find_map(hint))
 }
 
 /// The advice of the first error in a chain that has one.
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let of_apply = cause.downcast_ref::<ApplyError>().and_then(ApplyError::hint);
-    let of_route = cause.downcast_ref::<RouteError>().and_then(RouteError::hint);
-    let of_postgres = cause.downcast_ref::<PostgresError>().and_then(PostgresError::hint);
-    let of_google = cause.downcast_ref::<GoogleError>().and_then(GoogleError::hint);
-    of_apply.or(of_route).or(of_postgres).or(of_google).or_else(|| cause.downcast_ref::<Usage>().and_then(Usage::hint))
+    let usage = || cause.downcast_ref().and_then(Usage::hint);
+    let apply = || cause.downcast_ref().and_then(ApplyError::hint);
+    let route = || cause.downcast_ref().and_then(RouteError::hint);
+    let lock = || cause.downcast_ref().and_then(LockError::hint);
+    let login = || cause.downcast_ref().and_then(LoginError::hint);
+    let postgres = || cause.downcast_ref().and_then(PostgresError::hint);
+    let google = || cause.downcast_ref().and_then(GoogleError::hint);
+    usage().or_else(apply).or_else(route).or_else(lock).or_else(login).or_else(postgres).or_else(google)
 }

@@ -1,10 +1,11 @@
 //! `plan`: what `apply` would do, in order; changes nothing.
 
-use super::connection::{Connection, connections};
+use super::connection::{Connection, Dialer};
 use super::{Exit, load, publish};
 use crate::apply::observe;
 use crate::cli::{Phase, PlanArgs, ScopeArgs};
 use crate::model::{Policy, State};
+use crate::output::progress::Progress;
 use crate::output::{self, Planned, PlannedInstance};
 use crate::plan::{self, Direction, Options, Plan, Transaction};
 
@@ -20,7 +21,9 @@ pub(super) struct Prepared {
 pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let policies = load::policies(&args.policy)?;
     let mut prepared = Vec::new();
-    for (policy, connection) in connections(&args.connection, policies, "plan").await? {
+    let dialer = Dialer::new(&args.connection, &policies, "plan")?;
+    for policy in policies {
+        let connection = dialer.connect(&policy).await?;
         prepared.push(prepare(policy, connection, &args.scope).await?);
     }
     publish::publish(&args.output, |format| output::plan(&planned(&prepared, &digest(&prepared)), format))?;
@@ -30,7 +33,7 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
 
 /// Looks at an instance and compares.
 pub(super) async fn prepare(policy: Policy, connection: Connection, scope: &ScopeArgs) -> anyhow::Result<Prepared> {
-    let state = observe(&connection.edges(), &policy).await?;
+    let state = observe(&connection.edges(&Progress::start()), &policy).await?;
     let plan = plan::diff(&policy, &state, &options(scope, connection.now));
     let script = plan::script(&plan, &state);
     Ok(Prepared { policy, connection, state, plan, script })
@@ -42,18 +45,7 @@ pub(super) fn digest(prepared: &[Prepared]) -> String {
 
 /// What is shown of the plans.
 pub(super) fn planned<'a>(prepared: &'a [Prepared], digest: &'a str) -> Planned<'a> {
-    let instances = prepared.iter().map(|one| PlannedInstance {
-        plan: &one.plan,
-        script: one
-            .script
-            .iter()
-            .map(|transaction| output::Transaction {
-                database: transaction.database.as_ref(),
-                title: if transaction.database.is_some() { "one database" } else { "roles and memberships" },
-                statements: &transaction.statements,
-            })
-            .collect(),
-    });
+    let instances = prepared.iter().map(|one| PlannedInstance { plan: &one.plan, script: &one.script });
     Planned { digest, instances: instances.collect() }
 }
 

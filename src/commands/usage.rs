@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::policy::VariableError;
+
 /// Wrong usage: nothing was looked at or contacted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,6 +14,9 @@ pub enum Usage {
     /// A directory without policy files.
     #[error("no *.yaml or *.yml file below `{0}`")]
     NoPolicyFile(PathBuf),
+    /// A `--var` that is no assignment.
+    #[error("--var: {0}")]
+    Variable(VariableError),
     /// A password in `--admin-url`.
     #[error("a password in `--admin-url` stands in the process list for everyone to read")]
     PasswordInAdminUrl,
@@ -27,7 +32,7 @@ impl Usage {
     /// One line of advice.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoSuchPath(_) | Self::NoPolicyFile(_) => None,
+            Self::NoSuchPath(_) | Self::NoPolicyFile(_) | Self::Variable(_) => None,
             Self::PasswordInAdminUrl => Some(
                 "give it in PGPASSWORD, a password file or --admin-password-secret, or the whole URL in \
                  ROLEWRIGHT_ADMIN_URL"

@@ -24,8 +24,14 @@ pub(super) fn plan(planned: &Planned<'_>) -> String {
 
 fn plan_of(planned: &PlannedInstance<'_>) -> String {
     let plan = planned.plan;
-    let changes = if plan.is_empty() { "nothing to do".into() } else { count(plan.steps.len(), "change") };
+    let changes = match plan.steps.len() {
+        _ if !plan.refusals.is_empty() => "❌ cannot be applied".into(),
+        0 => "nothing to do".into(),
+        number => count(number, "change"),
+    };
     let mut out = format!("### Rolewright plan: {changes}{}\n\n", on(plan.instance.as_ref()));
+    let refusals = plan.refusals.iter().map(|one| [text(&one.message), text(&one.hint)]);
+    section(&mut out, "Cannot be applied", &table(["Because", "Advice"], refusals));
     out.push_str(&table(["", "Change", "Rule"], plan.steps.iter().map(change)));
     let losses = plan.steps.iter().filter_map(|step| step.change.loss().map(|loss| (step, loss)));
     let losses = losses.map(|(step, loss)| [code(&loss.who), text(&loss.what), text(&step.path.join(" → "))]);

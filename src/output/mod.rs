@@ -9,6 +9,7 @@ mod json;
 mod junit;
 pub mod log;
 mod markdown;
+pub mod progress;
 mod sarif;
 mod sql;
 pub mod stream;
@@ -16,7 +17,7 @@ mod style;
 mod subject;
 mod text;
 
-pub use subject::{Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Transaction, Validation};
+pub use subject::{Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation};
 
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use crate::plan::Verdict;

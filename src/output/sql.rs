@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Planned, PlannedInstance, Transaction};
+use super::{Planned, PlannedInstance};
 use crate::model::{DatabaseName, quote_identifier};
-use crate::plan::Aim;
+use crate::plan::{Aim, Transaction};
 
 /// The script of every instance.
 pub(super) fn plan(planned: &Planned<'_>) -> String {
@@ -22,7 +22,7 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
     if let Some(name) = &planned.plan.instance {
         comment(out, &format!("instance {name}"));
     }
-    for transaction in &planned.script {
+    for transaction in planned.script {
         out.push_str(&block(transaction));
     }
     let google = planned.plan.steps.iter().filter(|step| matches!(step.change.target(), Aim::Secret(_)));
@@ -35,19 +35,20 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
 }
 
 /// One transaction, in its database.
-fn block(transaction: &Transaction<'_>) -> String {
-    let Transaction { database, title, statements } = transaction;
+fn block(transaction: &Transaction) -> String {
+    let Transaction { database, statements } = transaction;
     let mut out = String::new();
-    comment(&mut out, title);
-    if let Some(database) = database {
-        connect(&mut out, database);
+    match database {
+        None => comment(&mut out, "roles and memberships"),
+        Some(database) => {
+            comment(&mut out, &format!("database {database}"));
+            connect(&mut out, database);
+        }
     }
-    out.push_str("BEGIN;\n");
-    for statement in *statements {
-        let _ = writeln!(out, "{};", statement.trim_end().trim_end_matches(';'));
+    for statement in statements {
+        let _ = writeln!(out, "{statement};");
     }
-    out.push_str("COMMIT;\n\n");
-    out
+    out + "\n"
 }
 
 /// The statements alone, for a page that shows them.
@@ -55,7 +56,7 @@ pub(super) fn excerpt(planned: &PlannedInstance<'_>) -> String {
     planned.script.iter().map(block).collect()
 }
 
-/// A title must not end its comment.
+/// A name must not end the comment it stands in.
 fn comment(out: &mut String, text: &str) {
     let _ = writeln!(out, "-- {}", super::style::plain(text));
 }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_stays_in_its_comment() {
+    fn a_comment_stays_one() {
         let mut out = String::new();
         comment(&mut out, "a\nDROP TABLE t;");
         assert_eq!(out, "-- a\\nDROP TABLE t;\n");

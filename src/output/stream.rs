@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use super::style;
+use super::{Diagnostic, style, text};
 use crate::cli::Color;
 use crate::plan::Failure;
 
@@ -54,6 +54,11 @@ pub fn confirm(question: &str) -> io::Result<Option<bool>> {
 /// Writes an error to standard error: what failed, each cause on a line of its own, and the hint.
 pub fn failure(failure: &Failure) {
     say(&failure_text(failure));
+}
+
+/// Writes what is wrong with a policy to standard error.
+pub fn problem(diagnostic: &Diagnostic) {
+    say(text::problem(diagnostic).trim_end());
 }
 
 fn failure_text(failure: &Failure) -> String {

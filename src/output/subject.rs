@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{DatabaseName, InstanceName, Origin};
-use crate::plan::{Failure, Plan, Report, Severity, WithheldKind};
+use crate::model::{InstanceName, Origin};
+use crate::plan::{Failure, Plan, Report, Severity, Transaction, Withheld, WithheldKind};
 
 /// The plans of one run.
 #[derive(Debug)]
@@ -20,18 +20,7 @@ pub struct PlannedInstance<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// Its statements.
-    pub script: Vec<Transaction<'a>>,
-}
-
-/// One transaction of a script.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Transaction<'a> {
-    /// Where it runs; `None`: roles and memberships, anywhere.
-    pub database: Option<&'a DatabaseName>,
-    /// What it is about.
-    pub title: &'a str,
-    /// Its statements.
-    pub statements: &'a [String],
+    pub script: &'a [Transaction],
 }
 
 /// What `apply` did to the instances of one run.
@@ -85,14 +74,18 @@ pub enum ApplyStatus {
 }
 
 impl Outcome {
+    /// What was left, by plan or because it turned out so on the way.
+    pub fn withheld(&self) -> impl Iterator<Item = &Withheld> {
+        self.report.iter().flat_map(|report| report.plan.withheld.iter().chain(&report.held))
+    }
+
     /// How it ended.
     pub fn status(&self) -> ApplyStatus {
-        let withheld = self.report.iter().flat_map(|report| report.plan.withheld.iter().chain(&report.held));
-        let withheld = withheld.map(|withheld| withheld.kind).max();
+        let worst = self.withheld().map(|withheld| withheld.kind).max();
         if self.report.as_ref().is_some_and(|report| !report.plan.refusals.is_empty()) {
             return ApplyStatus::Failed;
         }
-        match (&self.stop, withheld, &self.report) {
+        match (&self.stop, worst, &self.report) {
             (Some(Stop::Failed(_)), _, _) | (_, Some(WithheldKind::Impossible), _) => ApplyStatus::Failed,
             (Some(Stop::Held(_)), _, _) | (_, Some(WithheldKind::Decision), _) => ApplyStatus::Held,
             (None, None, Some(report)) if !report.plan.is_empty() => ApplyStatus::Applied,

@@ -33,8 +33,9 @@ impl Change {
                 loss(quoted(&membership.member), format!("membership in {}", quoted(&membership.role)))
             }
             Self::ChangeOwner { objects, from, .. } => loss(quoted(from), format!("ownership of {}", Listed(objects))),
-            Self::Revoke { objects, grantee, privileges, extent, .. } => {
-                loss(to(grantee), format!("{} on {}", extent.of(*privileges), Listed(objects)))
+            Self::Revoke { objects, grantee, privileges, extent, cascade, .. } => {
+                let passed_on = passed_on(*cascade);
+                loss(to(grantee), format!("{} on {}{passed_on}", extent.of(*privileges), Listed(objects)))
             }
             Self::RevokeDefault { default, extent, .. } => {
                 loss(to(&default.grantee), format!("{} on {}", extent.of(default.privileges), Future(default)))
@@ -93,10 +94,11 @@ impl fmt::Display for Change {
                 write!(f, "grant {privileges} on {} to {}{option}", Objects(objects), to(grantee))?;
                 names(f, objects)
             }
-            Self::Revoke { objects, grantor, grantee, privileges, extent, database: _, cascade: _ } => {
+            Self::Revoke { objects, grantor, grantee, privileges, extent, cascade, database: _ } => {
                 let what = extent.of(*privileges);
                 write!(f, "revoke {what} on {} from {}", Objects(objects), to(grantee))?;
                 write!(f, ", granted by {}", quoted(grantor))?;
+                f.write_str(passed_on(*cascade))?;
                 names(f, objects)
             }
             Self::GrantDefault { default, database: _ } => {
@@ -132,6 +134,11 @@ impl Extent {
             Self::GrantOption => format!("the grant option for {privileges}"),
         }
     }
+}
+
+/// CASCADE takes it from further roles.
+fn passed_on(cascade: bool) -> &'static str {
+    if cascade { ", and from all who have it from them" } else { "" }
 }
 
 fn create_role(f: &mut fmt::Formatter<'_>, role: &RoleName, inherit: bool, connection_limit: i32) -> fmt::Result {

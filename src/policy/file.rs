@@ -1,13 +1,10 @@
 //! The shapes of the YAML, key by key: the reader and the JSON Schema are both made from them. They never leave `policy`.
 
-use schemars::JsonSchema;
-
-use super::Problems;
-use super::document::{Node, Value};
-use super::problem::suggestion;
-use super::read::{AnyScalar, Brief, FromName, Located, Named, NamedEntry, Read, Word};
-use super::shape::{shape, words};
-use crate::model::{Preset, PublicAccess, Strategy};
+use super::choice::{AccessList, Presence, Reader, Replication, Version};
+use super::read::{Brief, FromName, Located, Named};
+use super::scalar::AnyScalar;
+use super::shape::shape;
+use crate::model::{PublicAccess, Strategy};
 
 /// A list, each item with its place.
 pub(super) type List<T> = Vec<Located<T>>;
@@ -86,6 +83,7 @@ shape! {
         /// `ALTER ROLE … SET` on every login of the role.
         settings: Option<Located<Named<AnyScalar>>>,
         /// Connections that each login of the role may have; -1 is no limit.
+        #[schemars(range(min = -1, max = i32::MAX))]
         connection_limit: Option<Located<i64>>,
         /// CREATE on every database it has access to.
         create_schemas: Option<Located<bool>>,
@@ -136,6 +134,7 @@ shape! {
         /// The host in the payload; the instance's socket directory by default.
         host: Option<Located<String>>,
         /// The port in the payload; 5432 by default.
+        #[schemars(range(min = 1, max = u16::MAX))]
         port: Option<Located<i64>>,
         /// The database in the payload; the only one by default.
         database: Option<Located<String>>,
@@ -144,6 +143,7 @@ shape! {
         /// Where Secret Manager keeps it: `automatic` (the default) or regions.
         replication: Option<Located<Replication>>,
         /// Versions kept; 2 by default.
+        #[schemars(range(min = 1, max = u32::MAX))]
         keep: Option<Located<i64>>,
         /// Labels.
         labels: Option<Located<Named<String>>>,
@@ -199,134 +199,6 @@ shape! {
         reason: Located<String>,
         /// The last day it is, `YYYY-MM-DD`.
         until: Option<Located<String>>,
-    }
-}
-
-/// `state:`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
-    Present,
-    Absent,
-}
-
-words!(Preset { "ddl" => Preset::Ddl, "dml" => Preset::Dml, "read" => Preset::Read, });
-words!(PublicAccess { "none" => PublicAccess::None, "keep" => PublicAccess::Keep, });
-words!(Strategy { "single" => Strategy::Single, "alternate" => Strategy::Alternate, });
-words!(Presence { "present" => Presence::Present, "absent" => Presence::Absent, });
-
-/// `version:`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Version;
-
-impl Read for Version {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        match i64::read(node, problems)? {
-            1 => Some(Self),
-            other => {
-                problems.push_hint(
-                    &node.origin,
-                    format!("version {other} of the policy format is unknown"),
-                    "this program reads version 1",
-                );
-                None
-            }
-        }
-    }
-
-    fn join(&mut self, _: Self, _: &mut Problems) -> bool {
-        true
-    }
-}
-
-/// `access:`, one entry per preset and schema.
-#[derive(Debug, Clone)]
-pub(super) struct AccessList(pub Vec<AccessEntry>);
-
-/// A preset on a schema; `None`: on every schema of the file.
-#[derive(Debug, Clone)]
-pub(super) struct AccessEntry {
-    pub preset: Located<Preset>,
-    pub schema: Option<Located<String>>,
-}
-
-impl Read for AccessList {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        if !matches!(node.value, Value::Map(_)) {
-            let preset = Located::new(Preset::read(node, problems)?, node.origin.clone());
-            return Some(Self(vec![AccessEntry { preset, schema: None }]));
-        }
-        let mut entries = Vec::new();
-        for NamedEntry { key, origin, value } in Named::<List<String>>::read(node, problems)?.0 {
-            let Some(preset) = Preset::from_word(&key) else {
-                problems.push_hint(&origin, format!("unknown preset `{key}`"), suggestion(&key, &Preset::words()));
-                continue;
-            };
-            let schemas = value.value.unwrap_or_default();
-            entries.extend(
-                schemas
-                    .into_iter()
-                    .map(|schema| AccessEntry { preset: Located::new(preset, origin.clone()), schema: Some(schema) }),
-            );
-        }
-        Some(Self(entries))
-    }
-
-    fn join(&mut self, later: Self, _: &mut Problems) -> bool {
-        self.0.extend(later.0);
-        true
-    }
-}
-
-/// `readers:`, one entry.
-#[derive(Debug, Clone, JsonSchema)]
-#[schemars(untagged)]
-pub(super) enum Reader {
-    /// An IAM member: `serviceAccount:…`, `user:…`, `group:…`, `principal://…` or `principalSet://…`.
-    Member(String),
-    /// What runs on Cloud Run.
-    CloudRun(CloudRun),
-}
-
-impl Read for Reader {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        match &node.value {
-            Value::Map(_) => CloudRun::read(node, problems).map(Self::CloudRun),
-            _ => String::read(node, problems).map(Self::Member),
-        }
-    }
-
-    fn join(&mut self, _: Self, _: &mut Problems) -> bool {
-        true
-    }
-}
-
-/// `replication:`
-#[derive(Debug, Clone)]
-pub(super) enum Replication {
-    Automatic,
-    Regions(List<String>),
-}
-
-impl Read for Replication {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        match &node.value {
-            Value::List(_) => List::<String>::read(node, problems).map(Self::Regions),
-            Value::Scalar(scalar) if scalar.text == "automatic" => Some(Self::Automatic),
-            _ => {
-                node.expected("`automatic` or a list of regions", problems);
-                None
-            }
-        }
-    }
-
-    fn join(&mut self, later: Self, _: &mut Problems) -> bool {
-        match (self, later) {
-            (Self::Automatic, Self::Automatic) => true,
-            (Self::Regions(regions), Self::Regions(more)) => {
-                regions.iter().map(Located::get).eq(more.iter().map(Located::get))
-            }
-            _ => false,
-        }
     }
 }
 

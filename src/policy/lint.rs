@@ -92,11 +92,12 @@ fn is_absent(policy: &Policy, name: &RoleName) -> bool {
 }
 
 fn members_are_present(policy: &Policy, problems: &mut Problems) {
-    for role in policy.roles.values() {
+    for (name, role) in &policy.roles {
         for membership in role.member_of.iter().filter(|membership| is_absent(policy, &membership.role)) {
             problems.push(&membership.origin, format!("the role `{}` is to be retired", membership.role));
         }
         if let Lifecycle::Absent { heir: Some(heir) } = &role.lifecycle
+            && heir != name
             && is_absent(policy, heir)
         {
             problems.push(&role.origin, format!("the heir `{heir}` is to be retired itself"));

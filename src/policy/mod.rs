@@ -4,6 +4,7 @@
 //! text → document (nodes with places) → variables → file (shapes) → join per instance → resolve → lint → Policy
 //! ```
 
+mod choice;
 mod document;
 mod file;
 mod lint;
@@ -11,9 +12,11 @@ mod object;
 mod problem;
 mod read;
 mod resolve;
+mod scalar;
 mod schema;
 mod shape;
 mod variables;
+mod yaml;
 
 pub use lint::warnings;
 pub use problem::{Problem, Problems};
@@ -38,14 +41,18 @@ pub struct Source {
 pub fn load(sources: &[Source], variables: &Variables) -> Result<Vec<Policy>, Problems> {
     let mut problems = Problems::default();
     let mut files = Vec::new();
+    let mut complete = true;
     for (index, source) in sources.iter().enumerate() {
         if sources[..index].contains(source) {
             continue;
         }
-        let Some(mut root) = document::parse(source, &mut problems) else { continue };
+        let Some(mut root) = yaml::parse(source, &mut problems) else {
+            complete = false;
+            continue;
+        };
         variables.replace_in(&mut root, &mut problems);
         files.push(read::Located::<file::File>::read(&root, &mut problems));
     }
-    let policies = resolve::resolve(files, &mut problems);
+    let policies = resolve::resolve(files, complete, &mut problems);
     problems.finish().map(|()| policies)
 }

@@ -74,7 +74,7 @@ pub(super) fn closest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>)
     words
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(&folded, &word.to_lowercase()), word))
-        .filter(|(distance, word)| *distance <= (word.chars().count() / 3).max(1))
+        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1) && *distance < word.len())
         .min()
         .map(|(_, word)| word)
 }

@@ -2,7 +2,7 @@
 
 use super::Problems;
 use super::document::{Entry, Kind, Node, Value};
-use super::problem::{list, place, suggestion};
+use super::problem::{closest, place, suggestion};
 use crate::model::Origin;
 
 /// A value with its place. `value` is `None` where something stands that could not be read and was told.
@@ -107,10 +107,9 @@ impl<'a> Fields<'a> {
         entries.retain(|entry| {
             let is_known = known.contains(&entry.key.as_str());
             if !is_known {
-                let hint = if ["password", "passwd", "pass"].contains(&entry.key.as_str()) {
-                    "passwords are generated and live in Secret Manager: give the role a `secret`".to_owned()
-                } else {
-                    suggestion(&entry.key, known)
+                let hint = match closest(&entry.key, ["password", "passwd", "password_hash"]) {
+                    Some(_) => "passwords are generated and live in Secret Manager: give the role a `secret`".into(),
+                    None => suggestion(&entry.key, known),
                 };
                 problems.push_hint(&entry.origin, format!("unknown key `{}`", entry.key), hint);
             }
@@ -188,81 +187,6 @@ impl<T: Read> Read for Vec<Located<T>> {
     }
 }
 
-impl Read for String {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let Value::Scalar(scalar) = &node.value else {
-            node.expected("text", problems);
-            return None;
-        };
-        match scalar.kind() {
-            Kind::Text => return Some(scalar.text.clone()),
-            Kind::Null => node.expected("text", problems),
-            Kind::Flag(_) | Kind::Integer(_) | Kind::Number | Kind::OldFlag => problems.push_hint(
-                &node.origin,
-                format!("expected text, found {}", node.shown()),
-                format!("if it is meant, quote it: \"{}\"", scalar.text),
-            ),
-        }
-        None
-    }
-
-    fn join(&mut self, later: Self, _: &mut Problems) -> bool {
-        *self == later
-    }
-}
-
-impl Read for i64 {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        if let Value::Scalar(scalar) = &node.value
-            && let Kind::Integer(integer) = scalar.kind()
-        {
-            return Some(integer);
-        }
-        node.expected("a whole number", problems);
-        None
-    }
-
-    fn join(&mut self, later: Self, _: &mut Problems) -> bool {
-        *self == later
-    }
-}
-
-impl Read for bool {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        if let Value::Scalar(scalar) = &node.value
-            && let Kind::Flag(flag) = scalar.kind()
-        {
-            return Some(flag);
-        }
-        node.expected("`true` or `false`", problems);
-        None
-    }
-
-    fn join(&mut self, later: Self, _: &mut Problems) -> bool {
-        *self == later
-    }
-}
-
-/// Any scalar but null, as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AnyScalar(pub String);
-
-impl Read for AnyScalar {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        if let Value::Scalar(scalar) = &node.value
-            && scalar.kind() != Kind::Null
-        {
-            return Some(Self(scalar.text.clone()));
-        }
-        node.expected("a value", problems);
-        None
-    }
-
-    fn join(&mut self, later: Self, _: &mut Problems) -> bool {
-        *self == later
-    }
-}
-
 /// Either the name alone, or a map with the name and more.
 #[derive(Debug, Clone)]
 pub(super) struct Brief<T>(pub T);
@@ -289,43 +213,5 @@ impl<T: Read + FromName> Read for Brief<T> {
 
     fn join(&mut self, later: Self, problems: &mut Problems) -> bool {
         self.0.join(later.0, problems)
-    }
-}
-
-/// A closed set of words, each standing for a value.
-pub(super) trait Word: Copy + PartialEq + 'static {
-    const WORDS: &'static [(&'static str, Self)];
-
-    /// The value that `text` stands for.
-    fn from_word(text: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
-    }
-
-    /// The word that stands for the value.
-    fn as_word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, value)| *value == self).map_or("", |(word, _)| word)
-    }
-
-    /// The words alone.
-    fn words() -> Vec<&'static str> {
-        Self::WORDS.iter().map(|(word, _)| *word).collect()
-    }
-}
-
-/// Reads one of a closed set of words.
-pub(super) fn word<T: Word>(node: &Node, problems: &mut Problems) -> Option<T> {
-    match &node.value {
-        Value::Scalar(scalar) if scalar.kind() != Kind::Null => {
-            let found = T::from_word(&scalar.text);
-            if found.is_none() {
-                let hint = suggestion(&scalar.text, &T::words());
-                problems.push_hint(&node.origin, format!("unknown value `{}`", scalar.text), hint);
-            }
-            found
-        }
-        _ => {
-            node.expected(&format!("one of {}", list(&T::words())), problems);
-            None
-        }
     }
 }

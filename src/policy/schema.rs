@@ -7,8 +7,10 @@ use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::file::{AccessList, File, List, Replication, Version};
-use super::read::{AnyScalar, Brief, Located, Named};
+use super::choice::{AccessList, Replication, Version};
+use super::file::{File, List};
+use super::read::{Brief, Located, Named};
+use super::scalar::AnyScalar;
 use crate::model::Preset;
 
 /// The JSON Schema (2020-12) of a policy file. It is as strict as a schema can be: names, references and everything
@@ -30,6 +32,9 @@ fn accept_variables(schema: &mut Schema) {
             let only = only.clone();
             object.insert("type".into(), only);
         }
+    }
+    if let Some(Value::Array(words)) = object.get_mut("enum") {
+        words.retain(|word| !word.is_null());
     }
     if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
         choices.retain(|choice| choice.get("type") != Some(&json!("null")));

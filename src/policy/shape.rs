@@ -30,7 +30,7 @@ macro_rules! shape {
 /// A closed set of words, each standing for a value.
 macro_rules! words {
     ($type:ty { $($word:literal => $value:expr,)* }) => {
-        impl $crate::policy::read::Word for $type {
+        impl $crate::policy::scalar::Word for $type {
             const WORDS: &'static [(&'static str, Self)] = &[$(($word, $value)),*];
         }
 
@@ -39,7 +39,7 @@ macro_rules! words {
                 node: &$crate::policy::document::Node,
                 problems: &mut $crate::policy::Problems,
             ) -> Option<Self> {
-                $crate::policy::read::word(node, problems)
+                $crate::policy::scalar::word(node, problems)
             }
 
             fn join(&mut self, later: Self, _: &mut $crate::policy::Problems) -> bool {

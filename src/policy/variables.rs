@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{self, Node, Value};
+use super::document::{Node, Value};
 use super::problem::closest;
-use super::{Problems, Source};
+use super::{Problems, Source, yaml};
 
 /// Environment variables with this prefix are variables without it.
 const ENVIRONMENT_PREFIX: &str = "ROLEWRIGHT_VAR_";
@@ -44,7 +44,7 @@ impl Variables {
     /// Not YAML, not a map, a value that is a list or a map, or a name that cannot be one.
     pub fn read_file(&mut self, source: &Source) -> Result<(), Problems> {
         let mut problems = Problems::default();
-        let root = document::parse(source, &mut problems);
+        let root = yaml::parse(source, &mut problems);
         let entries = root.as_ref().and_then(|root| root.entries(&mut problems));
         for entry in entries.unwrap_or_default() {
             match &entry.value.value {

@@ -66,7 +66,11 @@ pub async fn lock(mut session: Session, wait: Duration) -> Result<Lock, LockErro
     let mut left = wait;
     let mut pauses = ConstantBuilder::default().with_delay(INTERVAL).with_jitter().without_max_times().build();
     loop {
-        let Some(held) = try_lock(&mut session).await? else { return Ok(Lock(session)) };
+        let held = match try_lock(&mut session).await? {
+            Answer::Taken => return Ok(Lock(session)),
+            Answer::JustReleased => continue,
+            Answer::Held(held) => held,
+        };
         if left.is_zero() {
             return Err(held);
         }
@@ -76,15 +80,25 @@ pub async fn lock(mut session: Session, wait: Duration) -> Result<Lock, LockErro
     }
 }
 
-async fn try_lock(session: &mut Session) -> Result<Option<LockError>, PostgresError> {
+enum Answer {
+    Taken,
+    /// Refused, and a moment later nobody had it.
+    JustReleased,
+    Held(LockError),
+}
+
+async fn try_lock(session: &mut Session) -> Result<Answer, PostgresError> {
     session
         .read("the advisory lock", |client, _| async move {
-            let rows = client.query_typed(TRY_LOCK, &[(&KEY, Type::INT8)]).await?;
-            let row = rows.first().filter(|row| !row.get::<_, bool>(0));
-            Ok(row.map(|row| LockError::Held {
-                pid: row.get::<_, Option<i32>>(1).unwrap_or_default(),
-                application_name: row.get::<_, Option<String>>(2).unwrap_or_default(),
-            }))
+            let row = client.query_typed_one(TRY_LOCK, &[(&KEY, Type::INT8)]).await?;
+            Ok(match (row.try_get(0)?, row.try_get(1)?) {
+                (true, _) => Answer::Taken,
+                (false, None) => Answer::JustReleased,
+                (false, Some(pid)) => Answer::Held(LockError::Held {
+                    pid,
+                    application_name: row.try_get::<_, Option<String>>(2)?.unwrap_or_default(),
+                }),
+            })
         })
         .await
 }

@@ -2,7 +2,7 @@
 //! leaves this folder.
 //!
 //! ```text
-//! conninfo, environment, passfile -> Route -> Session -> inspect_shared, inspect_database
+//! conninfo, environment, passfile, tls -> Route -> Session -> inspect_shared, inspect_database
 //!                                      |         |-----> Session::run, notices per statement
 //!                                    login     Lock
 //! ```
@@ -11,6 +11,7 @@ mod conninfo;
 mod environment;
 mod error;
 mod inspect;
+mod keywords;
 mod lock;
 mod login;
 mod passfile;

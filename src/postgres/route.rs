@@ -11,48 +11,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::conninfo::{self, Keywords};
 use super::environment::Environment;
-use super::passfile;
-use super::tls::{Files, Mode, Tls};
+use super::keywords::{KNOWN, Values};
+use super::tls::Tls;
 use crate::model::{DatabaseName, NameError, Password, RoleName};
 
-const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_DATABASE: &str = "postgres";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A network that drops idle connections without a word is noticed after about a minute.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-
-/// Keywords that are understood. <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>
-const KNOWN: [&str; 15] = [
-    "host",
-    "hostaddr",
-    "port",
-    "dbname",
-    "user",
-    "password",
-    "passfile",
-    "options",
-    "sslmode",
-    "sslrootcert",
-    "sslcert",
-    "sslkey",
-    "sslnegotiation",
-    "connect_timeout",
-    "target_session_attrs",
-];
-
-/// Keywords that change nothing here: we name ourselves, speak UTF-8, know no GSS encryption and always keep connections
-/// alive.
-const WITHOUT_EFFECT: [&str; 8] = [
-    "application_name",
-    "fallback_application_name",
-    "client_encoding",
-    "gssencmode",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_count",
-];
 
 /// A connection string, or PG* variables, that lead nowhere. The values are never shown: a password may be among them.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +90,7 @@ impl RouteError {
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Address {
+pub(super) enum Address {
     Socket { directory: String, port: u16 },
     Tcp { host: String, address: Option<IpAddr>, port: u16 },
 }
@@ -194,7 +160,7 @@ impl Route {
     }
 
     fn from_keywords(mut keywords: Keywords, environment: &Environment) -> Result<Self, RouteError> {
-        check_known(&keywords)?;
+        Values(&keywords).check_known()?;
         let address_given = keywords.contains_key("host") || keywords.contains_key("hostaddr");
         for (keyword, value) in environment.keywords() {
             // PGHOSTADDR next to a host of the text would send us elsewhere than the text says.
@@ -283,117 +249,98 @@ impl Route {
     }
 }
 
-fn check_known(keywords: &Keywords) -> Result<(), RouteError> {
-    let unknown = keywords
-        .keys()
-        .find(|keyword| !KNOWN.contains(&keyword.as_str()) && !WITHOUT_EFFECT.contains(&keyword.as_str()));
-    match unknown {
-        None => Ok(()),
-        Some(unknown) => {
-            let known = KNOWN.into_iter().find(|known| strsim::damerau_levenshtein(known, unknown) <= 2);
-            Err(RouteError::UnknownKeyword { known })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::new(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    fn route(text: &str, variables: &[(&str, &str)]) -> Route {
+        Route::from_url(text, &environment(variables)).unwrap()
+    }
+
+    fn refusal(text: &str) -> String {
+        let error = Route::from_url(text, &environment(&[("USER", "me")])).unwrap_err();
+        format!("{error}; {}", error.hint().unwrap_or_default())
+    }
+
+    fn facts(route: &Route) -> (String, &str, &str, Option<&str>) {
+        (route.address(), route.user.as_str(), route.database.as_str(), route.password().map(Password::expose))
+    }
+
+    #[test]
+    fn variables_fill_what_the_text_leaves_out() {
+        let variables = [
+            ("PGHOST", "127.0.0.2"),
+            ("PGPORT", "6000"),
+            ("PGUSER", "variable"),
+            ("PGPASSWORD", "secret"),
+            ("PGDATABASE", "start"),
+            ("PGCONNECT_TIMEOUT", "3"),
+        ];
+        let all = route("", &variables);
+        assert_eq!(facts(&all), ("127.0.0.2:6000".into(), "variable", "start", Some("secret")));
+        assert_eq!(all.connect_timeout(), Duration::from_secs(3));
+        let some = route("postgres://u:p@127.0.0.1/d", &variables);
+        assert_eq!(facts(&some), ("127.0.0.1:6000".into(), "u", "d", Some("p")));
+    }
+
+    #[test]
+    fn without_variables_there_are_the_defaults() {
+        let plain = route("host=127.0.0.1", &[("USER", "me")]);
+        assert_eq!(facts(&plain), ("127.0.0.1:5432".into(), "me", "postgres", None));
+        assert!(Route::from_environment(&environment(&[("USER", "me")])).unwrap().is_none());
+        let named = Route::from_environment(&environment(&[("USER", "me"), ("PGHOST", "/run")])).unwrap().unwrap();
+        assert_eq!(facts(&named), ("/run".into(), "me", "postgres", None));
+    }
+
+    #[test]
+    fn a_variable_for_the_address_does_not_lead_away_from_the_host_of_the_text() {
+        let kept = route("host=127.0.0.1 user=u", &[("PGHOSTADDR", "127.0.0.9")]);
+        assert_eq!(kept.address, Address::Tcp { host: "127.0.0.1".into(), address: None, port: 5432 });
+    }
+
+    #[test]
+    fn the_socket_of_an_instance_takes_no_host_or_port_from_variables() {
+        let variables = environment(&[("PGHOST", "elsewhere"), ("PGPORT", "1"), ("PGUSER", "u")]);
+        let socket = Route::from_socket_directory("/cloudsql/p:r:i", &variables).unwrap();
+        assert_eq!(socket.address, Address::Socket { directory: "/cloudsql/p:r:i".into(), port: 5432 });
+    }
+
+    #[test]
+    fn a_password_in_the_text_is_noticed() {
+        for with in ["postgres://u:p@h/d", "host=h password=p", "postgres://h/d?password=p"] {
+            assert!(Route::has_password_in(with).unwrap(), "{with}");
+        }
+        for without in ["postgres://u@h/d", "postgres://u:@h/d", "host=h passfile=/p"] {
+            assert!(!Route::has_password_in(without).unwrap(), "{without}");
         }
     }
-}
 
-/// Keywords by their meaning.
-struct Values<'a>(&'a Keywords);
-
-impl Values<'_> {
-    fn get(&self, keyword: &str) -> Option<&str> {
-        self.0.get(keyword).map(|value| value.as_str())
+    #[test]
+    fn clear_text_over_a_network_is_refused() {
+        assert!(refusal("host=10.0.0.1 sslmode=disable").starts_with("`sslmode=disable` would send everything"));
+        assert_eq!(facts(&route("host=/run sslmode=disable user=u", &[])).0, "/run");
     }
 
-    fn parsed<T>(
-        &self,
-        keyword: &'static str,
-        expected: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, RouteError> {
-        let wrong = RouteError::Value { keyword, expected };
-        self.get(keyword).map(|value| parse(value).ok_or(wrong)).transpose()
+    #[test]
+    fn refusals_say_what_to_do_and_no_value() {
+        assert_eq!(
+            refusal("host=h sslmod=x password=hunter2").split("; ").next(),
+            Some("the connection string has an unknown keyword that resembles `sslmode`")
+        );
+        assert_eq!(refusal("user=u"), "no `host` to connect with; add `host`, or set PGHOST");
+        assert_eq!(refusal("host=h port=hunter2"), "the value of `port` is not one port number; ");
+        assert_eq!(refusal("host=a,b"), "the value of `host` is not one host; ");
+        assert!(refusal("host=h sslrootcert=/nonexistent").starts_with("cannot read `/nonexistent`"));
+        assert!(!refusal("postgres://u:hunter2@h/d?hunter2=1").contains("hunter2"));
     }
 
-    fn address(&self) -> Result<Address, RouteError> {
-        let port = self.parsed("port", "one port number", |text| text.parse().ok().filter(|port| *port > 0))?;
-        let port = port.unwrap_or(DEFAULT_PORT);
-        let address: Option<IpAddr> = self.parsed("hostaddr", "one IP address", |text| text.parse().ok())?;
-        let host = self.parsed("host", "one host", |text| (!text.contains(',')).then(|| text.to_owned()))?;
-        match (host, address) {
-            (Some(directory), None) if directory.starts_with('/') => Ok(Address::Socket { directory, port }),
-            (Some(host), address) => Ok(Address::Tcp { host, address, port }),
-            (None, Some(address)) => Ok(Address::Tcp { host: address.to_string(), address: Some(address), port }),
-            (None, None) => Err(RouteError::Missing { keyword: "host" }),
-        }
-    }
-
-    fn tls(&self, address: &Address) -> Result<Tls, RouteError> {
-        let expected = "disable, allow, prefer, require, verify-ca or verify-full";
-        let asked = self.parsed("sslmode", expected, Mode::parse)?;
-        let identity = match (self.get("sslcert"), self.get("sslkey")) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            (Some(_), None) => return Err(RouteError::Missing { keyword: "sslkey" }),
-            (None, Some(_)) => return Err(RouteError::Missing { keyword: "sslcert" }),
-        };
-        match address {
-            Address::Socket { .. } => Tls::none(),
-            Address::Tcp { host, address, .. } => {
-                Tls::new(asked, is_loopback(host, *address), &Files { roots: self.get("sslrootcert"), identity })
-            }
-        }
-    }
-
-    fn negotiation(&self) -> Result<SslNegotiation, RouteError> {
-        let parse = |text: &str| match text {
-            "postgres" => Some(SslNegotiation::Postgres),
-            "direct" => Some(SslNegotiation::Direct),
-            _ => None,
-        };
-        Ok(self.parsed("sslnegotiation", "postgres or direct", parse)?.unwrap_or(SslNegotiation::Postgres))
-    }
-
-    fn password(
-        &self,
-        address: &Address,
-        database: &DatabaseName,
-        user: &RoleName,
-        environment: &Environment,
-    ) -> Option<Password> {
-        if let Some(password) = self.get("password") {
-            return Some(Password::from_text(password.into()));
-        }
-        let path = self.get("passfile").map(Into::into).or_else(|| environment.default_passfile())?;
-        let (host, port) = match address {
-            Address::Socket { directory, port } => (directory, port),
-            Address::Tcp { host, port, .. } => (host, port),
-        };
-        passfile::lookup(&path, host, *port, database.as_str(), user.as_str())
-    }
-
-    fn connect_timeout(&self) -> Result<Duration, RouteError> {
-        // Zero and less are libpq's "for ever": not for a program that runs unattended.
-        let seconds = self.parsed("connect_timeout", "a number of seconds", |text| text.parse::<i64>().ok())?;
-        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
-        Ok(seconds.map_or(CONNECT_TIMEOUT, Duration::from_secs))
-    }
-
-    fn session_attributes(&self) -> Result<TargetSessionAttrs, RouteError> {
-        let parse = |text: &str| match text {
-            "any" => Some(TargetSessionAttrs::Any),
-            "read-write" => Some(TargetSessionAttrs::ReadWrite),
-            "read-only" => Some(TargetSessionAttrs::ReadOnly),
-            _ => None,
-        };
-        let expected = "any, read-write or read-only";
-        Ok(self.parsed("target_session_attrs", expected, parse)?.unwrap_or(TargetSessionAttrs::Any))
-    }
-}
-
-/// Whether nobody else can sit between us and the server. `hostaddr` is where the connection goes, whatever `host` says.
-fn is_loopback(host: &str, address: Option<IpAddr>) -> bool {
-    match address.or_else(|| host.parse().ok()) {
-        Some(address) => address.to_canonical().is_loopback(),
-        None => host.eq_ignore_ascii_case("localhost"),
+    #[test]
+    fn no_password_is_shown() {
+        assert!(!format!("{:?}", route("postgres://u:hunter2@127.0.0.1", &[])).contains("hunter2"));
+        assert!(!format!("{:?}", environment(&[("PGPASSWORD", "hunter2")])).contains("hunter2"));
     }
 }

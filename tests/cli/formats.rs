@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use quick_junit::TestCaseStatus;
 use rolewright::cli::{ApplyFormat, CheckFormat, PlanFormat};
-use rolewright::output::{self, Applied, Outcome, Planned, PlannedInstance, Stop, Transaction};
-use rolewright::plan::{Failure, Plan, Report, Rule, Verdict};
+use rolewright::output::{self, Applied, Outcome, Planned, PlannedInstance, Stop};
+use rolewright::plan::{Failure, Plan, Report, Rule, Transaction, Verdict};
 use serde_json::Value;
 
 use crate::sample;
@@ -16,14 +16,18 @@ fn plain(text: &str) -> String {
 }
 
 fn planned(plan: &Plan, format: PlanFormat) -> String {
-    let roles = ["CREATE ROLE \"app_user_a\" NOINHERIT CONNECTION LIMIT 20".to_owned()];
-    let grants = ["GRANT SELECT ON TABLE \"public\".\"orders\" TO \"app_user\";".to_owned(), "SELECT '```'".to_owned()];
-    let database = &sample::plan().pending[0].database;
+    let transaction = |database, statement: &str| {
+        let statements = ["BEGIN ISOLATION LEVEL READ COMMITTED", statement, "COMMIT"].map(String::from).to_vec();
+        Transaction { database, statements }
+    };
     let script = vec![
-        Transaction { database: None, title: "roles and memberships", statements: &roles },
-        Transaction { database: Some(database), title: "database payments", statements: &grants },
+        transaction(None, "CREATE ROLE \"app_user_a\" NOINHERIT CONNECTION LIMIT 20"),
+        transaction(
+            Some(sample::plan().pending[0].database.clone()),
+            "COMMENT ON TABLE \"public\".\"orders\" IS '```'",
+        ),
     ];
-    let script = if plan.is_empty() { Vec::new() } else { script };
+    let script = if plan.is_empty() { &[][..] } else { &script };
     plain(&output::plan(&Planned { digest: "6f1d0c2a", instances: vec![PlannedInstance { plan, script }] }, format))
 }
 
@@ -31,7 +35,9 @@ fn applied(plan: Plan, done: usize, stop: Option<Stop>) -> Applied {
     let events = vec!["published version 1 of projects/acme/secrets/db-app-url".into()];
     let instance = plan.instance.clone();
     let events = if plan.is_empty() { Vec::new() } else { events };
-    Applied { instances: vec![Outcome { instance, report: Some(Report { plan, done, events }), stop }] }
+    Applied {
+        instances: vec![Outcome { instance, report: Some(Report { plan, done, held: Vec::new(), events }), stop }],
+    }
 }
 
 fn lost_connection() -> Stop {
@@ -55,6 +61,14 @@ fn a_plan_for_people() {
 #[test]
 fn a_plan_without_changes_for_people() {
     insta::assert_snapshot!(planned(&sample::nothing(), PlanFormat::Text));
+}
+
+#[test]
+fn a_plan_that_cannot_be_applied() {
+    insta::assert_snapshot!("refused_plan_for_people", planned(&sample::refused(), PlanFormat::Text));
+    insta::assert_snapshot!("refused_plan_for_a_pull_request", planned(&sample::refused(), PlanFormat::Markdown));
+    let document = json(&planned(&sample::refused(), PlanFormat::Json));
+    assert_eq!(document["instances"][0]["refusals"][0]["message"], "database `ledger` does not exist");
 }
 
 #[test]
@@ -106,9 +120,13 @@ fn how_an_apply_ended_is_its_status() {
         plan
     };
     assert_eq!(status(applied(sample::nothing(), 0, None)), "nothing_to_do");
+    assert_eq!(status(applied(sample::refused(), 0, None)), "failed");
     assert_eq!(status(applied(without(0), 18, None)), "applied");
     assert_eq!(status(applied(without(1), 18, None)), "held");
     assert_eq!(status(applied(without(2), 18, None)), "failed");
+    let mut found_out = applied(without(0), 18, None);
+    found_out.instances[0].report.as_mut().unwrap().held = without(1).withheld;
+    assert_eq!(status(found_out), "held");
     let locked = Failure { causes: vec!["another run holds the lock".into()], hint: None };
     let held = Outcome { instance: None, report: None, stop: Some(Stop::Held(locked)) };
     assert_eq!(status(Applied { instances: vec![held] }), "held");

@@ -1,5 +1,6 @@
 //! What people and programs read: every format on values made by hand, and transcripts of the command line.
 
+mod documents;
 mod formats;
 mod sample;
 mod transcripts;

@@ -8,7 +8,7 @@ use rolewright::model::{
 use rolewright::output::{Diagnostic, Validation};
 use rolewright::plan::{
     Attribute, Change, Credential, CredentialSource, Edge, Extent, Failure, Finding, InstanceVerdict, Pending, Plan,
-    Rule, Severity, Step, Verdict, Withheld, WithheldKind,
+    Refusal, Rule, Severity, Step, Verdict, Withheld, WithheldKind,
 };
 
 fn role(name: &str) -> RoleName {
@@ -106,6 +106,7 @@ fn objects_of_the_database() -> Vec<Step> {
             grantee: Grantee::Role(role("app_user")),
             privileges: Privileges::of(&[Privilege::Truncate]),
             extent: Extent::Privileges,
+            cascade: false,
         },
     );
     revoke.path = vec!["app_user".into(), "TRUNCATE on table public.orders granted by migration_user".into()];
@@ -216,13 +217,30 @@ pub fn plan() -> Plan {
             grant: "SELECT on table public.later".into(),
             origin: origin(31, 9),
         }],
+        refusals: Vec::new(),
         notes: vec![accepted()],
     }
 }
 
 /// A plan without a change.
 pub fn nothing() -> Plan {
-    Plan { steps: Vec::new(), withheld: Vec::new(), pending: Vec::new(), notes: Vec::new(), ..plan() }
+    Plan {
+        steps: Vec::new(),
+        withheld: Vec::new(),
+        pending: Vec::new(),
+        refusals: Vec::new(),
+        notes: Vec::new(),
+        ..plan()
+    }
+}
+
+/// A plan that nothing is done of.
+pub fn refused() -> Plan {
+    let refusal = Refusal {
+        message: "database `ledger` does not exist".into(),
+        hint: "gcloud sql databases create ledger --instance=payments".into(),
+    };
+    Plan { refusals: vec![refusal], ..nothing() }
 }
 
 fn finding(rule: Rule, message: &str) -> Finding {

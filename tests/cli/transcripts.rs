@@ -6,7 +6,6 @@ fn the_command_line_answers_as_written_down() {
     trycmd::TestCases::new()
         .case("tests/cli/transcripts/*.md")
         .env("NO_COLOR", "1")
-        .env("ROLEWRIGHT_VAR_PROJECT", "")
         .insert_var("[VERSION]", env!("CARGO_PKG_VERSION"))
         .unwrap();
 }

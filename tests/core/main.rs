@@ -1,3 +1,5 @@
 //! Tests of the pure core.
 
 mod policies;
+
+mod layers;

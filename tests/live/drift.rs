@@ -175,7 +175,9 @@ impl World {
         let named = json["instances"][0]["withheld"].as_array().into_iter().flatten().any(|one| {
             one["kind"] == kind
                 && has_rule(&one["findings"], &case.rules).is_ok()
-                && [&one["reason"], &one["advice"]].iter().all(|text| text.as_str().is_some_and(|text| !text.is_empty()))
+                && [&one["reason"], &one["advice"]]
+                    .iter()
+                    .all(|text| text.as_str().is_some_and(|text| !text.is_empty()))
         });
         if !named {
             return Err(format!("apply did not name it as {kind}: {}", applied.stdout));

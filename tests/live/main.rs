@@ -3,9 +3,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod connect;
+mod credentials;
+mod drift;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
-mod drift;
 mod fidelity;
+mod google;
 mod inspect;
+mod kills;
+mod session;
+mod stage;
 mod world;

@@ -23,6 +23,13 @@ pub fn run(major: u32, case: fn(u32)) {
     writeln!(std::io::stderr(), "skipped: PostgreSQL {major} is not installed").expect("standard error is open");
 }
 
+/// Runs `case` once, with the newest major there is: for what does not depend on the server.
+pub fn newest(case: impl FnOnce(u32)) {
+    let major = *installed().keys().next_back().expect("a PostgreSQL server: run `scripts/postgres majors`");
+    let _turn = Turn::wait();
+    case(major);
+}
+
 /// Each installed major's directory of programs, from `ROLEWRIGHT_TEST_PG` (`14=/bin/dir:15=…`) or the system.
 pub fn installed() -> &'static BTreeMap<u32, PathBuf> {
     static INSTALLED: OnceLock<BTreeMap<u32, PathBuf>> = OnceLock::new();

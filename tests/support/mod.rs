@@ -16,7 +16,7 @@ mod major;
 mod rolewright;
 
 pub use cluster::{Cluster, Options};
-pub use major::run;
+pub use major::{newest, run};
 pub use rolewright::{Outcome, Rolewright};
 
 /// Turns one test into one `#[test]` per PostgreSQL major, so that the runner shows `name::pg14` to `name::pg18`.

@@ -44,7 +44,7 @@ fn instance(outcome: &Outcome) -> InstanceEntry<'_> {
         status: outcome.status(),
         changes: done.iter().map(ChangeEntry::of).collect(),
         remaining: remaining.iter().map(ChangeEntry::of).collect(),
-        withheld: report.iter().flat_map(|report| &report.plan.withheld).map(WithheldEntry::of).collect(),
+        withheld: outcome.withheld().map(WithheldEntry::of).collect(),
         pending: report.iter().flat_map(|report| &report.plan.pending).map(PendingEntry::of).collect(),
         events: report.map_or(&[], |report| &report.events),
         errors: outcome.stop.iter().map(|stop| ErrorEntry::of(outcome.instance.as_ref(), stop.failure())).collect(),

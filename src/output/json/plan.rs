@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::check::FindingEntry;
 use super::{Place, VERSION, document};
 use crate::model::{DatabaseName, InstanceName, RoleName};
-use crate::output::{Planned, PlannedInstance, Transaction};
-use crate::plan::{Change, Loss, Pending, Rule, Step, Withheld, WithheldKind};
+use crate::output::{Planned, PlannedInstance};
+use crate::plan::{Change, Loss, Pending, Refusal, Rule, Step, Transaction, Withheld, WithheldKind};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -22,7 +22,14 @@ struct InstanceEntry<'a> {
     withheld: Vec<WithheldEntry<'a>>,
     pending: Vec<PendingEntry<'a>>,
     notes: Vec<FindingEntry<'a>>,
-    transactions: &'a [Transaction<'a>],
+    refusals: &'a [Refusal],
+    transactions: Vec<TransactionEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct TransactionEntry<'a> {
+    database: Option<&'a DatabaseName>,
+    statements: &'a [String],
 }
 
 /// One change with all its parts.
@@ -101,6 +108,12 @@ fn instance<'a>(planned: &'a PlannedInstance<'a>) -> InstanceEntry<'a> {
         withheld: planned.plan.withheld.iter().map(WithheldEntry::of).collect(),
         pending: planned.plan.pending.iter().map(PendingEntry::of).collect(),
         notes: planned.plan.notes.iter().map(FindingEntry::of).collect(),
-        transactions: &planned.script,
+        refusals: &planned.plan.refusals,
+        transactions: planned.script.iter().map(transaction).collect(),
     }
+}
+
+fn transaction(transaction: &Transaction) -> TransactionEntry<'_> {
+    let Transaction { database, statements } = transaction;
+    TransactionEntry { database: database.as_ref(), statements }
 }

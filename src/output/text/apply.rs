@@ -14,7 +14,7 @@ pub(in crate::output) fn apply(applied: &Applied) -> String {
 
 fn one(outcome: &Outcome) -> String {
     let mut out = heading(outcome.instance.as_ref());
-    if let Some(Report { plan, done, held, events }) = &outcome.report {
+    if let Some(Report { plan, done, events, held: _ }) = &outcome.report {
         out.push_str(&changes(&plan.steps[..*done]));
         for event in events {
             let _ = writeln!(out, "  {}", plain(event));
@@ -23,8 +23,7 @@ fn one(outcome: &Outcome) -> String {
             out.push('\n');
         }
         out.push_str(&waiting(&plan.pending));
-        out.push_str(&left(&plan.withheld));
-        out.push_str(&left(held));
+        out.push_str(&left(outcome.withheld()));
         out.push_str(&refusals(&plan.refusals));
     }
     let _ = writeln!(out, "{}", verdict(outcome));
@@ -44,7 +43,7 @@ fn verdict(outcome: &Outcome) -> String {
         (false, 0) => "nothing to do".into(),
         (false, _) => format!("{} made", count(all, "change")),
     };
-    let line = made + &rest(plan);
+    let line = made + &rest(plan.pending.len(), outcome.withheld().count());
     match outcome.status() {
         ApplyStatus::NothingToDo | ApplyStatus::Applied => paint(GOOD, line),
         ApplyStatus::Held => paint(WARNING, format_args!("held back: {line}")),

@@ -8,4 +8,4 @@ mod validate;
 pub(super) use apply::apply;
 pub(super) use check::{check, standing};
 pub(super) use plan::plan;
-pub(super) use validate::{totals, validate};
+pub(super) use validate::{problem, totals, validate};

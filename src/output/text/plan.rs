@@ -14,27 +14,17 @@ pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
     for instance in &planned.instances {
         let Plan { instance: name, server: _, steps, withheld, pending, refusals: refused, notes } = instance.plan;
         out.push_str(&heading(name.as_ref()));
+        out.push_str(&refusals(refused));
         out.push_str(&changes(steps));
         out.push_str(&losses(steps));
         out.push_str(&waiting(pending));
-        out.push_str(&left(withheld));
-        out.push_str(&refusals(refused));
+        out.push_str(&left(withheld.iter()));
         for note in notes {
             let _ = writeln!(out, "{}", super::check::block(note));
         }
         let _ = writeln!(out, "{}", totals(instance.plan));
     }
     let _ = writeln!(out, "{} {}", paint(FAINT, "digest"), planned.digest);
-    out
-}
-
-/// What has to be put right before anything is touched.
-pub(super) fn refusals(refusals: &[Refusal]) -> String {
-    let mut out = String::new();
-    for Refusal { message, hint } in refusals {
-        let _ = writeln!(out, "  {} {}", paint(ERROR, "refused:"), plain(message));
-        let _ = writeln!(out, "    {} {}\n", paint(FAINT, "hint:"), plain(hint));
-    }
     out
 }
 
@@ -106,9 +96,23 @@ pub(super) fn waiting(pending: &[Pending]) -> String {
     out + "\n"
 }
 
+/// What must be put right before anything is touched.
+pub(super) fn refusals(refusals: &[Refusal]) -> String {
+    if refusals.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("  {}\n", paint(HEADING, "cannot be applied"));
+    for Refusal { message, hint } in refusals {
+        let _ = writeln!(out, "    {} {}", paint(ERROR, "✗"), plain(message));
+        let _ = writeln!(out, "      {} {}", paint(FAINT, "advice"), plain(hint));
+    }
+    out + "\n"
+}
+
 /// What is left, why, and what would mend it.
-pub(super) fn left(withheld: &[Withheld]) -> String {
-    if withheld.is_empty() {
+pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
+    let mut withheld = withheld.peekable();
+    if withheld.peek().is_none() {
         return String::new();
     }
     let mut out = format!("  {}\n", paint(HEADING, "withheld"));
@@ -129,19 +133,21 @@ pub(super) fn left(withheld: &[Withheld]) -> String {
 
 fn totals(plan: &Plan) -> String {
     let of = |sign| plan.steps.iter().filter(|step| Sign::of(&step.change) == sign).count();
-    let mut line = if plan.is_empty() {
+    let mut line = if !plan.refusals.is_empty() {
+        paint(ERROR, "cannot be applied")
+    } else if plan.is_empty() {
         "nothing to do".to_owned()
     } else {
         let [add, change, remove] = [Sign::Add, Sign::Change, Sign::Remove].map(of);
         format!("{}: {add} to add, {change} to change, {remove} to take away", count(plan.steps.len(), "change"))
     };
-    line.push_str(&rest(plan));
+    line.push_str(&rest(plan.pending.len(), plan.withheld.len()));
     line
 }
 
 /// What is counted besides changes.
-pub(super) fn rest(plan: &Plan) -> String {
-    [(plan.pending.len(), "pending"), (plan.withheld.len(), "withheld")]
+pub(super) fn rest(pending: usize, withheld: usize) -> String {
+    [(pending, "pending"), (withheld, "withheld")]
         .iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!(", {number} {word}"))

@@ -13,7 +13,7 @@ pub(in crate::output) fn validate(validation: &Validation) -> String {
         let _ = writeln!(out, "{}: {}", plain(file), paint(GOOD, "ok"));
     }
     for diagnostic in &validation.diagnostics {
-        out.push_str(&one(diagnostic));
+        out.push_str(&problem(diagnostic));
     }
     if !validation.diagnostics.is_empty() {
         let _ = writeln!(out, "{}", totals(validation));
@@ -34,7 +34,7 @@ pub(in crate::output) fn totals(validation: &Validation) -> String {
 }
 
 /// `file:line:col: message`, the form editors jump to. An error is not called one: everything here is, unless it says so.
-pub(in crate::output) fn one(diagnostic: &Diagnostic) -> String {
+pub(in crate::output) fn problem(diagnostic: &Diagnostic) -> String {
     let Diagnostic { severity, origin, message, hint } = diagnostic;
     let place = format!("{}:{}:{}:", origin.file, origin.line, origin.column);
     let mut out = paint(severity_style(*severity), place);

@@ -46,13 +46,17 @@ impl ObjectError {
     /// One line of advice.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Character('*') => "all of a kind are `all tables in schema NAME` and the like".into(),
+            Self::Trailing => "one object a grant; an unusual name needs double quotes, as in SQL".into(),
             Self::Character(_) => "put an unusual name into double quotes, as in SQL".into(),
             Self::Kind(text) => {
-                let names: Vec<_> = KINDS.iter().map(|(words, _)| *words).collect();
+                let aliases = ["matview", "server", "configuration parameter"];
+                let names: Vec<_> =
+                    KINDS.iter().map(|(words, _)| *words).filter(|name| !aliases.contains(name)).collect();
                 let meant = closest(text.split_whitespace().next().unwrap_or_default(), names.iter().copied());
                 match meant {
                     Some(kind) => format!("did you mean `{kind}`?"),
-                    None => format!("an object is a kind and a name; kinds: {}", list(&names)),
+                    None => format!("write a kind, then a name; the kinds are {}", list(&names)),
                 }
             }
             Self::NoSchema(name) => format!("write `public.{name}` if it is in the schema `public`"),

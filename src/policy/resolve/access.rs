@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::file::{AccessEntry, AccessList};
+use super::super::choice::{AccessEntry, AccessList};
 use super::super::problem::{closest, place};
-use super::super::read::{Located, Word as _};
+use super::super::read::Located;
+use super::super::scalar::Word as _;
 use super::{Problems, Scope};
 use crate::model::{Access, DatabaseName, Origin, Preset, SchemaName};
 
@@ -45,10 +46,12 @@ fn schemas(entry: &AccessEntry, scope: &Scope<'_>, problems: &mut Problems) -> V
                 .flat_map(|(database, schemas)| schemas.iter().map(|schema| (database.clone(), schema.clone())))
                 .collect();
             if all.is_empty() {
-                problems.push_hint(
+                let message = "a preset alone means every schema of this file, and this file lists none";
+                scope.dangling(
                     &entry.preset.origin,
-                    "a preset alone means every schema of this file, and this file lists none",
+                    message,
                     "name the schemas: `access: { dml: [public] }`",
+                    problems,
                 );
             }
             all
@@ -89,7 +92,7 @@ fn find(
             Some(known) => format!("did you mean `{known}`?"),
             None => "list it under `databases.NAME.schemas`".into(),
         };
-        problems.push_hint(&field.origin, format!("the schema `{name}` is not declared"), hint);
+        scope.dangling(&field.origin, format!("the schema `{name}` is not declared"), hint, problems);
     }
     qualified
 }

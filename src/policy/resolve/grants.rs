@@ -87,7 +87,7 @@ fn default_database(
         None => {
             let names: Vec<_> = scope.databases.keys().map(DatabaseName::to_string).collect();
             let hint = format!("add `database:` with one of {}", names.join(", "));
-            problems.push_hint(origin, "there are several databases, and the grant does not say which", hint);
+            scope.dangling(origin, "there are several databases, and the grant does not say which", hint, problems);
             None
         }
     }
@@ -102,53 +102,54 @@ pub(super) fn declared_database(
     let name = problems.keep(&field.origin, DatabaseName::new(field.get()?))?;
     if !scope.databases.contains_key(&name) {
         let message = format!("the database `{name}` is not declared");
-        match closest(name.as_str(), scope.databases.keys().map(DatabaseName::as_str)) {
-            Some(known) => problems.push_hint(&field.origin, message, format!("did you mean `{known}`?")),
-            None => problems.push_hint(&field.origin, message, "add it to `databases`"),
-        }
+        let hint = match closest(name.as_str(), scope.databases.keys().map(DatabaseName::as_str)) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => "add it to `databases`".into(),
+        };
+        scope.dangling(&field.origin, message, hint, problems);
     }
     Some(name)
 }
 
 fn of_class(list: &List<String>, origin: &Origin, object: &Named, problems: &mut Problems) -> Privileges {
     let applicable = object.class.applicable(NEWEST);
-    let mut found = Privileges::NONE;
     if list.is_empty() {
-        problems.push_hint(origin, "no privilege is listed", format!("on {} there are {applicable}", phrase(object)));
+        problems.push_hint(origin, "no privilege is listed", possible(object));
     }
-    for item in list {
-        let Some(text) = item.get() else { continue };
-        let words: Vec<_> = text.split_ascii_whitespace().map(str::to_ascii_uppercase).collect();
+    let mut found = Privileges::NONE;
+    for (item, text) in list.iter().filter_map(|item| Some((item, item.get()?))) {
         match text.parse::<Privilege>() {
             Ok(privilege) if applicable.contains(privilege) => found = found.union(Privileges::of(&[privilege])),
             Ok(privilege) => problems.push_hint(
                 &item.origin,
                 format!("`{privilege}` does not exist on {}", phrase(object)),
-                format!("there are {applicable}{}", elsewhere(object.class, privilege)),
+                format!("{}{}", possible(object), elsewhere(object.class, privilege)),
             ),
-            Err(())
-                if matches!(
-                    words.iter().map(String::as_str).collect::<Vec<_>>()[..],
-                    ["ALL"] | ["ALL", "PRIVILEGES"]
-                ) =>
-            {
-                problems.push_hint(
-                    &item.origin,
-                    format!("`{text}` is not least privilege: it grows with the server's version"),
-                    format!("name what is needed of {applicable}"),
-                );
-            }
-            Err(()) => {
-                let keywords = applicable.iter().map(Privilege::keyword);
-                let hint = match closest(text, keywords) {
-                    Some(keyword) => format!("did you mean {keyword}?"),
-                    None => format!("there are {applicable}"),
-                };
-                problems.push_hint(&item.origin, format!("unknown privilege `{text}` on {}", phrase(object)), hint);
-            }
+            Err(()) => unknown(text, &item.origin, object, problems),
         }
     }
     found
+}
+
+fn unknown(text: &str, origin: &Origin, object: &Named, problems: &mut Problems) {
+    if is_all(text) {
+        let message = format!("`{text}` is not least privilege: it grows with the server's version");
+        return problems.push_hint(origin, message, format!("name what is needed; {}", possible(object)));
+    }
+    let hint = match closest(text, object.class.applicable(NEWEST).iter().map(Privilege::keyword)) {
+        Some(keyword) => format!("did you mean {keyword}?"),
+        None => possible(object),
+    };
+    problems.push_hint(origin, format!("unknown privilege `{text}` on {}", phrase(object)), hint);
+}
+
+fn is_all(text: &str) -> bool {
+    let folded = text.to_ascii_uppercase();
+    matches!(folded.split_ascii_whitespace().collect::<Vec<_>>()[..], ["ALL"] | ["ALL", "PRIVILEGES"])
+}
+
+fn possible(object: &Named) -> String {
+    format!("the privileges of {}: {}", phrase(object), object.class.applicable(NEWEST))
 }
 
 /// Where the privilege was probably meant to go.
@@ -162,7 +163,7 @@ fn elsewhere(class: PrivilegeClass, privilege: Privilege) -> &'static str {
 
 /// Checks a privilege of an object that could not be read.
 fn known(text: &str, origin: &Origin, problems: &mut Problems) {
-    if text.parse::<Privilege>().is_err() && !text.to_ascii_uppercase().starts_with("ALL") {
+    if text.parse::<Privilege>().is_err() && !is_all(text) {
         let message = format!("unknown privilege `{text}`");
         match closest(text, Privilege::every().map(Privilege::keyword)) {
             Some(keyword) => problems.push_hint(origin, message, format!("did you mean {keyword}?")),

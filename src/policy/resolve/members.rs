@@ -75,7 +75,7 @@ fn membership(shape: &Membership, scope: &Scope<'_>, problems: &mut Problems) ->
             Some(known) => format!("did you mean `{known}`?"),
             None => format!("declare it: `roles: {{ {name}: {{}} }}`"),
         };
-        problems.push_hint(&role.origin, format!("the role `{name}` is not declared"), hint);
+        scope.dangling(&role.origin, format!("the role `{name}` is not declared"), hint, problems);
     }
     Some(DeclaredMembership {
         role: checked,

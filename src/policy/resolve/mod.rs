@@ -36,12 +36,43 @@ struct Scope<'a> {
     databases: &'a BTreeMap<DatabaseName, crate::model::DatabasePolicy>,
     /// Names of the declared roles.
     roles: &'a BTreeSet<String>,
+    /// What could not be read and was told.
+    unread: Unread,
+}
+
+/// What could not be read and was told: what hangs on it is not held to be missing.
+#[derive(Debug, Clone, Copy)]
+struct Unread {
+    /// Something that others may refer to: a whole file, its databases or its roles.
+    referents: bool,
+    /// The `instance` or `project` of a file, where defaults come from.
+    defaults: bool,
 }
 
 impl Scope<'_> {
     fn facts(&self, origin: &Origin) -> &Facts {
         static NOTHING: Facts = Facts { project: None, schemas: BTreeMap::new() };
         self.facts.get(&origin.file).unwrap_or(&NOTHING)
+    }
+
+    /// Tells of a reference that leads nowhere, unless it may lead to what could not be read.
+    fn dangling(&self, origin: &Origin, message: impl Into<String>, hint: impl Into<String>, problems: &mut Problems) {
+        if !self.unread.referents {
+            problems.push_hint(origin, message, hint);
+        }
+    }
+
+    /// Tells of a default that comes from nowhere, unless it would come from what could not be read.
+    fn no_default(
+        &self,
+        origin: &Origin,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+        problems: &mut Problems,
+    ) {
+        if !self.unread.defaults {
+            problems.push_hint(origin, message, hint);
+        }
     }
 
     /// The database that a file means without saying so: its only one, or the only one there is.
@@ -61,33 +92,56 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().filter(|_| items.next().is_none())
 }
 
-/// Resolves all files: one policy per instance.
-pub(super) fn resolve(files: Vec<Located<File>>, problems: &mut Problems) -> Vec<Policy> {
-    let groups = group(files, problems);
-    let policies: Vec<_> = groups.into_iter().map(|(instance, files)| policy(instance, files, problems)).collect();
+/// Resolves all files: one policy per instance. `complete` says whether there are no others that could not be read.
+pub(super) fn resolve(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> Vec<Policy> {
+    let unread = unread(&files, complete);
+    let groups = group(files, unread, problems);
+    let policies: Vec<_> =
+        groups.into_iter().map(|(instance, files)| policy(instance, files, unread, problems)).collect();
     lint::check(&policies, problems);
     policies
+}
+
+fn unread(files: &[Located<File>], complete: bool) -> Unread {
+    let has_referents = |file: &Located<File>| {
+        let Some(file) = file.get() else { return false };
+        let databases = file.databases.as_ref().is_none_or(|field| {
+            field.get().is_some_and(|named| named.0.iter().all(|database| database.value.get().is_some()))
+        });
+        databases && file.roles.as_ref().is_none_or(|field| field.get().is_some())
+    };
+    let has_instance = |file: &&File| {
+        file.instance.as_ref().is_none_or(|field| field.get().is_some_and(|text| InstanceName::new(text).is_ok()))
+    };
+    let has_project = |file: &&File| file.project.as_ref().is_none_or(|field| field.get().is_some());
+    let read: Vec<_> = files.iter().filter_map(Located::get).collect();
+    let instances = read.iter().all(has_instance);
+    Unread {
+        // Of several files, one whose instance is unknown may belong to any of the others.
+        referents: !complete || !files.iter().all(has_referents) || !instances && files.len() > 1,
+        defaults: !complete || !instances || !read.iter().all(has_project),
+    }
 }
 
 type Groups = BTreeMap<Option<InstanceName>, Vec<(File, Origin)>>;
 
 /// Puts every file to its instance; one that names none belongs to the only one the others name.
-fn group(files: Vec<Located<File>>, problems: &mut Problems) -> Groups {
+fn group(files: Vec<Located<File>>, unread: Unread, problems: &mut Problems) -> Groups {
     let mut groups = Groups::new();
     let mut silent = Vec::new();
     for file in files {
         let Some(value) = file.value else { continue };
         match &value.instance {
             None => silent.push((value, file.origin)),
-            Some(field) => {
-                let name = field.get().and_then(|text| problems.keep(&field.origin, InstanceName::new(text)));
-                groups.entry(name).or_default().push((value, file.origin));
-            }
+            Some(field) => match field.get().and_then(|text| problems.keep(&field.origin, InstanceName::new(text))) {
+                Some(name) => groups.entry(Some(name)).or_default().push((value, file.origin)),
+                None => silent.push((value, file.origin)),
+            },
         }
     }
     let named: Vec<_> = groups.keys().cloned().collect();
     for (file, origin) in silent {
-        if named.len() > 1 {
+        if named.len() > 1 && !unread.referents {
             let instances: Vec<_> = named.iter().flatten().map(ToString::to_string).collect();
             problems.push_hint(
                 &origin,
@@ -100,7 +154,12 @@ fn group(files: Vec<Located<File>>, problems: &mut Problems) -> Groups {
     groups
 }
 
-fn policy(instance: Option<InstanceName>, files: Vec<(File, Origin)>, problems: &mut Problems) -> Policy {
+fn policy(
+    instance: Option<InstanceName>,
+    files: Vec<(File, Origin)>,
+    unread: Unread,
+    problems: &mut Problems,
+) -> Policy {
     let mut facts = BTreeMap::new();
     let mut joined: Option<(File, Origin)> = None;
     for (mut file, origin) in files {
@@ -112,10 +171,10 @@ fn policy(instance: Option<InstanceName>, files: Vec<(File, Origin)>, problems: 
         }
     }
     let Some((file, origin)) = joined else { return Policy::default() };
-    let databases = databases::databases(&file, &origin, problems);
+    let databases = databases::databases(&file, &origin, unread, problems);
     let names = given(&file.roles).map(|roles| roles.0.iter().map(|role| role.key.clone()).collect());
-    let scope =
-        Scope { instance: instance.as_ref(), facts: &facts, databases: &databases, roles: &names.unwrap_or_default() };
+    let roles = &names.unwrap_or_default();
+    let scope = Scope { instance: instance.as_ref(), facts: &facts, databases: &databases, roles, unread };
     let roles = roles::roles(&file, &scope, problems);
     let admins = admins(&file.admins, problems);
     let ignore = ignore(&file, problems);

@@ -19,18 +19,25 @@ pub(super) fn declared_role(name: &str, origin: &Origin, problems: &mut Problems
         );
     } else if folded.starts_with("cloudsql") {
         problems.push(origin, format!("`{name}` is a name that Cloud SQL keeps for itself"));
+    } else if name.starts_with('-') {
+        problems.push(origin, format!("the role name `{name}` begins with `-`: commands would take it for an option"));
     } else if let Some(c) = name.chars().find(|c| !is_plain(*c)) {
         problems.push_hint(
             origin,
-            format!("the role name `{}` contains {}", name.escape_debug(), shown(c)),
+            format!("the role name `{}` contains {}", printable(name), shown(c)),
             "it will stand in URLs, .pgpass lines and log prefixes: use letters, digits, `_`, `-`, `.` and `@`",
         );
     }
     Some(checked)
 }
 
+/// The name without what would disturb a terminal.
+fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
 fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '$')
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@')
 }
 
 fn shown(c: char) -> String {

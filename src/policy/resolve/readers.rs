@@ -1,23 +1,24 @@
 //! `secret.readers`.
 
-use super::super::file::{self, CloudRun, List};
+use super::super::choice::Reader as ReaderShape;
+use super::super::file::{CloudRun, List};
 use super::super::problem::place;
 use super::super::read::{Located, given};
 use super::Problems;
 use super::members::is_email;
 use crate::model::{CloudRunKind, Origin, ProjectId, Reader};
 
-/// The readers of a secret, each once. `project` is where a job or service runs unless it says otherwise.
+/// The readers of a secret, each once. A job or service runs in the `project` of the secret unless it says otherwise.
 pub(super) fn readers(
-    list: Option<&List<file::Reader>>,
+    list: Option<&List<ReaderShape>>,
     project: Option<&ProjectId>,
     problems: &mut Problems,
 ) -> Vec<Reader> {
     let mut found: Vec<(Reader, &Origin)> = Vec::new();
     for item in list.into_iter().flatten() {
         let reader = match item.get() {
-            Some(file::Reader::Member(member)) => member_reader(member, &item.origin, problems),
-            Some(file::Reader::CloudRun(shape)) => cloud_run(shape, &item.origin, project, problems),
+            Some(ReaderShape::Member(member)) => member_reader(member, &item.origin, problems),
+            Some(ReaderShape::CloudRun(shape)) => cloud_run(shape, &item.origin, project, problems),
             None => None,
         };
         let Some(reader) = reader else { continue };
@@ -95,10 +96,6 @@ fn cloud_run(
         let message = format!("`{}` is not [PROJECT/]REGION/NAME", parts.join("/"));
         problems.push_hint(&field.origin, message, "for example `us-central1/run-migrations`");
         return None;
-    }
-    if project.is_none() && parts.len() == 2 {
-        let message = "no project says where this runs";
-        problems.push_hint(&field.origin, message, "write PROJECT/REGION/NAME, or set `project` or `instance`");
     }
     Some(Reader::CloudRun { kind, project: project?, region: region.into(), name: name.into(), service_account })
 }

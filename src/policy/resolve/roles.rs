@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::file::{File, Presence, Role};
+use super::super::choice::Presence;
+use super::super::file::{File, Role};
 use super::super::problem::closest;
-use super::super::read::{AnyScalar, Located, Named, given};
+use super::super::read::{Located, Named, given};
+use super::super::scalar::AnyScalar;
 use super::names::declared_role;
 use super::{Problems, Scope, access, grants, members, rotation, secrets};
 use crate::model::{Lifecycle, Origin, PayloadFormat, RoleName, RolePolicy, SecretPolicy, Strategy};
@@ -143,7 +145,7 @@ fn heir(name: &str, field: &Located<String>, scope: &Scope<'_>, problems: &mut P
             Some(known) => format!("did you mean `{known}`?"),
             None => "an heir is a declared role".into(),
         };
-        problems.push_hint(&field.origin, format!("the role `{text}` is not declared"), hint);
+        scope.dangling(&field.origin, format!("the role `{text}` is not declared"), hint, problems);
     }
     Some(checked)
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::file::{List, Replication as ReplicationShape, Secret};
+use super::super::choice::Replication as ReplicationShape;
+use super::super::file::{List, Secret};
 use super::super::problem::{closest, place};
 use super::super::read::{Located, Named, given};
 use super::readers::{is_id, readers};
@@ -62,11 +63,8 @@ fn project(shape: &Secret, origin: &Origin, scope: &Scope<'_>, problems: &mut Pr
     }
     let project = scope.default_project(origin);
     if project.is_none() {
-        problems.push_hint(
-            &shape.name.origin,
-            "no project says where this secret is",
-            "set `project` here or at the top of the file, or `instance`",
-        );
+        let hint = "set `project` here or at the top of the file, or `instance`";
+        scope.no_default(&shape.name.origin, "no project says where this secret is", hint, problems);
     }
     project
 }
@@ -106,11 +104,8 @@ fn host(shape: &Secret, origin: &Origin, said: bool, scope: &Scope<'_>, problems
     }
     let socket = scope.instance.map(|instance| instance.socket_directory());
     if said && socket.is_none() {
-        problems.push_hint(
-            origin,
-            "the payload names a host, and nothing says which",
-            "set `host` here, or `instance` at the top of the file for its socket directory",
-        );
+        let hint = "set `host` here, or `instance` at the top of the file for its socket directory";
+        scope.no_default(origin, "the payload names a host, and nothing says which", hint, problems);
     }
     Some(socket.unwrap_or_else(|| "localhost".into()))
 }
@@ -130,11 +125,8 @@ fn database(
     let found = only(reached.iter().copied()).or_else(|| scope.only_database(origin));
     if found.is_none() && said && !scope.databases.is_empty() {
         let names: Vec<_> = scope.databases.keys().map(DatabaseName::to_string).collect();
-        problems.push_hint(
-            origin,
-            "the payload names a database, and there are several",
-            format!("set `database` to one of {}", names.join(", ")),
-        );
+        let hint = format!("set `database` to one of {}", names.join(", "));
+        scope.dangling(origin, "the payload names a database, and there are several", hint, problems);
     }
     found.or_else(|| reached.first().copied()).or_else(|| scope.databases.keys().next()).cloned()
 }

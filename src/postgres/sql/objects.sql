@@ -10,123 +10,133 @@ WITH schema AS MATERIALIZED (
     FROM pg_namespace
    WHERE nspname !~ '^pg_(toast_)?temp_'
 ),
--- Members of extensions, and the constructor functions of range types, which nobody but a superuser can change.
-member AS MATERIALIZED (
-  SELECT DISTINCT classid, objid
+-- pg_depend is large, and read once.
+link AS MATERIALIZED (
+  SELECT classid, objid, refclassid, refobjid, deptype
     FROM pg_depend
    WHERE deptype = 'e'
       OR deptype = 'i' AND classid = 'pg_proc'::regclass
+      OR deptype = 'i' AND classid = 'pg_class'::regclass AND refclassid = 'pg_type'::regclass
+      OR deptype IN ('a', 'i') AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass
+         AND refobjsubid > 0 AND objid IN (SELECT seqrelid FROM pg_sequence)
 ),
--- Sequences of serial (a) and identity (i) columns follow the owner of the table.
-owned_sequence AS MATERIALIZED (
-  SELECT DISTINCT d.objid
-    FROM pg_depend d
-    JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
-   WHERE d.classid = 'pg_class'::regclass
-     AND d.refclassid = 'pg_class'::regclass
-     AND d.refobjsubid > 0
-     AND d.deptype IN ('a', 'i')
+-- Members of extensions, and the constructor functions of range types, which nobody but a superuser can change.
+member AS MATERIALIZED (
+  SELECT classid, objid
+    FROM link
+   WHERE deptype = 'e' OR classid = 'pg_proc'::regclass
+),
+-- Sequences of serial (a) and identity (i) columns follow the owner of their table.
+owned AS MATERIALIZED (
+  SELECT objid
+    FROM link
+   WHERE deptype IN ('a', 'i') AND refclassid = 'pg_class'::regclass
+),
+-- Composite types in their own right: their pg_class row hangs on them, where row types hang on their table.
+composite AS MATERIALIZED (
+  SELECT refobjid AS oid
+    FROM link
+   WHERE deptype = 'i' AND refclassid = 'pg_type'::regclass
 ),
 found AS (
   SELECT 'schema' AS kind, n.oid AS namespace, n.nspowner AS owner, n.nspacl AS acl,
-         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END AS dependence,
+         CASE WHEN n.oid IN (SELECT objid FROM member WHERE classid = 'pg_namespace'::regclass)
+              THEN 'extension' ELSE 'free' END AS dependence,
          false AS definer, ARRAY[s.name] AS names, NULL::text[] AS details
     FROM pg_namespace n
     JOIN schema s ON s.oid = n.oid
-    LEFT JOIN member m ON m.classid = 'pg_namespace'::regclass AND m.objid = n.oid
    WHERE NOT s.system
       OR EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.grantee >= 16384)
 
   UNION ALL
-  SELECT 'relation ' || c.relkind::text, c.relnamespace, c.relowner, c.relacl,
-         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+  SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'relation ' || c.relkind::text END,
+         c.relnamespace, c.relowner, c.relacl,
+         CASE WHEN c.oid IN (SELECT objid FROM member WHERE classid = 'pg_class'::regclass)
+              THEN 'extension'
+              WHEN c.relkind = 'S' AND c.oid IN (SELECT objid FROM owned) THEN 'table'
+              ELSE 'free' END,
          false, array_agg(c.relname::text), NULL
     FROM pg_class c
     JOIN schema s ON s.oid = c.relnamespace
-    LEFT JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
-   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
      AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee >= 16384))
-   GROUP BY c.relkind, c.relnamespace, c.relowner, c.relacl, m.objid IS NULL
-
-  UNION ALL
-  SELECT 'sequence', c.relnamespace, c.relowner, c.relacl,
-         CASE WHEN m.objid IS NOT NULL THEN 'extension' WHEN o.objid IS NOT NULL THEN 'table' ELSE 'free' END,
-         false, array_agg(c.relname::text), NULL
-    FROM pg_class c
-    JOIN schema s ON s.oid = c.relnamespace
-    LEFT JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
-    LEFT JOIN owned_sequence o ON o.objid = c.oid
-   WHERE c.relkind = 'S'
-     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee >= 16384))
-   GROUP BY c.relnamespace, c.relowner, c.relacl, 5
+   GROUP BY c.relkind, c.relnamespace, c.relowner, c.relacl, 5
 
   UNION ALL
   SELECT 'column', c.relnamespace, c.relowner, a.attacl,
-         CASE WHEN m.objid IS NULL THEN 'table' ELSE 'extension' END,
+         CASE WHEN c.oid IN (SELECT objid FROM member WHERE classid = 'pg_class'::regclass)
+              THEN 'extension' ELSE 'table' END,
          false, array_agg(c.relname::text), array_agg(a.attname::text)
-    FROM pg_attribute a
+    FROM (
+      SELECT attrelid, attname, attacl
+        FROM pg_attribute
+       WHERE attacl IS NOT NULL AND NOT attisdropped
+      UNION ALL
+      SELECT n.attrelid, n.attname, NULL
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS asked(schema, relation, name)
+        JOIN schema s ON s.name = asked.schema
+        JOIN pg_class r ON r.relnamespace = s.oid AND r.relname = asked.relation::name
+        JOIN pg_attribute n ON n.attrelid = r.oid AND n.attname = asked.name::name
+       WHERE n.attacl IS NULL AND NOT n.attisdropped
+    ) a
     JOIN pg_class c ON c.oid = a.attrelid
     JOIN schema s ON s.oid = c.relnamespace
-    LEFT JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
-   WHERE (a.attacl IS NOT NULL
-          OR (s.name, c.relname::text, a.attname::text) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[])))
-     AND NOT a.attisdropped
-     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(a.attacl) x WHERE x.grantee >= 16384))
-   GROUP BY c.relnamespace, c.relowner, a.attacl, m.objid IS NULL
+   WHERE NOT s.system
+      OR EXISTS (SELECT FROM aclexplode(a.attacl) x WHERE x.grantee >= 16384)
+   GROUP BY c.relnamespace, c.relowner, a.attacl, 5
 
   UNION ALL
   SELECT 'routine ' || p.prokind::text, p.pronamespace, p.proowner, p.proacl,
-         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         CASE WHEN p.oid IN (SELECT objid FROM member WHERE classid = 'pg_proc'::regclass)
+              THEN 'extension' ELSE 'free' END,
          p.prosecdef, array_agg(p.proname::text), array_agg(oidvectortypes(p.proargtypes))
     FROM pg_proc p
     JOIN schema s ON s.oid = p.pronamespace
-    LEFT JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
    WHERE NOT s.system
       OR EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee >= 16384)
-   GROUP BY p.prokind, p.pronamespace, p.proowner, p.proacl, p.prosecdef, m.objid IS NULL
+   GROUP BY p.prokind, p.pronamespace, p.proowner, p.proacl, p.prosecdef, 5
 
   UNION ALL
   -- Array types and row types of relations have neither owner nor ACL of their own. From 17 on a multirange type
   -- follows its range type and refuses ALTER TYPE and GRANT.
   SELECT CASE WHEN t.typtype = 'd' THEN 'domain' ELSE 'type' END, t.typnamespace, t.typowner, t.typacl,
-         CASE WHEN m.objid IS NOT NULL THEN 'extension'
+         CASE WHEN t.oid IN (SELECT objid FROM member WHERE classid = 'pg_type'::regclass)
+              THEN 'extension'
 --≥17         WHEN t.typtype = 'm' THEN 'extension'
               ELSE 'free' END,
          false, array_agg(t.typname::text), NULL
     FROM pg_type t
     JOIN schema s ON s.oid = t.typnamespace
-    LEFT JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
-    LEFT JOIN pg_class c ON c.oid = t.typrelid
-   WHERE (t.typrelid = 0 OR c.relkind = 'c')
+   WHERE (t.typrelid = 0 OR t.oid IN (SELECT oid FROM composite))
      AND t.typsubscript <> 'array_subscript_handler'::regproc
      AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(t.typacl) a WHERE a.grantee >= 16384))
    GROUP BY 1, t.typnamespace, t.typowner, t.typacl, 5
 
   UNION ALL
   SELECT 'language', NULL, l.lanowner, l.lanacl,
-         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         CASE WHEN l.oid IN (SELECT objid FROM member WHERE classid = 'pg_language'::regclass)
+              THEN 'extension' ELSE 'free' END,
          false, array_agg(l.lanname::text), NULL
     FROM pg_language l
-    LEFT JOIN member m ON m.classid = 'pg_language'::regclass AND m.objid = l.oid
    WHERE l.oid >= 16384
       OR EXISTS (SELECT FROM aclexplode(l.lanacl) a WHERE a.grantee >= 16384)
-   GROUP BY l.lanowner, l.lanacl, m.objid IS NULL
+   GROUP BY l.lanowner, l.lanacl, 5
 
   UNION ALL
   SELECT 'foreign data wrapper', NULL, f.fdwowner, f.fdwacl,
-         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         CASE WHEN f.oid IN (SELECT objid FROM member WHERE classid = 'pg_foreign_data_wrapper'::regclass)
+              THEN 'extension' ELSE 'free' END,
          false, array_agg(f.fdwname::text), NULL
     FROM pg_foreign_data_wrapper f
-    LEFT JOIN member m ON m.classid = 'pg_foreign_data_wrapper'::regclass AND m.objid = f.oid
-   GROUP BY f.fdwowner, f.fdwacl, m.objid IS NULL
+   GROUP BY f.fdwowner, f.fdwacl, 5
 
   UNION ALL
   SELECT 'foreign server', NULL, f.srvowner, f.srvacl,
-         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         CASE WHEN f.oid IN (SELECT objid FROM member WHERE classid = 'pg_foreign_server'::regclass)
+              THEN 'extension' ELSE 'free' END,
          false, array_agg(f.srvname::text), NULL
     FROM pg_foreign_server f
-    LEFT JOIN member m ON m.classid = 'pg_foreign_server'::regclass AND m.objid = f.oid
-   GROUP BY f.srvowner, f.srvacl, m.objid IS NULL
+   GROUP BY f.srvowner, f.srvacl, 5
 
   UNION ALL
   SELECT 'large object', NULL, l.lomowner, l.lomacl, 'free', false, array_agg(l.oid::text), NULL
@@ -136,7 +146,7 @@ found AS (
   UNION ALL
   -- What has an owner and no ACL.
   SELECT o.kind, o.namespace, o.owner, NULL,
-         CASE WHEN m.objid IS NULL THEN 'free' ELSE 'extension' END,
+         CASE WHEN (o.class::oid, o.oid) IN (SELECT classid, objid FROM member) THEN 'extension' ELSE 'free' END,
          false, array_agg(o.name), NULL
     FROM (
       SELECT 'collation' AS kind, 'pg_collation'::regclass AS class, oid, collnamespace AS namespace,
@@ -175,8 +185,7 @@ found AS (
         FROM pg_ts_dict
     ) o
     JOIN schema s ON s.oid = o.namespace AND NOT s.system
-    LEFT JOIN member m ON m.classid = o.class AND m.objid = o.oid
-   GROUP BY o.kind, o.namespace, o.owner, m.objid IS NULL
+   GROUP BY o.kind, o.namespace, o.owner, 5
 )
 SELECT f.kind,
        s.name,
