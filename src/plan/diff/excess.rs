@@ -95,15 +95,17 @@ impl Diff<'_> {
     fn route(&self, case: &Case<'_>, chain: &Chain, cut: &Cut) -> Result<Option<RoleName>, Reason> {
         let owner = &case.judged.owner;
         let reachable = |role: &RoleName| self.reach.can_become(self.reach.real_owner(role, case.lot.database));
+        let names = |role: &RoleName| self.lacks_usage(case.lot, self.reach.real_owner(role, case.lot.database));
         let exists = cut.grantor == *owner || self.state.roles.contains_key(&cut.grantor);
-        if exists && reachable(&cut.grantor) {
-            return Ok(None);
-        }
-        if chain.option_is_the_owners(&cut.grantor, cut.privileges) && reachable(owner) {
-            return Ok(Some(owner.clone()));
-        }
-        let grantor = self.reach.real_owner(&cut.grantor, case.lot.database);
-        Err(Reason::unreachable(grantor, self.reach.admin(), self.state.server.major()))
+        let helpless = if exists && reachable(&cut.grantor) {
+            names(&cut.grantor)
+        } else {
+            let grantor = self.reach.real_owner(&cut.grantor, case.lot.database);
+            Some(Reason::unreachable(grantor, self.reach.admin(), self.state.server.major()))
+        };
+        let Some(reason) = helpless else { return Ok(None) };
+        let by_owner = chain.option_is_the_owners(&cut.grantor, cut.privileges);
+        if by_owner && reachable(owner) && names(owner).is_none() { Ok(Some(owner.clone())) } else { Err(reason) }
     }
 
     fn rule_of_excess(&self, lot: &Lot<'_>, cut: &Cut) -> Rule {
