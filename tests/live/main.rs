@@ -13,6 +13,7 @@ mod fidelity;
 mod google;
 mod inspect;
 mod kills;
+mod leaks;
 mod session;
 mod stage;
 mod world;
