@@ -4,6 +4,7 @@
 mod support;
 
 mod adoption;
+mod bindings;
 mod connect;
 mod credentials;
 mod drift;
