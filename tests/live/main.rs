@@ -15,6 +15,8 @@ mod google;
 mod inspect;
 mod kills;
 mod leaks;
+mod policies;
+mod refusals;
 mod session;
 mod stage;
 mod world;
