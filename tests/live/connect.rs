@@ -1,5 +1,6 @@
 //! Ways to a server, and what is said when there is none.
 
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -66,7 +67,8 @@ async fn with_tls(major: u32, subject: &str, names: &str) -> Option<(Cluster, Te
     let made = admin.batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{make}'")).await;
     let library: String = admin.query_one("SHOW ssl_library", &[]).await.unwrap().get(0);
     if made.is_err() || library.is_empty() {
-        eprintln!("skipped: no openssl, or a server without TLS: {made:?}");
+        // Not `eprintln!`, which the test runner captures.
+        writeln!(std::io::stderr(), "skipped: no openssl, or a server without TLS: {made:?}").unwrap();
         return None;
     }
     admin.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
@@ -95,7 +97,10 @@ async fn verified(cluster: &Cluster, mode: &str, authority: &Path) -> Result<(),
     let url = format!("{}?sslmode={mode}&sslrootcert={}", cluster.admin_url(), authority.display());
     let route = Route::from_url(&url, &Environment::default()).unwrap();
     match Session::connect(&route, route.start_database(), &purpose()).await {
-        Ok(session) => Ok(session.close().await),
+        Ok(session) => {
+            session.close().await;
+            Ok(())
+        }
         Err(error) => Err(format!("{}; {}", chain(&error), error.hint().unwrap_or_default())),
     }
 }
