@@ -162,11 +162,11 @@ each_major! {
             ALTER ROLE csadmin SET client_min_messages = error;
             ALTER ROLE csadmin SET quote_all_identifiers = on;
         ").await;
-        let url = format!("{}?options=-c%20search_path%3Dpublic%20-c%20work_mem%3D5MB", cluster.admin_url());
+        let url = format!("{}?options=-c%20search_path%3Dpublic%20-c%20temp_buffers%3D5MB", cluster.admin_url());
         let route = Route::from_url(&url, &Environment::default()).unwrap();
         let mut session = Session::connect(&route, &database("postgres"), &purpose()).await.unwrap();
         assert_eq!((session.major(), session.user()), (major, &role("csadmin")));
-        let proof = "DO $$ BEGIN RAISE NOTICE '%, %, %', current_setting('search_path'), current_setting('work_mem'),
+        let proof = "DO $$ BEGIN RAISE NOTICE '%, %, %', current_setting('search_path'), current_setting('temp_buffers'),
             (SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()); END $$";
         let notices = session.run(&[rolewright::postgres::Statement::plain(proof)]).await.unwrap();
         assert_eq!(notices[0].said.message, "pg_catalog, 5MB, rolewright/test/connect");
