@@ -1,5 +1,6 @@
 //! Difference → plan → statements. No I/O, no clock, no randomness.
 
+mod batch;
 mod change;
 mod diff;
 mod draft;

@@ -226,7 +226,7 @@ impl Session {
         pipeline::run(&self.client, &mut self.wire, statements).await.map_err(|failed| PostgresError::Statement {
             index: failed.index,
             number: failed.index + 1,
-            statement: statements.get(failed.index).map(|statement| statement.shown().to_owned()).unwrap_or_default(),
+            statement: statements.get(failed.index).map(|statement| shortened(statement.shown())).unwrap_or_default(),
             database: self.database.clone(),
             source: failed.cause,
         })
@@ -253,6 +253,15 @@ impl Session {
     pub async fn close(self) {
         drop(self.client);
         self.wire.close().await;
+    }
+}
+
+/// Enough of a statement to know which one it was: it may name hundreds of objects.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 240;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

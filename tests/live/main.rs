@@ -11,6 +11,7 @@ mod fake_gcp;
 mod fidelity;
 mod google;
 mod inspect;
+mod kills;
 mod session;
 mod stage;
 mod world;

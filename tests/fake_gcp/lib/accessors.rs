@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+use super::gate::{Gate, Moment};
 use super::run::{self, Collection, Kind};
 use super::serve::lock;
 use super::{FakeGcp, Projects, world};
@@ -39,6 +40,16 @@ impl FakeGcp {
 
     pub fn forget_requests(&self) {
         lock(&self.world).requests.clear();
+    }
+
+    /// Holds one of the requests from now on, counted from 1, until its sender is gone.
+    pub fn hold(&self, moment: Moment) {
+        lock(&self.world).gate = Gate::at(moment);
+    }
+
+    /// Whether a request is being held.
+    pub fn is_holding(&self) -> bool {
+        lock(&self.world).gate.is_holding()
     }
 
     /// Every payload that any version ever had, destroyed ones and those of deleted secrets too.

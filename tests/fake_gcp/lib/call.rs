@@ -86,6 +86,11 @@ impl Call {
         normalise(self.body.clone()?, shape, at)
     }
 
+    /// Meant for the control endpoint, which Google does not have.
+    pub fn is_to_the_fake(&self) -> bool {
+        self.segments.first().is_some_and(|first| first == "_fake")
+    }
+
     /// `$alt=json;enum-encoding=int`, which clients generated for gRPC send.
     pub fn wants_enum_numbers(&self) -> bool {
         let alt = |key: &str| key == "alt" || key == "$alt";

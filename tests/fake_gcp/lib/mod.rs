@@ -15,6 +15,7 @@ mod dispatch;
 mod enums;
 mod error;
 mod filter;
+mod gate;
 mod iam;
 mod list;
 mod mask;
@@ -38,6 +39,7 @@ use serve::{SharedWorld, lock, router};
 #[allow(unused_imports, reason = "each target uses its part")]
 pub use {
     accessors::{RequestSeen, RunKind, StoredPayload},
+    gate::Moment,
     projects::{Project, Projects},
 };
 

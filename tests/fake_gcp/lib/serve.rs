@@ -14,6 +14,7 @@ use super::clock::rfc3339;
 use super::dispatch::dispatch;
 use super::enums;
 use super::error::ApiError;
+use super::gate::{self, Moment};
 use super::world::{RequestSeen, World};
 
 /// Google refuses larger requests too; no valid one here comes near.
@@ -43,9 +44,17 @@ async fn answer(State(world): State<SharedWorld>, request: Request) -> Response 
             return encoded(error.http(), &error.body());
         }
     };
-    let mut world = lock(&world);
+    let number = gate::arrive(&world, &call);
+    gate::pass(&world, Moment::Before(number)).await;
+    let response = carried_out(&world, &call);
+    gate::pass(&world, Moment::After(number)).await;
+    response
+}
+
+fn carried_out(world: &SharedWorld, call: &Call) -> Response {
+    let mut world = lock(world);
     world.settle();
-    let (status, response) = match dispatch(&mut world, &call) {
+    let (status, response) = match dispatch(&mut world, call) {
         None => (StatusCode::NOT_FOUND, no_such_page()),
         Some(Err(error)) => (error.http(), encoded(error.http(), &error.body())),
         Some(Ok(mut value)) => {
@@ -55,13 +64,13 @@ async fn answer(State(world): State<SharedWorld>, request: Request) -> Response 
             (StatusCode::OK, encoded(StatusCode::OK, &value))
         }
     };
-    record(&mut world, &call, status);
+    record(&mut world, call, status);
     response
 }
 
 /// Every request but those to the fake itself.
 fn record(world: &mut World, call: &Call, status: StatusCode) {
-    if call.segments.first().is_some_and(|first| first == "_fake") {
+    if call.is_to_the_fake() {
         return;
     }
     let time = rfc3339(world.clock.now());

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::call::Call;
 use super::clock::Clock;
 use super::error::ApiError;
+use super::gate::Gate;
 use super::permissions::{Permissions, denied};
 use super::projects::{Project, Projects};
 use super::run::Run;
@@ -23,6 +24,7 @@ pub struct World {
     pub run: Run,
     pub requests: Vec<RequestSeen>,
     pub payloads: Vec<StoredPayload>,
+    pub gate: Gate,
     changes: u64,
 }
 
