@@ -8,6 +8,7 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::google::Endpoint;
+
 pub use value::{AdminUrl, OutputFile, SecretReference, Variable};
 
 const EXIT_CODES: &str = "\
