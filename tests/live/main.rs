@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod connect;
 mod credentials;
 mod drift;
@@ -12,6 +13,7 @@ mod fidelity;
 mod google;
 mod inspect;
 mod kills;
+mod leaks;
 mod session;
 mod stage;
 mod world;

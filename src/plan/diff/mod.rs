@@ -6,6 +6,7 @@ mod extensions;
 mod memberships;
 mod objects;
 mod owners;
+mod readers;
 mod roles;
 mod schemas;
 mod secrets;
