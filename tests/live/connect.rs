@@ -68,7 +68,7 @@ async fn with_tls(major: u32, subject: &str, names: &str) -> Option<(Cluster, Te
     let library: String = admin.query_one("SHOW ssl_library", &[]).await.unwrap().get(0);
     if made.is_err() || library.is_empty() {
         // Not `eprintln!`, which the test runner captures.
-        writeln!(std::io::stderr(), "skipped: no openssl, or a server without TLS: {made:?}").unwrap();
+        eprintln!("skipped: no openssl, or a server without TLS: {made:?}");
         return None;
     }
     admin.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
