@@ -1,6 +1,5 @@
 //! Ways to a server, and what is said when there is none.
 
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
