@@ -4,6 +4,7 @@
 mod support;
 
 mod adoption;
+mod bindings;
 mod connect;
 mod credentials;
 mod drift;
@@ -14,6 +15,8 @@ mod google;
 mod inspect;
 mod kills;
 mod leaks;
+mod policies;
+mod refusals;
 mod session;
 mod stage;
 mod world;

@@ -6,7 +6,7 @@ use super::Diff;
 use super::emit::{Reason, step};
 use super::secrets::of_role;
 use crate::model::{Binding, Reader, RoleName, Secret, SecretPolicy};
-use crate::plan::{Change, Finding, Rule};
+use crate::plan::{Change, Finding, Rule, Severity};
 
 /// The role that lets a member read payloads.
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
@@ -22,12 +22,7 @@ impl Diff<'_> {
             Some(secret) => secret.bindings.clone(),
         };
         let Some(bindings) = bindings else {
-            let message = format!("the IAM policy of {} cannot be read", wanted.name);
-            let reason = Reason::impossible(
-                "this identity has no secretmanager.secrets.getIamPolicy on it",
-                "grant it roles/secretmanager.admin on the secret",
-            );
-            return self.withhold_secret(role, wanted, Rule::BindingMissing, message, reason);
+            return self.hidden(role, wanted);
         };
         let (plain, conditional): (Vec<_>, Vec<_>) =
             bindings.iter().filter(|binding| binding.role == ACCESSOR).partition(|binding| binding.condition.is_none());
@@ -45,6 +40,21 @@ impl Diff<'_> {
         for binding in conditional {
             self.conditional(wanted, binding, &declared);
         }
+    }
+
+    /// No drift is known of, and none is ruled out.
+    fn hidden(&mut self, role: &RoleName, wanted: &SecretPolicy) {
+        let message = format!("the IAM policy of {} cannot be read", wanted.name);
+        let finding = Finding {
+            object: Some(format!("secret {}", wanted.name)),
+            severity: Severity::Warning,
+            ..of_role(role, &wanted.origin, Rule::BindingMissing, message)
+        };
+        let reason = Reason::impossible(
+            "this identity has no secretmanager.secrets.getIamPolicy on it",
+            "grant it roles/secretmanager.admin on the secret",
+        );
+        self.withhold_findings(vec![finding], reason);
     }
 
     /// Conditions are other people's: what is bound under one is reported and stays.
