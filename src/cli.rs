@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::google::Endpoint;
 pub use value::{AdminUrl, OutputFile, SecretReference};
 
 const EXIT_CODES: &str = "\
@@ -194,8 +195,8 @@ pub struct ConnectionArgs {
     pub admin_password_secret: Option<SecretReference>,
     /// Send every call to Google to this base URL
     #[arg(long, value_name = "URL", env = "ROLEWRIGHT_GOOGLE_ENDPOINT", hide_env_values = true)]
-    #[arg(value_parser = ValueParser::from(value::endpoint))]
-    pub google_endpoint: Option<url::Url>,
+    #[arg(value_parser = value::EndpointParser)]
+    pub google_endpoint: Option<Endpoint>,
 }
 
 /// What a plan may contain: `plan` and `apply` with the same flags mean the same.

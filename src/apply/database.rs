@@ -43,25 +43,30 @@ impl Run<'_> {
     async fn attempt(&mut self, aim: &Aim, plan: &Plan) -> Result<(), ApplyError> {
         let steps = of_aim(plan, aim);
         let part = Plan { steps, ..plan.clone() };
-        for transaction in script(&part, &self.state) {
-            self.transaction(aim, &transaction).await?;
+        let transactions = script(&part, &self.state);
+        for (index, transaction) in transactions.iter().enumerate() {
+            // Of several batches only the last can leave everything as planned.
+            let recheck = (index + 1 == transactions.len()).then_some(aim);
+            self.transaction(recheck, transaction).await?;
         }
         Ok(())
     }
 
-    async fn transaction(&mut self, aim: &Aim, transaction: &Transaction) -> Result<(), ApplyError> {
+    async fn transaction(&mut self, recheck: Option<&Aim>, transaction: &Transaction) -> Result<(), ApplyError> {
         let mut session = self.session(transaction.database.as_ref()).await?;
         let (last, before) =
             transaction.statements.split_last().ok_or_else(|| ApplyError::Vanished("the plan".into()))?;
         let statements: Vec<_> = before.iter().map(Statement::plain).collect();
-        tracing::info!(place = place(aim), statements = statements.len(), "changing");
+        tracing::info!(database = %session.database(), statements = statements.len(), "changing");
         for statement in before {
             tracing::debug!(statement);
         }
         for notice in session.run(&statements).await? {
             tracing::debug!(severity = notice.severity, message = notice.said.message, "the server remarks");
         }
-        self.recheck(aim, &mut session).await?;
+        if let Some(aim) = recheck {
+            self.recheck(aim, &mut session).await?;
+        }
         session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await?;
         session.close().await;
         Ok(())

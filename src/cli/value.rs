@@ -1,11 +1,15 @@
 //! Values of arguments, checked where they enter.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::ValueEnum;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command, ValueEnum};
 use zeroize::Zeroizing;
 
+use crate::google::{Endpoint, GoogleError};
 use crate::model::{ProjectId, SecretId, SecretName};
 
 /// Where the admin session goes, in a text that may hold a password: never shown, wiped when dropped.
@@ -111,12 +115,19 @@ pub(super) fn output_file<F: ValueEnum>(text: &str) -> Result<OutputFile<F>, Str
     }
 }
 
-/// Reads a base URL of an HTTP API.
-pub(super) fn endpoint(text: &str) -> Result<url::Url, String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
-    match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
-        _ => Err("expected http://… or https://…".into()),
+/// Reads the base URL of Google's APIs. clap's own error would quote the text, which may hold a password.
+#[derive(Clone)]
+pub(super) struct EndpointParser;
+
+impl TypedValueParser for EndpointParser {
+    type Value = Endpoint;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, text: &OsStr) -> Result<Endpoint, clap::Error> {
+        // What is not UTF-8 is no URL either.
+        text.to_string_lossy().parse().map_err(|error: GoogleError| {
+            let message = format!("{error}\n\nFor more information, try '--help'.\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use rand::Rng as _;
 use super::Usage;
 use crate::apply::Edges;
 use crate::cli::{AdminUrl, ConnectionArgs, SecretReference};
-use crate::google::{Endpoint, Google};
+use crate::google::Google;
 use crate::model::{Password, Policy};
 use crate::output::progress::Progress;
 use crate::postgres::{ApplicationName, Environment, Route};
@@ -107,21 +107,29 @@ async fn google(args: &ConnectionArgs, policy: &Policy) -> anyhow::Result<Option
     if !wanted {
         return Ok(None);
     }
-    let endpoint = args.google_endpoint.as_ref().map(|url| url.as_str().parse::<Endpoint>()).transpose()?;
-    Ok(Some(Google::connect(endpoint.as_ref()).await?))
+    Ok(Some(Google::connect(args.google_endpoint.as_ref()).await?))
 }
 
 async fn admin_password(google: Option<&Google>, reference: &SecretReference) -> anyhow::Result<Password> {
     let google = google.context("there is no connection to Google")?;
-    let secret = google.secret(&reference.secret).await?;
-    let secret = secret.with_context(|| format!("{} does not exist", reference.secret))?;
-    let number = match reference.version.as_deref() {
-        None | Some("latest") => secret.latest().map(|version| version.number),
-        Some(text) => text.parse().ok().or_else(|| secret.aliases.get(text).copied()),
+    let number = match reference.version.as_deref().map(str::parse) {
+        Some(Ok(number)) => number,
+        _ => version_number(google, reference).await?,
     };
-    let number = number.with_context(|| format!("{} has no such version", reference.secret))?;
     let payload = google.access(&reference.secret, number).await?;
     let text = std::str::from_utf8(payload.expose()).ok().map(|text| text.trim_end_matches('\n').to_owned());
     let text = text.with_context(|| format!("version {number} of {} is not a password", reference.secret))?;
     Ok(Password::from_text(text.into()))
+}
+
+/// The number behind an alias, or of the latest version. A number needs no looking up: whoever may only access the
+/// version may not read its secret.
+async fn version_number(google: &Google, reference: &SecretReference) -> anyhow::Result<i64> {
+    let secret = google.secret(&reference.secret).await?;
+    let secret = secret.with_context(|| format!("{} does not exist", reference.secret))?;
+    let number = match reference.version.as_deref() {
+        None | Some("latest") => secret.latest().map(|version| version.number),
+        Some(alias) => secret.aliases.get(alias).copied(),
+    };
+    number.with_context(|| format!("{} has no such version", reference.secret))
 }

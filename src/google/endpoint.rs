@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use url::{Host, Url};
 
 use super::GoogleError;
@@ -20,6 +21,18 @@ impl Endpoint {
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         }
+    }
+
+    /// Whether calls would go to a proxy: decided as both HTTP clients do, from `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`
+    /// and `NO_PROXY`. Google's client takes no other word for it.
+    pub(super) fn is_proxied(&self) -> bool {
+        let uri = self.0.as_str().parse();
+        uri.is_ok_and(|uri| Matcher::from_system().intercept(&uri).is_some())
+    }
+
+    /// The host as `NO_PROXY` names it.
+    pub(super) fn host(&self) -> String {
+        self.0.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned()
     }
 
     pub(super) fn url(&self) -> &Url {

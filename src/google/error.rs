@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use super::{Call, Operation};
+use super::{Call, Endpoint, Operation};
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -16,6 +16,12 @@ pub enum GoogleError {
     Endpoint {
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// Calls to this machine would leave it.
+    #[error("calls to `{endpoint}` would go through a proxy, which cannot reach this machine's loopback address")]
+    Proxied {
+        /// Where they were to go.
+        endpoint: Endpoint,
     },
     /// Nothing on this machine says who we are.
     #[error(
@@ -101,7 +107,7 @@ impl GoogleError {
             | Self::Unreachable { call, .. }
             | Self::Malformed { call, .. }
             | Self::Unconfirmed { call } => Some(call),
-            Self::Endpoint { .. } | Self::Credentials { .. } | Self::Tls { .. } => None,
+            Self::Endpoint { .. } | Self::Proxied { .. } | Self::Credentials { .. } | Self::Tls { .. } => None,
         }
     }
 
@@ -157,6 +163,7 @@ impl GoogleError {
                  `GOOGLE_APPLICATION_CREDENTIALS`"
                     .into(),
             ),
+            Self::Proxied { endpoint } => Some(format!("add `{}` to `NO_PROXY`", endpoint.host())),
             Self::Tls { .. } => Some("install the `ca-certificates` package".into()),
             Self::Refused { call, status } => refusal_hint(call, status),
             Self::Unreachable { .. } => Some("check the network, the proxy variables and `--google-endpoint`".into()),

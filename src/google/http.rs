@@ -1,29 +1,23 @@
-//! One request at a time: authorised, bounded, and tried again where that cannot do harm.
+//! Reading over REST: authorised, bounded, and tried again where that may help.
 
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use bytes::Bytes;
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::HeaderMap;
+use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Call, Endpoint, GoogleError, wire};
+use super::{ATTEMPT, Call, Endpoint, GoogleError, OVERALL, wire};
 
-/// Secret Manager answers within a second or two; a connection that hangs longer is replaced.
-const ATTEMPT: Duration = Duration::from_secs(12);
-/// A call gives up after this, however many attempts it had: database work waits for it.
-const OVERALL: Duration = Duration::from_secs(60);
-/// Beyond this an answer is none of ours: a payload has at most 64 KiB, in base64.
+/// Beyond this an answer is none of ours.
 const LARGEST_ANSWER: usize = 4 << 20;
 
 /// The Google API a call belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Service {
-    SecretManager,
     CloudRun,
     ResourceManager,
 }
@@ -31,7 +25,6 @@ pub(super) enum Service {
 impl Service {
     fn base(self) -> &'static str {
         match self {
-            Self::SecretManager => "https://secretmanager.googleapis.com",
             Self::CloudRun => "https://run.googleapis.com",
             Self::ResourceManager => "https://cloudresourcemanager.googleapis.com",
         }
@@ -42,22 +35,8 @@ impl Service {
 pub(super) struct Request {
     pub(super) call: Call,
     pub(super) service: Service,
-    pub(super) method: Method,
     /// Path segments, not encoded.
     pub(super) path: Vec<String>,
-    pub(super) query: Vec<(&'static str, String)>,
-    /// JSON.
-    pub(super) body: Option<Bytes>,
-}
-
-impl Request {
-    pub(super) fn get(call: Call, service: Service, path: Vec<String>) -> Self {
-        Self { call, service, method: Method::GET, path, query: Vec::new(), body: None }
-    }
-
-    pub(super) fn post(call: Call, service: Service, path: Vec<String>, body: impl Into<Bytes>) -> Self {
-        Self { call, service, method: Method::POST, path, query: Vec::new(), body: Some(body.into()) }
-    }
 }
 
 /// The connection to Google.
@@ -72,11 +51,10 @@ impl Http {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("rolewright/", env!("CARGO_PKG_VERSION")))
             .timeout(ATTEMPT)
-            // A redirected request would carry token and payload elsewhere.
+            // A redirected request would carry the token elsewhere.
             .redirect(reqwest::redirect::Policy::none());
         let builder = match endpoint {
-            // A proxy could not reach this machine's loopback, and `NO_PROXY` rarely names it.
-            Some(endpoint) if endpoint.is_loopback() => builder.no_proxy(),
+            Some(endpoint) if endpoint.is_loopback() => builder,
             _ => builder.https_only(true),
         };
         let client = builder.build().map_err(|error| GoogleError::Tls { source: error.into() })?;
@@ -116,11 +94,8 @@ impl Http {
     async fn attempt(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, GoogleError> {
         let headers = self.authorization(&request.call).await?;
         let url = url(self.endpoint.as_ref(), request);
-        tracing::debug!(method = %request.method, path = url.path(), "calling Google");
-        let mut builder = self.client.request(request.method.clone(), url).headers(headers);
-        if let Some(body) = &request.body {
-            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
-        }
+        tracing::debug!(call = %request.call, "calling Google");
+        let builder = self.client.get(url).headers(headers);
         let unreachable = |error: reqwest::Error| GoogleError::Unreachable {
             call: request.call.clone(),
             sent: !error.is_connect() && !error.is_builder(),
@@ -164,9 +139,6 @@ fn url(endpoint: Option<&Url>, request: &Request) -> Url {
         None => Url::parse(request.service.base()).expect("a constant"),
     };
     url.path_segments_mut().expect("http URLs have a path").pop_if_empty().extend(&request.path);
-    if !request.query.is_empty() {
-        url.query_pairs_mut().extend_pairs(&request.query);
-    }
     url
 }
 
@@ -184,7 +156,6 @@ async fn read(mut response: Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqw
 }
 
 fn refused(call: &Call, status: StatusCode, headers: &HeaderMap, answer: &[u8]) -> GoogleError {
-    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let status = wire::status(status, seconds.map(Duration::from_secs), answer);
+    let status = wire::status(status, wire::retry_after(headers), answer);
     GoogleError::Refused { call: call.clone(), status: Box::new(status) }
 }

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use google_cloud_iam_v1::model as iam;
 
-use super::http::{Request, Service};
-use super::secret::{secret_call, secret_path};
+use super::client::send;
+use super::secret::secret_call;
 use super::{Google, GoogleError, Operation};
 use crate::model::{Binding, SecretName};
 
@@ -19,30 +18,6 @@ const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 /// Without it IAM hides conditions on reading and drops them on writing.
 /// <https://cloud.google.com/iam/docs/allow-policies#specifying-version-get>
 const VERSION: i32 = 3;
-
-/// A policy with everything in it, known here or not: it is written back whole.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-struct Policy {
-    // A policy written without its etag overwrites whatever is there.
-    etag: String,
-    #[serde(default)]
-    version: i32,
-    #[serde(default)]
-    bindings: Vec<PolicyBinding>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-struct PolicyBinding {
-    role: String,
-    #[serde(default)]
-    members: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    condition: Option<Value>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
 
 impl Google {
     /// Lets the members of `add` access the secret, whenever and whoever asks, and takes that from those of `remove`;
@@ -71,14 +46,20 @@ impl Google {
     /// The bindings of the secret's own policy.
     pub(super) async fn bindings(&self, name: &SecretName) -> Result<Vec<Binding>, GoogleError> {
         let bindings = self.policy(name).await?.bindings;
-        Ok(bindings.into_iter().map(PolicyBinding::binding).collect())
+        Ok(bindings.into_iter().map(binding).collect())
     }
 
-    async fn policy(&self, name: &SecretName) -> Result<Policy, GoogleError> {
+    /// The policy with everything in it, known to the client or not: it is written back whole.
+    async fn policy(&self, name: &SecretName) -> Result<iam::Policy, GoogleError> {
         let call = secret_call(Operation::GetPolicy, name);
-        let mut request = Request::get(call, Service::SecretManager, secret_path(name, ":getIamPolicy"));
-        request.query.push(("options.requestedPolicyVersion", VERSION.to_string()));
-        self.http.json(&request).await
+        let with_conditions = iam::GetPolicyOptions::new().set_requested_policy_version(VERSION);
+        let get = self.secrets.get_iam_policy().set_resource(name.to_string()).set_options(with_conditions);
+        let policy = send(&call, get.send()).await?;
+        // A policy written without its etag overwrites whatever is there.
+        if policy.etag.is_empty() {
+            return Err(GoogleError::Malformed { call, reason: "the policy has no etag" });
+        }
+        Ok(policy)
     }
 
     async fn write_members(
@@ -88,13 +69,11 @@ impl Google {
         remove: &BTreeSet<String>,
     ) -> Result<(), GoogleError> {
         let mut policy = self.policy(name).await?;
-        if !policy.change(add, remove) {
+        if !change(&mut policy, add, remove) {
             return Ok(());
         }
-        let body = json!({ "policy": policy }).to_string();
-        let call = secret_call(Operation::SetPolicy, name);
-        let request = Request::post(call, Service::SecretManager, secret_path(name, ":setIamPolicy"), body);
-        self.http.bytes(&request).await.map(drop)
+        let set = self.secrets.set_iam_policy().set_resource(name.to_string()).set_policy(policy);
+        send(&secret_call(Operation::SetPolicy, name), set.send()).await.map(drop)
     }
 
     async fn confirm_members(
@@ -103,7 +82,7 @@ impl Google {
         add: &BTreeSet<String>,
         remove: &BTreeSet<String>,
     ) -> Result<(), GoogleError> {
-        if self.policy(name).await?.change(add, remove) {
+        if change(&mut self.policy(name).await?, add, remove) {
             return Err(GoogleError::Unconfirmed { call: secret_call(Operation::SetPolicy, name) });
         }
         Ok(())
@@ -118,48 +97,43 @@ fn backoff() -> ExponentialBuilder {
         .with_max_times(6)
 }
 
-impl Policy {
-    /// Changes the unconditional accessors, and says whether there was anything to change. Who is in both sets stays.
-    fn change(&mut self, add: &BTreeSet<String>, remove: &BTreeSet<String>) -> bool {
-        let before = self.bindings.clone();
-        let kept = |member: &String| !holds(remove, member) || holds(add, member);
-        for binding in self.bindings.iter_mut().filter(|binding| binding.is_ours()) {
-            binding.members.retain(kept);
-        }
-        // IAM refuses a binding without members.
-        self.bindings.retain(|binding| !binding.is_ours() || !binding.members.is_empty());
-        let missing: Vec<_> = add.iter().filter(|member| !self.has(member)).cloned().collect();
-        if !missing.is_empty() {
-            self.accessors().extend(missing);
-        }
-        self.version = VERSION;
-        self.bindings != before
+/// Changes the unconditional accessors, and says whether there was anything to change. Who is in both sets stays.
+fn change(policy: &mut iam::Policy, add: &BTreeSet<String>, remove: &BTreeSet<String>) -> bool {
+    let before = policy.bindings.clone();
+    let kept = |member: &String| !holds(remove, member) || holds(add, member);
+    for binding in policy.bindings.iter_mut().filter(|binding| is_ours(binding)) {
+        binding.members.retain(kept);
     }
-
-    fn has(&self, member: &str) -> bool {
-        let mut ours = self.bindings.iter().filter(|binding| binding.is_ours());
-        ours.any(|binding| binding.members.iter().any(|held| same_member(held, member)))
+    // IAM refuses a binding without members.
+    policy.bindings.retain(|binding| !is_ours(binding) || !binding.members.is_empty());
+    let missing: Vec<_> = add.iter().filter(|member| !has(policy, member)).cloned().collect();
+    if !missing.is_empty() {
+        accessors(policy).extend(missing);
     }
-
-    fn accessors(&mut self) -> &mut Vec<String> {
-        let at = self.bindings.iter().position(PolicyBinding::is_ours).unwrap_or_else(|| {
-            let role = ACCESSOR.to_owned();
-            self.bindings.push(PolicyBinding { role, members: Vec::new(), condition: None, rest: Map::new() });
-            self.bindings.len() - 1
-        });
-        &mut self.bindings[at].members
-    }
+    policy.version = VERSION;
+    policy.bindings != before
 }
 
-impl PolicyBinding {
-    fn is_ours(&self) -> bool {
-        self.role == ACCESSOR && self.condition.is_none()
-    }
+fn has(policy: &iam::Policy, member: &str) -> bool {
+    let mut ours = policy.bindings.iter().filter(|binding| is_ours(binding));
+    ours.any(|binding| binding.members.iter().any(|held| same_member(held, member)))
+}
 
-    fn binding(self) -> Binding {
-        let title = |condition: Value| condition["title"].as_str().unwrap_or_default().to_owned();
-        Binding { role: self.role, members: self.members, condition: self.condition.map(title) }
-    }
+fn accessors(policy: &mut iam::Policy) -> &mut Vec<String> {
+    let at = policy.bindings.iter().position(is_ours).unwrap_or_else(|| {
+        policy.bindings.push(iam::Binding::new().set_role(ACCESSOR));
+        policy.bindings.len() - 1
+    });
+    &mut policy.bindings[at].members
+}
+
+fn is_ours(binding: &iam::Binding) -> bool {
+    binding.role == ACCESSOR && binding.condition.is_none()
+}
+
+fn binding(binding: iam::Binding) -> Binding {
+    let condition = binding.condition.map(|condition| condition.title);
+    Binding { role: binding.role, members: binding.members, condition }
 }
 
 fn holds(set: &BTreeSet<String>, member: &str) -> bool {
@@ -179,6 +153,7 @@ mod tests {
     use proptest::collection::{btree_set, vec};
     use proptest::option;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     fn member() -> impl Strategy<Value = String> {
         prop::sample::select(vec![
@@ -191,31 +166,40 @@ mod tests {
         .prop_map(String::from)
     }
 
-    fn binding() -> impl Strategy<Value = PolicyBinding> {
+    fn binding() -> impl Strategy<Value = Value> {
         let role = prop::sample::select(vec![ACCESSOR, "roles/secretmanager.admin", "projects/p/roles/own"]);
         let condition = option::of(Just(json!({"title": "until", "expression": "request.time < x", "new": 1})));
         (role, vec(member(), 1..4), condition).prop_map(|(role, members, condition)| {
-            let rest = Map::from_iter([("bindingId".into(), json!("b"))]);
-            PolicyBinding { role: role.into(), members, condition, rest }
+            let mut binding = json!({"role": role, "members": members, "bindingId": "b"});
+            if let Some(condition) = condition {
+                binding["condition"] = condition;
+            }
+            binding
         })
     }
 
-    fn policy() -> impl Strategy<Value = Policy> {
-        let rest = Map::from_iter([("auditConfigs".into(), json!([{"service": "allServices"}]))]);
-        vec(binding(), 0..5).prop_map(move |bindings| Policy {
-            etag: "BwY".into(),
-            version: 1,
-            bindings,
-            rest: rest.clone(),
+    /// Policies with fields in them that the client does not know.
+    fn policy() -> impl Strategy<Value = Value> {
+        vec(binding(), 1..5).prop_map(move |bindings| {
+            let audit = json!([{"service": "allServices"}]);
+            json!({"etag": "BwY=", "version": 1, "bindings": bindings, "auditConfigs": audit, "rules": [1]})
         })
     }
 
-    fn accessors(policy: &Policy) -> BTreeSet<String> {
-        policy.bindings.iter().filter(|binding| binding.is_ours()).flat_map(|binding| binding.members.clone()).collect()
+    fn read(policy: Value) -> iam::Policy {
+        serde_json::from_value(policy).unwrap()
     }
 
-    fn others(policy: &Policy) -> Vec<PolicyBinding> {
-        policy.bindings.iter().filter(|binding| !binding.is_ours()).cloned().collect()
+    fn accessors(policy: &iam::Policy) -> BTreeSet<String> {
+        policy.bindings.iter().filter(|binding| is_ours(binding)).flat_map(|binding| binding.members.clone()).collect()
+    }
+
+    fn others(policy: &iam::Policy) -> Vec<iam::Binding> {
+        policy.bindings.iter().filter(|binding| !is_ours(binding)).cloned().collect()
+    }
+
+    fn without_bindings(policy: iam::Policy) -> iam::Policy {
+        policy.set_bindings(Vec::<iam::Binding>::new()).set_version(VERSION)
     }
 
     proptest! {
@@ -225,35 +209,35 @@ mod tests {
             add in btree_set(member(), 0..3),
             remove in btree_set(member(), 0..3),
         ) {
+            let before = read(before);
             let mut after = before.clone();
-            let changed = after.change(&add, &remove);
+            let changed = change(&mut after, &add, &remove);
 
             prop_assert_eq!(others(&after), others(&before));
             let expected: BTreeSet<_> = &(&accessors(&before) - &remove) | &add;
             prop_assert_eq!(accessors(&after), expected);
             prop_assert_eq!(changed, accessors(&after) != accessors(&before));
             prop_assert!(after.bindings.iter().all(|binding| !binding.members.is_empty()));
-            prop_assert_eq!((&after.etag, &after.rest, after.version), (&before.etag, &before.rest, VERSION));
-            prop_assert!(!after.change(&add, &remove));
+            prop_assert_eq!(after.version, VERSION);
+            prop_assert!(!change(&mut after, &add, &remove));
+            prop_assert_eq!(without_bindings(after), without_bindings(before));
         }
 
         #[test]
         fn what_is_read_is_what_is_written(policy in policy()) {
-            let text = serde_json::to_string(&policy).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy);
+            prop_assert_eq!(serde_json::to_value(read(policy.clone())).unwrap(), policy);
         }
     }
 
     #[test]
     fn a_policy_nobody_ever_wrote_has_an_etag_only() {
-        let mut policy: Policy = serde_json::from_str(r#"{"etag":"ACAB"}"#).unwrap();
-        assert!(policy.change(&BTreeSet::from(["serviceAccount:a@p".into()]), &BTreeSet::new()));
+        let mut policy = read(json!({"etag": "ACAB"}));
+        assert!(change(&mut policy, &BTreeSet::from(["serviceAccount:a@p".into()]), &BTreeSet::new()));
         let expected = json!({
             "etag": "ACAB", "version": 3,
             "bindings": [{"role": ACCESSOR, "members": ["serviceAccount:a@p"]}],
         });
         assert_eq!(serde_json::to_value(policy).unwrap(), expected);
-        assert!(serde_json::from_str::<Policy>("{}").is_err(), "a write without etag would overwrite");
     }
 
     #[test]

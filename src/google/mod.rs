@@ -1,10 +1,10 @@
 //! Secret Manager, its IAM policies, Cloud Run and Resource Manager, in the few verbs that Rolewright needs.
 //!
-//! The calls are REST by hand. Google's generated client prints requests and responses, payloads included, in its
-//! `Debug` and, once `GOOGLE_CLOUD_RUST_LOGGING` is set, in its spans; it copies payloads into buffers that nobody
-//! wipes, and cannot be told to leave `HTTP_PROXY` alone. Credentials are Google's own library.
+//! Secret Manager and credentials are Google's own crates. The three calls to Cloud Run and Resource Manager are REST:
+//! their crates are several times the size of this program.
 
 mod call;
+mod client;
 mod cloud_run;
 mod credentials;
 mod endpoint;
@@ -17,13 +17,23 @@ mod secret;
 mod version;
 mod wire;
 
+use std::time::Duration;
+
+use google_cloud_secretmanager_v1::client::SecretManagerService;
+
 pub use call::{Call, Operation};
 pub use endpoint::Endpoint;
 pub use error::{GoogleError, Status};
 pub use secret::SecretUpdate;
 
+/// Secret Manager answers within a second or two; a connection that hangs longer is replaced.
+const ATTEMPT: Duration = Duration::from_secs(12);
+/// A call gives up after this, however many attempts it had: database work waits for it.
+const OVERALL: Duration = Duration::from_secs(60);
+
 /// The Google APIs, with the credentials of this run.
 pub struct Google {
+    secrets: SecretManagerService,
     http: http::Http,
 }
 
@@ -32,12 +42,17 @@ impl Google {
     /// loopback `endpoint`, which then gets every call.
     ///
     /// # Errors
-    /// [`GoogleError::Credentials`] where there are none, within seconds.
+    /// [`GoogleError::Credentials`] where there are none, within seconds; [`GoogleError::Proxied`] where the variables
+    /// for proxies would lead calls to a loopback `endpoint` off this machine.
     pub async fn connect(endpoint: Option<&Endpoint>) -> Result<Self, GoogleError> {
-        // Both the HTTP client and the credentials take the process-wide provider and panic without one.
+        // Both HTTP clients and the credentials take the process-wide provider and panic without one.
         // An error says that the caller has chosen already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        if let Some(endpoint) = endpoint.filter(|endpoint| endpoint.is_loopback() && endpoint.is_proxied()) {
+            return Err(GoogleError::Proxied { endpoint: endpoint.clone() });
+        }
         let credentials = credentials::find(endpoint).await?;
-        Ok(Self { http: http::Http::new(endpoint, credentials)? })
+        let secrets = client::build(endpoint, credentials.clone()).await?;
+        Ok(Self { secrets, http: http::Http::new(endpoint, credentials)? })
     }
 }

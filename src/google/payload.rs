@@ -1,77 +1,34 @@
-//! Payloads on the wire: base64 in JSON, with a checksum, in buffers that are wiped.
-
-use std::borrow::Cow;
+//! Payloads on their way: with a checksum, in buffers that are wiped as far as they are ours.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
-use zeroize::{Zeroize as _, Zeroizing};
+use google_cloud_secretmanager_v1::model::{AccessSecretVersionResponse, SecretPayload};
+use zeroize::Zeroizing;
 
-use super::wire::Int64;
 use crate::model::Payload;
 
-const BEFORE: &str = r#"{"payload":{"data":""#;
-const BETWEEN: &str = r#"","dataCrc32c":""#;
-const AFTER: &str = r#""}}"#;
-
-/// The body of `addVersion`. Written by hand into one buffer that is wiped when the last copy of the handle goes: a
-/// serialiser would leave the payload in buffers it outgrew.
-pub(super) fn body(payload: &Payload) -> Bytes {
-    let bytes = payload.expose();
-    let checksum = crc32c::crc32c(bytes).to_string();
-    let encoded = base64::encoded_len(bytes.len(), true).expect("payloads are small");
-    let mut body =
-        Zeroizing::new(Vec::with_capacity(BEFORE.len() + encoded + BETWEEN.len() + checksum.len() + AFTER.len()));
-    body.extend_from_slice(BEFORE.as_bytes());
-    body.resize(BEFORE.len() + encoded, 0);
-    STANDARD.encode_slice(bytes, &mut body[BEFORE.len()..]).expect("the room it asked for");
-    for part in [BETWEEN, &checksum, AFTER] {
-        body.extend_from_slice(part.as_bytes());
-    }
-    Bytes::from_owner(body)
-}
-
-#[derive(Deserialize)]
-struct Answer<'a> {
-    name: String,
-    #[serde(borrow)]
-    payload: Data<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Data<'a> {
-    // Borrowed from the answer, which is wiped; owned only where the JSON has escapes in it.
-    #[serde(borrow)]
-    data: Cow<'a, str>,
-    data_crc32c: Int64,
-}
-
-impl Drop for Data<'_> {
-    fn drop(&mut self) {
-        if let Cow::Owned(text) = &mut self.data {
-            text.zeroize();
-        }
-    }
+/// The payload for `addVersion`, in a copy that is wiped when the client drops it.
+/// <https://cloud.google.com/secret-manager/docs/data-integrity>
+pub(super) fn checked(payload: &Payload) -> SecretPayload {
+    let copy = Zeroizing::new(payload.expose().to_vec());
+    let checksum = crc32c::crc32c(&copy);
+    SecretPayload::new().set_data(Bytes::from_owner(copy)).set_data_crc32c(i64::from(checksum))
 }
 
 /// The payload in the answer to `access`, its checksum verified, and the number of its version.
 ///
 /// # Errors
 /// What is wrong with the answer.
-pub(super) fn from_answer(answer: &[u8]) -> Result<(i64, Payload), &'static str> {
-    const FORM: &str = "the answer does not have the documented form";
-    let Answer { name, payload } = serde_json::from_slice(answer).map_err(|_| FORM)?;
-    let mut bytes = Vec::with_capacity(base64::decoded_len_estimate(payload.data.len()));
-    let decoded = STANDARD.decode_vec(payload.data.as_bytes(), &mut bytes);
-    let arrived = Payload::new(bytes);
-    decoded.map_err(|_| FORM)?;
-    // <https://cloud.google.com/secret-manager/docs/data-integrity>
-    if Int64(crc32c::crc32c(arrived.expose()).into()) != payload.data_crc32c {
+pub(super) fn from_answer(answer: AccessSecretVersionResponse) -> Result<(i64, Payload), &'static str> {
+    let SecretPayload { data, data_crc32c, .. } = answer.payload.ok_or("the answer has no payload")?;
+    // The client's buffer itself, not a copy: nobody else holds it, and it is wiped with the payload.
+    let arrived = Payload::new(Vec::from(data));
+    // The client does not look at it.
+    if data_crc32c != Some(i64::from(crc32c::crc32c(arrived.expose()))) {
         return Err("the payload does not match its checksum");
     }
-    Ok((number(&name).ok_or(FORM)?, arrived))
+    Ok((number(&answer.name).ok_or("the version has no number")?, arrived))
 }
 
 /// The number at the end of a version's name.
@@ -91,42 +48,47 @@ pub(super) fn is_repeated_in(payload: &Payload, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
-    fn answer(data: &str, checksum: &str) -> Vec<u8> {
-        let name = "projects/1/secrets/s/versions/3";
-        format!(r#"{{"name":"{name}","payload":{{"data":"{data}","dataCrc32c":{checksum}}}}}"#).into()
+    fn answer(payload: serde_json::Value) -> AccessSecretVersionResponse {
+        let answer = json!({"name": "projects/1/secrets/s/versions/12", "payload": payload});
+        serde_json::from_value(answer).unwrap()
     }
 
     #[test]
-    fn the_body_is_the_documented_json() {
+    fn the_payload_is_sent_as_the_documented_json() {
         // The checksum of the RFC 3720 test vector "123456789".
-        let body = body(&Payload::new(b"123456789".to_vec()));
-        assert_eq!(&body[..], br#"{"payload":{"data":"MTIzNDU2Nzg5","dataCrc32c":"3808858755"}}"#);
+        let sent = serde_json::to_value(checked(&Payload::new(b"123456789".to_vec()))).unwrap();
+        assert_eq!(sent, json!({"data": "MTIzNDU2Nzg5", "dataCrc32c": "3808858755"}));
     }
 
     #[test]
     fn what_is_sent_is_what_is_read() {
         for bytes in [&b""[..], b"a", b"pa\0ss", &[0xff; 4096]] {
-            let sent = body(&Payload::new(bytes.to_vec()));
-            let sent = std::str::from_utf8(&sent).unwrap();
-            let answer = sent.replacen('{', r#"{"name":"projects/1/secrets/s/versions/12","#, 1);
-            let (number, read) = from_answer(answer.as_bytes()).unwrap();
+            let sent = serde_json::to_value(checked(&Payload::new(bytes.to_vec()))).unwrap();
+            let (number, read) = from_answer(answer(sent)).unwrap();
             assert_eq!((number, read.expose()), (12, bytes));
         }
     }
 
     #[test]
-    fn escapes_in_the_json_are_undone() {
-        let (_, read) = from_answer(&answer("YQ\\u003d\\u003d", &crc32c::crc32c(b"a").to_string())).unwrap();
-        assert_eq!(read.expose(), b"a");
+    fn the_buffer_of_the_answer_is_taken_over() {
+        let payload = answer(json!({"data": "MTIzNDU2Nzg5", "dataCrc32c": "3808858755"}));
+        let before = payload.payload.as_ref().unwrap().data.as_ptr();
+        assert_eq!(from_answer(payload).unwrap().1.expose().as_ptr(), before);
     }
 
     #[test]
     fn a_payload_without_its_checksum_is_refused() {
-        for (data, checksum) in [("YQ==", "\"1\""), ("YQ==", "\"\""), ("YQ==", "null"), ("%%", "\"1\"")] {
-            assert!(from_answer(&answer(data, checksum)).is_err(), "{data} {checksum}");
+        for wrong in [
+            json!({"data": "YQ==", "dataCrc32c": "1"}),
+            json!({"data": "YQ==", "dataCrc32c": null}),
+            json!({"data": "YQ=="}),
+            json!({"dataCrc32c": "1"}),
+            json!(null),
+        ] {
+            assert!(from_answer(answer(wrong.clone())).is_err(), "{wrong}");
         }
-        assert!(from_answer(br#"{"name":"projects/1/secrets/s/versions/3","payload":{"data":"YQ=="}}"#).is_err());
     }
 
     #[test]

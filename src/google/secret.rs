@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use google_cloud_secretmanager_v1::builder::secret_manager_service as builder;
+use google_cloud_secretmanager_v1::model as wire;
+use google_cloud_secretmanager_v1::model::replication::{Automatic, UserManaged, user_managed::Replica};
+use google_cloud_secretmanager_v1::model::secret::SecretType;
+use google_cloud_wkt::FieldMask;
 
-use super::http::{Request, Service};
-use super::wire::Int64;
+use super::client::send;
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{Binding, Replication, Secret, SecretName, Version};
 
@@ -24,33 +25,32 @@ pub struct SecretUpdate {
 }
 
 /// A secret without its versions and policy.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Metadata {
-    // Without an etag no update could be guarded: better no secret than such a one.
     etag: String,
-    #[serde(default)]
     labels: BTreeMap<String, String>,
-    #[serde(default)]
     annotations: BTreeMap<String, String>,
-    #[serde(default)]
-    version_aliases: BTreeMap<String, Int64>,
-    #[serde(default)]
-    secret_type: String,
+    aliases: BTreeMap<String, i64>,
+    managed_rotation: bool,
 }
 
 impl Metadata {
-    fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
-        Secret {
-            name: name.clone(),
-            etag: self.etag,
-            labels: self.labels,
-            annotations: self.annotations,
-            aliases: self.version_aliases.into_iter().map(|(alias, Int64(number))| (alias, number)).collect(),
-            versions,
-            bindings,
-            managed_rotation: self.secret_type == "CLOUD_SQL_DB_CREDENTIALS",
+    fn new(call: Call, found: wire::Secret) -> Result<Self, GoogleError> {
+        // Without an etag no update could be guarded: better no secret than such a one.
+        if found.etag.is_empty() {
+            return Err(GoogleError::Malformed { call, reason: "the secret has no etag" });
         }
+        Ok(Self {
+            etag: found.etag,
+            labels: found.labels.into_iter().collect(),
+            annotations: found.annotations.into_iter().collect(),
+            aliases: found.version_aliases.into_iter().collect(),
+            managed_rotation: found.secret_type == SecretType::CloudSqlDbCredentials,
+        })
+    }
+
+    fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
+        let Self { etag, labels, annotations, aliases, managed_rotation } = self;
+        Secret { name: name.clone(), etag, labels, annotations, aliases, versions, bindings, managed_rotation }
     }
 }
 
@@ -84,16 +84,15 @@ impl Google {
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
     ) -> Result<Secret, GoogleError> {
-        let body = json!({
-            "replication": replication_json(replication),
-            "labels": labels,
-            "annotations": annotations,
-        });
-        let path = ["v1", "projects", name.project.as_str(), "secrets"].map(String::from).into();
         let call = secret_call(Operation::CreateSecret, name);
-        let mut request = Request::post(call, Service::SecretManager, path, body.to_string());
-        request.query.push(("secretId", name.id.to_string()));
-        let created = match self.http.json::<Metadata>(&request).await {
+        let secret = wire::Secret::new()
+            .set_replication(replicated(replication))
+            .set_labels(labels)
+            .set_annotations(annotations);
+        let create = self.secrets.create_secret().set_parent(format!("projects/{}", name.project));
+        let create = create.set_secret_id(name.id.to_string()).set_secret(secret);
+        let created = send(&call, create.send()).await.and_then(|created| Metadata::new(call, created));
+        let created = match created {
             Err(error) if error.is_ambiguous() => match self.metadata(name).await {
                 // The answer was lost, but not the secret: it says what ours was to say.
                 Ok(Some(found)) if found.annotations == *annotations && found.labels == *labels => found,
@@ -114,80 +113,69 @@ impl Google {
         etag: &str,
         update: &SecretUpdate,
     ) -> Result<String, GoogleError> {
-        let request = update_request(name, etag, update);
-        let lost = match self.http.json::<Metadata>(&request).await {
+        let (secret, mask) = masked(name, etag, update);
+        let request = self.secrets.update_secret().set_secret(secret).set_update_mask(mask);
+        let lost = match patch(name, request.clone()).await {
             Err(error) if error.is_ambiguous() => error,
             updated => return Ok(updated?.etag),
         };
         match self.metadata(name).await {
             Ok(Some(found)) if update.holds_in(&found) => Ok(found.etag),
-            Ok(Some(found)) if found.etag == etag => Ok(self.http.json::<Metadata>(&request).await?.etag),
+            Ok(Some(found)) if found.etag == etag => Ok(patch(name, request).await?.etag),
             _ => Err(lost),
         }
     }
 
     async fn metadata(&self, name: &SecretName) -> Result<Option<Metadata>, GoogleError> {
         let call = secret_call(Operation::GetSecret, name);
-        let request = Request::get(call, Service::SecretManager, secret_path(name, ""));
-        match self.http.json(&request).await {
+        match send(&call, self.secrets.get_secret().set_name(name.to_string()).send()).await {
             Err(error) if error.is_not_found() => Ok(None),
-            found => found.map(Some),
+            found => Metadata::new(call, found?).map(Some),
         }
     }
+}
+
+async fn patch(name: &SecretName, request: builder::UpdateSecret) -> Result<Metadata, GoogleError> {
+    let call = secret_call(Operation::UpdateSecret, name);
+    let updated = send(&call, request.send()).await?;
+    Metadata::new(call, updated)
 }
 
 impl SecretUpdate {
     fn holds_in(&self, found: &Metadata) -> bool {
         let Self { annotations, aliases, labels } = self;
-        let found_aliases = || found.version_aliases.iter().map(|(alias, Int64(number))| (alias, number));
         annotations.as_ref().is_none_or(|wanted| *wanted == found.annotations)
-            && aliases.as_ref().is_none_or(|wanted| wanted.iter().eq(found_aliases()))
+            && aliases.as_ref().is_none_or(|wanted| *wanted == found.aliases)
             && labels.as_ref().is_none_or(|wanted| *wanted == found.labels)
     }
 }
 
-/// The body of a PATCH; what is not in the mask is not in the body either.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Patch<'a> {
-    name: String,
-    etag: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annotations: Option<&'a BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version_aliases: Option<BTreeMap<&'a str, Int64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    labels: Option<&'a BTreeMap<String, String>>,
-}
-
-fn update_request(name: &SecretName, etag: &str, update: &SecretUpdate) -> Request {
+/// The secret of a PATCH and its mask; what is not in the mask is not in the secret either.
+fn masked(name: &SecretName, etag: &str, update: &SecretUpdate) -> (wire::Secret, FieldMask) {
     let SecretUpdate { annotations, aliases, labels } = update;
-    let masked =
-        [("annotations", annotations.is_some()), ("versionAliases", aliases.is_some()), ("labels", labels.is_some())];
-    let mask: Vec<_> = masked.iter().filter(|(_, given)| *given).map(|(field, _)| *field).collect();
-    let patch = Patch {
-        name: name.to_string(),
-        etag,
-        annotations: annotations.as_ref(),
-        version_aliases: aliases
-            .as_ref()
-            .map(|aliases| aliases.iter().map(|(alias, number)| (alias.as_str(), Int64(*number))).collect()),
-        labels: labels.as_ref(),
-    };
-    let body = serde_json::to_vec(&patch).expect("maps with string keys");
-    let call = secret_call(Operation::UpdateSecret, name);
-    let mut request = Request::post(call, Service::SecretManager, secret_path(name, ""), body);
-    request.method = Method::PATCH;
-    request.query.push(("updateMask", mask.join(",")));
-    request
+    let mut secret = wire::Secret::new().set_name(name.to_string()).set_etag(etag);
+    let mut mask = Vec::new();
+    if let Some(annotations) = annotations {
+        secret = secret.set_annotations(annotations);
+        mask.push("annotations");
+    }
+    if let Some(aliases) = aliases {
+        secret = secret.set_version_aliases(aliases.iter().map(|(alias, number)| (alias, *number)));
+        mask.push("version_aliases");
+    }
+    if let Some(labels) = labels {
+        secret = secret.set_labels(labels);
+        mask.push("labels");
+    }
+    (secret, FieldMask::default().set_paths(mask))
 }
 
-fn replication_json(replication: &Replication) -> serde_json::Value {
+fn replicated(replication: &Replication) -> wire::Replication {
     match replication {
-        Replication::Automatic => json!({ "automatic": {} }),
+        Replication::Automatic => wire::Replication::new().set_automatic(Automatic::new()),
         Replication::Regions(regions) => {
-            let replicas: Vec<_> = regions.iter().map(|region| json!({ "location": region })).collect();
-            json!({ "userManaged": { "replicas": replicas } })
+            let replicas = regions.iter().map(|region| Replica::new().set_location(region));
+            wire::Replication::new().set_user_managed(UserManaged::new().set_replicas(replicas))
         }
     }
 }
@@ -197,42 +185,37 @@ pub(super) fn secret_call(operation: Operation, name: &SecretName) -> Call {
     Call { operation, project: name.project.to_string(), object: name.to_string() }
 }
 
-/// The path of the secret, with a verb: `:addVersion`.
-pub(super) fn secret_path(name: &SecretName, verb: &str) -> Vec<String> {
-    let last = format!("{}{verb}", name.id);
-    vec!["v1".into(), "projects".into(), name.project.to_string(), "secrets".into(), last]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{ProjectId, SecretId};
+    use serde_json::json;
 
     fn name() -> SecretName {
         SecretName { project: ProjectId::new("p").unwrap(), id: SecretId::new("s").unwrap() }
     }
 
     #[test]
-    fn only_what_is_masked_is_sent_and_aliases_are_strings() {
+    fn only_what_is_masked_is_sent() {
         let update = SecretUpdate {
             aliases: Some(BTreeMap::from([("current".into(), 2)])),
             annotations: Some(BTreeMap::new()),
             labels: None,
         };
-        let request = update_request(&name(), "\"1\"", &update);
-        assert_eq!(request.query, [("updateMask", "annotations,versionAliases".to_owned())]);
-        let body: serde_json::Value = serde_json::from_slice(&request.body.unwrap()).unwrap();
-        let expected = json!({
-            "name": "projects/p/secrets/s", "etag": "\"1\"", "annotations": {}, "versionAliases": {"current": "2"},
-        });
-        assert_eq!(body, expected);
+        let (secret, mask) = masked(&name(), "\"1\"", &update);
+        assert_eq!(serde_json::to_value(mask).unwrap(), "annotations,versionAliases");
+        // What is empty is left out: masked, it is cleared.
+        let expected = json!({"name": "projects/p/secrets/s", "etag": "\"1\"", "versionAliases": {"current": "2"}});
+        assert_eq!(serde_json::to_value(secret).unwrap(), expected);
+    }
+
+    fn metadata(answer: serde_json::Value) -> Result<Metadata, GoogleError> {
+        Metadata::new(secret_call(Operation::GetSecret, &name()), serde_json::from_value(answer).unwrap())
     }
 
     #[test]
     fn an_update_holds_where_every_part_of_it_does() {
-        let found: Metadata =
-            serde_json::from_value(json!({"etag": "e", "versionAliases": {"current": "2"}, "labels": {"a": "b"}}))
-                .unwrap();
+        let found = metadata(json!({"etag": "e", "versionAliases": {"current": "2"}, "labels": {"a": "b"}})).unwrap();
         let aliases = |number| Some(BTreeMap::from([("current".into(), number)]));
         assert!(SecretUpdate { aliases: aliases(2), ..Default::default() }.holds_in(&found));
         assert!(!SecretUpdate { aliases: aliases(3), ..Default::default() }.holds_in(&found));
@@ -243,6 +226,13 @@ mod tests {
 
     #[test]
     fn a_secret_without_an_etag_is_refused() {
-        assert!(serde_json::from_value::<Metadata>(json!({"name": "projects/1/secrets/s"})).is_err());
+        assert!(metadata(json!({"name": "projects/1/secrets/s"})).is_err());
+    }
+
+    #[test]
+    fn what_google_rotates_itself_is_recognised() {
+        let rotated = |answer| metadata(answer).unwrap().managed_rotation;
+        assert!(rotated(json!({"etag": "e", "secretType": "CLOUD_SQL_DB_CREDENTIALS"})));
+        assert!(!rotated(json!({"etag": "e"})));
     }
 }

@@ -1,46 +1,14 @@
 //! Versions of secrets, always by number: only what was added and is accessed by number is strongly consistent.
 //! <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions>
 
-use serde::Deserialize;
+use google_cloud_secretmanager_v1::model::SecretVersion;
+use google_cloud_secretmanager_v1::model::secret_version::State;
 
-use super::http::{Request, Service};
+use super::client::send;
 use super::payload::{self, number};
-use super::secret::{secret_call, secret_path};
+use super::secret::secret_call;
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{Payload, SecretName, Version, VersionState};
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Added {
-    name: String,
-    #[serde(default)]
-    client_specified_payload_checksum: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    #[serde(default)]
-    versions: Vec<Listed>,
-    #[serde(default)]
-    next_page_token: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed {
-    name: String,
-    create_time: Option<String>,
-    state: State,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum State {
-    Enabled,
-    Disabled,
-    Destroyed,
-}
 
 impl Google {
     /// Adds a version and returns its number. Secret Manager has no request id: a repeated call would add another one,
@@ -50,10 +18,10 @@ impl Google {
     /// [`GoogleError::is_ambiguous`] where the version may have been added: look for it by its fingerprint.
     pub async fn add_version(&self, name: &SecretName, payload: &Payload) -> Result<i64, GoogleError> {
         let call = secret_call(Operation::AddVersion, name);
-        let request =
-            Request::post(call, Service::SecretManager, secret_path(name, ":addVersion"), payload::body(payload));
-        let added = self.http.json::<Added>(&request).await.map_err(|error| without(payload, error))?;
-        let malformed = |reason| GoogleError::Malformed { call: request.call.clone(), reason };
+        let add = self.secrets.add_secret_version().set_parent(name.to_string());
+        let added = send(&call, add.set_payload(payload::checked(payload)).send()).await;
+        let added = added.map_err(|error| without(payload, error))?;
+        let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
         if !added.client_specified_payload_checksum {
             return Err(malformed("the checksum of the new version is not confirmed"));
         }
@@ -66,10 +34,9 @@ impl Google {
     /// [`GoogleError::is_not_found`]; refused where the version is disabled or destroyed; damaged on the way.
     pub async fn access(&self, name: &SecretName, number: i64) -> Result<Payload, GoogleError> {
         let call = version_call(Operation::AccessVersion, name, number);
-        let request = Request::get(call, Service::SecretManager, version_path(name, number, ":access"));
-        let answer = self.http.bytes(&request).await?;
-        let malformed = |reason| GoogleError::Malformed { call: request.call.clone(), reason };
-        match payload::from_answer(&answer).map_err(malformed)? {
+        let answer = send(&call, self.secrets.access_secret_version().set_name(&call.object).send()).await?;
+        let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
+        match payload::from_answer(answer).map_err(malformed)? {
             (answered, payload) if answered == number => Ok(payload),
             _ => Err(malformed("the answer is another version")),
         }
@@ -85,31 +52,36 @@ impl Google {
         number: i64,
         state: VersionState,
     ) -> Result<(), GoogleError> {
-        let (operation, verb) = match state {
-            VersionState::Enabled => (Operation::EnableVersion, ":enable"),
-            VersionState::Disabled => (Operation::DisableVersion, ":disable"),
-            VersionState::Destroyed => (Operation::DestroyVersion, ":destroy"),
+        let call = |operation| version_call(operation, name, number);
+        let version = version_name(name, number);
+        let changed = match state {
+            VersionState::Enabled => {
+                let enable = self.secrets.enable_secret_version().set_name(version);
+                send(&call(Operation::EnableVersion), enable.send()).await
+            }
+            VersionState::Disabled => {
+                let disable = self.secrets.disable_secret_version().set_name(version);
+                send(&call(Operation::DisableVersion), disable.send()).await
+            }
+            VersionState::Destroyed => {
+                let destroy = self.secrets.destroy_secret_version().set_name(version);
+                send(&call(Operation::DestroyVersion), destroy.send()).await
+            }
         };
-        let call = version_call(operation, name, number);
-        let request = Request::post(call, Service::SecretManager, version_path(name, number, verb), "{}");
-        self.http.bytes(&request).await.map(drop)
+        changed.map(drop)
     }
 
     /// Every version, newest first.
     pub(super) async fn versions(&self, name: &SecretName) -> Result<Vec<Version>, GoogleError> {
-        let mut path = secret_path(name, "");
-        path.push("versions".into());
-        let mut request = Request::get(secret_call(Operation::ListVersions, name), Service::SecretManager, path);
+        let call = secret_call(Operation::ListVersions, name);
+        let list = self.secrets.list_secret_versions().set_parent(name.to_string()).set_page_size(1000);
         let mut versions = Vec::new();
         let mut token = String::new();
         loop {
-            request.query = vec![("pageSize", "1000".into()), ("pageToken", token)];
-            let page: Page = self.http.json(&request).await?;
+            let page = send(&call, list.clone().set_page_token(token).send()).await?;
             for listed in page.versions {
-                versions.push(listed.version().ok_or_else(|| GoogleError::Malformed {
-                    call: request.call.clone(),
-                    reason: "a version has no number",
-                })?);
+                let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
+                versions.push(version(listed).map_err(malformed)?);
             }
             if page.next_page_token.is_empty() {
                 break;
@@ -121,15 +93,15 @@ impl Google {
     }
 }
 
-impl Listed {
-    fn version(self) -> Option<Version> {
-        let state = match self.state {
-            State::Enabled => VersionState::Enabled,
-            State::Disabled => VersionState::Disabled,
-            State::Destroyed => VersionState::Destroyed,
-        };
-        Some(Version { number: number(&self.name)?, state, created: self.create_time })
-    }
+fn version(listed: SecretVersion) -> Result<Version, &'static str> {
+    let state = match listed.state {
+        State::Enabled => VersionState::Enabled,
+        State::Disabled => VersionState::Disabled,
+        State::Destroyed => VersionState::Destroyed,
+        _ => return Err("a version is in a state that does not exist"),
+    };
+    let number = number(&listed.name).ok_or("a version has no number")?;
+    Ok(Version { number, state, created: listed.create_time.map(String::from) })
 }
 
 /// `error` without the server's words where they repeat the payload.
@@ -143,11 +115,9 @@ fn without(payload: &Payload, mut error: GoogleError) -> GoogleError {
 }
 
 fn version_call(operation: Operation, name: &SecretName, number: i64) -> Call {
-    Call { operation, project: name.project.to_string(), object: format!("{name}/versions/{number}") }
+    Call { operation, project: name.project.to_string(), object: version_name(name, number) }
 }
 
-fn version_path(name: &SecretName, number: i64, verb: &str) -> Vec<String> {
-    let mut path = secret_path(name, "");
-    path.extend(["versions".into(), format!("{number}{verb}")]);
-    path
+fn version_name(name: &SecretName, number: i64) -> String {
+    format!("{name}/versions/{number}")
 }

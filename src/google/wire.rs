@@ -1,38 +1,13 @@
-//! JSON as Google's APIs speak it. <https://protobuf.dev/programming-guides/json/>
+//! Refusals as Google's APIs speak them. <https://google.aip.dev/193>
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde::Deserialize;
 
 use super::Status;
-
-/// A 64-bit integer: written as a string, read as either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Int64(pub(super) i64);
-
-impl Serialize for Int64 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Int64 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Number(i64),
-            Text(String),
-        }
-        match Either::deserialize(deserializer)? {
-            Either::Number(number) => Ok(Self(number)),
-            Either::Text(text) => text.parse().map(Self).map_err(D::Error::custom),
-        }
-    }
-}
 
 #[derive(Deserialize)]
 struct Failure {
@@ -49,7 +24,7 @@ struct FailureBody {
     details: Vec<Detail>,
 }
 
-/// `google.rpc.ErrorInfo`, and whatever else stands among the details. <https://google.aip.dev/193>
+/// `google.rpc.ErrorInfo`, and whatever else stands among the details.
 #[derive(Deserialize)]
 struct Detail {
     reason: Option<String>,
@@ -60,14 +35,7 @@ struct Detail {
 /// What the body of a refusal says; where a proxy or load balancer answered, what the status line says.
 pub(super) fn status(http: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Status {
     let Ok(Failure { error }) = serde_json::from_slice::<Failure>(body) else {
-        return Status {
-            http: http.as_u16(),
-            code: format!("HTTP {}", http.as_u16()),
-            message: http.canonical_reason().unwrap_or("not an answer of the API").to_owned(),
-            reason: None,
-            subject: None,
-            retry_after,
-        };
+        return status_line(http, retry_after);
     };
     let info = error.details.into_iter().find(|detail| detail.reason.is_some());
     let (reason, mut metadata) = info.map_or((None, BTreeMap::new()), |info| (info.reason, info.metadata));
@@ -81,17 +49,27 @@ pub(super) fn status(http: StatusCode, retry_after: Option<Duration>, body: &[u8
     }
 }
 
+/// What the status line says.
+pub(super) fn status_line(http: StatusCode, retry_after: Option<Duration>) -> Status {
+    Status {
+        http: http.as_u16(),
+        code: format!("HTTP {}", http.as_u16()),
+        message: http.canonical_reason().unwrap_or("not an answer of the API").to_owned(),
+        reason: None,
+        subject: None,
+        retry_after,
+    }
+}
+
+/// How long to wait, where that is given in seconds.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn integers_are_strings_or_numbers() {
-        let read: BTreeMap<String, Int64> = serde_json::from_str(r#"{"a":"7","b":8}"#).unwrap();
-        assert_eq!((read["a"], read["b"]), (Int64(7), Int64(8)));
-        assert!(serde_json::from_str::<Int64>(r#""x""#).is_err());
-        assert_eq!(serde_json::to_string(&Int64(9)).unwrap(), r#""9""#);
-    }
 
     #[test]
     fn the_error_info_is_found_among_the_details() {

@@ -32,6 +32,9 @@ pub struct State {
 pub struct Server {
     /// `server_version_num`, for example 160014.
     pub version: u32,
+    /// Locks that the server has room for, of all transactions together: `max_locks_per_transaction` times the number of
+    /// sessions and prepared transactions.
+    pub lock_slots: usize,
     /// The session's login; `None` until somebody looked.
     pub admin: Option<RoleName>,
     /// The role with OID 10.

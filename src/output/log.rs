@@ -38,7 +38,16 @@ mod tests {
     fn no_level_lets_the_libraries_talk() {
         let loudest = targets(u8::MAX);
         assert!(loudest.would_enable("rolewright::postgres", &Level::TRACE));
-        for foreign in ["tokio_postgres::query", "hyper::proto", "reqwest", "google_cloud_gax", "rustls"] {
+        for foreign in [
+            "tokio_postgres::query",
+            "google_cloud_secretmanager_v1::tracing",
+            "google_cloud_auth",
+            "experimental.transport.request",
+            "opentelemetry",
+            "hyper_util::client",
+            "reqwest",
+            "rustls",
+        ] {
             assert!(!loudest.would_enable(foreign, &Level::INFO), "{foreign}");
         }
     }

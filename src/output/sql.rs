@@ -36,7 +36,7 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
 
 /// One transaction, in its database.
 fn block(transaction: &Transaction) -> String {
-    let Transaction { database, statements, steps: _ } = transaction;
+    let Transaction { database, statements } = transaction;
     let mut out = String::new();
     match database {
         None => comment(&mut out, "roles and memberships"),

@@ -114,6 +114,18 @@ pub struct Refusal {
     pub message: String,
     /// One line of advice.
     pub hint: String,
+    /// Whose fault it is.
+    pub cause: RefusalCause,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefusalCause {
+    /// The instance: nobody could apply the plan.
+    Instance,
+    /// This admin: it may look and plan, and somebody else has to apply.
+    Admin,
 }
 
 /// A declared grant whose object does not exist yet.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::batch::batches;
 use super::phase::Phase;
 use super::reach::{Actor, Reach};
 use super::{Aim, Change, Plan, statement};
@@ -14,15 +15,14 @@ pub struct Transaction {
     pub database: Option<DatabaseName>,
     /// The statements.
     pub statements: Vec<String>,
-    /// How many of the plan's steps it takes.
-    pub steps: usize,
 }
 
 /// How long a statement waits for a lock before the transaction is given up and tried again: a queued ALTER or GRANT
 /// makes everybody who comes after it wait too.
 pub const LOCK_TIMEOUT: &str = "5s";
 
-/// The transactions of `plan`, made for `state`.
+/// The transactions of `plan`, made for `state`: one for the roles and one for each database, unless the server has too
+/// few locks for that.
 pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
     let Some(reach) = Reach::new(state) else { return Vec::new() };
     let mut transactions = Vec::new();
@@ -37,8 +37,10 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
             Aim::Database(database) => Some(database),
             Aim::Secret(_) => continue,
         };
-        let changes: Vec<_> = now.iter().map(|step| &step.change).collect();
-        transactions.push(transaction(&reach, database, &changes, plan.server.major()));
+        let changes: Vec<Change> = now.iter().map(|step| step.change.clone()).collect();
+        for batch in batches(changes, &plan.server) {
+            transactions.push(transaction(&reach, database.clone(), &batch, plan.server.major()));
+        }
     }
     transactions
 }
@@ -82,7 +84,7 @@ pub fn begin() -> Vec<String> {
     ]
 }
 
-fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[&Change], major: u32) -> Transaction {
+fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[Change], major: u32) -> Transaction {
     let mut writer = Writer { statements: begin(), now: Actor::Admin };
     // From 16 on a setting of the admin's could leave a membership behind with every role it makes.
     if major >= 16 && changes.iter().any(|change| matches!(change, Change::CreateRole { .. })) {
@@ -107,7 +109,7 @@ fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[&Ch
     }
     writer.act_as(&Actor::Admin, reach);
     writer.say("COMMIT".into());
-    Transaction { database, statements: writer.statements, steps: changes.len() }
+    Transaction { database, statements: writer.statements }
 }
 
 struct Writer {
@@ -167,7 +169,7 @@ fn actor(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) ->
 
 /// The roles the session has to be made a member of until COMMIT. Only those it is not a member of: before 16 giving
 /// back would destroy a membership that was there before.
-fn temporary(reach: &Reach<'_>, database: Option<&DatabaseName>, changes: &[&Change]) -> BTreeSet<RoleName> {
+fn temporary(reach: &Reach<'_>, database: Option<&DatabaseName>, changes: &[Change]) -> BTreeSet<RoleName> {
     let mut roles = BTreeSet::new();
     for change in changes {
         match change {

@@ -164,4 +164,18 @@ mod tests {
             assert!(!message.contains("hunter2"), "{message}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_taken_apart_or_refused(text in "(postgres://)?[a-z%@:/?&=' \\\\\\[\\]é0]{0,40}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn any_value_survives_quoting(value in "[^\0]{1,30}") {
+            let quoted = value.replace('\\', "\\\\").replace('\'', "\\'");
+            let found = parse(&format!("host=h  password = '{quoted}' port=1")).unwrap();
+            proptest::prop_assert_eq!(found["password"].as_str(), value);
+        }
+    }
 }

@@ -191,8 +191,11 @@ impl PostgresError {
         if let Self::Version { .. } = self {
             return Some("PostgreSQL 14 to 18 are supported".into());
         }
-        let server = self.server()?;
-        server.hint.clone().or_else(|| advice(&server.sqlstate).map(str::to_owned))
+        match self.cause()? {
+            Cause::Server(error) => error.hint.clone().or_else(|| advice(&error.sqlstate).map(str::to_owned)),
+            Cause::Client(error) => advice_for_client(error.as_ref()).map(str::to_owned),
+            _ => None,
+        }
     }
 }
 
@@ -209,6 +212,30 @@ fn advice(sqlstate: &str) -> Option<&'static str> {
         "25006" => "this is a read replica, or default_transaction_read_only is on: connect to the primary",
         _ => return None,
     })
+}
+
+fn advice_for_client(error: &(dyn Error + Send + Sync + 'static)) -> Option<&'static str> {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if is_certificate(error) {
+            return Some(
+                "a Cloud SQL instance has an authority of its own and its address is not in the certificate: add \
+                 sslmode=verify-ca and sslrootcert=server-ca.pem",
+            );
+        }
+        // The driver has no other sign of it.
+        if error.to_string() == "password missing" {
+            return Some("the server wants a password: set PGPASSWORD or PGPASSFILE");
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn is_certificate(error: &(dyn Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 #[cfg(test)]

@@ -93,4 +93,11 @@ mod tests {
         assert!(!found(0o640));
         assert!(lookup(Path::new("/nonexistent"), "h", 5432, "d", "u").is_none());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_is_read(text in "[a*:\\\\#\n é]{0,40}") {
+            let _ = find(&text, &["a", "a", "a", "a"]);
+        }
+    }
 }

@@ -18,14 +18,16 @@ const OLDEST: u32 = 14;
 
 /// Settings that a role or database could have set otherwise (`ALTER ROLE … SET`), and that would change what is read
 /// or hide what the server remarks. Those of the connection win: <https://www.postgresql.org/docs/current/config-setting.html>.
-/// Without `jit=off` the first large catalog query waits for a compiler.
-const SETTINGS: [&str; 6] = [
+/// Without `jit=off` the first large catalog query waits for a compiler; with 4 MB of `work_mem` grouping 50,000 tables
+/// that all differ goes through files.
+const SETTINGS: [&str; 7] = [
     "search_path=pg_catalog",
     "client_min_messages=notice",
     "quote_all_identifiers=off",
     "standard_conforming_strings=on",
     "idle_session_timeout=0",
     "jit=off",
+    "work_mem=64MB",
 ];
 
 /// Who the server's own log says we are: `rolewright/<command>/<run id>`.
@@ -224,7 +226,7 @@ impl Session {
         pipeline::run(&self.client, &mut self.wire, statements).await.map_err(|failed| PostgresError::Statement {
             index: failed.index,
             number: failed.index + 1,
-            statement: statements.get(failed.index).map(|statement| statement.shown().to_owned()).unwrap_or_default(),
+            statement: statements.get(failed.index).map(|statement| shortened(statement.shown())).unwrap_or_default(),
             database: self.database.clone(),
             source: failed.cause,
         })
@@ -251,6 +253,15 @@ impl Session {
     pub async fn close(self) {
         drop(self.client);
         self.wire.close().await;
+    }
+}
+
+/// Enough of a statement to know which one it was: it may name hundreds of objects.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 240;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

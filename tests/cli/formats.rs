@@ -18,7 +18,7 @@ fn plain(text: &str) -> String {
 fn planned(plan: &Plan, format: PlanFormat) -> String {
     let transaction = |database, statement: &str| {
         let statements = ["BEGIN ISOLATION LEVEL READ COMMITTED", statement, "COMMIT"].map(String::from).to_vec();
-        Transaction { database, statements, steps: 1 }
+        Transaction { database, statements }
     };
     let script = vec![
         transaction(None, "CREATE ROLE \"app_user_a\" NOINHERIT CONNECTION LIMIT 20"),

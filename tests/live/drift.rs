@@ -1,12 +1,13 @@
 //! Whatever somebody changes behind the policy's back: `check` names it, `apply` mends it or says why it may not.
 //!
 //! The cases are data, one a line of `cases/*.tsv`: add yours there. `sql` is run by the bootstrap superuser in `shop`
-//! (`SET ROLE x;` in front: as `x`); `undo` takes back what of it is not of that database; `rule` lists the rules of which
-//! `check` must report one. `apply` says what comes of it: `mends`; `--prune` or `--take-over`: only with that flag;
+//! (`SET ROLE x;` in front: as `x`) on the majors of `pg` (`15`: from 15 on; `14-15`: up to 15); `undo` takes back what
+//! is not of that database (`fresh`: the database is made anew); `rule` lists the rules of which `check` must report one. `apply` says what comes of it: `mends`; `--prune` or `--take-over`: only with that flag;
 //! `decision` (exit 3), `impossible` (exit 1) or `refused` (exit 1, nothing touched): it is left, and named. `<16` behind it:
 //! from 16 on it is impossible.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
@@ -17,14 +18,22 @@ const MIGRATIONS: &str = include_str!("cases/migrations.sql");
 
 each_major! {
     async fn tampering_is_found_and_mended(major: u32) {
-        every_case(major, "drift", include_str!("cases/drift.tsv")).await;
+        let tables = [
+            include_str!("cases/drift.tsv"),
+            include_str!("cases/grants.tsv"),
+            include_str!("cases/roles.tsv"),
+            include_str!("cases/owners.tsv"),
+            include_str!("cases/innocent.tsv"),
+        ];
+        every_case(major, "drift", &tables).await;
     }
 }
 
-async fn every_case(major: u32, policy: &str, cases: &str) {
+async fn every_case(major: u32, policy: &str, tables: &[&str]) {
     let world = World::make(major, policy).await;
     let mut wrong = String::new();
-    for case in cases.lines().skip(1).map(Case::parse).filter(|case| case.min_major <= major) {
+    let cases = tables.iter().flat_map(|table| table.lines().skip(1)).map(Case::parse);
+    for case in cases.filter(|case| case.majors.contains(&major)) {
         if let Err(why) = world.try_case(&case).await {
             writeln!(wrong, "{} on {major} ({}): {why}", case.id, case.what).unwrap();
         }
@@ -36,10 +45,10 @@ async fn every_case(major: u32, policy: &str, cases: &str) {
 #[derive(Clone, Debug)]
 struct Case<'a> {
     id: &'a str,
-    min_major: u32,
+    majors: RangeInclusive<u32>,
     what: &'a str,
     sql: &'a str,
-    undo: Option<&'a str>,
+    undo: Undo<'a>,
     /// The rules of which one must be found; none of them: it must stay in sync.
     rules: Vec<&'a str>,
     apply: &'a str,
@@ -48,26 +57,50 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     fn parse(line: &'a str) -> Self {
         let fields: Vec<_> = line.split('\t').collect();
-        let [id, min_major, what, sql, undo, expect, rule, apply] = fields[..] else {
+        let [id, majors, what, sql, undo, expect, rule, apply] = fields[..] else {
             panic!("not eight fields: {line}");
         };
         let rules: Vec<_> = rule.split('|').filter(|rule| *rule != "-").collect();
         assert_eq!(expect, if rules.is_empty() { "in-sync" } else { "drift" }, "{line}");
-        let undo = (undo != "-").then_some(undo);
-        Self { id, min_major: min_major.parse().expect("a major version"), what, sql, undo, rules, apply }
+        let undo = match undo {
+            "-" => Undo::Nothing,
+            "fresh" => Undo::Database,
+            sql => Undo::Sql(sql),
+        };
+        let (from, to) = majors.split_once('-').unwrap_or((majors, "99"));
+        Self { id, majors: major(from)..=major(to), what, sql, undo, rules, apply }
     }
 
     /// What `apply` is to come to on this major, and the flag it needs.
-    fn outcome(&self, major: u32) -> &'a str {
+    fn outcome(&self, on: u32) -> &'a str {
         match self.apply.split_once(" <") {
-            Some((_, limit)) if major >= limit.parse().expect("a major version") => "impossible",
+            Some((_, limit)) if on >= major(limit) => "impossible",
             Some((outcome, _)) => outcome,
             None => self.apply,
         }
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Undo<'a> {
+    Nothing,
+    Sql(&'a str),
+    /// The database is made anew.
+    Database,
+}
+
+fn major(text: &str) -> u32 {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no major version"))
+}
+
 type Verdict = Result<(), String>;
+
+/// How the world is left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    InSync,
+    Drift,
+}
 
 struct World {
     major: u32,
@@ -96,19 +129,21 @@ impl World {
         superuser.batch_execute(case.sql).await.map_err(|error| format!("the case itself: {error:?}"))?;
         drop(superuser);
         let mut result = if case.rules.is_empty() { self.stays_in_sync() } else { self.drifts(case) };
-        // A case that would pass because the world was wrong before it is no proof.
-        if let Err(why) = self.restore(case).await {
+        let in_sync = result == Ok(End::InSync);
+        // A case that passes because the world was wrong before it is no proof.
+        if let Err(why) = self.restore(case, in_sync).await {
             let before = result.err().unwrap_or_default();
             result = Err(format!("{before}\n  not undone: {why}"));
         }
-        result
+        result.map(drop)
     }
 
-    fn stays_in_sync(&self) -> Verdict {
-        exits(&self.check(), 0, "check")
+    fn stays_in_sync(&self) -> Result<End, String> {
+        exits(&self.check(), 0, "check")?;
+        Ok(End::InSync)
     }
 
-    fn drifts(&self, case: &Case<'_>) -> Verdict {
+    fn drifts(&self, case: &Case<'_>) -> Result<End, String> {
         let checked = self.check();
         exits(&checked, 2, "check")?;
         has_rule(&checked.json()["findings"], &case.rules)?;
@@ -121,18 +156,19 @@ impl World {
             }
             "decision" => self.withheld(case, 3, "decision"),
             "impossible" => self.withheld(case, 1, "impossible"),
-            "refused" => exits(&self.apply(&[]), 1, "apply"),
+            "refused" => exits(&self.apply(&[]), 1, "apply").map(|()| End::Drift),
             other => panic!("{}: `{other}` is no outcome", case.id),
         }
     }
 
-    fn mends(&self, flags: &[&str]) -> Verdict {
+    fn mends(&self, flags: &[&str]) -> Result<End, String> {
         exits(&self.apply(flags), 0, &format!("apply {}", flags.join(" ")))?;
-        exits(&self.check(), 0, "check after it")
+        exits(&self.check(), 0, "check after it")?;
+        Ok(End::InSync)
     }
 
     /// `apply` leaves it, with a reason and advice, and `check` goes on naming it.
-    fn withheld(&self, case: &Case<'_>, status: i32, kind: &str) -> Verdict {
+    fn withheld(&self, case: &Case<'_>, status: i32, kind: &str) -> Result<End, String> {
         let applied = self.apply(&["--format", "json"]);
         exits(&applied, status, "apply")?;
         let json = applied.json();
@@ -146,15 +182,23 @@ impl World {
         if !named {
             return Err(format!("apply did not name it as {kind}: {}", applied.stdout));
         }
-        exits(&self.check(), 2, "check after it")
+        exits(&self.check(), 2, "check after it")?;
+        Ok(End::Drift)
     }
 
-    async fn restore(&self, case: &Case<'_>) -> Verdict {
-        if let Some(undo) = case.undo {
-            let superuser = self.cluster.connect_superuser("shop").await;
-            superuser.batch_execute(undo).await.map_err(|error| format!("{error:?}"))?;
+    /// Brings the world back in sync: by what the case says, else with a new copy of the database.
+    async fn restore(&self, case: &Case<'_>, in_sync: bool) -> Verdict {
+        match case.undo {
+            Undo::Nothing if in_sync => return Ok(()),
+            Undo::Sql(undo) => {
+                let superuser = self.cluster.connect_superuser("shop").await;
+                superuser.batch_execute(undo).await.map_err(|error| format!("{error:?}"))?;
+                if self.check().status == 0 {
+                    return Ok(());
+                }
+            }
+            Undo::Nothing | Undo::Database => {}
         }
-        // What somebody left open in the database would keep it from being dropped.
         self.cluster.batch("postgres", "DROP DATABASE shop WITH (FORCE)").await;
         self.cluster.batch("postgres", "CREATE DATABASE shop TEMPLATE pristine OWNER cloudsqlsuperuser").await;
         exits(&self.apply(&[]), 0, "apply")?;

@@ -1,27 +1,23 @@
 //! The Google edge against `fake-gcp`.
 
+mod alone;
 mod hop;
+mod policy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
-use std::io::Write;
-use std::process::Command;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolewright::google::{Endpoint, Google, GoogleError, SecretUpdate};
 use rolewright::model::{CloudRunKind, Payload, ProjectId, Replication, Secret, SecretId, SecretName, VersionState};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::fake_gcp::{FakeGcp, RunKind};
 use hop::{Fault, Hop};
 
-const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 const API: &str = "serviceAccount:api@shop.iam.gserviceaccount.com";
-const JOB: &str = "serviceAccount:job@shop.iam.gserviceaccount.com";
 const PAYLOAD: &str = "postgresql://app_user_a:pa~ss-w.rd@/payments";
 
 /// A fake with a hop before it, and a client that takes that route.
@@ -79,20 +75,6 @@ fn set(members: &[&str]) -> BTreeSet<String> {
 
 fn current(number: i64) -> SecretUpdate {
     SecretUpdate { aliases: Some(BTreeMap::from([("current".into(), number)])), ..SecretUpdate::default() }
-}
-
-fn members(secret: &Secret) -> Vec<&str> {
-    let bindings = secret.bindings.as_ref().unwrap().iter();
-    let ours = bindings.filter(|binding| binding.role == ACCESSOR && binding.condition.is_none());
-    ours.flat_map(|binding| &binding.members).map(String::as_str).collect()
-}
-
-fn conditional(member: &str) -> Value {
-    json!({
-        "role": ACCESSOR,
-        "members": [member],
-        "condition": {"title": "until spring", "expression": "request.time < timestamp('2027-03-21T00:00:00Z')"},
-    })
 }
 
 #[tokio::test]
@@ -233,71 +215,6 @@ async fn a_damaged_or_mistaken_payload_is_refused() {
 }
 
 #[tokio::test]
-async fn readers_are_bound_and_unbound() {
-    let (world, name) = World::with_secret().await;
-    world.google.bind(&name, &set(&[API, JOB]), &set(&[])).await.unwrap();
-    let mut bound = world.read(&name).await;
-    assert_eq!(members(&bound), [API, JOB]);
-
-    world.google.bind(&name, &set(&[API]), &set(&[JOB])).await.unwrap();
-    bound = world.read(&name).await;
-    assert_eq!(members(&bound), [API]);
-    world.google.bind(&name, &set(&[&API.replace("api@", "API@")]), &set(&[JOB])).await.unwrap();
-    assert_eq!(world.count("POST", ":setIamPolicy"), 2, "nothing to change, nothing written");
-
-    world.google.bind(&name, &set(&[]), &set(&[API])).await.unwrap();
-    assert_eq!(world.read(&name).await.bindings, Some(Vec::new()));
-}
-
-#[tokio::test]
-async fn a_lost_race_for_the_policy_loses_nothing() {
-    let (world, name) = World::with_secret().await;
-    world.google.bind(&name, &set(&[JOB]), &set(&[])).await.unwrap();
-    world.hop.next(":setIamPolicy", Fault::Overtake(conditional("user:auditor@example.com")));
-    let admins = json!({"role": "roles/secretmanager.admin", "members": ["group:platform@example.com"]});
-    world.hop.next(":setIamPolicy", Fault::Overtake(admins));
-    world.hop.next(":setIamPolicy", Fault::LoseAnswer);
-    world.google.bind(&name, &set(&[API]), &set(&[JOB])).await.unwrap();
-    assert!(world.hop.is_done());
-
-    let secret = world.read(&name).await;
-    assert_eq!(members(&secret), [API]);
-    let others: Vec<_> = secret.bindings.unwrap().into_iter().filter(|binding| binding.members != [API]).collect();
-    assert_eq!(others.len(), 2);
-    assert!(others.iter().any(|binding| binding.condition.as_deref() == Some("until spring")));
-    assert!(others.iter().any(|binding| binding.members == ["group:platform@example.com"]));
-}
-
-#[tokio::test]
-async fn a_conditional_binding_is_no_substitute_and_stays() {
-    let (world, name) = World::with_secret().await;
-    world.hop.next(":setIamPolicy", Fault::Overtake(conditional(API)));
-    world.google.bind(&name, &set(&[API]), &set(&[])).await.unwrap();
-    world.google.bind(&name, &set(&[]), &set(&[API])).await.unwrap();
-    let bindings = world.read(&name).await.bindings.unwrap();
-    assert_eq!(bindings.len(), 1);
-    assert_eq!(
-        (bindings[0].condition.as_deref(), &bindings[0].members[..]),
-        (Some("until spring"), &[API.to_owned()][..])
-    );
-}
-
-#[tokio::test]
-async fn a_policy_that_may_not_be_read_is_unknown_not_empty() {
-    let (world, name) = World::with_secret().await;
-    world.fake.restrict("anonymous", &["secretmanager.secrets.get", "secretmanager.versions.list"]);
-    assert_eq!(world.read(&name).await.bindings, None);
-
-    let error = world.google.add_version(&name, &payload()).await.unwrap_err();
-    assert!(error.is_permission_denied());
-    assert_eq!(
-        error.hint().unwrap(),
-        "grant `secretmanager.versions.add`: `gcloud projects add-iam-policy-binding shop --member=MEMBER \
-         --role=roles/secretmanager.secretVersionAdder`"
-    );
-}
-
-#[tokio::test]
 async fn cloud_run_says_whom_a_job_or_service_runs_as() {
     let world = World::start().await;
     let project = ProjectId::new("shop").unwrap();
@@ -331,98 +248,4 @@ async fn a_project_has_a_number() {
     assert_eq!(world.google.project_number(&ProjectId::new("shop").unwrap()).await.unwrap(), number);
     assert_eq!(world.google.project_number(&ProjectId::new(&number).unwrap()).await.unwrap(), number);
     assert_eq!(world.count("GET", "/v3/projects/"), 1);
-}
-
-/// Everything that is logged, by whatever library.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn no_payload_is_in_a_trace_or_an_error() {
-    run_alone("traces_and_errors_are_searched", &[]);
-}
-
-#[tokio::test]
-#[ignore = "tests beside it would switch off what it listens to: run by another test"]
-async fn traces_and_errors_are_searched() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-
-    let (world, name) = World::with_secret().await;
-    world.google.add_version(&name, &payload()).await.unwrap();
-    world.google.access(&name, 1).await.unwrap();
-    let echo = format!("Base64 decoding failed for \"{}\" ({PAYLOAD})", STANDARD.encode(PAYLOAD));
-    let echo = json!({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": echo}});
-    world.hop.next(":addVersion", Fault::Answer(StatusCode::BAD_REQUEST, echo));
-    let refused = world.google.add_version(&name, &payload()).await.unwrap_err();
-    world.hop.next(":access", Fault::Tamper(|answer| answer.replace("dataCrc32c", "x")));
-    let damaged = world.google.access(&name, 1).await.unwrap_err();
-    drop(guard);
-
-    let mut shown = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
-    assert!(shown.contains("calling Google"), "the log is the one looked at");
-    for error in [refused, damaged] {
-        shown += &format!("{error} {error:?} {:?} {:?}", error.source(), error.hint());
-    }
-    let percent = PAYLOAD.replace(':', "%3A").replace('/', "%2F");
-    for form in [PAYLOAD, "pa~ss-w.rd", STANDARD.encode(PAYLOAD).trim_end_matches('='), &percent] {
-        assert!(!shown.contains(form), "`{form}` is shown");
-    }
-}
-
-/// Runs one test of this file in an environment of its own.
-fn run_alone(test: &str, environment: &[(&str, &str)]) {
-    let home = tempfile::tempdir().unwrap();
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("google::{test}"), "--include-ignored"])
-        .env_clear()
-        .env("HOME", home.path())
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
-
-#[test]
-fn without_credentials_it_says_so_within_seconds() {
-    let started = Instant::now();
-    // Nothing listens on port 1; the other port takes connections and never answers.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = silent.local_addr().unwrap().to_string();
-    run_alone("there_are_no_credentials", &[("GCE_METADATA_HOST", "127.0.0.1:1")]);
-    run_alone("there_are_no_credentials", &[("GCE_METADATA_HOST", &silent)]);
-    run_alone("there_are_no_credentials", &[("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")]);
-    assert!(started.elapsed() < Duration::from_secs(15));
-}
-
-#[tokio::test]
-#[ignore = "needs an environment without credentials: run by another test"]
-async fn there_are_no_credentials() {
-    let error = Google::connect(None).await.err().unwrap();
-    assert!(error.to_string().starts_with("no usable Google credentials"), "{error}");
-    assert!(error.hint().unwrap().contains("gcloud auth application-default login"));
-}
-
-#[test]
-fn a_loopback_endpoint_needs_neither_proxy_nor_credentials() {
-    let proxy = "http://127.0.0.1:1";
-    run_alone("a_secret_lives", &[("HTTP_PROXY", proxy), ("http_proxy", proxy), ("ALL_PROXY", proxy)]);
 }

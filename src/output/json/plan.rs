@@ -114,6 +114,6 @@ fn instance<'a>(planned: &'a PlannedInstance<'a>) -> InstanceEntry<'a> {
 }
 
 fn transaction(transaction: &Transaction) -> TransactionEntry<'_> {
-    let Transaction { database, statements, steps: _ } = transaction;
+    let Transaction { database, statements } = transaction;
     TransactionEntry { database: database.as_ref(), statements }
 }

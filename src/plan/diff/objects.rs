@@ -34,7 +34,7 @@ impl Diff<'_> {
             .map(|group| Group { members: vec![Object::Database(name.clone())], ..group });
         for group in own.iter().chain(&database.groups).chain(&made) {
             let (apart, together): (Vec<_>, Vec<_>) =
-                group.members.iter().cloned().partition(|object| expectations.singles_out(object));
+                group.members.iter().cloned().partition(|object| apart(object, &expectations));
             let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
             for members in lots {
                 self.lot(&Lot { database: name, group, members }, &expectations);
@@ -374,6 +374,12 @@ impl Diff<'_> {
             });
         }
     }
+}
+
+/// Whether an object is judged apart from its group: a declared grant names it, or it is a column, whose owner is that of
+/// its own relation.
+fn apart(object: &Object, expectations: &Expectations<'_>) -> bool {
+    object.kind() == ObjectKind::Column || expectations.singles_out(object)
 }
 
 /// The entries, those granted by other entries' grantees before the ones they hang on.

@@ -28,11 +28,44 @@ impl Judged {
 impl Diff<'_> {
     /// Judges the owner of a lot, and takes it over where it may.
     pub(super) fn owner(&mut self, lot: &Lot<'_>) -> Judged {
+        if lot.group.dependence == Dependence::Table {
+            return self.owner_of_dependent(lot);
+        }
         match self.heir(lot) {
             Verdict::Fine => Judged::as_is(lot.group),
             Verdict::Left => Judged { trusted: false, ..Judged::as_is(lot.group) },
             Verdict::Wrong { to, blocked } => self.take_over(lot, to, blocked),
         }
+    }
+
+    /// A sequence of a serial column, or a column, goes where its table goes, in the same statement.
+    fn owner_of_dependent(&self, lot: &Lot<'_>) -> Judged {
+        let kind = ObjectKind::Relation(self.relation_of(lot));
+        let table = Group { kind, dependence: Dependence::Free, members: lot.members.clone(), ..lot.group.clone() };
+        match self.heir(&Lot { group: &table, members: lot.members.clone(), ..*lot }) {
+            Verdict::Fine => Judged::as_is(lot.group),
+            Verdict::Left => Judged { trusted: false, ..Judged::as_is(lot.group) },
+            Verdict::Wrong { to: Some(heir), blocked: None } if self.options.phase != Phase::Expand => {
+                let acl = lot.group.acl.after_owner_change(&lot.group.owner, &heir);
+                Judged { owner: heir, acl, trusted: true, foreign: false }
+            }
+            Verdict::Wrong { .. } => Judged { trusted: false, foreign: true, ..Judged::as_is(lot.group) },
+        }
+    }
+
+    /// The kind of relation a column belongs to; a sequence belongs to a table.
+    fn relation_of(&self, lot: &Lot<'_>) -> RelationKind {
+        let Object::Column { schema, relation, .. } = &lot.members[0] else { return RelationKind::Table };
+        let groups = self.state.databases.get(lot.database).into_iter().flat_map(|database| &database.groups);
+        let named = |object: &Object| matches!(object, Object::InSchema { schema: s, name, .. } if s == schema && name == relation);
+        let found = groups.filter_map(|group| match group.kind {
+            ObjectKind::Relation(kind) => Some((kind, group)),
+            _ => None,
+        });
+        found
+            .into_iter()
+            .find(|(_, group)| group.members.iter().any(named))
+            .map_or(RelationKind::Table, |(kind, _)| kind)
     }
 
     fn heir(&self, lot: &Lot<'_>) -> Verdict {
@@ -45,7 +78,7 @@ impl Diff<'_> {
             (ObjectKind::Schema, Some(schema)) if managed.is_some_and(|one| one.schemas.contains_key(schema)) => {
                 self.container_heir(owner)
             }
-            (ObjectKind::Schema | ObjectKind::Column, _) => Verdict::Fine,
+            (ObjectKind::Schema, _) => Verdict::Fine,
             (_, Some(schema)) if managed.is_some_and(|one| one.schemas.contains_key(schema)) => {
                 self.object_heir(lot, schema)
             }

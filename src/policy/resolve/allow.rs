@@ -5,40 +5,7 @@ use super::super::problem::suggestion;
 use super::super::read::{Located, given};
 use super::Problems;
 use crate::model::{Allow, Privilege};
-
-/// The rules a finding can have.
-const RULES: [&str; 30] = [
-    "role.missing",
-    "role.attribute",
-    "role.setting",
-    "role.undeclared",
-    "membership.missing",
-    "membership.unexpected",
-    "membership.options",
-    "grant.missing",
-    "grant.unexpected",
-    "grant.grantable",
-    "column.unexpected",
-    "default.missing",
-    "default.unexpected",
-    "owner.unexpected",
-    "public.unexpected",
-    "schema.missing",
-    "extension.missing",
-    "extension.undeclared",
-    "extension.version",
-    "extension.schema",
-    "privilege.effective",
-    "secret.missing",
-    "secret.version",
-    "secret.age",
-    "secret.sprawl",
-    "secret.foreign",
-    "credential.rejected",
-    "binding.missing",
-    "binding.unexpected",
-    "job.reference",
-];
+use crate::plan::Rule;
 
 /// The accepted findings, in the order of the files.
 pub(super) fn allow(field: &Option<Located<List<file::Allow>>>, problems: &mut Problems) -> Vec<Allow> {
@@ -47,8 +14,9 @@ pub(super) fn allow(field: &Option<Located<List<file::Allow>>>, problems: &mut P
 
 fn accepted(entry: &Located<file::Allow>, problems: &mut Problems) -> Option<Allow> {
     let file::Allow { rule, role, object, privilege, reason, until } = entry.get()?;
-    if let Some(name) = rule.get().filter(|name| !RULES.contains(&name.as_str())) {
-        problems.push_hint(&rule.origin, format!("unknown rule `{name}`"), suggestion(name, &RULES));
+    let rules: Vec<_> = Rule::every().map(Rule::id).collect();
+    if let Some(name) = rule.get().filter(|name| !rules.contains(&name.as_str())) {
+        problems.push_hint(&rule.origin, format!("unknown rule `{name}`"), suggestion(name, &rules));
     }
     if reason.get().is_some_and(|text| text.trim().is_empty()) {
         problems.push_hint(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::file::{Database, Extension, File, List, Schema};
 use super::super::problem::place;
 use super::super::read::{Brief, Located, Read, given};
-use super::Problems;
+use super::{Problems, Unread};
 use crate::model::{
     DatabaseName, DatabasePolicy, ExtensionName, ExtensionPolicy, Origin, PublicAccess, SchemaName, SchemaPolicy,
 };
@@ -17,7 +17,7 @@ const CLOSED: [&str; 2] = ["cloudsqladmin", "template0"];
 pub(super) fn databases(
     file: &File,
     origin: &Origin,
-    complete: bool,
+    unread: Unread,
     problems: &mut Problems,
 ) -> BTreeMap<DatabaseName, DatabasePolicy> {
     let mut databases = BTreeMap::new();
@@ -26,7 +26,7 @@ pub(super) fn databases(
         Some(Located { value: None, .. }) => return databases,
         Some(Located { value: Some(named), .. }) => named.0.as_slice(),
     };
-    if entries.is_empty() && complete {
+    if entries.is_empty() && !unread.referents {
         let place = file.databases.as_ref().map_or(origin, |field| &field.origin);
         problems.push_hint(place, "no database is declared", "add `databases: { NAME: { schemas: [public] } }`");
     }

@@ -36,8 +36,17 @@ struct Scope<'a> {
     databases: &'a BTreeMap<DatabaseName, crate::model::DatabasePolicy>,
     /// Names of the declared roles.
     roles: &'a BTreeSet<String>,
-    /// Whether everything that could be referred to was read.
-    complete: bool,
+    /// What could not be read and was told.
+    unread: Unread,
+}
+
+/// What could not be read and was told: what hangs on it is not held to be missing.
+#[derive(Debug, Clone, Copy)]
+struct Unread {
+    /// Something that others may refer to: a whole file, its databases or its roles.
+    referents: bool,
+    /// The `instance` or `project` of a file, where defaults come from.
+    defaults: bool,
 }
 
 impl Scope<'_> {
@@ -46,9 +55,22 @@ impl Scope<'_> {
         self.facts.get(&origin.file).unwrap_or(&NOTHING)
     }
 
-    /// Tells of a reference that leads nowhere, unless it may lead to what could not be read and was told of.
+    /// Tells of a reference that leads nowhere, unless it may lead to what could not be read.
     fn dangling(&self, origin: &Origin, message: impl Into<String>, hint: impl Into<String>, problems: &mut Problems) {
-        if self.complete {
+        if !self.unread.referents {
+            problems.push_hint(origin, message, hint);
+        }
+    }
+
+    /// Tells of a default that comes from nowhere, unless it would come from what could not be read.
+    fn no_default(
+        &self,
+        origin: &Origin,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+        problems: &mut Problems,
+    ) {
+        if !self.unread.defaults {
             problems.push_hint(origin, message, hint);
         }
     }
@@ -71,30 +93,40 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
 }
 
 /// Resolves all files: one policy per instance. `complete` says whether there are no others that could not be read.
-pub(super) fn resolve(files: Vec<Located<File>>, mut complete: bool, problems: &mut Problems) -> Vec<Policy> {
-    complete &= files.iter().all(is_readable);
-    let groups = group(files, complete, problems);
+pub(super) fn resolve(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> Vec<Policy> {
+    let unread = unread(&files, complete);
+    let groups = group(files, unread, problems);
     let policies: Vec<_> =
-        groups.into_iter().map(|(instance, files)| policy(instance, files, complete, problems)).collect();
+        groups.into_iter().map(|(instance, files)| policy(instance, files, unread, problems)).collect();
     lint::check(&policies, problems);
     policies
 }
 
-/// Whether everything that other places may refer to could be read.
-fn is_readable(file: &Located<File>) -> bool {
-    let Some(file) = file.get() else { return false };
-    let instance =
-        file.instance.as_ref().is_none_or(|field| field.get().is_some_and(|text| InstanceName::new(text).is_ok()));
-    let databases = file.databases.as_ref().is_none_or(|field| {
-        field.get().is_some_and(|named| named.0.iter().all(|database| database.value.get().is_some()))
-    });
-    instance && databases && file.roles.as_ref().is_none_or(|field| field.get().is_some())
+fn unread(files: &[Located<File>], complete: bool) -> Unread {
+    let has_referents = |file: &Located<File>| {
+        let Some(file) = file.get() else { return false };
+        let databases = file.databases.as_ref().is_none_or(|field| {
+            field.get().is_some_and(|named| named.0.iter().all(|database| database.value.get().is_some()))
+        });
+        databases && file.roles.as_ref().is_none_or(|field| field.get().is_some())
+    };
+    let has_instance = |file: &&File| {
+        file.instance.as_ref().is_none_or(|field| field.get().is_some_and(|text| InstanceName::new(text).is_ok()))
+    };
+    let has_project = |file: &&File| file.project.as_ref().is_none_or(|field| field.get().is_some());
+    let read: Vec<_> = files.iter().filter_map(Located::get).collect();
+    let instances = read.iter().all(has_instance);
+    Unread {
+        // Of several files, one whose instance is unknown may belong to any of the others.
+        referents: !complete || !files.iter().all(has_referents) || !instances && files.len() > 1,
+        defaults: !complete || !instances || !read.iter().all(has_project),
+    }
 }
 
 type Groups = BTreeMap<Option<InstanceName>, Vec<(File, Origin)>>;
 
 /// Puts every file to its instance; one that names none belongs to the only one the others name.
-fn group(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> Groups {
+fn group(files: Vec<Located<File>>, unread: Unread, problems: &mut Problems) -> Groups {
     let mut groups = Groups::new();
     let mut silent = Vec::new();
     for file in files {
@@ -109,7 +141,7 @@ fn group(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> 
     }
     let named: Vec<_> = groups.keys().cloned().collect();
     for (file, origin) in silent {
-        if named.len() > 1 && complete {
+        if named.len() > 1 && !unread.referents {
             let instances: Vec<_> = named.iter().flatten().map(ToString::to_string).collect();
             problems.push_hint(
                 &origin,
@@ -125,7 +157,7 @@ fn group(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> 
 fn policy(
     instance: Option<InstanceName>,
     files: Vec<(File, Origin)>,
-    complete: bool,
+    unread: Unread,
     problems: &mut Problems,
 ) -> Policy {
     let mut facts = BTreeMap::new();
@@ -139,10 +171,10 @@ fn policy(
         }
     }
     let Some((file, origin)) = joined else { return Policy::default() };
-    let databases = databases::databases(&file, &origin, complete, problems);
+    let databases = databases::databases(&file, &origin, unread, problems);
     let names = given(&file.roles).map(|roles| roles.0.iter().map(|role| role.key.clone()).collect());
     let roles = &names.unwrap_or_default();
-    let scope = Scope { instance: instance.as_ref(), facts: &facts, databases: &databases, roles, complete };
+    let scope = Scope { instance: instance.as_ref(), facts: &facts, databases: &databases, roles, unread };
     let roles = roles::roles(&file, &scope, problems);
     let admins = admins(&file.admins, problems);
     let ignore = ignore(&file, problems);

@@ -64,7 +64,7 @@ fn project(shape: &Secret, origin: &Origin, scope: &Scope<'_>, problems: &mut Pr
     let project = scope.default_project(origin);
     if project.is_none() {
         let hint = "set `project` here or at the top of the file, or `instance`";
-        scope.dangling(&shape.name.origin, "no project says where this secret is", hint, problems);
+        scope.no_default(&shape.name.origin, "no project says where this secret is", hint, problems);
     }
     project
 }
@@ -105,7 +105,7 @@ fn host(shape: &Secret, origin: &Origin, said: bool, scope: &Scope<'_>, problems
     let socket = scope.instance.map(|instance| instance.socket_directory());
     if said && socket.is_none() {
         let hint = "set `host` here, or `instance` at the top of the file for its socket directory";
-        scope.dangling(origin, "the payload names a host, and nothing says which", hint, problems);
+        scope.no_default(origin, "the payload names a host, and nothing says which", hint, problems);
     }
     Some(socket.unwrap_or_else(|| "localhost".into()))
 }

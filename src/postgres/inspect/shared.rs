@@ -16,10 +16,11 @@ pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) 
         let version = columns.get::<i64>(0)?;
         server = Server {
             version: u32::try_from(version).map_err(|_| Cause::unknown("the version", version.to_string()))?,
-            admin: Some(columns.role(1)?),
-            bootstrap: Some(columns.role(2)?),
-            read_only: columns.get(3)?,
-            settable: columns.get::<Vec<String>>(4)?.into_iter().collect(),
+            lock_slots: usize::try_from(columns.get::<i64>(1)?).unwrap_or(usize::MAX),
+            admin: Some(columns.role(2)?),
+            bootstrap: Some(columns.role(3)?),
+            read_only: columns.get(4)?,
+            settable: columns.get::<Vec<String>>(5)?.into_iter().collect(),
         };
         Ok(())
     })

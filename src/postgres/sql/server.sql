@@ -1,5 +1,7 @@
 -- $1: parameters that the caller would put into ALTER ROLE … SET; those that roles have there already are judged as well.
 SELECT current_setting('server_version_num')::int8,
+       current_setting('max_locks_per_transaction')::int8
+         * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8),
        session_user::text,
        pg_get_userbyid(10)::text,
        pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool,

@@ -110,6 +110,22 @@ roles: { app: { grants: [{ privileges: [SELECT], object: table s.t }] } }
 }
 
 #[test]
+fn an_unread_instance_hides_no_other_problem() {
+    assert_snapshot!(of("version: 1
+instance: ${MISSING}
+databases: { a: { schemas: [s] } }
+roles: { app: { member_of: [r], access: { read: [t] }, secret: { name: s, payload: url } } }
+"), @"
+    p.yaml:2:11: the variable `MISSING` has no value
+      hint: give it with --var MISSING=value, in a --var-file, or as ROLEWRIGHT_VAR_MISSING
+    p.yaml:4:29: the role `r` is not declared
+      hint: declare it: `roles: { r: {} }`
+    p.yaml:4:50: the schema `t` is not declared
+      hint: list it under `databases.NAME.schemas`
+    ");
+}
+
+#[test]
 fn nothing_is_dangling_while_something_is_unread() {
     assert_snapshot!(of("version: 1
 databases: [shop]

@@ -35,12 +35,14 @@ roles: { a: { connection_limit: '${N}', create_schemas: '${B}', access: '${A}', 
 }
 
 #[test]
-fn every_key_is_described() {
+fn every_key_is_described_and_in_the_reference() {
     let schema = json_schema();
+    let reference = include_str!("../../../docs/policy.md");
     let mut shapes: Vec<&Value> = schema["$defs"].as_object().unwrap().values().collect();
     shapes.push(&schema);
     for (key, property) in shapes.iter().filter_map(|shape| shape["properties"].as_object()).flatten() {
         assert!(property["description"].is_string(), "{key}");
+        assert!(reference.contains(key.as_str()), "docs/policy.md says nothing of `{key}`");
     }
 }
 

@@ -1,6 +1,7 @@
 //! `${NAME}`.
 
 use insta::assert_snapshot;
+use rolewright::policy::{Source, Variables};
 
 use super::{of_role, of_shop};
 
@@ -63,4 +64,17 @@ fn what_they_hold_is_no_yaml() {
     p.yaml:8:22: the schema `a, b]: {c` is not declared
       hint: list it under `databases.NAME.schemas`
     ");
+}
+
+#[test]
+fn in_a_file_of_their_own() {
+    let text = "GOOD: 1\nLIST: [a]\n2: x\nA-B: x\nGOOD: 2\n".to_owned();
+    let problems = Variables::default().read_file(&Source { name: "v.yaml".into(), text }).unwrap_err();
+    assert_snapshot!(problems, @r#"
+    v.yaml:2:7: a variable is text, not a list
+    v.yaml:3:1: a key is text, not the number `2`
+      hint: quote it: "2"
+    v.yaml:4:1: `A-B` is not a variable name (letters, digits and `_`, no digit first)
+    v.yaml:5:1: duplicate key `GOOD`, first at v.yaml:1:1
+    "#);
 }
