@@ -40,17 +40,33 @@ impl Diff<'_> {
 
     /// A sequence of a serial column, or a column, goes where its table goes, in the same statement.
     fn owner_of_dependent(&self, lot: &Lot<'_>) -> Judged {
-        let kind = ObjectKind::Relation(self.relation_of(lot));
-        let table = Group { kind, dependence: Dependence::Free, members: lot.members.clone(), ..lot.group.clone() };
-        match self.heir(&Lot { group: &table, members: lot.members.clone(), ..*lot }) {
+        let as_relation = |kind| Group {
+            kind: ObjectKind::Relation(kind),
+            dependence: Dependence::Free,
+            members: lot.members.clone(),
+            ..lot.group.clone()
+        };
+        let verdict = |group: &Group| self.heir(&Lot { group, members: lot.members.clone(), ..*lot });
+        let mut heir = verdict(&as_relation(RelationKind::Table));
+        if matches!(heir, Verdict::Wrong { .. }) {
+            heir = verdict(&as_relation(self.relation_of(lot)));
+        }
+        match heir {
             Verdict::Fine => Judged::as_is(lot.group),
             Verdict::Left => Judged { trusted: false, ..Judged::as_is(lot.group) },
-            Verdict::Wrong { to: Some(heir), blocked: None } if self.options.phase != Phase::Expand => {
+            Verdict::Wrong { to: Some(heir), blocked: None } if self.takes_owners() => {
                 let acl = lot.group.acl.after_owner_change(&lot.group.owner, &heir);
                 Judged { owner: heir, acl, trusted: true, foreign: false }
             }
             Verdict::Wrong { .. } => Judged { trusted: false, foreign: true, ..Judged::as_is(lot.group) },
         }
+    }
+
+    /// Whether tables change their owner in this run: not where running code may live by what the owner may do, and
+    /// perhaps not where the policy accepts some that do not.
+    fn takes_owners(&self) -> bool {
+        let accepted = self.policy.allow.iter().any(|allow| allow.rule == Rule::OwnerUnexpected.id());
+        self.options.phase != Phase::Expand && !accepted
     }
 
     /// The kind of relation a column belongs to; a sequence belongs to a table.
@@ -153,8 +169,6 @@ impl Diff<'_> {
 
     fn take_over(&mut self, lot: &Lot<'_>, to: Option<RoleName>, blocked: Option<Reason>) -> Judged {
         let from = lot.group.owner.clone();
-        // Running code may live by what the owner may do: an expansion leaves owners alone.
-        let stays = blocked.is_some() || self.options.phase == Phase::Expand;
         let heir = to.clone().unwrap_or_else(|| self.reach.maker_name().clone());
         let origin = lot.members[0].schema().and_then(|schema| self.schema_origin(lot.database, schema));
         let change = Change::ChangeOwner {
@@ -163,8 +177,7 @@ impl Diff<'_> {
             from: from.clone(),
             to: heir.clone(),
         };
-        self.push_or(step(change, Rule::OwnerUnexpected, origin.as_ref()), blocked);
-        if stays {
+        if !self.push_or(step(change, Rule::OwnerUnexpected, origin.as_ref()), blocked) {
             return Judged { trusted: false, foreign: true, ..Judged::as_is(lot.group) };
         }
         let acl = lot.group.acl.after_owner_change(&from, &heir);
