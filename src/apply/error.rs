@@ -14,8 +14,8 @@ pub enum ApplyError {
     /// Google.
     #[error(transparent)]
     Google(#[from] GoogleError),
-    /// A login with a credential that was just stored.
-    #[error("the credential stored in {secret} for `{login}` does not log in")]
+    /// A login with a credential that is about to be published.
+    #[error("`{login}` does not log in with the credential of {secret}")]
     Login {
         /// The secret.
         secret: SecretName,

@@ -15,7 +15,7 @@ pub use observe::observe;
 
 use crate::google::Google;
 use crate::model::{Policy, SecretName, State};
-use crate::plan::{Aim, Change, Options, Plan, Report, diff};
+use crate::plan::{Aim, Change, Options, Plan, Report, Withheld, diff};
 use crate::postgres::{ApplicationName, Route};
 
 /// How long a statement waits for a lock before its transaction is given up and tried again: a queued ALTER or GRANT
@@ -72,44 +72,58 @@ struct Run<'a> {
 impl Run<'_> {
     async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         self.rehearse_extensions().await?;
+        self.on_server().await?;
+        self.at_google(random).await
+    }
+
+    /// The roles, then each database: a transaction is done as a whole.
+    async fn on_server(&mut self) -> Result<(), ApplyError> {
         let steps = self.report.plan.steps.clone();
-        let mut aims: Vec<Aim> = steps.iter().map(|step| step.change.target()).collect();
+        let on_server = steps.iter().map(|step| step.change.target()).filter(|aim| !matches!(aim, Aim::Secret(_)));
+        let mut aims: Vec<Aim> = on_server.collect();
         aims.dedup();
         for aim in aims {
             (self.edges.progress)(self.report.done, steps.len(), &place(&aim));
-            match &aim {
-                Aim::Instance | Aim::Database(_) => self.converge(&aim).await?,
-                Aim::Secret(_) => {}
-            }
-            if !matches!(aim, Aim::Secret(_)) {
-                self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
-            }
-        }
-        for step in steps.iter().filter(|step| matches!(step.change.target(), Aim::Secret(_))) {
-            (self.edges.progress)(self.report.done, steps.len(), &step.change.to_string());
-            self.at_google(&step.change, random).await?;
-            self.report.done += 1;
+            self.converge(&aim).await?;
+            self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
         }
         Ok(())
     }
 
-    async fn at_google(&mut self, change: &Change, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+    async fn at_google(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+        while let Some(step) = self.report.plan.steps.get(self.report.done).cloned() {
+            (self.edges.progress)(self.report.done, self.report.plan.steps.len(), &step.change.to_string());
+            match self.change(&step.change, random).await? {
+                None => self.report.done += 1,
+                Some(withheld) => self.hold(&step.change.target(), withheld),
+            }
+        }
+        Ok(())
+    }
+
+    /// What turned out to need a decision is withheld, with everything else that was to be done there: nobody is given
+    /// access to what may be somebody else's.
+    fn hold(&mut self, aim: &Aim, withheld: Withheld) {
+        let Report { plan, done, .. } = &mut self.report;
+        let mut left = plan.steps.split_off(*done);
+        left.retain(|step| step.change.target() != *aim);
+        plan.steps.append(&mut left);
+        plan.withheld.push(withheld);
+    }
+
+    /// One change at Google. What cannot be adopted is handed back.
+    async fn change(&mut self, change: &Change, random: &mut impl CryptoRng) -> Result<Option<Withheld>, ApplyError> {
         match change {
-            Change::CreateSecret { secret, role } => self.create_secret(secret, role).await,
+            Change::CreateSecret { secret, role } => self.create_secret(secret, role).await?,
             Change::Credential { role, login, secret, strategy, source } => {
                 let job = credential::Job { role, login, secret, strategy: *strategy };
-                match self.credential(&job, *source, random).await? {
-                    None => Ok(()),
-                    Some(withheld) => {
-                        self.report.held.push(withheld);
-                        Ok(())
-                    }
-                }
+                return self.credential(&job, *source, random).await;
             }
-            Change::Bind { secret, member } => self.bind(secret, [member.clone()], []).await,
-            Change::Unbind { secret, member } => self.bind(secret, [], [member.clone()]).await,
-            _ => Ok(()),
+            Change::Bind { secret, member } => self.bind(secret, [member.clone()], []).await?,
+            Change::Unbind { secret, member } => self.bind(secret, [], [member.clone()]).await?,
+            _ => {}
         }
+        Ok(None)
     }
 
     async fn bind<const A: usize, const R: usize>(

@@ -4,7 +4,7 @@ use super::connection::{Connection, Dialer};
 use super::{Exit, described, load, publish};
 use crate::apply::observe;
 use crate::cli::CheckArgs;
-use crate::model::{Annotations, Lifecycle, Policy, RoleName, RolePolicy, SecretPolicy, State};
+use crate::model::{Annotations, Lifecycle, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State};
 use crate::output::progress::Progress;
 use crate::output::{self, stream};
 use crate::plan::{self, Credential, Failure, InstanceVerdict, Options, Verdict};
@@ -33,7 +33,7 @@ async fn judge(policy: &Policy, connection: &Connection) -> InstanceVerdict {
             let today = connection.now.to_zoned(jiff::tz::TimeZone::UTC).date();
             let plan = plan::diff(policy, &state, &Options { today, ..Options::default() });
             InstanceVerdict {
-                errors: missing_databases(policy, &state),
+                errors: missing_databases(policy, &state).into_iter().chain(hidden_readers(&state)).collect(),
                 findings: plan.findings(),
                 credentials: credentials(policy, &state),
                 ..unknown
@@ -59,6 +59,17 @@ fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> {
             hint: Some(format!("gcloud sql databases create {name} --instance={instance}")),
         })
         .collect()
+}
+
+/// Nobody knows who may read a secret whose IAM policy may not be read.
+fn hidden_readers(state: &State) -> impl Iterator<Item = Failure> {
+    state.secrets.values().filter(|secret| secret.bindings.is_none()).map(|Secret { name, .. }| Failure {
+        causes: vec![format!("this identity has no `secretmanager.secrets.getIamPolicy` on {name}")],
+        hint: Some(format!(
+            "gcloud secrets add-iam-policy-binding {} --project={} --member=MEMBER --role=roles/secretmanager.viewer",
+            name.id, name.project
+        )),
+    })
 }
 
 fn credentials(policy: &Policy, state: &State) -> Vec<Credential> {

@@ -7,7 +7,7 @@ use crate::cli::{Phase, PlanArgs, ScopeArgs};
 use crate::model::{Policy, State};
 use crate::output::progress::Progress;
 use crate::output::{self, Planned, PlannedInstance};
-use crate::plan::{self, Direction, Options, Plan, Transaction};
+use crate::plan::{self, Direction, Options, Plan, Refusal, RefusalCause, Transaction};
 
 /// One instance as it is, and what is to become of it.
 pub(super) struct Prepared {
@@ -27,7 +27,9 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         prepared.push(prepare(policy, connection, &args.scope).await?);
     }
     publish::publish(&args.output, |format| output::plan(&planned(&prepared, &digest(&prepared)), format))?;
-    let refused = prepared.iter().any(|one| !one.plan.refusals.is_empty());
+    // Whoever only reviews needs no right to apply.
+    let of_instance = |one: &Refusal| one.cause == RefusalCause::Instance;
+    let refused = prepared.iter().any(|one| one.plan.refusals.iter().any(of_instance));
     Ok(if refused { Exit::Failed } else { Exit::Done })
 }
 

@@ -66,7 +66,9 @@ impl std::fmt::Debug for Payload {
 impl Payload {
     /// Takes over the bytes of a payload.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
+        let bytes = Zeroizing::new(bytes);
+        // Copied to the size it has: shrinking in place would leave what it moves away from unwiped.
+        Self(Box::<[u8]>::from(&bytes[..]).into())
     }
 
     /// The bytes, for Secret Manager or for a login; nowhere else.

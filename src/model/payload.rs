@@ -1,5 +1,7 @@
 //! What a secret version holds: written around a password, and read back for the login that proves it.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -22,12 +24,12 @@ impl SecretPolicy {
     /// The payload for `login` and its password.
     pub fn payload(&self, login: &RoleName, password: &Password) -> Payload {
         let text = match &self.payload {
-            PayloadFormat::Password => password.expose().to_owned(),
+            PayloadFormat::Password => Zeroizing::new(password.expose().to_owned()),
             PayloadFormat::Url => self.url(login, password),
             PayloadFormat::Json => self.json(login, password),
             PayloadFormat::Template(template) => self.fill(template, login.as_str(), password.expose()),
         };
-        Payload::new(text.into_bytes())
+        Payload::new(text.as_bytes().to_vec())
     }
 
     /// The credential in a payload, which may have been written by somebody else; `None` where it is not of the declared form.
@@ -43,55 +45,56 @@ impl SecretPolicy {
         }
     }
 
-    fn url(&self, login: &RoleName, password: &Password) -> String {
+    fn url(&self, login: &RoleName, password: &Password) -> Zeroizing<String> {
         let (user, secret) = (encode(login.as_str()), Zeroizing::new(encode(password.expose())));
         let database = encode(self.database.as_str());
-        if self.host.starts_with('/') {
-            // A socket directory cannot stand where a host does; libpq and most drivers read it from the query.
-            let host = self.host.replace(' ', "%20");
-            return format!("postgresql://{user}:{}@/{database}?host={host}", *secret);
-        }
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        format!("postgresql://{user}:{}@{host}:{}/{database}", *secret, self.port)
+        // A socket directory cannot stand where a host does; libpq and most drivers read it from the query.
+        let place = match &self.host {
+            socket if socket.starts_with('/') => format!("/{database}?host={}", socket.replace(' ', "%20")),
+            address if address.contains(':') => format!("[{address}]:{}/{database}", self.port),
+            host => format!("{host}:{}/{database}", self.port),
+        };
+        concat(&["postgresql://", &user, ":", &secret, "@", &place])
     }
 
-    fn json(&self, login: &RoleName, password: &Password) -> String {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        format!(
-            r#"{{"engine":"postgres","host":{},"port":{},"username":{},"password":{},"dbname":{}}}"#,
-            quoted(&self.host),
-            self.port,
-            quoted(login.as_str()),
-            *Zeroizing::new(quoted(password.expose())),
-            quoted(self.database.as_str()),
-        )
+    fn json(&self, login: &RoleName, password: &Password) -> Zeroizing<String> {
+        concat(&[
+            r#"{"engine":"postgres","host":"#,
+            &quoted(&self.host),
+            r#","port":"#,
+            &self.port.to_string(),
+            r#","username":"#,
+            &quoted(login.as_str()),
+            r#","password":"#,
+            &quoted(password.expose()),
+            r#","dbname":"#,
+            &quoted(self.database.as_str()),
+            "}",
+        ])
     }
 
     /// The template with its placeholders replaced; `{{` and `}}` are braces.
-    fn fill(&self, template: &str, user: &str, password: &str) -> String {
+    fn fill(&self, template: &str, user: &str, password: &str) -> Zeroizing<String> {
         let port = self.port.to_string();
-        let (mut text, mut rest) = (String::with_capacity(template.len() + 128), template);
+        let values = [
+            ("{{", "{"),
+            ("}}", "}"),
+            ("{user}", user),
+            ("{password}", password),
+            ("{host}", &self.host),
+            ("{port}", &port),
+            ("{database}", self.database.as_str()),
+        ];
+        let (mut parts, mut rest) = (Vec::new(), template);
         while let Some(at) = rest.find(['{', '}']) {
-            text.push_str(&rest[..at]);
-            let tail = &rest[at..];
-            let values = [
-                ("{{", "{"),
-                ("}}", "}"),
-                ("{user}", user),
-                ("{password}", password),
-                ("{host}", &self.host),
-                ("{port}", &port),
-                ("{database}", self.database.as_str()),
-            ];
-            let (length, value) = values
-                .iter()
-                .find(|(key, _)| tail.starts_with(key))
-                .map_or((1, &tail[..1]), |(key, value)| (key.len(), *value));
-            text.push_str(value);
+            let (before, tail) = rest.split_at(at);
+            let known = values.iter().find(|(key, _)| tail.starts_with(key));
+            let (length, value) = known.map_or((1, &tail[..1]), |(key, value)| (key.len(), *value));
+            parts.extend([before, value]);
             rest = &tail[length..];
         }
-        text.push_str(rest);
-        text
+        parts.push(rest);
+        concat(&parts)
     }
 
     /// What stands where the password is to be, if everything around it is as the template says.
@@ -105,15 +108,25 @@ impl SecretPolicy {
         // A template may name the password twice, and the password may hold what stands between: the length decides.
         let ends = (0..=rest.len()).filter(|end| rest.is_char_boundary(*end) && rest[*end..].starts_with(after));
         let mut candidates = ends.map(|end| &rest[..end]);
-        let fits = |password: &&str| {
-            *Zeroizing::new(self.fill(template, user.as_deref().unwrap_or_default(), password)) == *text
-        };
+        let fits = |password: &&str| *self.fill(template, user.as_deref().unwrap_or_default(), password) == *text;
         candidates.find(fits).map(|password| credential(user.clone(), password))
     }
 }
 
+/// One text, in a buffer that does not grow: growing would leave copies of it behind.
+fn concat(parts: &[&str]) -> Zeroizing<String> {
+    Zeroizing::new(parts.concat())
+}
+
+/// As a JSON string, in a buffer that is large enough however much has to be escaped.
+fn quoted(text: &str) -> Zeroizing<String> {
+    let mut json = Zeroizing::new(Vec::with_capacity(text.len() * 6 + 2));
+    serde_json::to_writer(&mut *json, text).expect("a text can be written to memory");
+    Zeroizing::new(String::from_utf8(std::mem::take(&mut *json)).expect("JSON is UTF-8"))
+}
+
 fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
+    Cow::from(utf8_percent_encode(text, RESERVED)).into_owned()
 }
 
 fn credential(user: Option<String>, password: &str) -> Credential {
@@ -131,15 +144,15 @@ fn from_url(text: &str) -> Option<Credential> {
 #[derive(serde::Deserialize)]
 struct Json<'a> {
     #[serde(borrow)]
-    username: std::borrow::Cow<'a, str>,
+    username: Cow<'a, str>,
     #[serde(borrow)]
-    password: std::borrow::Cow<'a, str>,
+    password: Cow<'a, str>,
 }
 
 fn from_json(text: &str) -> Option<Credential> {
     let found: Json<'_> = serde_json::from_str(text).ok()?;
     let credential = credential(Some(found.username.into_owned()), &found.password);
-    if let std::borrow::Cow::Owned(password) = found.password {
+    if let Cow::Owned(password) = found.password {
         drop(Zeroizing::new(password));
     }
     Some(credential)

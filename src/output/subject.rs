@@ -76,7 +76,7 @@ pub enum ApplyStatus {
 impl Outcome {
     /// What was left, by plan or because it turned out so on the way.
     pub fn withheld(&self) -> impl Iterator<Item = &Withheld> {
-        self.report.iter().flat_map(|report| report.plan.withheld.iter().chain(&report.held))
+        self.report.iter().flat_map(|report| &report.plan.withheld)
     }
 
     /// How it ended.

@@ -56,12 +56,10 @@ pub fn digest<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> String {
 /// What `apply` did to one instance: also there when it failed half way, with what was done so far.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The plan that was carried out.
+    /// The plan as it turned out: what needed a decision on the way is withheld.
     pub plan: Plan,
     /// How many of its steps, from the first, are done: each either committed or durable at Google.
     pub done: usize,
-    /// What turned out on the way to need a decision.
-    pub held: Vec<Withheld>,
     /// Sentences about what happened on the way: a retry, an adopted secret, a published version.
     pub events: Vec<String>,
 }
@@ -69,7 +67,7 @@ pub struct Report {
 impl Report {
     /// The report of a plan of which nothing is done yet.
     pub fn begin(plan: Plan) -> Self {
-        Self { plan, done: 0, held: Vec::new(), events: Vec::new() }
+        Self { plan, done: 0, events: Vec::new() }
     }
 }
 
@@ -116,6 +114,18 @@ pub struct Refusal {
     pub message: String,
     /// One line of advice.
     pub hint: String,
+    /// Whose fault it is.
+    pub cause: RefusalCause,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefusalCause {
+    /// The instance: nobody could apply the plan.
+    Instance,
+    /// This admin: it may look and plan, and somebody else has to apply.
+    Admin,
 }
 
 /// A declared grant whose object does not exist yet.

@@ -18,7 +18,7 @@ mod verdict;
 
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent};
 pub use diff::{Options, Phase as Direction, diff};
-pub use draft::{Pending, Plan, Refusal, Report, Step, Withheld, WithheldKind, digest};
+pub use draft::{Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use phase::Phase;
 pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};

@@ -36,6 +36,8 @@ pub struct Cast<'a> {
     admins: BTreeSet<RoleName>,
     logins: BTreeMap<RoleName, RoleName>,
     iam: BTreeSet<RoleName>,
+    /// Roles that are to go, with their logins: they keep what they have until they go.
+    retiring: BTreeSet<RoleName>,
 }
 
 impl<'a> Cast<'a> {
@@ -45,18 +47,25 @@ impl<'a> Cast<'a> {
         admins.extend(state.server.admin.clone());
         admins.extend(state.server.bootstrap.clone());
         let mut logins = BTreeMap::new();
-        let mut iam = BTreeSet::new();
+        let (mut iam, mut retiring) = (BTreeSet::new(), BTreeSet::new());
         for (name, role) in &policy.roles {
+            if role.lifecycle != Lifecycle::Present {
+                retiring.extend(["_a", "_b"].iter().filter_map(|suffix| name.with_suffix(suffix).ok()));
+                retiring.insert(name.clone());
+                continue;
+            }
             logins
                 .extend(role.logins(name).into_iter().filter(|login| login != name).map(|login| (login, name.clone())));
             iam.extend(role.iam.iter().cloned());
         }
-        Self { policy, admins, logins, iam }
+        Self { policy, admins, logins, iam, retiring }
     }
 
     /// What `role` is.
     pub fn standing(&self, role: &RoleName) -> Standing {
-        if self.policy.roles.contains_key(role) {
+        if self.retiring.contains(role) {
+            Standing::Ignored
+        } else if self.policy.roles.contains_key(role) {
             Standing::Declared
         } else if self.logins.contains_key(role) {
             Standing::Login

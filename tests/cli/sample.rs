@@ -8,7 +8,7 @@ use rolewright::model::{
 use rolewright::output::{Diagnostic, Validation};
 use rolewright::plan::{
     Attribute, Change, Credential, CredentialSource, Edge, Extent, Failure, Finding, InstanceVerdict, Pending, Plan,
-    Refusal, Rule, Severity, Step, Verdict, Withheld, WithheldKind,
+    Refusal, RefusalCause, Rule, Severity, Step, Verdict, Withheld, WithheldKind,
 };
 
 fn role(name: &str) -> RoleName {
@@ -240,6 +240,7 @@ pub fn refused() -> Plan {
     let refusal = Refusal {
         message: "database `ledger` does not exist".into(),
         hint: "gcloud sql databases create ledger --instance=payments".into(),
+        cause: RefusalCause::Instance,
     };
     Plan { refusals: vec![refusal], ..nothing() }
 }

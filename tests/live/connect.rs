@@ -66,6 +66,7 @@ async fn with_tls(major: u32, subject: &str, names: &str) -> Option<(Cluster, Te
     let made = admin.batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{make}'")).await;
     let library: String = admin.query_one("SHOW ssl_library", &[]).await.unwrap().get(0);
     if made.is_err() || library.is_empty() {
+        // Not `eprintln!`, which the test runner captures.
         eprintln!("skipped: no openssl, or a server without TLS: {made:?}");
         return None;
     }
@@ -95,7 +96,10 @@ async fn verified(cluster: &Cluster, mode: &str, authority: &Path) -> Result<(),
     let url = format!("{}?sslmode={mode}&sslrootcert={}", cluster.admin_url(), authority.display());
     let route = Route::from_url(&url, &Environment::default()).unwrap();
     match Session::connect(&route, route.start_database(), &purpose()).await {
-        Ok(session) => Ok(session.close().await),
+        Ok(session) => {
+            session.close().await;
+            Ok(())
+        }
         Err(error) => Err(format!("{}; {}", chain(&error), error.hint().unwrap_or_default())),
     }
 }
@@ -157,11 +161,11 @@ each_major! {
             ALTER ROLE csadmin SET client_min_messages = error;
             ALTER ROLE csadmin SET quote_all_identifiers = on;
         ").await;
-        let url = format!("{}?options=-c%20search_path%3Dpublic%20-c%20work_mem%3D5MB", cluster.admin_url());
+        let url = format!("{}?options=-c%20search_path%3Dpublic%20-c%20temp_buffers%3D5MB", cluster.admin_url());
         let route = Route::from_url(&url, &Environment::default()).unwrap();
         let mut session = Session::connect(&route, &database("postgres"), &purpose()).await.unwrap();
         assert_eq!((session.major(), session.user()), (major, &role("csadmin")));
-        let proof = "DO $$ BEGIN RAISE NOTICE '%, %, %', current_setting('search_path'), current_setting('work_mem'),
+        let proof = "DO $$ BEGIN RAISE NOTICE '%, %, %', current_setting('search_path'), current_setting('temp_buffers'),
             (SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()); END $$";
         let notices = session.run(&[rolewright::postgres::Statement::plain(proof)]).await.unwrap();
         assert_eq!(notices[0].said.message, "pg_catalog, 5MB, rolewright/test/connect");

@@ -1,4 +1,4 @@
-//! Killed at any request to Google, the next run ends in a working state.
+//! Killed at any request to Google, the next run ends in a working state; an answer that gets lost changes nothing.
 
 use std::process::Stdio;
 use std::thread::sleep;
@@ -121,6 +121,24 @@ async fn kill_everywhere(major: u32, strategy: &str) {
     assert!(kills >= 10, "{kills}");
 }
 
+/// Loses the answer to every request in turn: what was carried out is found again, and done once.
+async fn lose_every_answer(major: u32) {
+    let stage = Stage::new(major);
+    Scene::new(&stage, 0, "single").await;
+    stage.apply(&[]).assert_status(0);
+    let requests = stage.fake.requests().len();
+    for lost in 1..=requests {
+        let scene = Scene::new(&stage, lost, "single").await;
+        stage.fake.hold(Moment::Lost(lost));
+        stage.apply(&[]).assert_status(0);
+        stage.fake.release();
+        stage.run("check", &[]).assert_status(0);
+        scene.assert_logs_in().await;
+        assert_eq!(stage.versions(&scene.secret()).await, ["1 ENABLED"], "answer {lost}");
+    }
+    println!("{requests} answers lost one by one, each run ended in sync with one version");
+}
+
 fn on_a_runtime(case: impl Future<Output = ()>) {
     tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
 }
@@ -133,4 +151,9 @@ fn a_killed_run_of_a_single_login_is_mended() {
 #[test]
 fn a_killed_run_of_an_alternate_pair_is_mended() {
     newest(|major| on_a_runtime(kill_everywhere(major, "alternate")));
+}
+
+#[test]
+fn a_lost_answer_is_looked_for() {
+    newest(|major| on_a_runtime(lose_every_answer(major)));
 }

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
+mod bindings;
 mod connect;
 mod credentials;
 mod drift;
@@ -12,6 +14,9 @@ mod fidelity;
 mod google;
 mod inspect;
 mod kills;
+mod leaks;
+mod policies;
+mod refusals;
 mod session;
 mod stage;
 mod world;

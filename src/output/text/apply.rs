@@ -14,7 +14,7 @@ pub(in crate::output) fn apply(applied: &Applied) -> String {
 
 fn one(outcome: &Outcome) -> String {
     let mut out = heading(outcome.instance.as_ref());
-    if let Some(Report { plan, done, events, held: _ }) = &outcome.report {
+    if let Some(Report { plan, done, events }) = &outcome.report {
         out.push_str(&changes(&plan.steps[..*done]));
         for event in events {
             let _ = writeln!(out, "  {}", plain(event));

@@ -102,7 +102,7 @@ pub(super) fn refusals(refusals: &[Refusal]) -> String {
         return String::new();
     }
     let mut out = format!("  {}\n", paint(HEADING, "cannot be applied"));
-    for Refusal { message, hint } in refusals {
+    for Refusal { message, hint, cause: _ } in refusals {
         let _ = writeln!(out, "    {} {}", paint(ERROR, "✗"), plain(message));
         let _ = writeln!(out, "      {} {}", paint(FAINT, "advice"), plain(hint));
     }

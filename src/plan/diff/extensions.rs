@@ -4,7 +4,7 @@ use super::Diff;
 use super::emit::{Reason, step};
 use crate::model::{Database, DatabaseName, Extension, ExtensionName, ExtensionPolicy};
 use crate::plan::expected::extension_schema;
-use crate::plan::{Change, Finding, Rule};
+use crate::plan::{Change, Finding, RefusalCause, Rule};
 
 /// Comes with every database.
 const BUILT_IN: &str = "plpgsql";
@@ -50,6 +50,7 @@ impl Diff<'_> {
         if !offered {
             let version = wanted.version.as_ref().map(|one| format!(" version `{one}`")).unwrap_or_default();
             self.refuse(
+                RefusalCause::Instance,
                 format!("extension `{extension}`{version} is not available on this server (database `{name}`)"),
                 match versions {
                     Some(versions) if !versions.is_empty() => format!("available versions: {}", versions.join(", ")),

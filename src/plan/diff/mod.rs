@@ -11,13 +11,14 @@ mod objects;
 mod owners;
 mod pending;
 mod public;
+mod readers;
 mod roles;
 mod schemas;
 mod secrets;
 
 use super::reach::Reach;
 use super::standing::Cast;
-use super::{Plan, Refusal};
+use super::{Plan, Refusal, RefusalCause};
 use crate::model::{Policy, State};
 
 /// What the caller allows and when it is.
@@ -62,6 +63,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         plan.refusals.push(Refusal {
             message: "nothing is known of the server".into(),
             hint: "inspect the instance first".into(),
+            cause: RefusalCause::Instance,
         });
         return plan;
     };
@@ -88,14 +90,19 @@ struct Diff<'a> {
 }
 
 impl Diff<'_> {
-    fn refuse(&mut self, message: String, hint: String) {
-        self.plan.refusals.push(Refusal { message, hint });
+    /// Says once what keeps the plan from being applied.
+    fn refuse(&mut self, cause: RefusalCause, message: String, hint: String) {
+        let refusal = Refusal { message, hint, cause };
+        if !self.plan.refusals.contains(&refusal) {
+            self.plan.refusals.push(refusal);
+        }
     }
 
     /// What would make every later statement fail: said before anything is touched.
     fn preconditions(&mut self) {
         if self.state.server.read_only {
             self.refuse(
+                RefusalCause::Instance,
                 "the server is read-only: a replica, or `default_transaction_read_only` is on".into(),
                 "connect to the primary instance".into(),
             );
@@ -105,6 +112,7 @@ impl Diff<'_> {
             self.plan.refusals.push(Refusal {
                 message: format!("database `{name}` does not exist"),
                 hint: format!("gcloud sql databases create {name} --instance={instance}"),
+                cause: RefusalCause::Instance,
             });
         }
     }

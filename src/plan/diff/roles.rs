@@ -7,7 +7,7 @@ use super::emit::{Reason, step};
 use crate::model::{Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
 use crate::plan::expected::is_ddl;
 use crate::plan::list::normal_value;
-use crate::plan::{Attribute, Change, Finding, Rule};
+use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule};
 
 /// One role or login as the policy wants it.
 struct Wanted<'p> {
@@ -32,6 +32,27 @@ impl Diff<'_> {
                 self.iam_login(login, &role.origin);
             }
         }
+        for (name, role) in policy.roles.iter().filter(|(_, role)| role.lifecycle != Lifecycle::Present) {
+            self.retired(name, &role.origin);
+        }
+    }
+
+    /// Retiring a role means ending its sessions and giving away what it owns, in every database: that is not done yet, and
+    /// half of it would be worse than nothing.
+    fn retired(&mut self, name: &RoleName, origin: &Origin) {
+        if !self.state.roles.contains_key(name) {
+            return;
+        }
+        let finding = Finding {
+            role: Some(name.to_string()),
+            origin: Some(origin.clone()),
+            ..Finding::new(Rule::RoleUndeclared, format!("{name} is declared absent and exists"))
+        };
+        let advice = format!(
+            "by hand, in every database: REASSIGN OWNED BY {name} TO …; DROP OWNED BY {name}; then DROP ROLE {name}"
+        );
+        let reason = Reason::impossible("this version does not retire roles", advice);
+        self.withhold_findings(vec![finding], reason);
     }
 
     fn role(&mut self, wanted: &Wanted<'_>) {
@@ -50,7 +71,8 @@ impl Diff<'_> {
         if !self.reach.can_create_roles() {
             let admin = self.reach.admin().clone();
             self.refuse(
-                format!("`{admin}` cannot create role `{}`: it has no CREATEROLE", wanted.name),
+                RefusalCause::Admin,
+                format!("`{admin}` cannot create roles: it has no CREATEROLE"),
                 format!("use an admin with CREATEROLE, or: GRANT cloudsqlsuperuser TO {admin}"),
             );
         }

@@ -1,16 +1,11 @@
 //! Credentials and who may read them.
 
-use std::collections::BTreeSet;
-
 use super::Diff;
 use super::emit::{Reason, step};
 use crate::model::{
-    Annotations, Lifecycle, Origin, Reader, RoleName, RolePolicy, Secret, SecretPolicy, Strategy, VersionState,
+    Annotations, Lifecycle, Origin, RoleName, RolePolicy, Secret, SecretPolicy, Strategy, Version, VersionState,
 };
 use crate::plan::{Change, CredentialSource, Finding, Rule};
-
-/// The role that lets a member read payloads.
-const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 
 impl Diff<'_> {
     pub(super) fn secrets(&mut self) {
@@ -69,25 +64,56 @@ impl Diff<'_> {
         let ours = secret.annotations.contains_key(Annotations::ROLE);
         match (secret.current(), secret.latest()) {
             (Some(current), _) if current.state != VersionState::Enabled => {
-                self.unreadable(name, wanted, current.number, current.state);
+                self.unreadable(name, role, wanted, secret, current) || ours
             }
-            (Some(_), _) if ours => self.published(name, role, wanted, secret),
+            (Some(_), _) if ours => {
+                self.published(name, role, wanted, secret);
+                true
+            }
             (None, _) if secret.annotations.contains_key(Annotations::PENDING) => {
-                self.credential(name, role, wanted, CredentialSource::Resume);
+                self.interrupted(name, role, wanted, secret)
             }
-            (None, None) => match self.live_login(name, role) {
-                Some(reason) => {
-                    let message = format!("{} has no version", wanted.name);
-                    self.withhold_secret(name, wanted, Rule::SecretMissing, message, reason);
-                }
-                None => self.credential(name, role, wanted, CredentialSource::Generate),
-            },
+            (None, None) => self.unless_live(name, role, wanted, CredentialSource::Generate),
             (None, Some(latest)) if latest.state != VersionState::Enabled => {
-                self.unreadable(name, wanted, latest.number, latest.state);
+                self.unreadable(name, role, wanted, secret, latest) || ours
             }
-            _ => self.credential(name, role, wanted, CredentialSource::Adopt),
+            _ => {
+                self.credential(name, role, wanted, CredentialSource::Adopt);
+                true
+            }
         }
-        true
+    }
+
+    /// A run was killed after it announced a version. A single login is armed only after its version is stored: where
+    /// there is none, its password is nobody's. One of a pair is armed before, and nobody else uses it.
+    fn interrupted(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, secret: &Secret) -> bool {
+        let stored = secret.versions.iter().any(|version| version.state == VersionState::Enabled);
+        if stored || role.rotation.strategy == Strategy::Alternate {
+            self.credential(name, role, wanted, CredentialSource::Resume);
+            return true;
+        }
+        self.unless_live(name, role, wanted, CredentialSource::Resume)
+    }
+
+    /// Returns whether nobody can be using the login, so that it gets a credential.
+    fn unless_live(
+        &mut self,
+        name: &RoleName,
+        role: &RolePolicy,
+        wanted: &SecretPolicy,
+        source: CredentialSource,
+    ) -> bool {
+        match self.live_login(name, role) {
+            Some(reason) => {
+                let message = format!("{} has no version", wanted.name);
+                self.withhold_secret(name, wanted, Rule::SecretMissing, message, reason);
+                false
+            }
+            None => {
+                self.credential(name, role, wanted, source);
+                true
+            }
+        }
     }
 
     fn kept_by_others(&self, name: &RoleName, secret: &Secret) -> Option<(String, Reason)> {
@@ -112,22 +138,44 @@ impl Diff<'_> {
         Some((format!("{} is another role's", secret.name), reason))
     }
 
-    fn unreadable(&mut self, name: &RoleName, wanted: &SecretPolicy, number: i64, state: VersionState) {
+    /// The version that counts cannot be read. Returns whether it is replaced, as it may be once it is destroyed.
+    fn unreadable(
+        &mut self,
+        name: &RoleName,
+        role: &RolePolicy,
+        wanted: &SecretPolicy,
+        secret: &Secret,
+        version: &Version,
+    ) -> bool {
+        let Version { number, state, .. } = version;
+        let gone = *state == VersionState::Destroyed;
+        if gone && self.options.reset_passwords {
+            let login = login_in(secret).or_else(|| role.logins(name).into_iter().next());
+            let strategy = role.rotation.strategy;
+            login.into_iter().for_each(|login| {
+                self.credential_of(name, login, strategy, wanted, CredentialSource::Generate);
+            });
+            return true;
+        }
         let message = format!("version {number} of {} is {state:?}", wanted.name).to_lowercase();
-        let reason = Reason::decision(
-            "a secret that was there before is never overwritten",
-            format!(
-                "gcloud secrets versions enable {number} --secret={} --project={}, or add a version",
-                wanted.name.id, wanted.name.project
-            ),
-        );
+        let reason = if gone {
+            Reason::decision(
+                "its password is stored nowhere, and somebody may be using it",
+                "add a version that logs in, or use --reset-passwords to replace the password",
+            )
+        } else {
+            let name = &wanted.name;
+            let advice =
+                format!("gcloud secrets versions enable {number} --secret={} --project={}", name.id, name.project);
+            Reason::decision("somebody disabled it, and it is never overwritten", advice)
+        };
         self.withhold_secret(name, wanted, Rule::SecretVersion, message, reason);
+        false
     }
 
     /// The version in use is readable: the login inside it must be one.
     fn published(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, secret: &Secret) {
-        let login = secret.annotations.get(Annotations::LOGIN).and_then(|login| RoleName::new(login).ok());
-        let Some(login) = login else {
+        let Some(login) = login_in(secret) else {
             return self.credential(name, role, wanted, CredentialSource::Adopt);
         };
         let logs_in = self.state.roles.get(&login).is_some_and(|role| role.login);
@@ -159,78 +207,25 @@ impl Diff<'_> {
         self.push_or(step(change, rule, Some(&wanted.origin)), blocked);
     }
 
-    fn withhold_secret(&mut self, role: &RoleName, wanted: &SecretPolicy, rule: Rule, message: String, reason: Reason) {
+    pub(super) fn withhold_secret(
+        &mut self,
+        role: &RoleName,
+        wanted: &SecretPolicy,
+        rule: Rule,
+        message: String,
+        reason: Reason,
+    ) {
         let finding =
             Finding { object: Some(format!("secret {}", wanted.name)), ..of_role(role, &wanted.origin, rule, message) };
         self.withhold_findings(vec![finding], reason);
     }
-
-    fn readers(&mut self, role: &RoleName, wanted: &SecretPolicy, actual: Option<&Secret>) {
-        let members = self.members(role, wanted);
-        let bindings = match actual {
-            None => Some(Vec::new()),
-            Some(secret) => secret.bindings.clone(),
-        };
-        let Some(bindings) = bindings else {
-            let message = format!("the IAM policy of {} cannot be read", wanted.name);
-            let reason = Reason::impossible(
-                "this identity has no secretmanager.secrets.getIamPolicy on it",
-                "grant it roles/secretmanager.admin on the secret",
-            );
-            return self.withhold_secret(role, wanted, Rule::BindingMissing, message, reason);
-        };
-        let accessors = bindings.iter().filter(|binding| binding.role == ACCESSOR);
-        let unconditional = accessors.clone().filter(|binding| binding.condition.is_none());
-        let bound: BTreeSet<&String> = unconditional.flat_map(|binding| &binding.members).collect();
-        for member in members.iter().filter(|member| !bound.contains(member)) {
-            let change = Change::Bind { secret: wanted.name.clone(), member: member.clone() };
-            self.push(step(change, Rule::BindingMissing, Some(&wanted.origin)));
-        }
-        let others: BTreeSet<&String> = accessors.flat_map(|binding| &binding.members).collect();
-        for member in others.into_iter().filter(|member| !members.contains(*member)) {
-            let change = Change::Unbind { secret: wanted.name.clone(), member: member.clone() };
-            let blocked = (!self.options.prune)
-                .then(|| Reason::decision("it is not declared", "declare it under `readers`, or use --prune"));
-            self.push_or(step(change, Rule::BindingUnexpected, Some(&wanted.origin)), blocked);
-        }
-    }
-
-    /// The IAM members that are to read the secret.
-    fn members(&mut self, role: &RoleName, wanted: &SecretPolicy) -> BTreeSet<String> {
-        wanted.readers.iter().filter_map(|reader| self.member(role, wanted, reader)).collect()
-    }
-
-    fn member(&mut self, role: &RoleName, wanted: &SecretPolicy, reader: &Reader) -> Option<String> {
-        let (resource, declared) = match reader {
-            Reader::Member(member) => return Some(member.clone()),
-            Reader::CloudRun { service_account, .. } => (reader.resource()?, service_account),
-        };
-        let account = |email: &String| format!("serviceAccount:{email}");
-        let actual = self.state.cloud_run.get(&resource).and_then(Option::as_ref).map(|found| &found.service_account);
-        let (message, reason) = match (declared, actual) {
-            (Some(declared), Some(actual)) if declared != actual => (
-                format!("{resource} runs as {actual}, not as {declared}"),
-                Reason::decision(
-                    "only the declared account may read the secret",
-                    "deploy it with the declared account, or change the policy",
-                ),
-            ),
-            (None, None) => (
-                format!("{resource} does not exist"),
-                Reason::decision(
-                    "nobody knows which account it will run as",
-                    "add `service_account:` to the reader: it is bound before the job exists",
-                ),
-            ),
-            (Some(declared), _) => return Some(account(declared)),
-            (None, Some(actual)) => return Some(account(actual)),
-        };
-        let finding = Finding { object: Some(resource), ..of_role(role, &wanted.origin, Rule::JobReference, message) };
-        self.withhold_findings(vec![finding], reason);
-        declared.as_ref().map(account)
-    }
 }
 
-fn of_role(role: &RoleName, origin: &Origin, rule: Rule, message: String) -> Finding {
+/// The login inside the version in use, as the annotation says.
+fn login_in(secret: &Secret) -> Option<RoleName> {
+    secret.annotations.get(Annotations::LOGIN).and_then(|login| RoleName::new(login).ok())
+}
+
+pub(super) fn of_role(role: &RoleName, origin: &Origin, rule: Rule, message: String) -> Finding {
     Finding { role: Some(role.to_string()), origin: Some(origin.clone()), ..Finding::new(rule, message) }
 }

@@ -42,9 +42,14 @@ impl FakeGcp {
         lock(&self.world).requests.clear();
     }
 
-    /// Holds one of the requests from now on, counted from 1, until its sender is gone.
+    /// Holds one of the requests from now on, counted from 1, until it is released or its sender is gone.
     pub fn hold(&self, moment: Moment) {
         lock(&self.world).gate = Gate::at(moment);
+    }
+
+    /// Lets the held request go on.
+    pub fn release(&self) {
+        lock(&self.world).gate = Gate::default();
     }
 
     /// Whether a request is being held.

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 /// Field, name and number of the enums in what this fake answers.
-const ENUMS: [(&str, &str, u8); 10] = [
+const ENUMS: [(&str, &str, u8); 11] = [
+    ("secretType", "CLOUD_SQL_DB_CREDENTIALS", 1),
     ("state", "ENABLED", 1),
     ("state", "DISABLED", 2),
     ("state", "DESTROYED", 3),

@@ -1,4 +1,4 @@
-//! Requests that are held, so that a test can end their sender at a known moment.
+//! Requests that are held, so that a test can end their sender at a known moment, and answers that get lost.
 
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ pub enum Moment {
     Before(usize),
     /// It has been carried out, and is not answered.
     After(usize),
+    /// It has been carried out, and its answer breaks off on the way: the sender is not to know.
+    Lost(usize),
 }
 
 /// Where requests wait.
@@ -57,6 +59,11 @@ pub async fn pass(world: &SharedWorld, moment: Moment) {
     while lock(world).gate.closed_at == Some(moment) {
         tokio::time::sleep(INTERVAL).await;
     }
+}
+
+/// Whether the answer to this request gets lost.
+pub fn loses(world: &SharedWorld, number: usize) -> bool {
+    lock(world).gate.closed_at == Some(Moment::Lost(number))
 }
 
 struct Opened<'a>(&'a SharedWorld);

@@ -48,7 +48,7 @@ async fn answer(State(world): State<SharedWorld>, request: Request) -> Response 
     gate::pass(&world, Moment::Before(number)).await;
     let response = carried_out(&world, &call);
     gate::pass(&world, Moment::After(number)).await;
-    response
+    if gate::loses(&world, number) { broken_off() } else { response }
 }
 
 fn carried_out(world: &SharedWorld, call: &Call) -> Response {
@@ -91,6 +91,13 @@ fn encoded(status: StatusCode, value: &Value) -> Response {
 
 fn no_such_page() -> Response {
     response(StatusCode::NOT_FOUND, "text/html; charset=UTF-8", NO_SUCH_PAGE.to_owned())
+}
+
+/// The head of an answer; then the connection ends.
+fn broken_off() -> Response {
+    let lost =
+        futures_util::stream::once(async { Err::<String, _>(std::io::Error::other("the answer is to get lost")) });
+    Response::new(Body::from_stream(lost))
 }
 
 fn response(status: StatusCode, content_type: &'static str, body: String) -> Response {

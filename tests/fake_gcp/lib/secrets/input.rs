@@ -38,6 +38,7 @@ const SECRET: Shape = Shape::Message(&[
     ("versionDestroyTtl", Shape::Duration),
     ("customerManagedEncryption", CMEK),
     ("tags", Shape::MapOf(&Shape::Str)),
+    ("secretType", Shape::Str),
 ]);
 
 /// What a client may say of a secret. `name` and `createTime` are output only and not looked at; tags bind to
@@ -55,6 +56,7 @@ pub struct SecretInput {
     pub rotation: Option<RotationInput>,
     pub version_aliases: BTreeMap<String, i64>,
     pub version_destroy_ttl: Option<String>,
+    pub secret_type: Option<String>,
     customer_managed_encryption: Option<Value>,
 }
 

@@ -27,6 +27,8 @@ pub struct Secret {
     pub create_time: Timestamp,
     pub etag: String,
     pub replication: Replication,
+    /// Immutable; who manages what the versions hold, where it is not the project's owner.
+    pub secret_type: Option<String>,
     pub settings: Settings,
     /// Version 1 first; none is ever taken out.
     pub versions: Vec<Version>,
@@ -41,6 +43,9 @@ impl Secret {
             "etag": self.etag,
             "replication": self.replication.json(),
         });
+        if let Some(kind) = &self.secret_type {
+            secret["secretType"] = json!(kind);
+        }
         self.settings.write(&mut secret);
         secret
     }
@@ -77,6 +82,7 @@ pub fn create(world: &mut World, call: &Call, project: &str) -> Answer {
         create_time: now,
         etag: world.next_etag(),
         replication: Replication::read(input.replication.as_ref())?,
+        secret_type: input.secret_type.clone(),
         settings: Settings::create(&input, &bounds)?,
         versions: Vec::new(),
         policy: Policy::default(),

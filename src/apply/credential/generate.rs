@@ -1,0 +1,61 @@
+//! A new password, from nothing to published.
+
+use rand::{CryptoRng, RngExt as _};
+
+use super::{Job, newest};
+use crate::apply::{ApplyError, Run};
+use crate::google::SecretUpdate;
+use crate::model::{Annotations, Password, Payload, Secret, Strategy};
+
+impl Run<'_> {
+    pub(super) async fn generate(
+        &mut self,
+        job: &Job<'_>,
+        secret: &Secret,
+        random: &mut impl CryptoRng,
+    ) -> Result<(), ApplyError> {
+        let password = Password::generate(random);
+        let payload = self.wanted(job.role)?.payload(job.login, &password);
+        let id = format!("{:016x}", random.random::<u64>());
+        self.announce(job, secret, format!("{id}:{}", payload.fingerprint(&id))).await?;
+        if job.strategy == Strategy::Alternate {
+            // Nobody uses this login yet: it is armed and proven before anything is stored.
+            self.arm(job, &password).await?;
+            self.prove(job, &password).await?;
+        }
+        let number = self.store(job, &payload).await?;
+        let stored = self.google()?.access(job.secret, number).await?;
+        if stored.expose() != payload.expose() {
+            return Err(ApplyError::ReadBack { secret: job.secret.clone(), version: number });
+        }
+        if job.strategy == Strategy::Single {
+            // Durable first: from here on the server takes what is stored.
+            self.arm(job, &password).await?;
+        }
+        self.put_to_work(job, number, &stored).await
+    }
+
+    /// Leaves word of the version that is about to be added. Whoever changed the secret since it was read goes first.
+    async fn announce(&self, job: &Job<'_>, secret: &Secret, pending: String) -> Result<(), ApplyError> {
+        let mut annotations = secret.annotations.clone();
+        annotations.extend(self.ownership(job.role));
+        annotations.insert(Annotations::PENDING.into(), pending);
+        let update = SecretUpdate { annotations: Some(annotations), ..SecretUpdate::default() };
+        self.google()?.update_secret(job.secret, &secret.etag, &update).await?;
+        Ok(())
+    }
+
+    /// Adds the version once. Where the answer was lost, the version is looked for.
+    async fn store(&self, job: &Job<'_>, payload: &Payload) -> Result<i64, ApplyError> {
+        let error = match self.google()?.add_version(job.secret, payload).await {
+            Err(error) if error.is_ambiguous() => error,
+            added => return Ok(added?),
+        };
+        for number in newest(&self.present(job.secret).await?) {
+            if self.google()?.access(job.secret, number).await?.expose() == payload.expose() {
+                return Ok(number);
+            }
+        }
+        Err(error.into())
+    }
+}

@@ -1,0 +1,69 @@
+//! Logins get their passwords, and are proven with them.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+
+use super::Job;
+use crate::apply::{ApplyError, Run};
+use crate::model::{Credential, Password, Payload, RoleName};
+use crate::plan::set_password;
+use crate::postgres::{LoginError, login};
+
+impl Run<'_> {
+    /// Gives the login its password. The same verifier set twice is no harm, so that a row of the catalog that somebody
+    /// else changes at the same moment, or a lost connection, is worth another try.
+    pub(super) async fn arm(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
+        let verifier = password.verifier();
+        let statement = set_password(job.login, &verifier)
+            .map_err(|source| ApplyError::Verifier { login: job.login.clone(), source })?;
+        let pauses =
+            ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(100)).with_max_times(3);
+        (|| self.set_password(job.login, &statement)).retry(pauses).when(passes).await
+    }
+
+    pub(super) async fn prove(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
+        self.log_in(job.login, password, job.role).await.map_err(|error| login_error(job, error))
+    }
+
+    pub(super) async fn works(&self, job: &Job<'_>, password: &Password) -> Result<bool, ApplyError> {
+        match self.log_in(job.login, password, job.role).await {
+            Ok(()) => Ok(true),
+            Err(LoginError::Refused { .. }) => Ok(false),
+            Err(error) => Err(login_error(job, error)),
+        }
+    }
+
+    pub(super) async fn log_in(&self, user: &RoleName, password: &Password, role: &RoleName) -> Result<(), LoginError> {
+        let database = self.wanted(role).map(|secret| secret.database.clone());
+        let database = database.unwrap_or_else(|_| self.edges.route.start_database().clone());
+        login(self.edges.route, &database, user, password, self.edges.purpose).await
+    }
+
+    /// The login of a stored version is proven with the stored bytes, and the version is published.
+    pub(super) async fn put_to_work(&mut self, job: &Job<'_>, number: i64, stored: &Payload) -> Result<(), ApplyError> {
+        let credential = self.stored_credential(job, number, stored)?;
+        self.prove(job, &credential.password).await?;
+        self.publish(job, number).await?;
+        self.report.events.push(format!("version {number} of {} is in use for `{}`", job.secret, job.login));
+        Ok(())
+    }
+
+    pub(super) fn stored_credential(
+        &self,
+        job: &Job<'_>,
+        number: i64,
+        stored: &Payload,
+    ) -> Result<Credential, ApplyError> {
+        let credential = self.wanted(job.role)?.credential(stored, std::slice::from_ref(job.login));
+        credential.ok_or_else(|| ApplyError::ReadBack { secret: job.secret.clone(), version: number })
+    }
+}
+
+pub(super) fn login_error(job: &Job<'_>, source: LoginError) -> ApplyError {
+    ApplyError::Login { secret: job.secret.clone(), login: job.login.clone(), source: Box::new(source) }
+}
+
+fn passes(error: &ApplyError) -> bool {
+    matches!(error, ApplyError::Postgres(error) if error.is_concurrent_update() || error.server().is_none())
+}

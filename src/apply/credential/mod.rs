@@ -1,0 +1,78 @@
+//! Credentials come to work, each step found again after a crash: by the fingerprint on the secret before a version is
+//! added, by the version before the server takes its password, by the alias once it is published.
+
+mod adopt;
+mod generate;
+mod login;
+mod publish;
+mod resume;
+
+use std::collections::BTreeMap;
+
+use rand::CryptoRng;
+
+use super::{ApplyError, Run};
+use crate::model::{Annotations, RoleName, Secret, SecretName, SecretPolicy, Strategy, VersionState};
+use crate::plan::{CredentialSource, Withheld};
+
+/// How many of the newest versions are looked at for one that was being added when a run was killed.
+const LOOKED_AT: usize = 5;
+
+/// Whose credential it is.
+pub(super) struct Job<'a> {
+    pub(super) role: &'a RoleName,
+    pub(super) login: &'a RoleName,
+    pub(super) secret: &'a SecretName,
+    pub(super) strategy: Strategy,
+}
+
+impl Run<'_> {
+    pub(super) async fn create_secret(&self, name: &SecretName, role: &RoleName) -> Result<(), ApplyError> {
+        let wanted = self.wanted(role)?;
+        let mut labels = wanted.labels.clone();
+        labels.entry("managed-by".into()).or_insert_with(|| "rolewright".into());
+        self.google()?.create_secret(name, &wanted.replication, &labels, &self.ownership(role)).await?;
+        Ok(())
+    }
+
+    /// Brings a credential to work. What turns out to need a decision is handed back, and nothing was changed.
+    pub(super) async fn credential(
+        &mut self,
+        job: &Job<'_>,
+        source: CredentialSource,
+        random: &mut impl CryptoRng,
+    ) -> Result<Option<Withheld>, ApplyError> {
+        let secret = self.present(job.secret).await?;
+        match source {
+            CredentialSource::Adopt => self.adopt(job, &secret).await,
+            CredentialSource::Generate => self.generate(job, &secret, random).await.map(|()| None),
+            CredentialSource::Resume => self.resume(job, &secret, random).await,
+        }
+    }
+
+    async fn present(&self, name: &SecretName) -> Result<Secret, ApplyError> {
+        self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))
+    }
+
+    fn wanted(&self, role: &RoleName) -> Result<&SecretPolicy, ApplyError> {
+        let policy = self.policy.roles.get(role).and_then(|role| role.secret.as_ref());
+        policy.ok_or_else(|| ApplyError::Vanished(format!("the secret of `{role}`")))
+    }
+
+    /// Whose the secret is, as annotations say it.
+    fn ownership(&self, role: &RoleName) -> BTreeMap<String, String> {
+        let instance = self.policy.instance.as_ref().map_or_else(|| "-".into(), ToString::to_string);
+        [(Annotations::ROLE, role.to_string()), (Annotations::INSTANCE, instance)]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into()
+    }
+}
+
+/// The newest versions that can be read.
+fn newest(secret: &Secret) -> Vec<i64> {
+    let mut numbers: Vec<_> =
+        secret.versions.iter().filter(|one| one.state == VersionState::Enabled).map(|one| one.number).collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    numbers.truncate(LOOKED_AT);
+    numbers
+}

@@ -1,0 +1,74 @@
+//! What an interrupted run left is found and finished.
+
+use rand::CryptoRng;
+
+use super::{Job, newest};
+use crate::apply::{ApplyError, Run};
+use crate::model::{Annotations, Payload, Secret, Strategy};
+use crate::plan::{Finding, Rule, Withheld, WithheldKind};
+
+impl Run<'_> {
+    pub(super) async fn resume(
+        &mut self,
+        job: &Job<'_>,
+        secret: &Secret,
+        random: &mut impl CryptoRng,
+    ) -> Result<Option<Withheld>, ApplyError> {
+        match self.interrupted(job, secret).await? {
+            Some((number, stored)) => self.finish(job, number, &stored).await?,
+            // A single login is armed only after its version is stored: what it has is not of ours.
+            None if job.strategy == Strategy::Single && self.logs_in(job) && !self.options.reset_passwords => {
+                return Ok(Some(not_stored(job)));
+            }
+            None => self.generate(job, secret, random).await?,
+        }
+        Ok(None)
+    }
+
+    /// The version that an interrupted run left: the published one that no longer logs in, or the one it was adding.
+    async fn interrupted(&self, job: &Job<'_>, secret: &Secret) -> Result<Option<(i64, Payload)>, ApplyError> {
+        if let Some(current) = secret.current() {
+            return Ok(Some((current.number, self.google()?.access(job.secret, current.number).await?)));
+        }
+        let pending = secret.annotations.get(Annotations::PENDING).and_then(|pending| pending.split_once(':'));
+        let Some((id, fingerprint)) = pending else { return Ok(None) };
+        for number in newest(secret) {
+            let payload = self.google()?.access(job.secret, number).await?;
+            if payload.fingerprint(id) == fingerprint {
+                return Ok(Some((number, payload)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the server got the password of the stored version is not known: a login tells, and sets it if not.
+    async fn finish(&mut self, job: &Job<'_>, number: i64, stored: &Payload) -> Result<(), ApplyError> {
+        let credential = self.stored_credential(job, number, stored)?;
+        let works = self.logs_in(job) && self.works(job, &credential.password).await?;
+        if !works {
+            self.arm(job, &credential.password).await?;
+        }
+        self.put_to_work(job, number, stored).await
+    }
+
+    fn logs_in(&self, job: &Job<'_>) -> bool {
+        self.state.roles.get(job.login).is_some_and(|role| role.login)
+    }
+}
+
+fn not_stored(job: &Job<'_>) -> Withheld {
+    let finding = Finding {
+        role: Some(job.role.to_string()),
+        object: Some(format!("secret {}", job.secret)),
+        ..Finding::new(Rule::SecretMissing, format!("{} has no version for `{}`", job.secret, job.login))
+    };
+    Withheld {
+        findings: vec![finding],
+        reason: format!(
+            "login `{}` exists with a password that nobody stored, and somebody may be using it",
+            job.login
+        ),
+        advice: "store it in the secret yourself, or use --reset-passwords to replace it".into(),
+        kind: WithheldKind::Decision,
+    }
+}
