@@ -90,8 +90,8 @@ impl Diff<'_> {
         }
     }
 
-    /// In whose name it is revoked: the grantor's (`None`), or, where nobody can act as the grantor, the owner's, who takes
-    /// from the grantor all that it granted on.
+    /// In whose name it is revoked: the grantor's (`None`), or, where nobody can act as the grantor, that of whoever gave it
+    /// the grant option, and takes from it all that it granted on.
     fn route(&self, case: &Case<'_>, chain: &Chain, cut: &Cut) -> Result<Option<RoleName>, Reason> {
         let owner = &case.judged.owner;
         let reachable = |role: &RoleName| self.reach.can_become(self.reach.real_owner(role, case.lot.database));
@@ -104,8 +104,8 @@ impl Diff<'_> {
             Some(Reason::unreachable(grantor, self.reach.admin(), self.state.server.major()))
         };
         let Some(reason) = helpless else { return Ok(None) };
-        let by_owner = chain.option_is_the_owners(&cut.grantor, cut.privileges);
-        if by_owner && reachable(owner) && names(owner).is_none() { Ok(Some(owner.clone())) } else { Err(reason) }
+        let source = chain.source_of_option(&cut.grantor, cut.privileges);
+        source.filter(|role| reachable(role) && names(role).is_none()).cloned().map(Some).ok_or(reason)
     }
 
     fn rule_of_excess(&self, lot: &Lot<'_>, cut: &Cut) -> Rule {
