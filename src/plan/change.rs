@@ -124,7 +124,7 @@ pub enum Change {
         extent: Extent,
         /// The grantee has granted it on, and that goes too.
         cascade: bool,
-        /// Nobody can act as the grantor: this owner takes from the grantor all that it granted on.
+        /// Nobody can act as the grantor: who gave it the grant option takes from it all that it granted on.
         via: Option<RoleName>,
     },
     /// `ALTER DEFAULT PRIVILEGES … GRANT`.

@@ -49,11 +49,12 @@ impl Chain {
         depth
     }
 
-    /// Whether the grant option of `role` for all of `privileges` comes from the owner, and from nobody else.
-    pub(super) fn option_is_the_owners(&self, role: &RoleName, privileges: Privileges) -> bool {
+    /// Who gave `role` its grant option for `privileges`, where that is one role alone.
+    pub(super) fn source_of_option(&self, role: &RoleName, privileges: Privileges) -> Option<&RoleName> {
         let of_role = self.items.iter().filter(|item| item.grantee.role() == Some(role));
-        let mut options = of_role.filter(|item| !item.grantable.intersection(privileges).is_empty()).peekable();
-        options.peek().is_some() && options.all(|item| item.grantor == self.owner)
+        let mut options = of_role.filter(|item| !item.grantable.intersection(privileges).is_empty());
+        let first = options.next()?;
+        options.next().is_none().then_some(&first.grantor)
     }
 
     /// The list after REVOKE … CASCADE.
@@ -63,7 +64,7 @@ impl Chain {
         chain
     }
 
-    /// The list after the owner has taken from `role` everything that it granted on, and given it the option again.
+    /// The list after everything that `role` granted on has been taken with its grant option, and the option given again.
     pub(super) fn without_grants_by(&self, role: &RoleName, privileges: Privileges) -> Self {
         let mut chain = self.clone();
         for item in self.items.iter().filter(|item| item.grantor == *role) {
@@ -167,11 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_clears_what_a_delegate_granted() {
+    fn whoever_gave_the_option_clears_what_was_granted_by_it() {
         let before = chain(&["a=r*/o", "b=r*/a", "c=r/b", "d=r/o"]);
-        assert!(before.option_is_the_owners(&role("a"), cut("a=r/o", Extent::Privileges).privileges));
-        assert!(!before.option_is_the_owners(&role("b"), cut("a=r/o", Extent::Privileges).privileges));
-        let after = before.without_grants_by(&role("a"), cut("a=r/o", Extent::Privileges).privileges);
+        let select = cut("a=r/o", Extent::Privileges).privileges;
+        assert_eq!(before.source_of_option(&role("a"), select), Some(&role("o")));
+        assert_eq!(before.source_of_option(&role("b"), select), Some(&role("a")));
+        assert_eq!(before.source_of_option(&role("c"), select), None);
+        assert_eq!(chain(&["a=r*/o", "a=r*/b"]).source_of_option(&role("a"), select), None);
+        let after = before.without_grants_by(&role("a"), select);
         assert_eq!(left(&after), left(&chain(&["a=r*/o", "d=r/o"])));
     }
 }

@@ -90,20 +90,22 @@ impl Diff<'_> {
         }
     }
 
-    /// In whose name it is revoked: the grantor's (`None`), or, where nobody can act as the grantor, the owner's, who takes
-    /// from the grantor all that it granted on.
+    /// In whose name it is revoked: the grantor's (`None`), or, where nobody can act as the grantor, that of whoever gave it
+    /// the grant option, and takes from it all that it granted on.
     fn route(&self, case: &Case<'_>, chain: &Chain, cut: &Cut) -> Result<Option<RoleName>, Reason> {
         let owner = &case.judged.owner;
         let reachable = |role: &RoleName| self.reach.can_become(self.reach.real_owner(role, case.lot.database));
+        let names = |role: &RoleName| self.lacks_usage(case.lot, self.reach.real_owner(role, case.lot.database));
         let exists = cut.grantor == *owner || self.state.roles.contains_key(&cut.grantor);
-        if exists && reachable(&cut.grantor) {
-            return Ok(None);
-        }
-        if chain.option_is_the_owners(&cut.grantor, cut.privileges) && reachable(owner) {
-            return Ok(Some(owner.clone()));
-        }
-        let grantor = self.reach.real_owner(&cut.grantor, case.lot.database);
-        Err(Reason::unreachable(grantor, self.reach.admin(), self.state.server.major()))
+        let helpless = if exists && reachable(&cut.grantor) {
+            names(&cut.grantor)
+        } else {
+            let grantor = self.reach.real_owner(&cut.grantor, case.lot.database);
+            Some(Reason::unreachable(grantor, self.reach.admin(), self.state.server.major()))
+        };
+        let Some(reason) = helpless else { return Ok(None) };
+        let source = chain.source_of_option(&cut.grantor, cut.privileges);
+        source.filter(|role| reachable(role) && names(role).is_none()).cloned().map(Some).ok_or(reason)
     }
 
     fn rule_of_excess(&self, lot: &Lot<'_>, cut: &Cut) -> Rule {

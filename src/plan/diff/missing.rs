@@ -1,7 +1,7 @@
 //! What is granted too little.
 
 use super::Diff;
-use super::emit::{Reason, step};
+use super::emit::step;
 use super::objects::Lot;
 use super::owners::Judged;
 use crate::model::{AclItem, Grantee, Privileges, RoleName};
@@ -54,8 +54,7 @@ impl Diff<'_> {
             grantable,
         };
         let owner = self.reach.real_owner(&judged.owner, lot.database);
-        let blocked = (!self.reach.can_become(owner))
-            .then(|| Reason::unreachable(owner, self.reach.admin(), self.state.server.major()));
+        let blocked = self.out_of_reach(owner).or_else(|| self.lacks_usage(lot, owner));
         let origin = self.origin(role);
         self.push_or(step(change, rule, origin.as_ref()), blocked);
     }

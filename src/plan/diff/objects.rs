@@ -1,9 +1,12 @@
 //! Who may do what with which object: the ACLs of a database and of the instance.
 
+use std::collections::BTreeMap;
+
 use super::Diff;
 use super::owners::Judged;
 use crate::model::{
     Database, DatabaseName, Dependence, Group, Lifecycle, Object, ObjectKind, Origin, Policy, PrivilegeClass, RoleName,
+    SchemaName,
 };
 use crate::plan::expected::{Expectations, Wants};
 use crate::plan::findings;
@@ -13,6 +16,14 @@ pub(super) struct Lot<'g> {
     pub(super) database: &'g DatabaseName,
     pub(super) group: &'g Group,
     pub(super) members: Vec<Object>,
+    /// The schema they are in; none for a schema itself.
+    pub(super) place: Option<&'g Place<'g>>,
+}
+
+/// A schema, and what the policy wants roles to hold on it.
+pub(super) struct Place<'g> {
+    pub(super) schema: &'g Group,
+    pub(super) wants: Wants,
 }
 
 impl Diff<'_> {
@@ -27,12 +38,17 @@ impl Diff<'_> {
             .database(name)
             .cloned()
             .map(|group| Group { members: vec![Object::Database(name.clone())], ..group });
+        let places = places(database.groups.iter().chain(&made), &expectations);
         for group in own.iter().chain(&database.groups).chain(&made) {
+            let place = match &group.members[..] {
+                [Object::Schema(_), ..] => None,
+                members => members.first().and_then(Object::schema).and_then(|schema| places.get(schema)),
+            };
             let (apart, together): (Vec<_>, Vec<_>) =
                 group.members.iter().cloned().partition(|object| self.apart(object, &expectations));
             let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
             for members in lots {
-                self.lot(&Lot { database: name, group, members }, &expectations);
+                self.lot(&Lot { database: name, group, members, place }, &expectations);
             }
         }
         self.pending(name, database, &made, &expectations);
@@ -67,7 +83,7 @@ impl Diff<'_> {
                     continue;
                 }
                 let wants = declared_on(self.policy, object);
-                let lot = Lot { database: from, group, members: vec![object.clone()] };
+                let lot = Lot { database: from, group, members: vec![object.clone()], place: None };
                 self.acl(&lot, &Judged::as_is(group), &wants);
             }
         }
@@ -111,6 +127,21 @@ impl Diff<'_> {
             named.any(|name| *name == text)
         }
     }
+}
+
+/// The schemas by name.
+fn places<'g>(
+    groups: impl Iterator<Item = &'g Group>,
+    expectations: &Expectations<'_>,
+) -> BTreeMap<&'g SchemaName, Place<'g>> {
+    let mut places = BTreeMap::new();
+    for group in groups.filter(|group| group.kind == ObjectKind::Schema) {
+        for object in &group.members {
+            let Some(name) = object.schema() else { continue };
+            places.insert(name, Place { schema: group, wants: expectations.of(group, object, true) });
+        }
+    }
+    places
 }
 
 /// What every role is to hold on an object of the instance: what a declared grant says, whatever its database.

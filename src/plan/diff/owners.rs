@@ -1,10 +1,10 @@
 //! Who owns what is in a managed schema.
 
 use super::emit::{Reason, step};
-use super::objects::Lot;
+use super::objects::{Lot, Place};
 use super::{Diff, Phase};
 use crate::model::{
-    Acl, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, RelationKind, RoleName, SchemaName,
+    Acl, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName, SchemaName,
 };
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Rule};
@@ -132,7 +132,9 @@ impl Diff<'_> {
             return Verdict::Wrong { to: None, blocked: Some(reason) };
         };
         let unreachable = self.out_of_reach(owner).or_else(|| self.out_of_reach(heir));
-        let blocked = unreachable.or_else(|| self.needs_a_word(lot, owner, standing));
+        let blocked = unreachable
+            .or_else(|| self.lacks_usage(lot, self.reach.admin()))
+            .or_else(|| self.needs_a_word(lot, owner, standing));
         Verdict::Wrong { to: Some(heir.clone()), blocked }
     }
 
@@ -165,6 +167,25 @@ impl Diff<'_> {
 
     pub(super) fn out_of_reach(&self, role: &RoleName) -> Option<Reason> {
         (!self.reach.can_become(role)).then(|| Reason::unreachable(role, self.reach.admin(), self.state.server.major()))
+    }
+
+    /// Whoever has no USAGE on a schema cannot even name what is in it.
+    pub(super) fn lacks_usage(&self, lot: &Lot<'_>, role: &RoleName) -> Option<Reason> {
+        let Place { schema, wants } = lot.place?;
+        let has = |holder: &RoleName| self.reach.inherits(role, holder);
+        let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Usage));
+        let given = self.options.phase != Phase::Contract
+            && wants.get(role).is_some_and(|wanted| wanted.privileges.contains(Privilege::Usage));
+        let may = has(self.reach.real_owner(&schema.owner, lot.database))
+            || entries.any(|item| item.grantee.role().is_none_or(has))
+            || given;
+        let name = lot.members[0].schema()?;
+        (!may).then(|| {
+            Reason::impossible(
+                format!("`{role}` has no USAGE on schema `{name}`"),
+                format!("`{}` runs: GRANT USAGE ON SCHEMA {name} TO {role}", schema.owner),
+            )
+        })
     }
 
     fn take_over(&mut self, lot: &Lot<'_>, to: Option<RoleName>, blocked: Option<Reason>) -> Judged {
