@@ -72,22 +72,28 @@ struct Run<'a> {
 impl Run<'_> {
     async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         self.rehearse_extensions().await?;
+        self.on_server().await?;
+        self.at_google(random).await
+    }
+
+    /// The roles, then each database: a transaction is done as a whole.
+    async fn on_server(&mut self) -> Result<(), ApplyError> {
         let steps = self.report.plan.steps.clone();
-        let mut aims: Vec<Aim> = steps.iter().map(|step| step.change.target()).collect();
+        let on_server = steps.iter().map(|step| step.change.target()).filter(|aim| !matches!(aim, Aim::Secret(_)));
+        let mut aims: Vec<Aim> = on_server.collect();
         aims.dedup();
         for aim in aims {
             (self.edges.progress)(self.report.done, steps.len(), &place(&aim));
-            match &aim {
-                Aim::Instance | Aim::Database(_) => self.converge(&aim).await?,
-                Aim::Secret(_) => {}
-            }
-            if !matches!(aim, Aim::Secret(_)) {
-                self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
-            }
+            self.converge(&aim).await?;
+            self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
         }
+        Ok(())
+    }
+
+    async fn at_google(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         while let Some(step) = self.report.plan.steps.get(self.report.done).cloned() {
             (self.edges.progress)(self.report.done, self.report.plan.steps.len(), &step.change.to_string());
-            match self.at_google(&step.change, random).await? {
+            match self.change(&step.change, random).await? {
                 None => self.report.done += 1,
                 Some(withheld) => self.hold(&step.change.target(), withheld),
             }
@@ -105,11 +111,8 @@ impl Run<'_> {
         plan.withheld.push(withheld);
     }
 
-    async fn at_google(
-        &mut self,
-        change: &Change,
-        random: &mut impl CryptoRng,
-    ) -> Result<Option<Withheld>, ApplyError> {
+    /// One change at Google. What cannot be adopted is handed back.
+    async fn change(&mut self, change: &Change, random: &mut impl CryptoRng) -> Result<Option<Withheld>, ApplyError> {
         match change {
             Change::CreateSecret { secret, role } => self.create_secret(secret, role).await?,
             Change::Credential { role, login, secret, strategy, source } => {

@@ -50,6 +50,8 @@ pub enum Change {
     RevokeMembership {
         /// The edge as it is.
         membership: Membership,
+        /// The member has granted it on, and that goes too.
+        cascade: bool,
     },
     /// `CREATE SCHEMA`.
     CreateSchema {
@@ -122,6 +124,8 @@ pub enum Change {
         extent: Extent,
         /// The grantee has granted it on, and that goes too.
         cascade: bool,
+        /// Nobody can act as the grantor: who gave it the grant option takes from it all that it granted on.
+        via: Option<RoleName>,
     },
     /// `ALTER DEFAULT PRIVILEGES … GRANT`.
     GrantDefault {

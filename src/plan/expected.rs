@@ -46,11 +46,12 @@ pub struct Expectations<'a> {
     roles: Vec<(&'a RoleName, &'a RolePolicy)>,
     extension_schemas: BTreeSet<SchemaName>,
     named: BTreeSet<PrivilegeClass>,
+    major: u32,
 }
 
 impl<'a> Expectations<'a> {
-    /// What `policy` says of the database called `name`, which is as `actual`.
-    pub fn new(policy: &'a Policy, name: &'a DatabaseName, actual: &Database) -> Self {
+    /// What `policy` says of the database called `name`, which is as `actual`, on a server of `major`.
+    pub fn new(policy: &'a Policy, name: &'a DatabaseName, actual: &Database, major: u32) -> Self {
         let present = |(_, role): &(&RoleName, &RolePolicy)| role.lifecycle == Lifecycle::Present;
         let roles: Vec<_> = policy.roles.iter().filter(present).collect();
         let grants = roles.iter().flat_map(|(_, role)| &role.grants).filter(|grant| grant.database == *name);
@@ -68,7 +69,7 @@ impl<'a> Expectations<'a> {
                 None => extension_schema(wanted),
             })
             .collect();
-        Self { name, roles, extension_schemas, named }
+        Self { name, roles, extension_schemas, named, major }
     }
 
     /// Whether a declared grant names this very object, so that it is judged apart from its group.
@@ -101,8 +102,9 @@ impl<'a> Expectations<'a> {
         }
         for (name, grant) in self.grants() {
             if grant.target.covers(object) && (group.dependence != Dependence::Extension || names_it(grant)) {
-                let grantable = if grant.grantable { grant.privileges } else { Privileges::NONE };
-                add(&mut wants, name, grant.privileges, grantable);
+                let privileges = grant.privileges.intersection(object.kind().class().applicable(self.major));
+                let grantable = if grant.grantable { privileges } else { Privileges::NONE };
+                add(&mut wants, name, privileges, grantable);
             }
         }
         wants

@@ -92,7 +92,7 @@ fn subject(change: &Change) -> String {
         | Change::CreateSecret { role, .. }
         | Change::Credential { role, .. } => role.to_string(),
         Change::GrantMembership { edge } => edge.member.to_string(),
-        Change::RevokeMembership { membership } => membership.member.to_string(),
+        Change::RevokeMembership { membership, .. } => membership.member.to_string(),
         Change::Bind { member, .. } | Change::Unbind { member, .. } => member.clone(),
         Change::CreateSchema { .. }
         | Change::CreateExtension { .. }
@@ -112,7 +112,7 @@ fn object_of(change: &Change) -> Option<String> {
             Some(format!("extension {extension}"))
         }
         Change::GrantMembership { edge } => Some(format!("role {}", edge.role)),
-        Change::RevokeMembership { membership } => Some(format!("role {}", membership.role)),
+        Change::RevokeMembership { membership, .. } => Some(format!("role {}", membership.role)),
         Change::CreateSecret { secret, .. }
         | Change::Credential { secret, .. }
         | Change::Bind { secret, .. }
@@ -143,7 +143,7 @@ fn message_of(change: &Change) -> String {
             format!("{role} has {} = {}{place}, which is not declared", setting.parameter, setting.value)
         }
         Change::GrantMembership { edge } => format!("{} is not a member of {} as declared", edge.member, edge.role),
-        Change::RevokeMembership { membership } => {
+        Change::RevokeMembership { membership, .. } => {
             format!("{} is a member of {}, granted by {}", membership.member, membership.role, membership.grantor)
         }
         Change::CreateSchema { schema, .. } => format!("schema {schema} does not exist"),
@@ -215,7 +215,7 @@ impl Change {
                 privileges: *privileges,
                 grantable: *grantable,
             },
-            Self::Revoke { database, grantor, grantee, privileges, extent, cascade, .. } => Self::Revoke {
+            Self::Revoke { database, grantor, grantee, privileges, extent, cascade, via, .. } => Self::Revoke {
                 database: database.clone(),
                 objects: new,
                 grantor: grantor.clone(),
@@ -223,6 +223,7 @@ impl Change {
                 privileges: *privileges,
                 extent: *extent,
                 cascade: *cascade,
+                via: via.clone(),
             },
             Self::ChangeOwner { database, from, to, .. } => {
                 Self::ChangeOwner { database: database.clone(), objects: new, from: from.clone(), to: to.clone() }

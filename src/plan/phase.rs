@@ -3,7 +3,7 @@
 use super::{Aim, Change, Step};
 
 /// When within its transaction a change is made. Whoever is to own or use something exists before; what is taken away
-/// goes before what is given; what locks tables comes last.
+/// goes before what is given; what locks tables comes late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Roles and their attributes.
@@ -30,6 +30,8 @@ pub enum Phase {
     Revokes,
     /// Rights on objects given.
     Grants,
+    /// Rights on databases and schemas taken away: without USAGE nobody can revoke what it granted there.
+    ContainersRevoked,
     /// Secrets without a version.
     Secrets,
     /// Credentials.
@@ -53,6 +55,7 @@ impl Change {
             Self::RevokeDefault { .. } => Phase::DefaultsRevoked,
             Self::GrantDefault { .. } => Phase::DefaultsGranted,
             Self::Grant { objects, .. } if in_container(objects) => Phase::Containers,
+            Self::Revoke { objects, .. } if in_container(objects) => Phase::ContainersRevoked,
             Self::Revoke { .. } => Phase::Revokes,
             Self::Grant { .. } => Phase::Grants,
             Self::CreateSecret { .. } => Phase::Secrets,

@@ -134,13 +134,16 @@ impl<'a> Reach<'a> {
     }
 
     /// Who revokes this membership: before 16 whoever may change the role; from 16 on only in the name of its grantor.
+    /// <https://www.postgresql.org/docs/current/sql-revoke.html#SQL-REVOKE-NOTES>
     pub fn revoker(&self, edge: &Membership) -> Option<Actor> {
-        let actor = self.administrator(&edge.role)?;
-        let may = |actor: &Actor| self.inherits(self.name(actor), &edge.grantor);
-        if self.superuser || self.state.server.major() < 16 || may(&actor) {
-            return Some(actor);
+        let actor = self.administrator(&edge.role);
+        if self.superuser || self.state.server.major() < 16 {
+            return actor;
         }
-        Some(Actor::Admin).filter(may)
+        let may = |actor: &Actor| self.inherits(self.name(actor), &edge.grantor);
+        let grantor = || self.state.roles.contains_key(&edge.grantor) && self.can_become(&edge.grantor);
+        let by_grantor = || grantor().then(|| Actor::Role(edge.grantor.clone()));
+        [actor, Some(Actor::Admin)].into_iter().flatten().find(may).or_else(by_grantor)
     }
 
     /// The role whose rights the owner's are: `pg_database_owner` stands for the owner of the database.

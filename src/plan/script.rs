@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::batch::batches;
-use super::phase::Phase;
 use super::reach::{Actor, Reach};
 use super::{Aim, Change, Plan, statement};
 use crate::model::{DatabaseName, RoleName, State};
@@ -152,12 +151,12 @@ fn actor(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) ->
             administrator(role)
         }
         Change::GrantMembership { edge } => administrator(&edge.role),
-        Change::RevokeMembership { membership } => reach.revoker(membership).unwrap_or(Actor::Admin),
+        Change::RevokeMembership { membership, .. } => reach.revoker(membership).unwrap_or(Actor::Admin),
         Change::CreateSchema { .. } | Change::CreateExtension { .. } => {
             database.and_then(|database| reach.creator(database)).unwrap_or(Actor::Admin)
         }
         Change::UpdateExtension { owner: of, .. } | Change::Grant { owner: of, .. } => owner(of),
-        Change::Revoke { grantor, .. } => owner(grantor),
+        Change::Revoke { grantor, via, .. } => owner(via.as_ref().unwrap_or(grantor)),
         Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => owner(&default.owner),
         // ALTER … OWNER wants the privileges of both owners at once: nobody's but the session's own.
         Change::ChangeOwner { .. } => Actor::Admin,
@@ -177,13 +176,12 @@ fn temporary(reach: &Reach<'_>, database: Option<&DatabaseName>, changes: &[Chan
                 let from = database.map_or(from, |database| reach.real_owner(from, database));
                 roles.extend([from, to].into_iter().filter(|role| reach.needs_membership(role, true)).cloned());
             }
-            change if change.phase() >= Phase::Schemas => match actor(reach, database, change) {
+            change => match actor(reach, database, change) {
                 Actor::Role(role) if reach.needs_membership(&role, false) => {
                     roles.insert(role);
                 }
                 _ => {}
             },
-            _ => {}
         }
     }
     roles

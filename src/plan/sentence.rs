@@ -29,8 +29,9 @@ impl Change {
             Self::AlterRole { role, attributes } if self.removes_access() => {
                 loss(quoted(role), format!("becomes {}", join(attributes)))
             }
-            Self::RevokeMembership { membership } => {
-                loss(quoted(&membership.member), format!("membership in {}", quoted(&membership.role)))
+            Self::RevokeMembership { membership, cascade } => {
+                let passed_on = passed_on(*cascade);
+                loss(quoted(&membership.member), format!("membership in {}{passed_on}", quoted(&membership.role)))
             }
             Self::ChangeOwner { objects, from, .. } => loss(quoted(from), format!("ownership of {}", Listed(objects))),
             Self::Revoke { objects, grantee, privileges, extent, cascade, .. } => {
@@ -70,7 +71,7 @@ impl fmt::Display for Change {
                 write!(f, "reset {}, now `{}`, for {}", setting.parameter, setting.value, sessions(role, setting))
             }
             Self::GrantMembership { edge } => grant_membership(f, edge),
-            Self::RevokeMembership { membership } => revoke_membership(f, membership),
+            Self::RevokeMembership { membership, cascade } => revoke_membership(f, membership, *cascade),
             Self::CreateSchema { database, schema } => {
                 write!(f, "create schema {} in {}", quote_identifier(schema.as_str()), in_database(database))
             }
@@ -94,7 +95,7 @@ impl fmt::Display for Change {
                 write!(f, "grant {privileges} on {} to {}{option}", Objects(objects), to(grantee))?;
                 names(f, objects)
             }
-            Self::Revoke { objects, grantor, grantee, privileges, extent, cascade, database: _ } => {
+            Self::Revoke { objects, grantor, grantee, privileges, extent, cascade, database: _, via: _ } => {
                 let what = extent.of(*privileges);
                 write!(f, "revoke {what} on {} from {}", Objects(objects), to(grantee))?;
                 write!(f, ", granted by {}", quoted(grantor))?;
@@ -156,9 +157,10 @@ fn grant_membership(f: &mut fmt::Formatter<'_>, edge: &Edge) -> fmt::Result {
     if options.is_empty() { Ok(()) } else { write!(f, " {}", options.join(", ")) }
 }
 
-fn revoke_membership(f: &mut fmt::Formatter<'_>, membership: &Membership) -> fmt::Result {
+fn revoke_membership(f: &mut fmt::Formatter<'_>, membership: &Membership, cascade: bool) -> fmt::Result {
     let Membership { role, member, grantor, admin: _, inherit: _, set: _ } = membership;
-    write!(f, "end the membership of {} in {}, granted by {}", quoted(member), quoted(role), quoted(grantor))
+    write!(f, "end the membership of {} in {}, granted by {}", quoted(member), quoted(role), quoted(grantor))?;
+    f.write_str(passed_on(cascade))
 }
 
 fn sessions(role: &RoleName, setting: &Setting) -> String {
@@ -321,6 +323,7 @@ mod tests {
             grantee,
             privileges: Privileges::of(&[Privilege::Create]),
             cascade: false,
+            via: None,
             extent: Extent::Privileges,
         };
         let everybody = revoke(Grantee::Public);

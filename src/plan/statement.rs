@@ -26,7 +26,7 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
         Change::SetParameter { role, setting } => vec![set_parameter(role, setting)],
         Change::ResetParameter { role, setting } => vec![reset_parameter(role, setting)],
         Change::GrantMembership { edge } => vec![grant_membership(edge, major)],
-        Change::RevokeMembership { membership } => vec![revoke_membership(membership, major)],
+        Change::RevokeMembership { membership, cascade } => vec![revoke_membership(membership, *cascade, major)],
         Change::CreateSchema { schema, .. } => {
             vec![format!(
                 "CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}",
@@ -48,7 +48,8 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
             let to = format!("TO {}{option}", grantee_name(grantee));
             on_objects(objects, *privileges, |what| format!("GRANT {what} {to}"))
         }
-        Change::Revoke { objects, grantee, privileges, extent, cascade, .. } => {
+        Change::Revoke { objects, grantor, privileges, via: Some(_), .. } => clear(objects, grantor, *privileges),
+        Change::Revoke { objects, grantee, privileges, extent, cascade, via: None, .. } => {
             let option = option_for(*extent);
             let from = format!("FROM {}{}", grantee_name(grantee), if *cascade { " CASCADE" } else { "" });
             on_objects(objects, *privileges, |what| format!("REVOKE {option}{what} {from}"))
@@ -59,6 +60,16 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
             Vec::new()
         }
     }
+}
+
+/// Everything that `delegate` granted on is taken away by taking its grant option, which it then gets again: whether it may
+/// keep that is judged by itself. <https://www.postgresql.org/docs/current/sql-revoke.html#SQL-REVOKE-DESCRIPTION>
+fn clear(objects: &[Object], delegate: &RoleName, privileges: Privileges) -> Vec<String> {
+    let delegate = name(delegate.as_str());
+    let mut statements =
+        on_objects(objects, privileges, |what| format!("REVOKE GRANT OPTION FOR {what} FROM {delegate} CASCADE"));
+    statements.extend(on_objects(objects, privileges, |what| format!("GRANT {what} TO {delegate} WITH GRANT OPTION")));
+    statements
 }
 
 /// The statement that mends a finding; where it takes several, all of them.
@@ -165,9 +176,10 @@ fn grant_membership(edge: &Edge, major: u32) -> String {
     format!("GRANT {} TO {}{options}", name(edge.role.as_str()), name(edge.member.as_str()))
 }
 
-fn revoke_membership(edge: &Membership, major: u32) -> String {
+fn revoke_membership(edge: &Membership, cascade: bool, major: u32) -> String {
     let by = if major < 16 { String::new() } else { format!(" GRANTED BY {}", name(edge.grantor.as_str())) };
-    format!("REVOKE {} FROM {}{by}", name(edge.role.as_str()), name(edge.member.as_str()))
+    let cascade = if cascade { " CASCADE" } else { "" };
+    format!("REVOKE {} FROM {}{by}{cascade}", name(edge.role.as_str()), name(edge.member.as_str()))
 }
 
 /// The object as it stands behind `ALTER` and behind `GRANT … ON`, without the kind.

@@ -76,7 +76,7 @@ fn roles_of_the_instance() -> Vec<Step> {
             },
         ),
         step(Rule::MembershipMissing, Change::GrantMembership { edge }),
-        step(Rule::MembershipUnexpected, Change::RevokeMembership { membership }),
+        step(Rule::MembershipUnexpected, Change::RevokeMembership { membership, cascade: false }),
     ]
 }
 
@@ -107,6 +107,7 @@ fn objects_of_the_database() -> Vec<Step> {
             privileges: Privileges::of(&[Privilege::Truncate]),
             extent: Extent::Privileges,
             cascade: false,
+            via: None,
         },
     );
     revoke.path = vec!["app_user".into(), "TRUNCATE on table public.orders granted by migration_user".into()];

@@ -76,6 +76,8 @@ impl Diff<'_> {
                     grantable = grantable.union(if grant.grantable { grant.privileges } else { Privileges::NONE });
                 }
             }
+            let applicable = objects.class().applicable(self.state.server.major());
+            let (privileges, grantable) = (privileges.intersection(applicable), grantable.intersection(applicable));
             if !privileges.is_empty() {
                 grants.push((name.clone(), privileges, grantable));
             }

@@ -1,7 +1,7 @@
 //! Steps on their way into the plan: what the policy accepts is set aside, what another phase is for is left.
 
 use super::{Diff, Phase};
-use crate::model::{Allow, Object, Origin, Privileges, RoleName};
+use crate::model::{Allow, Origin, Privilege, Privileges, RoleName};
 use crate::plan::phase::order;
 use crate::plan::{Change, Finding, Plan, Rule, Step, Withheld, WithheldKind, findings};
 
@@ -37,16 +37,20 @@ impl Reason {
 }
 
 impl Diff<'_> {
-    /// Takes a step, unless `blocked` says why not.
-    pub(super) fn push_or(&mut self, step: Step, blocked: Option<Reason>) {
+    /// Takes a step, unless `blocked` says why not. Returns whether it is taken.
+    pub(super) fn push_or(&mut self, step: Step, blocked: Option<Reason>) -> bool {
         match blocked {
             None => self.push(step),
-            Some(reason) => self.withhold(step, reason),
+            Some(reason) => {
+                self.withhold(step, reason);
+                false
+            }
         }
     }
 
-    /// Takes a step.
-    pub(super) fn push(&mut self, step: Step) {
+    /// Takes a step. Returns whether it is taken: not what the policy accepts, nor what another phase is for.
+    pub(super) fn push(&mut self, step: Step) -> bool {
+        let before = self.plan.steps.len();
         if let Some(step) = self.set_allowed_aside(step) {
             let wanted = match self.options.phase {
                 Phase::Both => true,
@@ -57,6 +61,7 @@ impl Diff<'_> {
                 self.plan.steps.push(step);
             }
         }
+        self.plan.steps.len() > before
     }
 
     /// Leaves a step, and says why.
@@ -107,40 +112,17 @@ impl Diff<'_> {
         })
     }
 
-    /// The step without what the policy accepts; `None` when nothing is left of it.
-    fn set_allowed_aside(&mut self, step: Step) -> Option<Step> {
+    /// The step without what the policy accepts; `None` when nothing is left of it. An object that the policy names in
+    /// `allow` is a step of its own, so that only privileges are left to tell apart.
+    fn set_allowed_aside(&mut self, mut step: Step) -> Option<Step> {
         if !self.policy.allow.iter().any(|allow| allow.rule == step.rule.id()) {
             return Some(step);
         }
         let found = findings::of_step(&self.plan, &step);
-        let total = found.len();
         let left: Vec<_> = found.into_iter().filter_map(|one| self.unless_allowed(one)).collect();
-        match left.len() {
-            0 => None,
-            rest if rest == total => Some(step),
-            _ => self.narrow(step, &left),
-        }
-    }
-
-    /// Some of the objects or privileges of a grant are accepted: what is left goes into steps of its own.
-    fn narrow(&mut self, step: Step, left: &[Finding]) -> Option<Step> {
-        let Some((objects, privileges)) = step.change.objects_and_privileges() else { return Some(step) };
-        for object in objects {
-            let text = object.to_string();
-            let keep: Privileges = privileges
-                .iter()
-                .filter(|one| {
-                    left.iter()
-                        .any(|f| f.object.as_ref() == Some(&text) && f.privilege.as_deref() == Some(one.keyword()))
-                })
-                .collect();
-            if !keep.is_empty() {
-                let mut narrowed = step.clone();
-                narrowed.change.restrict(vec![object.clone()], keep);
-                self.plan.steps.push(narrowed);
-            }
-        }
-        None
+        let is_left = |privilege: &Privilege| left.iter().any(|f| f.privilege.as_deref() == Some(privilege.keyword()));
+        step.change.restrict(Privilege::every().filter(is_left).collect());
+        (!left.is_empty()).then_some(step)
     }
 
     /// The finished plan, its steps in the order they are to be taken.
@@ -157,20 +139,17 @@ pub(super) fn step(change: Change, rule: Rule, origin: Option<&Origin>) -> Step 
 }
 
 impl Change {
-    /// The objects and privileges of a grant or revoke.
-    fn objects_and_privileges(&self) -> Option<(&Vec<Object>, Privileges)> {
+    /// The same change for no more than these privileges, where it is about privileges.
+    fn restrict(&mut self, to: Privileges) {
         match self {
-            Self::Grant { objects, privileges, .. } | Self::Revoke { objects, privileges, .. } => {
-                Some((objects, *privileges))
+            Self::Grant { privileges, .. } | Self::Revoke { privileges, .. } => {
+                *privileges = privileges.intersection(to)
             }
-            _ => None,
-        }
-    }
-
-    fn restrict(&mut self, to: Vec<Object>, only: Privileges) {
-        if let Self::Grant { objects, privileges, .. } | Self::Revoke { objects, privileges, .. } = self {
-            *objects = to;
-            *privileges = only;
+            Self::GrantDefault { default, .. } | Self::RevokeDefault { default, .. } => {
+                default.privileges = default.privileges.intersection(to);
+                default.grantable = default.grantable.intersection(to);
+            }
+            _ => {}
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Who is a member of what: of managed roles, and what managed roles are members of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Diff;
 use super::emit::{Reason, step};
+use super::{Diff, Phase};
 use crate::model::{Lifecycle, Membership, Origin, RoleName};
 use crate::plan::expected::is_ddl;
 use crate::plan::standing::Standing;
@@ -13,19 +13,24 @@ use crate::plan::{Change, Edge, Rule};
 /// <https://cloud.google.com/sql/docs/postgres/iam-authentication>
 const IAM_GROUPS: &str = "cloudsqliam";
 
+/// What is declared, by role and member.
+type Wanted = BTreeMap<(RoleName, RoleName), (Edge, Origin)>;
+
 impl Diff<'_> {
     pub(super) fn memberships(&mut self) {
         let wanted = self.wanted_edges();
-        let state = self.state;
-        for edge in &state.memberships {
-            self.actual_edge(edge, &wanted);
+        let mut left = self.state.memberships.clone();
+        let (own, granted_on): (Vec<_>, Vec<_>) =
+            self.state.memberships.iter().partition(|edge| self.reach.revoker(edge).is_some());
+        for edge in own.into_iter().chain(granted_on) {
+            self.actual_edge(edge, &wanted, &mut left);
         }
         for (edge, origin) in wanted.values() {
-            self.missing_edge(edge, origin);
+            self.missing_edge(edge, origin, &left);
         }
     }
 
-    fn wanted_edges(&self) -> BTreeMap<(RoleName, RoleName), (Edge, Origin)> {
+    fn wanted_edges(&self) -> Wanted {
         let mut wanted = BTreeMap::new();
         let mut want = |edge: Edge, origin: &Origin| {
             wanted.insert((edge.role.clone(), edge.member.clone()), (edge, origin.clone()));
@@ -60,10 +65,10 @@ impl Diff<'_> {
         wanted
     }
 
-    fn actual_edge(&mut self, edge: &Membership, wanted: &BTreeMap<(RoleName, RoleName), (Edge, Origin)>) {
+    fn actual_edge(&mut self, edge: &Membership, wanted: &Wanted, left: &mut BTreeSet<Membership>) {
         if let Some((want, origin)) = wanted.get(&(edge.role.clone(), edge.member.clone())) {
             if self.exceeds(edge, want) {
-                self.revoke_membership(edge, Rule::MembershipOptions, Some(origin), None);
+                self.revoke_membership(edge, Rule::MembershipOptions, Some(origin), None, left);
             }
             return;
         }
@@ -75,16 +80,11 @@ impl Diff<'_> {
         }
         if member.is_managed() {
             let origin = self.origin(&edge.member);
-            self.revoke_membership(edge, Rule::MembershipUnexpected, origin.as_ref(), None);
+            self.revoke_membership(edge, Rule::MembershipUnexpected, origin.as_ref(), None, left);
         } else if role.is_managed() && member == Standing::Undeclared && !left_by_create_role {
-            let blocked = (!self.options.prune).then(|| {
-                Reason::decision(
-                    format!("`{}` is not declared", edge.member),
-                    "declare it, put it under `ignore` or `admins`, or use --prune",
-                )
-            });
+            let blocked = (!self.options.prune).then(|| not_declared(&edge.member));
             let origin = self.origin(&edge.role);
-            self.revoke_membership(edge, Rule::RoleUndeclared, origin.as_ref(), blocked);
+            self.revoke_membership(edge, Rule::RoleUndeclared, origin.as_ref(), blocked, left);
         }
     }
 
@@ -94,17 +94,73 @@ impl Diff<'_> {
         edge.admin && !want.admin || options && (edge.inherit && !want.inherit || edge.set && !want.set)
     }
 
-    fn revoke_membership(&mut self, edge: &Membership, rule: Rule, origin: Option<&Origin>, blocked: Option<Reason>) {
-        let change = Change::RevokeMembership { membership: edge.clone() };
+    fn revoke_membership(
+        &mut self,
+        edge: &Membership,
+        rule: Rule,
+        origin: Option<&Origin>,
+        blocked: Option<Reason>,
+        left: &mut BTreeSet<Membership>,
+    ) {
+        if !left.contains(edge) {
+            // It went with the ADMIN option of whoever granted it.
+            return;
+        }
+        let lost = self.granted_on(edge, left);
+        let change = Change::RevokeMembership { membership: edge.clone(), cascade: !lost.is_empty() };
         let mut taken = step(change, rule, origin);
         taken.path = vec![edge.member.to_string(), format!("member of {} granted by {}", edge.role, edge.grantor)];
-        let blocked = self.irrevocable(edge).or(blocked);
-        self.push_or(taken, blocked);
+        let blocked = self.irrevocable(edge).or(blocked).or_else(|| self.blocked_by_members(&lost));
+        if self.push_or(taken, blocked) {
+            left.remove(edge);
+            left.retain(|one| !lost.contains(one));
+        }
     }
 
+    /// The memberships that end with the ADMIN option of this one. Before 16 nobody keeps account of who granted what.
+    fn granted_on(&self, edge: &Membership, left: &BTreeSet<Membership>) -> BTreeSet<Membership> {
+        let mut lost = BTreeSet::new();
+        let mut frontier = vec![edge];
+        while let Some(ended) = frontier.pop().filter(|_| self.state.server.major() >= 16) {
+            let by_others = |one: &&Membership| {
+                one.role == ended.role
+                    && one.member == ended.member
+                    && one.admin
+                    && *one != ended
+                    && !lost.contains(*one)
+            };
+            if ended.admin && !left.iter().any(|one| by_others(&one)) {
+                let hanging = left.iter().filter(|one| one.role == ended.role && one.grantor == ended.member);
+                frontier.extend(hanging.filter(|one| lost.insert((*one).clone())));
+            }
+        }
+        lost
+    }
+
+    /// Nobody the policy leaves alone loses a membership with somebody else's.
+    fn blocked_by_members(&self, lost: &BTreeSet<Membership>) -> Option<Reason> {
+        let spared = |edge: &&Membership| match self.cast.standing(&edge.member) {
+            Standing::Declared | Standing::Login | Standing::Iam => self.options.phase == Phase::Contract,
+            Standing::Undeclared => !self.options.prune,
+            Standing::Admin | Standing::System | Standing::Ignored => true,
+        };
+        let edge = lost.iter().find(spared)?;
+        Some(Reason::decision(
+            format!("`{}` would lose its membership in `{}`, which was granted on to it", edge.member, edge.role),
+            "grant it to them as the admin first, or use --prune",
+        ))
+    }
+
+    /// From 16 on a membership ends in the name of its grantor, or with the grantor's ADMIN option.
     fn irrevocable(&self, edge: &Membership) -> Option<Reason> {
         if self.reach.revoker(edge).is_some() {
             return None;
+        }
+        let ours = |one: &Membership| {
+            one.role == edge.role && one.member == edge.grantor && one.admin && self.reach.revoker(one).is_some()
+        };
+        if self.cast.standing(&edge.grantor) == Standing::Undeclared && self.state.memberships.iter().any(ours) {
+            return Some(not_declared(&edge.grantor));
         }
         let quote = crate::model::quote_identifier;
         let statement = format!(
@@ -120,11 +176,9 @@ impl Diff<'_> {
         ))
     }
 
-    fn missing_edge(&mut self, edge: &Edge, origin: &Origin) {
+    fn missing_edge(&mut self, edge: &Edge, origin: &Origin, left: &BTreeSet<Membership>) {
         let major = self.state.server.major();
-        let rows = self.state.memberships.iter().filter(|one| one.role == edge.role && one.member == edge.member);
-        // Rows that give too much are revoked as a whole, so they no longer count.
-        let rows: Vec<_> = rows.filter(|row| !self.exceeds(row, edge) || self.reach.revoker(row).is_none()).collect();
+        let rows: Vec<_> = left.iter().filter(|one| one.role == edge.role && one.member == edge.member).collect();
         let any = |option: fn(&Membership) -> bool| rows.iter().any(|row| option(row));
         let has = !rows.is_empty()
             && (!edge.admin || any(|row| row.admin))
@@ -155,4 +209,11 @@ impl Diff<'_> {
     fn is_login(&self, edge: &Edge) -> bool {
         matches!(self.cast.standing(&edge.member), Standing::Login | Standing::Iam)
     }
+}
+
+fn not_declared(role: &RoleName) -> Reason {
+    Reason::decision(
+        format!("`{role}` is not declared"),
+        "declare it, put it under `ignore` or `admins`, or use --prune",
+    )
 }

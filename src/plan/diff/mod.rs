@@ -1,11 +1,16 @@
 //! Desired against actual: every difference becomes a step, or is withheld with its reason.
 
+mod chain;
 mod defaults;
 mod emit;
+mod excess;
 mod extensions;
 mod memberships;
+mod missing;
 mod objects;
 mod owners;
+mod pending;
+mod public;
 mod readers;
 mod roles;
 mod schemas;

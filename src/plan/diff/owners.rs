@@ -1,10 +1,10 @@
 //! Who owns what is in a managed schema.
 
 use super::emit::{Reason, step};
-use super::objects::Lot;
+use super::objects::{Lot, Place};
 use super::{Diff, Phase};
 use crate::model::{
-    Acl, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, RelationKind, RoleName, SchemaName,
+    Acl, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName, SchemaName,
 };
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Rule};
@@ -40,17 +40,33 @@ impl Diff<'_> {
 
     /// A sequence of a serial column, or a column, goes where its table goes, in the same statement.
     fn owner_of_dependent(&self, lot: &Lot<'_>) -> Judged {
-        let kind = ObjectKind::Relation(self.relation_of(lot));
-        let table = Group { kind, dependence: Dependence::Free, members: lot.members.clone(), ..lot.group.clone() };
-        match self.heir(&Lot { group: &table, members: lot.members.clone(), ..*lot }) {
+        let as_relation = |kind| Group {
+            kind: ObjectKind::Relation(kind),
+            dependence: Dependence::Free,
+            members: lot.members.clone(),
+            ..lot.group.clone()
+        };
+        let verdict = |group: &Group| self.heir(&Lot { group, members: lot.members.clone(), ..*lot });
+        let mut heir = verdict(&as_relation(RelationKind::Table));
+        if matches!(heir, Verdict::Wrong { .. }) {
+            heir = verdict(&as_relation(self.relation_of(lot)));
+        }
+        match heir {
             Verdict::Fine => Judged::as_is(lot.group),
             Verdict::Left => Judged { trusted: false, ..Judged::as_is(lot.group) },
-            Verdict::Wrong { to: Some(heir), blocked: None } if self.options.phase != Phase::Expand => {
+            Verdict::Wrong { to: Some(heir), blocked: None } if self.takes_owners() => {
                 let acl = lot.group.acl.after_owner_change(&lot.group.owner, &heir);
                 Judged { owner: heir, acl, trusted: true, foreign: false }
             }
             Verdict::Wrong { .. } => Judged { trusted: false, foreign: true, ..Judged::as_is(lot.group) },
         }
+    }
+
+    /// Whether tables change their owner in this run: not where running code may live by what the owner may do, and
+    /// perhaps not where the policy accepts some that do not.
+    fn takes_owners(&self) -> bool {
+        let accepted = self.policy.allow.iter().any(|allow| allow.rule == Rule::OwnerUnexpected.id());
+        self.options.phase != Phase::Expand && !accepted
     }
 
     /// The kind of relation a column belongs to; a sequence belongs to a table.
@@ -116,7 +132,9 @@ impl Diff<'_> {
             return Verdict::Wrong { to: None, blocked: Some(reason) };
         };
         let unreachable = self.out_of_reach(owner).or_else(|| self.out_of_reach(heir));
-        let blocked = unreachable.or_else(|| self.needs_a_word(lot, owner, standing));
+        let blocked = unreachable
+            .or_else(|| self.lacks_usage(lot, self.reach.admin()))
+            .or_else(|| self.needs_a_word(lot, owner, standing));
         Verdict::Wrong { to: Some(heir.clone()), blocked }
     }
 
@@ -151,10 +169,27 @@ impl Diff<'_> {
         (!self.reach.can_become(role)).then(|| Reason::unreachable(role, self.reach.admin(), self.state.server.major()))
     }
 
+    /// Whoever has no USAGE on a schema cannot even name what is in it.
+    pub(super) fn lacks_usage(&self, lot: &Lot<'_>, role: &RoleName) -> Option<Reason> {
+        let Place { schema, wants } = lot.place?;
+        let has = |holder: &RoleName| self.reach.inherits(role, holder);
+        let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Usage));
+        let given = self.options.phase != Phase::Contract
+            && wants.get(role).is_some_and(|wanted| wanted.privileges.contains(Privilege::Usage));
+        let may = has(self.reach.real_owner(&schema.owner, lot.database))
+            || entries.any(|item| item.grantee.role().is_none_or(has))
+            || given;
+        let name = lot.members[0].schema()?;
+        (!may).then(|| {
+            Reason::impossible(
+                format!("`{role}` has no USAGE on schema `{name}`"),
+                format!("`{}` runs: GRANT USAGE ON SCHEMA {name} TO {role}", schema.owner),
+            )
+        })
+    }
+
     fn take_over(&mut self, lot: &Lot<'_>, to: Option<RoleName>, blocked: Option<Reason>) -> Judged {
         let from = lot.group.owner.clone();
-        // Running code may live by what the owner may do: an expansion leaves owners alone.
-        let stays = blocked.is_some() || self.options.phase == Phase::Expand;
         let heir = to.clone().unwrap_or_else(|| self.reach.maker_name().clone());
         let origin = lot.members[0].schema().and_then(|schema| self.schema_origin(lot.database, schema));
         let change = Change::ChangeOwner {
@@ -163,8 +198,7 @@ impl Diff<'_> {
             from: from.clone(),
             to: heir.clone(),
         };
-        self.push_or(step(change, Rule::OwnerUnexpected, origin.as_ref()), blocked);
-        if stays {
+        if !self.push_or(step(change, Rule::OwnerUnexpected, origin.as_ref()), blocked) {
             return Judged { trusted: false, foreign: true, ..Judged::as_is(lot.group) };
         }
         let acl = lot.group.acl.after_owner_change(&from, &heir);

@@ -1,0 +1,167 @@
+//! What is held beyond the policy, and whether it may be taken away.
+
+use super::chain::{Chain, Cut};
+use super::emit::{Reason, step};
+use super::objects::Lot;
+use super::owners::Judged;
+use super::{Diff, Phase};
+use crate::model::{AclItem, Grantee, Object, ObjectKind, Privileges, RoleName};
+use crate::plan::expected::Wants;
+use crate::plan::standing::Standing;
+use crate::plan::{Change, Extent, Rule};
+
+/// One ACL under judgement.
+struct Case<'c> {
+    lot: &'c Lot<'c>,
+    judged: &'c Judged,
+    wants: &'c Wants,
+}
+
+impl Diff<'_> {
+    /// Takes away what is too much. Returns the entries as they will be.
+    pub(super) fn excess(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants) -> Chain {
+        let mut chain = Chain::new(&judged.owner, &judged.acl);
+        let case = Case { lot, judged, wants };
+        for item in chain.deepest_first() {
+            let cut = |privileges, extent| Cut {
+                grantor: item.grantor.clone(),
+                grantee: item.grantee.clone(),
+                privileges,
+                extent,
+            };
+            let excess = self.excess_of(lot, &item, wants);
+            for (privileges, blocked) in self.connect_apart(lot, &item, excess) {
+                self.cut(&case, &mut chain, &cut(privileges, Extent::Privileges), blocked);
+            }
+            let option = self.excess_option(&item, wants).minus(excess);
+            if !option.is_empty() {
+                self.cut(&case, &mut chain, &cut(option, Extent::GrantOption), None);
+            }
+        }
+        chain
+    }
+
+    fn excess_of(&self, lot: &Lot<'_>, item: &AclItem, wants: &Wants) -> Privileges {
+        match &item.grantee {
+            Grantee::Public => self.excess_of_public(lot, item),
+            Grantee::Role(role) => match self.cast.standing(role) {
+                Standing::Declared | Standing::Login | Standing::Iam => {
+                    item.privileges.minus(wants.get(role).copied().unwrap_or_default().privileges)
+                }
+                Standing::Undeclared if self.is_managed(lot) => item.privileges,
+                Standing::Undeclared | Standing::Admin | Standing::System | Standing::Ignored => Privileges::NONE,
+            },
+        }
+    }
+
+    fn excess_option(&self, item: &AclItem, wants: &Wants) -> Privileges {
+        let managed = item.grantee.role().filter(|role| self.cast.standing(role).is_managed());
+        let wanted = managed.map(|role| wants.get(role).copied().unwrap_or_default().grantable);
+        wanted.map_or(Privileges::NONE, |wanted| item.grantable.minus(wanted))
+    }
+
+    fn cut(&mut self, case: &Case<'_>, chain: &mut Chain, cut: &Cut, blocked: Option<Reason>) {
+        let route = self.route(case, chain, cut);
+        let after = match route {
+            Ok(None) | Err(_) => chain.after(cut),
+            Ok(Some(_)) => chain.without_grants_by(&cut.grantor, cut.privileges),
+        };
+        let lost = chain.lost_besides(&after, cut);
+        let change = Change::Revoke {
+            database: case.lot.database.clone(),
+            objects: case.lot.members.clone(),
+            grantor: cut.grantor.clone(),
+            grantee: cut.grantee.clone(),
+            privileges: cut.privileges,
+            extent: cut.extent,
+            cascade: !lost.is_empty(),
+            via: route.as_ref().ok().cloned().flatten(),
+        };
+        let mut taken = step(change, self.rule_of_excess(case.lot, cut), None);
+        taken.path = path(cut, &case.lot.members);
+        let blocked = self
+            .blocked_by_absence(cut)
+            .or(blocked)
+            .or_else(|| self.blocked_by_prune(cut))
+            .or(route.err())
+            .or_else(|| self.blocked_by_losers(&lost, case.wants));
+        if self.push_or(taken, blocked) {
+            *chain = after;
+        }
+    }
+
+    /// In whose name it is revoked: the grantor's (`None`), or, where nobody can act as the grantor, that of whoever gave it
+    /// the grant option, and takes from it all that it granted on.
+    fn route(&self, case: &Case<'_>, chain: &Chain, cut: &Cut) -> Result<Option<RoleName>, Reason> {
+        let owner = &case.judged.owner;
+        let reachable = |role: &RoleName| self.reach.can_become(self.reach.real_owner(role, case.lot.database));
+        let names = |role: &RoleName| self.lacks_usage(case.lot, self.reach.real_owner(role, case.lot.database));
+        let exists = cut.grantor == *owner || self.state.roles.contains_key(&cut.grantor);
+        let helpless = if exists && reachable(&cut.grantor) {
+            names(&cut.grantor)
+        } else {
+            let grantor = self.reach.real_owner(&cut.grantor, case.lot.database);
+            Some(Reason::unreachable(grantor, self.reach.admin(), self.state.server.major()))
+        };
+        let Some(reason) = helpless else { return Ok(None) };
+        let source = chain.source_of_option(&cut.grantor, cut.privileges);
+        source.filter(|role| reachable(role) && names(role).is_none()).cloned().map(Some).ok_or(reason)
+    }
+
+    fn rule_of_excess(&self, lot: &Lot<'_>, cut: &Cut) -> Rule {
+        match self.cast.standing_of(&cut.grantee) {
+            None => Rule::PublicUnexpected,
+            Some(Standing::Undeclared) => Rule::RoleUndeclared,
+            Some(_) if cut.extent == Extent::GrantOption => Rule::GrantGrantable,
+            Some(_) if lot.group.kind == ObjectKind::Column => Rule::ColumnUnexpected,
+            Some(_) => Rule::GrantUnexpected,
+        }
+    }
+
+    /// A role that was dropped by hand from the catalogs can no longer be named.
+    fn blocked_by_absence(&self, cut: &Cut) -> Option<Reason> {
+        let gone = |role: &&RoleName| !self.state.roles.contains_key(*role);
+        let role = cut.grantee.role().filter(gone)?;
+        Some(Reason::impossible(
+            format!("no role has the name `{role}`: the entry is left over from a role that is gone"),
+            "a superuser removes it from the catalogs, or its owner makes the object anew",
+        ))
+    }
+
+    /// Nothing is taken from a role the policy does not declare, unless asked for.
+    fn blocked_by_prune(&self, cut: &Cut) -> Option<Reason> {
+        let role = cut.grantee.role().filter(|role| self.cast.standing(role) == Standing::Undeclared)?;
+        (!self.options.prune).then(|| {
+            Reason::decision(
+                format!("`{role}` is not declared"),
+                "declare it, put it under `ignore` or `admins`, or use --prune",
+            )
+        })
+    }
+
+    /// Whoever else would lose something by it.
+    fn blocked_by_losers(&self, lost: &[AclItem], wants: &Wants) -> Option<Reason> {
+        let spared = |role: &RoleName| match self.cast.standing(role) {
+            // A further grant restores what is declared, but not in a run that only takes away.
+            Standing::Declared | Standing::Login | Standing::Iam => {
+                self.options.phase == Phase::Contract && wants.contains_key(role)
+            }
+            Standing::Undeclared => !self.options.prune,
+            Standing::Admin | Standing::System | Standing::Ignored => true,
+        };
+        let role = lost.iter().filter_map(|item| item.grantee.role()).find(|role| spared(role))?;
+        Some(Reason::decision(
+            format!("`{role}` would lose what was granted on to it"),
+            "grant it to them as the owner first, or use --prune",
+        ))
+    }
+}
+
+/// How the grantee comes to it, in one line.
+fn path(cut: &Cut, objects: &[Object]) -> Vec<String> {
+    let on = match objects {
+        [one] => one.to_string(),
+        many => format!("{} objects", many.len()),
+    };
+    vec![cut.grantee.to_string(), format!("{} on {on} granted by {}", cut.privileges, cut.grantor)]
+}
