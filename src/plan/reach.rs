@@ -59,7 +59,8 @@ impl<'a> Reach<'a> {
         self.maker.as_ref().unwrap_or(&self.admin)
     }
 
-    fn name<'b>(&'b self, actor: &'b Actor) -> &'b RoleName {
+    /// The role behind an actor.
+    pub fn name<'b>(&'b self, actor: &'b Actor) -> &'b RoleName {
         match actor {
             Actor::Admin => &self.admin,
             Actor::Role(role) => role,
@@ -126,11 +127,35 @@ impl<'a> Reach<'a> {
         *role == self.admin || self.can_set(role) || self.administrator(role).is_some()
     }
 
-    /// Whether acting as `role` takes a membership that is given back before COMMIT. `inherit`: ALTER … OWNER wants the
-    /// privileges of two roles at once, SET ROLE is not enough.
-    pub fn needs_membership(&self, role: &RoleName, inherit: bool) -> bool {
-        let already = if inherit { self.inherits(&self.admin, role) && self.can_set(role) } else { self.can_set(role) };
-        *role != self.admin && !self.superuser && !already
+    /// Whether acting as `role` takes a membership that is given back before COMMIT.
+    pub fn needs_membership(&self, role: &RoleName) -> bool {
+        *role != self.admin && !self.can_set(role)
+    }
+
+    /// Who hands objects of `from` to `to`: ALTER … OWNER wants the privileges of both at once, so that both are lent to
+    /// somebody. The maker inherits what it is lent whatever the session's login does, and has the schemas; but nobody can
+    /// become a member of its own members.
+    /// <https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-OWNER-TO>
+    pub fn transferrer(&self, from: &RoleName, to: &RoleName) -> Actor {
+        let above = |role: &RoleName| self.closure(role, |_| true).contains(self.maker_name());
+        let own = |role: &RoleName| role == self.maker_name();
+        if [from, to].into_iter().all(|role| own(role) || !above(role)) { self.maker() } else { Actor::Admin }
+    }
+
+    /// Whether `member` has to be lent `role` to have its privileges and to hand objects to it.
+    pub fn needs_loan(&self, role: &RoleName, member: &RoleName) -> bool {
+        let sets = self.closure(member, |edge| edge.set).contains(role);
+        // Before 16 a pair has one membership: lending it again and taking it back would end it.
+        let lent = self.state.server.major() < 16
+            && self.state.memberships.iter().any(|edge| edge.role == *role && edge.member == *member);
+        role != member && !self.superuser && !lent && !(self.inherits(member, role) && sets)
+    }
+
+    /// The membership that a GRANT by `grantor` would change rather than add.
+    pub fn existing(&self, role: &RoleName, member: &RoleName, grantor: &Actor) -> Option<&'a Membership> {
+        let grantor = self.name(grantor);
+        let same = |edge: &&Membership| edge.role == *role && edge.member == *member && edge.grantor == *grantor;
+        self.state.memberships.iter().find(same)
     }
 
     /// Who revokes this membership: before 16 whoever may change the role; from 16 on only in the name of its grantor.

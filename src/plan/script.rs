@@ -89,22 +89,18 @@ fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[Cha
     if major >= 16 && changes.iter().any(|change| matches!(change, Change::CreateRole { .. })) {
         writer.say("SET LOCAL createrole_self_grant = ''".into());
     }
-    let taken = temporary(reach, database.as_ref(), changes);
-    for role in &taken {
-        if let Some(by) = reach.administrator(role) {
-            writer.act_as(&by, reach);
-            writer.say(statement::take(role, reach.admin(), major));
-        }
+    let loans = loans(reach, database.as_ref(), changes);
+    for (role, member, by) in &loans {
+        writer.act_as(by, reach);
+        writer.say(statement::lend(role, member, reach.existing(role, member, by), major));
     }
     for change in changes {
         writer.act_as(&actor(reach, database.as_ref(), change), reach);
         statement::statements(change, major, reach.maker_name()).into_iter().for_each(|text| writer.say(text));
     }
-    for role in &taken {
-        if let Some(by) = reach.administrator(role) {
-            writer.act_as(&by, reach);
-            writer.say(statement::give_back(role, reach.admin()));
-        }
+    for (role, member, by) in &loans {
+        writer.act_as(by, reach);
+        writer.say(statement::give_back(role, member, reach.existing(role, member, by), major));
     }
     writer.act_as(&Actor::Admin, reach);
     writer.say("COMMIT".into());
@@ -158,31 +154,38 @@ fn actor(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) ->
         Change::UpdateExtension { owner: of, .. } | Change::Grant { owner: of, .. } => owner(of),
         Change::Revoke { grantor, via, .. } => owner(via.as_ref().unwrap_or(grantor)),
         Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => owner(&default.owner),
-        // ALTER … OWNER wants the privileges of both owners at once: nobody's but the session's own.
-        Change::ChangeOwner { .. } => Actor::Admin,
+        Change::ChangeOwner { from, to, .. } => {
+            reach.transferrer(database.map_or(from, |database| reach.real_owner(from, database)), to)
+        }
         Change::CreateSecret { .. } | Change::Credential { .. } | Change::Bind { .. } | Change::Unbind { .. } => {
             Actor::Admin
         }
     }
 }
 
-/// The roles the session has to be made a member of until COMMIT. Only those it is not a member of: before 16 giving
-/// back would destroy a membership that was there before.
-fn temporary(reach: &Reach<'_>, database: Option<&DatabaseName>, changes: &[Change]) -> BTreeSet<RoleName> {
-    let mut roles = BTreeSet::new();
+/// The memberships that have to be lent until COMMIT: role, member, and who grants it. Only those that are not there.
+fn loans(
+    reach: &Reach<'_>,
+    database: Option<&DatabaseName>,
+    changes: &[Change],
+) -> BTreeSet<(RoleName, RoleName, Actor)> {
+    let mut loans = BTreeSet::new();
+    let mut lend = |role: &RoleName, member: &RoleName| {
+        if let Some(by) = reach.administrator(role) {
+            loans.insert((role.clone(), member.clone(), by));
+        }
+    };
     for change in changes {
-        match change {
-            Change::ChangeOwner { from, to, .. } => {
-                let from = database.map_or(from, |database| reach.real_owner(from, database));
-                roles.extend([from, to].into_iter().filter(|role| reach.needs_membership(role, true)).cloned());
-            }
-            change => match actor(reach, database, change) {
-                Actor::Role(role) if reach.needs_membership(&role, false) => {
-                    roles.insert(role);
-                }
-                _ => {}
-            },
+        if let Change::ChangeOwner { from, to, .. } = change {
+            let from = database.map_or(from, |database| reach.real_owner(from, database));
+            let by = reach.transferrer(from, to);
+            let member = reach.name(&by);
+            [from, to].into_iter().filter(|role| reach.needs_loan(role, member)).for_each(|role| lend(role, member));
+        }
+        match actor(reach, database, change) {
+            Actor::Role(role) if reach.needs_membership(&role) => lend(&role, reach.admin()),
+            _ => {}
         }
     }
-    roles
+    loans
 }

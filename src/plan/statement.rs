@@ -107,15 +107,22 @@ pub(super) fn set_role(role: Option<&RoleName>) -> String {
     role.map_or_else(|| "SET LOCAL ROLE NONE".into(), |role| format!("SET LOCAL ROLE {}", name(role.as_str())))
 }
 
-/// Makes the session's login a member of `role` until [`give_back`].
-pub(super) fn take(role: &RoleName, member: &RoleName, major: u32) -> String {
-    let options = if major < 16 { "" } else { " WITH ADMIN FALSE, INHERIT TRUE, SET TRUE" };
-    format!("GRANT {} TO {}{options}", name(role.as_str()), name(member.as_str()))
+/// Makes `member` a member of `role` until [`give_back`]. `before`: the membership by the same grantor that it changes.
+pub(super) fn lend(role: &RoleName, member: &RoleName, before: Option<&Membership>, major: u32) -> String {
+    let admin = before.is_some_and(|edge| edge.admin);
+    let edge = Edge { role: role.clone(), member: member.clone(), admin, inherit: true, set: true };
+    grant_membership(&edge, major)
 }
 
-/// Gives back what [`take`] took.
-pub(super) fn give_back(role: &RoleName, member: &RoleName) -> String {
-    format!("REVOKE {} FROM {}", name(role.as_str()), name(member.as_str()))
+/// Undoes [`lend`]: the membership ends, or is again as it was.
+pub(super) fn give_back(role: &RoleName, member: &RoleName, before: Option<&Membership>, major: u32) -> String {
+    match before {
+        None => format!("REVOKE {} FROM {}", name(role.as_str()), name(member.as_str())),
+        Some(Membership { role, member, admin, inherit, set, grantor: _ }) => grant_membership(
+            &Edge { role: role.clone(), member: member.clone(), admin: *admin, inherit: *inherit, set: *set },
+            major,
+        ),
+    }
 }
 
 fn name(text: &str) -> String {

@@ -6,6 +6,7 @@ mod support;
 mod adoption;
 mod bindings;
 mod connect;
+mod converge;
 mod credentials;
 mod drift;
 #[path = "../fake_gcp/lib/mod.rs"]

@@ -133,7 +133,7 @@ impl Diff<'_> {
         };
         let unreachable = self.out_of_reach(owner).or_else(|| self.out_of_reach(heir));
         let blocked = unreachable
-            .or_else(|| self.lacks_usage(lot, self.reach.admin()))
+            .or_else(|| self.lacks_usage(lot, self.reach.name(&self.reach.transferrer(owner, heir))))
             .or_else(|| self.needs_a_word(lot, owner, standing));
         Verdict::Wrong { to: Some(heir.clone()), blocked }
     }
