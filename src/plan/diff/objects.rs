@@ -52,7 +52,7 @@ impl Diff<'_> {
             }
         }
         self.pending(name, database, &made, &expectations);
-        self.defaults(name, database);
+        self.defaults(name, database, &made);
     }
 
     fn lot(&mut self, lot: &Lot<'_>, expectations: &Expectations<'_>) {

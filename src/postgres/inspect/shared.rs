@@ -65,7 +65,8 @@ fn settings(columns: &Columns<'_>) -> Result<BTreeSet<Setting>, Cause> {
                 setting.split_once('=').ok_or_else(|| Cause::unknown("the role setting", setting))?;
             Ok(Setting {
                 database: database.map(|database| name(database, DatabaseName::new)).transpose()?,
-                parameter: parameter.to_owned(),
+                // The catalog keeps `TimeZone` as the server spells it; names of parameters fold.
+                parameter: parameter.to_ascii_lowercase(),
                 value: value.to_owned(),
             })
         })
