@@ -29,10 +29,15 @@ impl Run<'_> {
             .with_max_times(ATTEMPTS - 1)
             .build();
         let mut plan = self.report.plan.clone();
+        let mut last = None;
         loop {
             let Err(error) = self.attempt(aim, &plan).await else { return Ok(()) };
-            let Some(pause) = pauses.next().filter(|_| passes(&error)) else { return Err(error) };
-            self.report.events.push(format!("tried again: {}", cause(&error)));
+            let why = cause(&error);
+            // The same things left over twice will be left over for ever.
+            let hopeless = matches!(error, ApplyError::NotConverged { .. }) && last.as_ref() == Some(&why);
+            let Some(pause) = pauses.next().filter(|_| passes(&error) && !hopeless) else { return Err(error) };
+            self.report.events.push(format!("tried again: {why}"));
+            last = Some(why);
             tokio::time::sleep(pause).await;
             // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
             self.state = observe(self.edges, self.policy).await?;
@@ -46,13 +51,17 @@ impl Run<'_> {
         let transactions = script(&part, &self.state);
         for (index, transaction) in transactions.iter().enumerate() {
             // Of several batches only the last can leave everything as planned.
-            let recheck = (index + 1 == transactions.len()).then_some(aim);
+            let recheck = (index + 1 == transactions.len()).then_some((aim, plan));
             self.transaction(recheck, transaction).await?;
         }
         Ok(())
     }
 
-    async fn transaction(&mut self, recheck: Option<&Aim>, transaction: &Transaction) -> Result<(), ApplyError> {
+    async fn transaction(
+        &mut self,
+        recheck: Option<(&Aim, &Plan)>,
+        transaction: &Transaction,
+    ) -> Result<(), ApplyError> {
         let mut session = self.session(transaction.database.as_ref()).await?;
         let (last, before) =
             transaction.statements.split_last().ok_or_else(|| ApplyError::Vanished("the plan".into()))?;
@@ -64,8 +73,8 @@ impl Run<'_> {
         for notice in session.run(&statements).await? {
             tracing::debug!(severity = notice.severity, message = notice.said.message, "the server remarks");
         }
-        if let Some(aim) = recheck {
-            self.recheck(aim, &mut session).await?;
+        if let Some((aim, plan)) = recheck {
+            self.recheck(aim, plan, &mut session).await?;
         }
         session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await?;
         session.close().await;
@@ -79,8 +88,8 @@ impl Run<'_> {
     }
 
     /// Reads the catalogs again inside the transaction: what is still missing was refused with no more than a warning,
-    /// or somebody made something new meanwhile.
-    async fn recheck(&self, aim: &Aim, session: &mut Session) -> Result<(), ApplyError> {
+    /// or somebody made something new meanwhile. What the plan left may have become possible by it: it is left all the same.
+    async fn recheck(&self, aim: &Aim, plan: &Plan, session: &mut Session) -> Result<(), ApplyError> {
         let database = session.database().clone();
         let asked = asked(self.policy, &database);
         let shared = inspect_shared(session, &asked).await?;
@@ -95,7 +104,8 @@ impl Run<'_> {
             state.databases.insert(name.clone(), inspect_database(session, &asked).await?);
             self.keeps_connect(&state, name)?;
         }
-        let left = of_aim(&self.replan(&state), aim);
+        let mut left = of_aim(&self.replan(&state), aim);
+        left.retain(|step| !plan.left(step));
         if left.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,7 @@
 //! What a step says as findings: one per object and privilege, each with the statement that mends it.
 
+use std::collections::BTreeSet;
+
 use super::{Change, Extent, Finding, Plan, Rule, Severity, Step, statement};
 use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName};
 
@@ -10,6 +12,13 @@ impl Plan {
         all.extend(self.withheld.iter().flat_map(|withheld| withheld.findings.iter().cloned()));
         all.extend(self.notes.iter().cloned());
         all
+    }
+
+    /// Whether everything that `step` mends was left by this plan.
+    pub fn left(&self, step: &Step) -> bool {
+        let left: BTreeSet<_> =
+            self.withheld.iter().flat_map(|withheld| &withheld.findings).map(Finding::fingerprint).collect();
+        of_step(self, step).iter().all(|finding| left.contains(&finding.fingerprint()))
     }
 }
 

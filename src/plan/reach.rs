@@ -23,7 +23,7 @@ pub struct Reach<'a> {
 }
 
 /// The group that Cloud SQL makes every admin a member of.
-const CLOUD_SQL_SUPERUSER: &str = "cloudsqlsuperuser";
+pub const CLOUD_SQL_SUPERUSER: &str = "cloudsqlsuperuser";
 
 /// Owns the schema `public` from 15 on; its one member is the owner of the database, whoever that is.
 const DATABASE_OWNER: &str = "pg_database_owner";
@@ -148,7 +148,8 @@ impl<'a> Reach<'a> {
         // Before 16 a pair has one membership: lending it again and taking it back would end it.
         let lent = self.state.server.major() < 16
             && self.state.memberships.iter().any(|edge| edge.role == *role && edge.member == *member);
-        role != member && !self.superuser && !lent && !(self.inherits(member, role) && sets)
+        let has = role == member || self.superuser || self.inherits(member, role) && sets;
+        !has && !lent
     }
 
     /// The membership that a GRANT by `grantor` would change rather than add.

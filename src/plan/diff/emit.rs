@@ -1,8 +1,9 @@
 //! Steps on their way into the plan: what the policy accepts is set aside, what another phase is for is left.
 
 use super::{Diff, Phase};
-use crate::model::{Allow, Origin, Privilege, Privileges, RoleName};
+use crate::model::{Allow, Origin, Privilege, Privileges, RoleName, quote_identifier};
 use crate::plan::phase::order;
+use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 use crate::plan::{Change, Finding, Plan, Rule, Step, Withheld, WithheldKind, findings};
 
 /// Why a step is not taken.
@@ -23,13 +24,15 @@ impl Reason {
 
     /// This admin cannot act as `role`.
     pub(super) fn unreachable(role: &RoleName, admin: &RoleName, major: u32) -> Self {
-        let advice = if major < 16 {
+        let (quoted, to) = (quote_identifier(role.as_str()), quote_identifier(admin.as_str()));
+        let advice = if role.as_str() == CLOUD_SQL_SUPERUSER {
+            format!("one of its members, or a superuser, runs: GRANT {quoted} TO {to}")
+        } else if major < 16 {
             format!("a superuser, or `{role}` itself, has to do it")
         } else {
             format!(
-                "a superuser, or whoever has ADMIN on it, runs: GRANT {} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE",
-                crate::model::quote_identifier(role.as_str()),
-                crate::model::quote_identifier(admin.as_str()),
+                "a superuser, or whoever has ADMIN on it, runs: \
+                 GRANT {quoted} TO {to} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
             )
         };
         Self::impossible(format!("`{admin}` cannot act as `{role}`"), advice)

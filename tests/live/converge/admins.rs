@@ -86,7 +86,7 @@ each_major! {
         stage.become_admin(&url);
         stage.policy(POLICY);
         let applied = stage.apply(&[]).assert_status(1);
-        assert_said(&applied, &["`nobody` cannot create role `app`: it has no CREATEROLE"]);
+        assert_said(&applied, &["`nobody` cannot create roles: it has no CREATEROLE"]);
         assert_eq!(stage.query("SELECT rolname::text FROM pg_roles WHERE rolname IN ('app', 'mig')").await, [""; 0]);
         assert_eq!(stage.query("SELECT nspname::text FROM pg_namespace WHERE nspname = 'audit'").await, [""; 0]);
     }
