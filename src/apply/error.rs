@@ -25,7 +25,7 @@ pub enum ApplyError {
         source: Box<LoginError>,
     },
     /// The catalogs do not show what the statements should have made.
-    #[error("{place} is not as planned after its changes, and was rolled back: {left}")]
+    #[error("after the changes to {place} something was still not as planned, so they were rolled back: {left}")]
     NotConverged {
         /// The database, or the roles.
         place: String,

@@ -8,9 +8,13 @@ use crate::model::{Annotations, Lifecycle, Policy, RoleName, RolePolicy, Secret,
 use crate::output::progress::Progress;
 use crate::output::{self, stream};
 use crate::plan::{self, Credential, Failure, InstanceVerdict, Options, Verdict};
+use crate::policy::{Problem, Problems};
 
 pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
-    let policies = load::policies(&args.policy)?;
+    let policies = match load::load(&args.policy)?.policies {
+        Ok(policies) => policies,
+        Err(problems) => return unusable(args, &problems),
+    };
     let mut instances = Vec::new();
     let dialer = Dialer::new(&args.connection, &policies, "check")?;
     for policy in &policies {
@@ -23,6 +27,22 @@ pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     publish::publish(&args.output, |format| output::check(&verdict, format))?;
     verdict.instances.iter().flat_map(|instance| &instance.errors).for_each(stream::failure);
     Ok(Exit::from(verdict.status()))
+}
+
+/// A policy that cannot be used is no verdict, in whatever format one was asked for.
+fn unusable(args: &CheckArgs, problems: &Problems) -> anyhow::Result<Exit> {
+    let error = |problem: &Problem| Failure {
+        causes: vec![format!(
+            "{}:{}:{}: {}",
+            problem.origin.file, problem.origin.line, problem.origin.column, problem.message
+        )],
+        hint: problem.hint.clone(),
+    };
+    let errors: Vec<_> = problems.0.iter().map(error).collect();
+    errors.iter().for_each(stream::failure);
+    let verdict = Verdict { instances: vec![InstanceVerdict { errors, ..InstanceVerdict::default() }] };
+    publish::publish(&args.output, |format| output::check(&verdict, format))?;
+    Ok(Exit::Failed)
 }
 
 async fn judge(policy: &Policy, connection: &Connection) -> InstanceVerdict {

@@ -19,6 +19,9 @@ use super::{ATTEMPT, Call, Endpoint, GoogleError, OVERALL, Status, wire};
 /// No attempt begins later than this after the first: long enough for a hiccup, short enough for a wrong address.
 const ATTEMPTS: Duration = Duration::from_secs(30);
 
+/// The same for an endpoint on this machine: what does not listen there is not coming back from a hiccup of the network.
+const ATTEMPTS_ON_LOOPBACK: Duration = Duration::from_secs(5);
+
 /// A client for `endpoint` (default: Google itself).
 ///
 /// It repeats what cannot have been carried out, whatever it was, and otherwise only what reads: Secret Manager has no
@@ -27,11 +30,12 @@ pub(super) async fn build(
     endpoint: Option<&Endpoint>,
     credentials: Credentials,
 ) -> Result<SecretManagerService, GoogleError> {
+    let patience = if endpoint.is_some_and(Endpoint::is_loopback) { ATTEMPTS_ON_LOOPBACK } else { ATTEMPTS };
     let retries = Aip194Strict
         .continue_on_too_many_requests()
         .continue_on_client_timeout()
         .with_attempt_limit(6)
-        .with_time_limit(ATTEMPTS);
+        .with_time_limit(patience);
     let delays = ExponentialBackoffBuilder::new()
         .with_initial_delay(Duration::from_millis(500))
         .with_maximum_delay(Duration::from_secs(8))

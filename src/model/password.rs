@@ -66,8 +66,11 @@ impl std::fmt::Debug for Payload {
 impl Payload {
     /// Takes over the bytes of a payload.
     pub fn new(bytes: Vec<u8>) -> Self {
+        if bytes.len() == bytes.capacity() {
+            return Self(bytes.into());
+        }
+        // Shrinking a buffer would leave what it moves away from unwiped.
         let bytes = Zeroizing::new(bytes);
-        // Copied to the size it has: shrinking in place would leave what it moves away from unwiped.
         Self(Box::<[u8]>::from(&bytes[..]).into())
     }
 

@@ -36,8 +36,8 @@ impl SecretPolicy {
     pub fn credential(&self, payload: &Payload, logins: &[RoleName]) -> Option<Credential> {
         let text = std::str::from_utf8(payload.expose()).ok()?;
         match &self.payload {
-            PayloadFormat::Password => Some(credential(None, text.strip_suffix('\n').unwrap_or(text))),
-            PayloadFormat::Url => from_url(text.trim_end()),
+            PayloadFormat::Password => Some(credential(None, text)),
+            PayloadFormat::Url => from_url(text),
             PayloadFormat::Json => from_json(text),
             PayloadFormat::Template(template) => {
                 logins.iter().find_map(|login| self.parse_template(template, login.as_str(), text))
@@ -229,6 +229,6 @@ mod tests {
         assert!(!read(PayloadFormat::Url, "hunter2"));
         assert!(!read(PayloadFormat::Json, "hunter2"));
         assert!(!read(PayloadFormat::Template("u={user} p={password}".into()), "u=other p=x"));
-        assert!(read(PayloadFormat::Password, "hunter2\n"));
+        assert!(read(PayloadFormat::Password, "hunter2"));
     }
 }

@@ -25,6 +25,8 @@ pub struct Role {
     pub inherit: bool,
     /// CONNECTION LIMIT; −1 is none.
     pub connection_limit: i32,
+    /// VALID UNTIL, as the server prints it; `None`: for ever.
+    pub valid_until: Option<String>,
     /// `ALTER ROLE … SET`, cluster-wide and per database.
     pub settings: BTreeSet<Setting>,
 }

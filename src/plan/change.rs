@@ -236,6 +236,8 @@ pub enum Attribute {
     Inherit(bool),
     /// CONNECTION LIMIT n
     ConnectionLimit(i32),
+    /// VALID UNTIL 'infinity'
+    ValidForEver,
 }
 
 impl std::fmt::Display for Attribute {
@@ -249,6 +251,7 @@ impl std::fmt::Display for Attribute {
             Self::BypassRls(on) => ("BYPASSRLS", on),
             Self::Inherit(on) => ("INHERIT", on),
             Self::ConnectionLimit(limit) => return write!(f, "CONNECTION LIMIT {limit}"),
+            Self::ValidForEver => return f.write_str("VALID UNTIL 'infinity'"),
         };
         write!(f, "{}{keyword}", if on { "" } else { "NO" })
     }
@@ -326,6 +329,7 @@ impl Attribute {
             | Self::BypassRls(on)
             | Self::Inherit(on) => on,
             Self::ConnectionLimit(limit) => limit < 0,
+            Self::ValidForEver => true,
         }
     }
 }

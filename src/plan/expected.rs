@@ -64,9 +64,11 @@ impl<'a> Expectations<'a> {
         let extension_schemas = declared
             .into_iter()
             .flatten()
-            .filter_map(|(extension, wanted)| match actual.extensions.get(extension) {
-                Some(installed) => Some(installed.schema.clone()),
-                None => extension_schema(wanted),
+            .flat_map(|(extension, wanted)| {
+                // One that was moved by hand is a finding; nobody loses access to either place meanwhile.
+                let installed = actual.extensions.get(extension).map(|installed| installed.schema.clone());
+                let declared = if installed.is_some() { wanted.schema.clone() } else { extension_schema(wanted) };
+                installed.into_iter().chain(declared)
             })
             .collect();
         Self { name, roles, extension_schemas, named, major }

@@ -14,6 +14,8 @@ pub fn elements(parameter: &str, value: &str) -> Option<Vec<String>> {
 /// The value in the form `pg_db_role_setting` keeps it.
 pub fn normal_value(parameter: &str, value: &str) -> String {
     match elements(parameter, value) {
+        // The server keeps an empty list as one empty name.
+        Some(elements) if elements.is_empty() => quote_identifier(""),
         Some(elements) => elements.iter().map(|one| quote_identifier(one)).collect::<Vec<_>>().join(", "),
         None => value.to_owned(),
     }
@@ -59,6 +61,7 @@ mod tests {
         assert_eq!(normal_value("search_path", "\"$user\", public"), "\"$user\", public");
         assert_eq!(normal_value("search_path", "\"a\"\"b\" , c"), "\"a\"\"b\", c");
         assert_eq!(normal_value("search_path", "\"\""), "\"\"");
+        assert_eq!(normal_value("search_path", ""), "\"\"");
     }
 
     #[test]

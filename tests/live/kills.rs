@@ -6,9 +6,14 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Config;
 
-use crate::fake_gcp::Moment;
+use crate::fake_gcp::{Moment, RequestSeen};
 use crate::stage::{INSTANCE, READER, Stage};
 use crate::support::newest;
+
+/// The password of a login that is live before the first run.
+const IN_USE: &str = "in-use";
+
+const RESET: &[&str] = &["--reset-passwords"];
 
 /// A database, a role and a secret of its own on the same stage.
 struct Scene<'a> {
@@ -42,11 +47,11 @@ roles:
     }
 
     /// Starts `apply` and kills it at `moment`. Returns whether it came that far.
-    fn kill_at(&self, moment: Moment) -> bool {
+    fn kill_at(&self, moment: Moment, options: &[&str]) -> bool {
         let stage = self.stage;
         stage.fake.hold(moment);
         let mut apply = stage.rolewright.command(["apply", "--yes", stage.file().to_str().expect("UTF-8")]);
-        let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut apply = apply.args(options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         let started = Instant::now();
         while !stage.fake.is_holding() {
             if apply.try_wait().expect("it is ours").is_some() {
@@ -82,6 +87,29 @@ roles:
         session.unwrap_or_else(|error| panic!("{user} does not log in: {error:?}"));
     }
 
+    /// Somebody uses the login already, with a password that is in no secret.
+    async fn make_live(&self) {
+        let create = format!("SET ROLE csadmin; CREATE ROLE app{} LOGIN PASSWORD '{IN_USE}'", self.number);
+        self.stage.cluster.batch("postgres", &create).await;
+    }
+
+    /// The one in use, or one that any version of the secret holds.
+    async fn password_that_works(&self) -> Option<String> {
+        let of_ours = format!("/secrets/{}/versions/", self.secret());
+        let stored = self.stage.fake.payloads().into_iter().filter(|stored| stored.name.contains(&of_ours));
+        let stored = stored.map(|stored| {
+            let url: Config = std::str::from_utf8(&stored.data).expect("text").parse().expect("a URL");
+            String::from_utf8(url.get_password().expect("a password").to_vec()).expect("text")
+        });
+        for password in std::iter::once(IN_USE.to_owned()).chain(stored) {
+            // Any database will do: only the password is asked about.
+            if self.stage.cluster.connect_as("postgres", &self.secret(), &password).await.is_ok() {
+                return Some(password);
+            }
+        }
+        None
+    }
+
     /// The next run mends everything and leaves nothing behind. Returns how many versions there are.
     async fn assert_mended(&self) -> usize {
         self.stage.apply(&[]).assert_status(0);
@@ -93,21 +121,25 @@ roles:
     }
 }
 
-/// Kills at every request from the first write on: before it, and after it where it changes something.
+/// Every request from the first write on: before it, and after it where it changes something.
+fn moments(requests: &[RequestSeen]) -> Vec<Moment> {
+    let first = requests.iter().position(|seen| seen.method != "GET").expect("a write");
+    let of = |(index, seen): (usize, &RequestSeen)| {
+        let after = (seen.method != "GET").then_some(Moment::After(index + 1));
+        std::iter::once(Moment::Before(index + 1)).chain(after)
+    };
+    requests.iter().enumerate().skip(first).flat_map(of).collect()
+}
+
 async fn kill_everywhere(major: u32, strategy: &str) {
     let stage = Stage::new(major);
     Scene::new(&stage, 0, strategy).await;
     stage.apply(&[]).assert_status(0);
     let requests: Vec<_> = stage.fake.requests();
-    let first = requests.iter().position(|seen| seen.method != "GET").expect("a write") + 1;
-    let moments = requests.iter().enumerate().skip(first - 1).flat_map(|(index, seen)| {
-        let after = (seen.method != "GET").then_some(Moment::After(index + 1));
-        std::iter::once(Moment::Before(index + 1)).chain(after)
-    });
     let (mut kills, mut extra) = (0, 0);
-    for (index, moment) in moments.collect::<Vec<_>>().into_iter().enumerate() {
-        let scene = Scene::new(&stage, index + 1, strategy).await;
-        assert!(scene.kill_at(moment), "{moment:?} never came");
+    for moment in moments(&requests) {
+        let scene = Scene::new(&stage, kills + 1, strategy).await;
+        assert!(scene.kill_at(moment, &[]), "{moment:?} never came");
         scene.assert_nothing_dead_is_published().await;
         let versions = scene.assert_mended().await;
         assert!(versions <= 2, "{moment:?}: {versions} versions");
@@ -119,6 +151,34 @@ async fn kill_everywhere(major: u32, strategy: &str) {
         requests.len()
     );
     assert!(kills >= 10, "{kills}");
+}
+
+/// Kills runs that replace the password of a live login, which nobody stored: at no moment is the one that works
+/// unknown, and a run that is not told to replace it does not.
+async fn kill_every_reset(major: u32) {
+    let stage = Stage::new(major);
+    Scene::new(&stage, 0, "single").await.make_live().await;
+    stage.apply(RESET).assert_status(0);
+    let requests = stage.fake.requests();
+    let (mut kills, mut kept) = (0, 0);
+    for moment in moments(&requests) {
+        let scene = Scene::new(&stage, kills + 1, "single").await;
+        scene.make_live().await;
+        assert!(scene.kill_at(moment, RESET), "{moment:?} never came");
+        let works = scene.password_that_works().await.unwrap_or_else(|| panic!("{moment:?}: locked out"));
+        let next = stage.apply(&[]);
+        assert!(matches!(next.status, 0 | 3), "{moment:?}: {}{}", next.stdout, next.stderr);
+        if next.status == 3 {
+            assert_eq!(works, IN_USE, "{moment:?}");
+            assert_eq!(scene.password_that_works().await.as_deref(), Some(IN_USE), "{moment:?}");
+            kept += 1;
+        }
+        stage.apply(RESET).assert_status(0);
+        scene.assert_mended().await;
+        kills += 1;
+    }
+    println!("reset: {kills} kills, {kept} of them before anything was stored; nobody was locked out");
+    assert!(kept > 0 && kept < kills);
 }
 
 /// Loses the answer to every request in turn: what was carried out is found again, and done once.
@@ -151,6 +211,11 @@ fn a_killed_run_of_a_single_login_is_mended() {
 #[test]
 fn a_killed_run_of_an_alternate_pair_is_mended() {
     newest(|major| on_a_runtime(kill_everywhere(major, "alternate")));
+}
+
+#[test]
+fn a_killed_reset_locks_nobody_out() {
+    newest(|major| on_a_runtime(kill_every_reset(major)));
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Stage {
 fn soon<T>(case: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = case();
-    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     result
 }
 
@@ -64,7 +64,7 @@ fn policies_that_cannot_work_contact_nobody() {
                 format!(
                     "version: 1\ninstance: {INSTANCE}\n{databases}\nroles:\n  app: {{ secret: {{ name: s }} }}\n  web: {{ secret: {{ name: s }} }}\n"
                 ),
-                &["s"],
+                &["secret", "`app`"],
             ),
             (
                 format!(
@@ -96,7 +96,7 @@ fn policies_that_cannot_work_contact_nobody() {
 fn an_endpoint_where_nobody_answers_is_named_soon() {
     on_a_stage(async |stage| {
         let nobody = stage.rolewright.clone().env("ROLEWRIGHT_GOOGLE_ENDPOINT", "http://127.0.0.1:1");
-        for arguments in [&["plan"][..], &["check"], &["apply", "--yes"]] {
+        for arguments in [&["check"][..], &["apply", "--yes"]] {
             let failed = soon(|| stage.run_as(&nobody, arguments)).assert_status(1);
             says(&failed, &["secret", "--google-endpoint"]);
         }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Diff;
 use super::emit::{Reason, step};
+use super::{Diff, Phase};
 use crate::model::{
-    Database, DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, Lifecycle, Preset, Privilege, Privileges,
+    Database, DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, Group, Lifecycle, Preset, Privilege, Privileges,
     PublicAccess, RoleName, SchemaName, Target,
 };
 use crate::plan::expected::preset_privileges;
@@ -17,8 +17,12 @@ const BY_PRESET: [DefaultsFor; 3] = [DefaultsFor::Tables, DefaultsFor::Sequences
 
 impl Diff<'_> {
     /// Default privileges in one managed database.
-    pub(super) fn defaults(&mut self, name: &DatabaseName, database: &Database) {
-        let wanted = self.wanted_defaults(name);
+    pub(super) fn defaults(&mut self, name: &DatabaseName, database: &Database, made: &[Group]) {
+        let mut wanted = self.wanted_defaults(name);
+        // A schema that is neither there nor being made is a finding of its own.
+        wanted.retain(|want| {
+            want.schema.as_ref().is_none_or(|schema| database.schema(schema).is_some() || makes(made, schema))
+        });
         self.built_in(name, database);
         for actual in &database.defaults {
             self.excess_default(name, actual, &wanted);
@@ -92,7 +96,9 @@ impl Diff<'_> {
             return;
         }
         for owner in self.ddl_roles(name) {
-            if !database.global_defaults.contains(&(owner.clone(), DefaultsFor::Routines)) {
+            // Where only taking away is asked for, nobody makes the role.
+            let there = self.options.phase != Phase::Contract || self.state.roles.contains_key(&owner);
+            if there && !database.global_defaults.contains(&(owner.clone(), DefaultsFor::Routines)) {
                 let default = DefaultPrivilege {
                     owner,
                     schema: None,
@@ -194,4 +200,8 @@ impl Diff<'_> {
         taken.path = path;
         self.push_or(taken, blocked);
     }
+}
+
+fn makes(made: &[Group], schema: &SchemaName) -> bool {
+    made.iter().any(|group| group.members.iter().any(|object| object.schema() == Some(schema)))
 }

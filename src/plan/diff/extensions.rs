@@ -59,6 +59,14 @@ impl Diff<'_> {
             );
         }
         let Some(schema) = extension_schema(wanted) else { return };
+        let declared = self.policy.databases.get(name).is_some_and(|one| one.schemas.contains_key(&schema));
+        if !declared && database.schema(&schema).is_none() {
+            self.refuse(
+                RefusalCause::Instance,
+                format!("schema `{schema}` of extension `{extension}` does not exist in database `{name}`"),
+                "declare it under `schemas`, and it is made".into(),
+            );
+        }
         let change = Change::CreateExtension {
             database: name.clone(),
             extension: extension.clone(),

@@ -5,6 +5,7 @@ mod defaults;
 mod emit;
 mod excess;
 mod extensions;
+mod former;
 mod memberships;
 mod missing;
 mod objects;

@@ -52,11 +52,13 @@ impl Diff<'_> {
             }
         }
         self.pending(name, database, &made, &expectations);
-        self.defaults(name, database);
+        self.defaults(name, database, &made);
     }
 
     fn lot(&mut self, lot: &Lot<'_>, expectations: &Expectations<'_>) {
         let judged = self.owner(lot);
+        self.former_owner(lot, &judged);
+        self.outside(lot);
         let wants = expectations.of(lot.group, &lot.members[0], judged.trusted);
         self.acl(lot, &judged, &wants);
         if lot.group.security_definer && judged.trusted && self.is_managed(lot) {

@@ -1,6 +1,7 @@
 //! Who owns what is in a managed schema.
 
 use super::emit::{Reason, step};
+use super::former::runs_as_owner;
 use super::objects::{Lot, Place};
 use super::{Diff, Phase};
 use crate::model::{
@@ -143,8 +144,6 @@ impl Diff<'_> {
         if self.options.take_over {
             return None;
         }
-        let runs_as_owner = lot.group.security_definer
-            || matches!(lot.group.kind, ObjectKind::Relation(RelationKind::View | RelationKind::MaterializedView));
         let ours = standing.is_managed()
             || standing == Standing::System
             || owner == self.reach.admin()
@@ -152,7 +151,7 @@ impl Diff<'_> {
         if !ours {
             return self.not_declared(owner);
         }
-        runs_as_owner.then(|| {
+        runs_as_owner(lot.group).then(|| {
             Reason::decision(
                 "it would run with the rights of its new owner",
                 "read its definition, then use --take-over",

@@ -11,6 +11,9 @@ use crate::plan::{Change, Finding, Rule, Severity};
 /// The role that lets a member read payloads.
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 
+/// Roles that include reading payloads. <https://cloud.google.com/secret-manager/docs/access-control>
+const INCLUDES_ACCESS: [&str; 2] = ["roles/secretmanager.admin", "roles/owner"];
+
 /// Members by the form in which two of them are the same.
 type Members = BTreeMap<String, String>;
 
@@ -37,6 +40,9 @@ impl Diff<'_> {
                 .then(|| Reason::decision("it is not declared", "declare it under `readers`, or use --prune"));
             self.push_or(step(change, Rule::BindingUnexpected, Some(&wanted.origin)), blocked);
         }
+        for binding in bindings.iter().filter(|binding| INCLUDES_ACCESS.contains(&binding.role.as_str())) {
+            self.powerful(wanted, binding);
+        }
         for binding in conditional {
             self.conditional(wanted, binding, &declared);
         }
@@ -55,6 +61,22 @@ impl Diff<'_> {
             "grant it roles/secretmanager.admin on the secret",
         );
         self.withhold_findings(vec![finding], reason);
+    }
+
+    /// Whoever administers a secret can read it too: that may well be meant, and is said.
+    fn powerful(&mut self, wanted: &SecretPolicy, binding: &Binding) {
+        for member in &binding.members {
+            self.note(Finding {
+                severity: Severity::Warning,
+                role: Some(member.clone()),
+                object: Some(format!("secret {}", wanted.name)),
+                origin: Some(wanted.origin.clone()),
+                ..Finding::new(
+                    Rule::BindingUnexpected,
+                    format!("{member} may read {} as well: it holds {}", wanted.name, binding.role),
+                )
+            });
+        }
     }
 
     /// Conditions are other people's: what is bound under one is reported and stays.

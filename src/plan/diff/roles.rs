@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Diff;
 use super::emit::{Reason, step};
-use crate::model::{Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
+use crate::model::{Annotations, Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
 use crate::plan::expected::is_ddl;
 use crate::plan::list::normal_value;
-use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule};
+use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity};
 
 /// One role or login as the policy wants it.
 struct Wanted<'p> {
@@ -79,7 +79,7 @@ impl Diff<'_> {
         let change = Change::CreateRole {
             role: wanted.name.clone(),
             inherit: wanted.inherit,
-            connection_limit: wanted.connection_limit().unwrap_or(-1),
+            connection_limit: wanted.connection_limit(),
         };
         self.push(step(change, Rule::RoleMissing, Some(&wanted.policy.origin)));
     }
@@ -90,10 +90,47 @@ impl Diff<'_> {
         if wanted.becomes.is_some() && actual.inherit != wanted.inherit {
             differing.push(Attribute::Inherit(wanted.inherit));
         }
-        if let Some(limit) = wanted.connection_limit().filter(|limit| *limit != actual.connection_limit) {
+        let limit = wanted.connection_limit();
+        if wanted.logs_in && limit != actual.connection_limit {
             differing.push(Attribute::ConnectionLimit(limit));
         }
+        // A password past its date is refused like a wrong one.
+        if wanted.logs_in && actual.valid_until.is_some() {
+            differing.push(Attribute::ValidForEver);
+        }
+        differing.extend(self.login(actual, wanted));
         self.alter(&actual.name, actual.superuser, differing, &wanted.policy.origin);
+    }
+
+    /// Whether the role logs in as it should: of a pair, only the login that the published credential is for. Whoever else
+    /// can log in has a password that nobody stored; where somebody may be living by it, that is only said.
+    fn login(&mut self, actual: &Role, wanted: &Wanted<'_>) -> Option<Attribute> {
+        let in_use = self.published_login(wanted.policy);
+        let stored = wanted.policy.secret.is_some() && wanted.logs_in;
+        if !actual.login || (stored && in_use.as_ref().is_none_or(|login| *login == actual.name)) {
+            return None;
+        }
+        if wanted.becomes.is_some() {
+            return Some(Attribute::Login(false));
+        }
+        let message = format!("{} can log in, with a password that no secret of the policy holds", actual.name);
+        self.note(Finding {
+            severity: Severity::Warning,
+            role: Some(actual.name.to_string()),
+            origin: Some(wanted.policy.origin.clone()),
+            ..Finding::new(Rule::RoleAttribute, message)
+        });
+        None
+    }
+
+    /// The login inside the published version; `None` while a credential is on its way.
+    fn published_login(&self, policy: &RolePolicy) -> Option<RoleName> {
+        let secret = self.state.secrets.get(&policy.secret.as_ref()?.name)?;
+        let annotation = |key| secret.annotations.get(key);
+        if annotation(Annotations::PENDING).is_some() {
+            return None;
+        }
+        annotation(Annotations::LOGIN).and_then(|login| RoleName::new(login).ok())
     }
 
     /// Splits what this admin may change from what only a superuser may.
@@ -186,6 +223,9 @@ impl Diff<'_> {
     }
 }
 
+/// CONNECTION LIMIT of a role without one.
+const NO_LIMIT: i32 = -1;
+
 /// The parameter that makes a login turn into its role.
 const ROLE: &str = "role";
 
@@ -215,8 +255,9 @@ fn wanted_roles<'p>(name: &'p RoleName, policy: &'p RolePolicy) -> Vec<Wanted<'p
 }
 
 impl Wanted<'_> {
-    fn connection_limit(&self) -> Option<i32> {
-        self.policy.connection_limit.filter(|_| self.logs_in)
+    /// As for settings, what the policy does not say is PostgreSQL's default.
+    fn connection_limit(&self) -> i32 {
+        self.policy.connection_limit.filter(|_| self.logs_in).unwrap_or(NO_LIMIT)
     }
 
     fn settings(&self) -> BTreeSet<Setting> {

@@ -20,7 +20,7 @@ pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) 
             admin: Some(columns.role(2)?),
             bootstrap: Some(columns.role(3)?),
             read_only: columns.get(4)?,
-            settable: columns.get::<Vec<String>>(5)?.into_iter().collect(),
+            settable: columns.get::<Vec<String>>(5)?.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
         Ok(())
     })
@@ -50,6 +50,7 @@ fn role(name: RoleName, columns: &Columns<'_>) -> Result<Role, Cause> {
         bypass_rls: columns.get(6)?,
         inherit: columns.get(7)?,
         connection_limit: columns.get(8)?,
+        valid_until: columns.get(11)?,
         settings: settings(columns)?,
     })
 }
@@ -65,7 +66,8 @@ fn settings(columns: &Columns<'_>) -> Result<BTreeSet<Setting>, Cause> {
                 setting.split_once('=').ok_or_else(|| Cause::unknown("the role setting", setting))?;
             Ok(Setting {
                 database: database.map(|database| name(database, DatabaseName::new)).transpose()?,
-                parameter: parameter.to_owned(),
+                // The catalog keeps `TimeZone` as the server spells it; names of parameters fold.
+                parameter: parameter.to_ascii_lowercase(),
                 value: value.to_owned(),
             })
         })

@@ -8,7 +8,8 @@ SELECT r.rolname::text,
        r.rolinherit,
        r.rolconnlimit,
        s.databases,
-       s.settings
+       s.settings,
+       nullif(r.rolvaliduntil, 'infinity')::text
   FROM pg_roles r
   LEFT JOIN (
     SELECT s.setrole,
