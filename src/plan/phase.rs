@@ -1,6 +1,9 @@
 //! The order of steps, and steps that differ in their objects only made one.
 
+use std::collections::HashMap;
+
 use super::{Aim, Change, Step};
+use crate::model::Object;
 
 /// When within its transaction a change is made. Whoever is to own or use something exists before; what is taken away
 /// goes before what is given; what locks tables comes late.
@@ -65,8 +68,7 @@ impl Change {
     }
 }
 
-fn in_container(objects: &[crate::model::Object]) -> bool {
-    use crate::model::Object;
+fn in_container(objects: &[Object]) -> bool {
     objects.iter().all(|object| matches!(object, Object::Database(_) | Object::Schema(_)))
 }
 
@@ -83,10 +85,12 @@ pub fn order(steps: Vec<Step>) -> Vec<Step> {
     merge(steps)
 }
 
-/// Makes steps that differ in their objects only one step.
+/// Makes steps that differ in their objects only one step. A step comes no earlier by that than another one about one of
+/// its objects: of two REVOKEs the second may hang on the first.
 fn merge(steps: Vec<Step>) -> Vec<Step> {
     let mut merged: Vec<Step> = Vec::with_capacity(steps.len());
-    let mut seen = std::collections::HashMap::new();
+    let mut alike: HashMap<_, usize> = HashMap::new();
+    let mut last: HashMap<Object, usize> = HashMap::new();
     for step in steps {
         let Some(objects) = step.change.objects() else {
             merged.push(step);
@@ -94,12 +98,13 @@ fn merge(steps: Vec<Step>) -> Vec<Step> {
         };
         let kind = objects.first().map(|object| (object.kind(), object.schema().cloned()));
         let key = (format!("{:?}", step.change.with_objects(Vec::new())), kind, step.rule, step.origin.clone());
-        match seen.get(&key) {
-            Some(&at) => absorb(&mut merged[at], &step),
-            None => {
-                seen.insert(key, merged.len());
-                merged.push(step);
-            }
+        let after = objects.iter().filter_map(|object| last.get(object)).max().copied().unwrap_or(0);
+        let at = alike.get(&key).copied().filter(|at| *at >= after).unwrap_or(merged.len());
+        last.extend(objects.iter().map(|object| (object.clone(), at)));
+        alike.insert(key, at);
+        match merged.get_mut(at) {
+            Some(into) => absorb(into, &step),
+            None => merged.push(step),
         }
     }
     merged
@@ -119,7 +124,7 @@ fn absorb(into: &mut Step, from: &Step) {
 
 impl Change {
     /// The objects it is about, where it is about objects.
-    pub fn objects(&self) -> Option<&Vec<crate::model::Object>> {
+    pub fn objects(&self) -> Option<&Vec<Object>> {
         match self {
             Self::Grant { objects, .. } | Self::Revoke { objects, .. } | Self::ChangeOwner { objects, .. } => {
                 Some(objects)

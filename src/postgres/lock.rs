@@ -6,6 +6,7 @@ use backon::{BackoffBuilder as _, ConstantBuilder};
 use tokio_postgres::types::Type;
 
 use super::error::PostgresError;
+use super::pipeline::Statement;
 use super::session::Session;
 use super::sql::TRY_LOCK;
 
@@ -22,9 +23,12 @@ const INTERVAL: Duration = Duration::from_millis(250);
 pub struct Lock(Session);
 
 impl Lock {
-    /// Gives the lock up.
+    /// Gives the lock up, so that the next run has it at once: a session's end takes the server a moment.
     pub async fn release(self) {
-        self.0.close().await;
+        let Self(mut session) = self;
+        // It goes with the session at the latest.
+        let _ = session.run(&[Statement::plain(format!("SELECT pg_catalog.pg_advisory_unlock({KEY})"))]).await;
+        session.close().await;
     }
 }
 

@@ -3,3 +3,5 @@
 mod policies;
 
 mod layers;
+
+mod plan;

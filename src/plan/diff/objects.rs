@@ -23,6 +23,8 @@ pub(super) struct Lot<'g> {
 /// A schema, and what the policy wants roles to hold on it.
 pub(super) struct Place<'g> {
     pub(super) schema: &'g Group,
+    /// Whose it will be.
+    pub(super) owner: RoleName,
     pub(super) wants: Wants,
 }
 
@@ -38,7 +40,7 @@ impl Diff<'_> {
             .database(name)
             .cloned()
             .map(|group| Group { members: vec![Object::Database(name.clone())], ..group });
-        let places = places(database.groups.iter().chain(&made), &expectations);
+        let places = self.places(name, database.groups.iter().chain(&made), &expectations);
         for group in own.iter().chain(&database.groups).chain(&made) {
             let place = match &group.members[..] {
                 [Object::Schema(_), ..] => None,
@@ -53,6 +55,25 @@ impl Diff<'_> {
         }
         self.pending(name, database, &made, &expectations);
         self.defaults(name, database, &made);
+    }
+
+    /// The schemas by name.
+    fn places<'g>(
+        &self,
+        database: &'g DatabaseName,
+        groups: impl Iterator<Item = &'g Group>,
+        expectations: &Expectations<'_>,
+    ) -> BTreeMap<&'g SchemaName, Place<'g>> {
+        let mut places = BTreeMap::new();
+        for group in groups.filter(|group| group.kind == ObjectKind::Schema) {
+            for object in &group.members {
+                let Some(name) = object.schema() else { continue };
+                let lot = Lot { database, group, members: vec![object.clone()], place: None };
+                let owner = self.owner_to_be(&lot);
+                places.insert(name, Place { schema: group, owner, wants: expectations.of(group, object, true) });
+            }
+        }
+        places
     }
 
     fn lot(&mut self, lot: &Lot<'_>, expectations: &Expectations<'_>) {
@@ -129,21 +150,6 @@ impl Diff<'_> {
             named.any(|name| *name == text)
         }
     }
-}
-
-/// The schemas by name.
-fn places<'g>(
-    groups: impl Iterator<Item = &'g Group>,
-    expectations: &Expectations<'_>,
-) -> BTreeMap<&'g SchemaName, Place<'g>> {
-    let mut places = BTreeMap::new();
-    for group in groups.filter(|group| group.kind == ObjectKind::Schema) {
-        for object in &group.members {
-            let Some(name) = object.schema() else { continue };
-            places.insert(name, Place { schema: group, wants: expectations.of(group, object, true) });
-        }
-    }
-    places
 }
 
 /// What every role is to hold on an object of the instance: what a declared grant says, whatever its database.

@@ -39,6 +39,14 @@ impl Diff<'_> {
         }
     }
 
+    /// Who will own a lot at the end of this run.
+    pub(super) fn owner_to_be(&self, lot: &Lot<'_>) -> RoleName {
+        match self.heir(lot) {
+            Verdict::Wrong { to: Some(heir), blocked: None } if self.takes_owners() => heir,
+            _ => lot.group.owner.clone(),
+        }
+    }
+
     /// A sequence of a serial column, or a column, goes where its table goes, in the same statement.
     fn owner_of_dependent(&self, lot: &Lot<'_>) -> Judged {
         let as_relation = |kind| Group {
@@ -170,19 +178,19 @@ impl Diff<'_> {
 
     /// Whoever has no USAGE on a schema cannot even name what is in it.
     pub(super) fn lacks_usage(&self, lot: &Lot<'_>, role: &RoleName) -> Option<Reason> {
-        let Place { schema, wants } = lot.place?;
+        let Place { schema, owner, wants } = lot.place?;
         let has = |holder: &RoleName| self.reach.inherits(role, holder);
         let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Usage));
         let given = self.options.phase != Phase::Contract
             && wants.get(role).is_some_and(|wanted| wanted.privileges.contains(Privilege::Usage));
-        let may = has(self.reach.real_owner(&schema.owner, lot.database))
+        let may = has(self.reach.real_owner(owner, lot.database))
             || entries.any(|item| item.grantee.role().is_none_or(has))
             || given;
         let name = lot.members[0].schema()?;
         (!may).then(|| {
             Reason::impossible(
                 format!("`{role}` has no USAGE on schema `{name}`"),
-                format!("`{}` runs: GRANT USAGE ON SCHEMA {name} TO {role}", schema.owner),
+                format!("`{owner}` runs: GRANT USAGE ON SCHEMA {name} TO {role}"),
             )
         })
     }

@@ -1,0 +1,119 @@
+//! Worlds, and what is planned for them.
+
+mod converging;
+mod interpret;
+mod world;
+
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+use rolewright::plan::{Options, Plan, diff};
+
+use world::{policy, world};
+
+const POLICY: &str = "version: 1
+databases: { shop: { schemas: [app] } }
+roles:
+  mig: { access: ddl }
+  app: { access: dml }
+";
+
+/// What is there when nothing is left to do.
+const IN_SYNC: &str = "
+    role mig
+    role app
+    member cloudsqlsuperuser in mig by cloudsqladmin admin noinherit noset
+    member cloudsqlsuperuser in app by cloudsqladmin admin noinherit noset
+    schema app of cloudsqlsuperuser { mig=UC/cloudsqlsuperuser app=U/cloudsqlsuperuser }
+    table app.t of mig { app=arwd/mig }
+    sequence app.s of mig { app=U/mig }
+    function app.f of mig { app=X/mig }
+    defaults mig for routines { }
+    defaults mig in app for tables { app=arwd/mig }
+    defaults mig in app for sequences { app=U/mig }
+    defaults mig in app for routines { app=X/mig }
+";
+
+/// [`IN_SYNC`] with the database's own entry, and with further lines.
+fn tampered(more: &str) -> Plan {
+    planned(more, &Options::default())
+}
+
+fn planned(more: &str, options: &Options) -> Plan {
+    let mut state = world(17, &format!("{IN_SYNC}{more}"));
+    let database = "database shop of cloudsqlsuperuser { mig=cT/cloudsqlsuperuser app=c/cloudsqlsuperuser }";
+    state.shared = world(17, database).shared.split_off(1);
+    diff(&policy(POLICY), &state, options)
+}
+
+fn shown(plan: &Plan) -> String {
+    let mut text = String::new();
+    for step in &plan.steps {
+        writeln!(text, "{} [{}]", step.change, step.rule).unwrap();
+    }
+    for withheld in &plan.withheld {
+        for finding in &withheld.findings {
+            writeln!(text, "withheld: {} [{}]", finding.message, finding.rule).unwrap();
+        }
+        writeln!(text, "  {}: {}", withheld.reason, withheld.advice).unwrap();
+    }
+    text
+}
+
+#[test]
+fn from_nothing() {
+    let plan = diff(&policy(POLICY), &world(17, ""), &Options::default());
+    assert_snapshot!(shown(&plan), @"");
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    assert_snapshot!(shown(&tampered("")), @"");
+}
+
+#[test]
+fn a_delegate_that_nobody_can_act_as_is_cleared_by_who_gave_it_the_option() {
+    let plan = tampered(
+        "role leaker login
+         member leaker in app by cloudsqladmin
+         table app.u of mig { app=arwdD/mig leaker=r*/mig app=r/leaker =r/leaker }
+         schema other of leaker",
+    );
+    assert_snapshot!(shown(&plan), @"");
+}
+
+#[test]
+fn what_a_delegate_granted_on_to_somebody_undeclared_keeps_the_delegates_option() {
+    let tampering = "role leaker login\n table app.u of mig { app=ar*wd/mig leaker=r/app }";
+    assert_snapshot!(shown(&tampered(tampering)), @"");
+    assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @"");
+}
+
+#[test]
+fn a_table_of_the_apps_is_taken_over_with_its_columns() {
+    let plan =
+        tampered("table app.u of app { mig=r/app }\n column app.u.c of app { mig=w/app =r/app }\n view app.v of app");
+    assert_snapshot!(shown(&plan), @"");
+}
+
+#[test]
+fn an_entry_of_a_role_that_is_gone_cannot_be_revoked() {
+    let plan =
+        planned("table app.u of mig { app=arwd/mig 16999=r/mig }", &Options { prune: true, ..Options::default() });
+    assert_snapshot!(shown(&plan), @"");
+}
+
+#[test]
+fn memberships_end_with_the_admin_option_they_hang_on() {
+    let tampering = "role leaker login
+        member leaker in app by cloudsqlsuperuser admin
+        member mig in app by leaker";
+    assert_snapshot!(shown(&tampered(tampering)), @"");
+    assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @"");
+}
+
+#[test]
+fn somebody_elses_schema_keeps_its_owner_from_being_helped() {
+    let plan = tampered("role boss login superuser\n schema hr of boss\n table hr.x of mig { app=r/mig }");
+    assert_snapshot!(shown(&plan), @"");
+}
