@@ -63,7 +63,20 @@ fn shown(plan: &Plan) -> String {
 #[test]
 fn from_nothing() {
     let plan = diff(&policy(POLICY), &world(17, ""), &Options::default());
-    assert_snapshot!(shown(&plan), @"");
+    assert_snapshot!(shown(&plan), @r#"
+    create role app [role.missing]
+    create role mig [role.missing]
+    create schema app in database shop [schema.missing]
+    grant CONNECT on database shop to app [grant.missing]
+    grant CONNECT, TEMPORARY on database shop to mig [grant.missing]
+    grant USAGE on schema app to app [grant.missing]
+    grant USAGE, CREATE on schema app to mig [grant.missing]
+    revoke EXECUTE on future routines of mig from PUBLIC [default.unexpected]
+    grant SELECT, INSERT, UPDATE, DELETE on future tables of mig in schema app to app [default.missing]
+    grant USAGE on future sequences of mig in schema app to app [default.missing]
+    grant EXECUTE on future routines of mig in schema app to app [default.missing]
+    revoke CONNECT, TEMPORARY on database shop from PUBLIC, granted by cloudsqlsuperuser [public.unexpected]
+    "#);
 }
 
 #[test]
@@ -79,28 +92,52 @@ fn a_delegate_that_nobody_can_act_as_is_cleared_by_who_gave_it_the_option() {
          table app.u of mig { app=arwdD/mig leaker=r*/mig app=r/leaker =r/leaker }
          schema other of leaker",
     );
-    assert_snapshot!(shown(&plan), @"");
+    assert_snapshot!(shown(&plan), @r#"
+    revoke SELECT on table app.u from PUBLIC, granted by leaker, and from all who have it from them [public.unexpected]
+    revoke TRUNCATE on table app.u from app, granted by mig [grant.unexpected]
+    withheld: leaker is a member of app, granted by cloudsqladmin [role.undeclared]
+      it was granted by `cloudsqladmin`, and only its grantor or a superuser takes it back: `cloudsqladmin` or a superuser runs: REVOKE app FROM leaker GRANTED BY cloudsqladmin
+    withheld: leaker holds SELECT on table app.u [role.undeclared]
+      `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
+    "#);
 }
 
 #[test]
 fn what_a_delegate_granted_on_to_somebody_undeclared_keeps_the_delegates_option() {
     let tampering = "role leaker login\n table app.u of mig { app=ar*wd/mig leaker=r/app }";
-    assert_snapshot!(shown(&tampered(tampering)), @"");
-    assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @"");
+    assert_snapshot!(shown(&tampered(tampering)), @r#"
+    withheld: leaker holds SELECT on table app.u [role.undeclared]
+      `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
+    withheld: app holds SELECT on table app.u WITH GRANT OPTION [grant.grantable]
+      `leaker` would lose what was granted on to it: grant it to them as the owner first, or use --prune
+    "#);
+    assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @r#"
+    revoke SELECT on table app.u from leaker, granted by app [role.undeclared]
+    revoke the grant option for SELECT on table app.u from app, granted by mig [grant.grantable]
+    "#);
 }
 
 #[test]
 fn a_table_of_the_apps_is_taken_over_with_its_columns() {
     let plan =
         tampered("table app.u of app { mig=r/app }\n column app.u.c of app { mig=w/app =r/app }\n view app.v of app");
-    assert_snapshot!(shown(&plan), @"");
+    assert_snapshot!(shown(&plan), @r#"
+    change the owner of table app.u from app to mig [owner.unexpected]
+    revoke SELECT on column app.u(c) from PUBLIC, granted by mig [public.unexpected]
+    grant SELECT, INSERT, UPDATE, DELETE on table app.u to app [grant.missing]
+    withheld: view app.v belongs to app [owner.unexpected]
+      it would run with the rights of its new owner: read its definition, then use --take-over
+    "#);
 }
 
 #[test]
 fn an_entry_of_a_role_that_is_gone_cannot_be_revoked() {
     let plan =
         planned("table app.u of mig { app=arwd/mig 16999=r/mig }", &Options { prune: true, ..Options::default() });
-    assert_snapshot!(shown(&plan), @"");
+    assert_snapshot!(shown(&plan), @r#"
+    withheld: 16999 holds SELECT on table app.u [role.undeclared]
+      no role has the name `16999`: the entry is left over from a role that is gone: a superuser removes it from the catalogs, or its owner makes the object anew
+    "#);
 }
 
 #[test]
@@ -108,12 +145,24 @@ fn memberships_end_with_the_admin_option_they_hang_on() {
     let tampering = "role leaker login
         member leaker in app by cloudsqlsuperuser admin
         member mig in app by leaker";
-    assert_snapshot!(shown(&tampered(tampering)), @"");
-    assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @"");
+    assert_snapshot!(shown(&tampered(tampering)), @r#"
+    withheld: leaker is a member of app, granted by cloudsqlsuperuser [role.undeclared]
+      `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
+    withheld: mig is a member of app, granted by leaker [membership.unexpected]
+      `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
+    "#);
+    assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @r#"
+    end the membership of leaker in app, granted by cloudsqlsuperuser, and from all who have it from them [role.undeclared]
+    "#);
 }
 
 #[test]
 fn somebody_elses_schema_keeps_its_owner_from_being_helped() {
     let plan = tampered("role boss login superuser\n schema hr of boss\n table hr.x of mig { app=r/mig }");
-    assert_snapshot!(shown(&plan), @"");
+    assert_snapshot!(shown(&plan), @r#"
+    withheld: mig owns table hr.x, outside the schemas of the policy [privilege.effective]
+      the policy does not speak of this schema: declare the schema, give it to somebody else, or let the role make schemas (`create_schemas: true`)
+    withheld: app holds SELECT on table hr.x [grant.unexpected]
+      `mig` has no USAGE on schema `hr`: `boss` runs: GRANT USAGE ON SCHEMA hr TO mig
+    "#);
 }
