@@ -25,14 +25,14 @@ each_major! {
                 database.replace('\'', "''"),
             ));
             stage.apply(&[]).assert_status(0);
-            let short = &name[..name.len().min(60)];
             let (mig, app) = (quoted(MIG), quoted(APP));
+            let kind = quoted(&format!("e{}", &name[..name.len().min(60)]));
             let make = format!(
-                "SET ROLE {mig}; CREATE TABLE {schema}.{schema} ({schema} serial); CREATE TYPE {schema}.\"e{short}\" AS ENUM ('a');
-                 CREATE FUNCTION {schema}.{schema}({schema}.\"e{short}\") RETURNS int LANGUAGE sql AS 'SELECT 1';
+                "SET ROLE {mig}; CREATE TABLE {schema}.{schema} ({schema} serial); CREATE TYPE {schema}.{kind} AS ENUM ('a');
+                 CREATE FUNCTION {schema}.{schema}({schema}.{kind}) RETURNS int LANGUAGE sql AS 'SELECT 1';
                  RESET ROLE; REVOKE ALL ON {schema}.{schema} FROM {app}; GRANT UPDATE ({schema}) ON {schema}.{schema} TO {app};
-                 REVOKE ALL ON FUNCTION {schema}.{schema}({schema}.\"e{short}\") FROM {app};
-                 ALTER TYPE {schema}.\"e{short}\" OWNER TO {app}; ALTER ROLE {app} SET search_path = {schema};
+                 REVOKE ALL ON FUNCTION {schema}.{schema}({schema}.{kind}) FROM {app};
+                 ALTER TYPE {schema}.{kind} OWNER TO {app}; ALTER ROLE {app} SET search_path = {schema};
                  GRANT CREATE ON SCHEMA {schema} TO {app} WITH GRANT OPTION"
             );
             stage.cluster.batch(&database, &make).await;
