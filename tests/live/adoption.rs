@@ -92,15 +92,26 @@ fn an_empty_secret_does_not_cost_a_live_login_its_password() {
 fn a_payload_that_logs_in_is_adopted() {
     on_stage(SINGLE, async |stage| {
         stage.make_login("app", "in-use").await;
-        stage.make_secret("app", Some("in-use\n")).await;
+        stage.make_secret("app", Some("in-use")).await;
         let adopted = stage.apply(&[]).assert_status(0);
         assert!(adopted.stdout.contains("adopted version 1"), "{}", adopted.stdout);
         let secret = stage.secret("app").await;
         assert_eq!(secret["versionAliases"], json!({"current": "1"}));
         assert_eq!(secret["annotations"]["rolewright.login"], "app");
-        assert_eq!(stage.payload("app", "current").await, "in-use\n");
+        assert_eq!(stage.payload("app", "current").await, "in-use");
         assert!(stage.logs_in("app", "in-use").await);
         stage.assert_in_sync();
+    });
+}
+
+#[test]
+fn a_newline_at_the_end_is_no_part_of_the_password() {
+    on_stage(SINGLE, async |stage| {
+        stage.make_login("app", "in-use").await;
+        stage.make_secret("app", Some("in-use\n")).await;
+        let held = stage.apply(&[]).assert_status(3);
+        assert!(held.stdout.contains("newline"), "{}", held.stdout);
+        assert_eq!(stage.payload("app", "latest").await, "in-use\n");
     });
 }
 

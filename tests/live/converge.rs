@@ -1,6 +1,7 @@
 //! From nothing or from whatever is there to what the policy says, and not a row further.
 
 mod admins;
+mod edges;
 mod grants;
 mod logins;
 mod names;

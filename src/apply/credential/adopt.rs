@@ -37,10 +37,17 @@ impl Run<'_> {
         };
         match self.log_in(&user, &credential.password, job.role).await {
             Ok(()) => Ok(Ok(user)),
-            Err(LoginError::Refused { source, .. }) => Ok(Err(format!("it does not log in: {source}"))),
+            Err(LoginError::Refused { source, .. }) => {
+                Ok(Err(format!("it does not log in{}: {source}", newline(payload))))
+            }
             Err(error) => Err(login_error(job, error)),
         }
     }
+}
+
+/// `echo` without `-n` is how most of these came about.
+fn newline(payload: &Payload) -> &'static str {
+    if payload.expose().ends_with(b"\n") { " with the newline at its end" } else { "" }
 }
 
 fn not_adopted(job: &Job<'_>, number: i64, reason: String) -> Withheld {

@@ -21,11 +21,17 @@ impl Reason {
     pub(super) fn impossible(reason: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { kind: WithheldKind::Impossible, reason: reason.into(), advice: advice.into() }
     }
+}
 
+impl Diff<'_> {
     /// This admin cannot act as `role`.
-    pub(super) fn unreachable(role: &RoleName, admin: &RoleName, major: u32) -> Self {
+    pub(super) fn unreachable(&self, role: &RoleName) -> Reason {
+        let (admin, major) = (self.reach.admin(), self.state.server.major());
         let (quoted, to) = (quote_identifier(role.as_str()), quote_identifier(admin.as_str()));
-        let advice = if role.as_str() == CLOUD_SQL_SUPERUSER {
+        let advice = if self.state.roles.get(role).is_some_and(|role| role.superuser) {
+            // Nobody is to be made a member of a superuser.
+            "only a superuser can do it, or hand the object over".into()
+        } else if role.as_str() == CLOUD_SQL_SUPERUSER {
             format!("one of its members, or a superuser, runs: GRANT {quoted} TO {to}")
         } else if major < 16 {
             format!("a superuser, or `{role}` itself, has to do it")
@@ -35,11 +41,9 @@ impl Reason {
                  GRANT {quoted} TO {to} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
             )
         };
-        Self::impossible(format!("`{admin}` cannot act as `{role}`"), advice)
+        Reason::impossible(format!("`{admin}` cannot act as `{role}`"), advice)
     }
-}
 
-impl Diff<'_> {
     /// Takes a step, unless `blocked` says why not. Returns whether it is taken.
     pub(super) fn push_or(&mut self, step: Step, blocked: Option<Reason>) -> bool {
         match blocked {

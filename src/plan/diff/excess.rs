@@ -101,7 +101,7 @@ impl Diff<'_> {
             names(&cut.grantor)
         } else {
             let grantor = self.reach.real_owner(&cut.grantor, case.lot.database);
-            Some(Reason::unreachable(grantor, self.reach.admin(), self.state.server.major()))
+            Some(self.unreachable(grantor))
         };
         let Some(reason) = helpless else { return Ok(None) };
         let source = chain.source_of_option(&cut.grantor, cut.privileges);

@@ -173,7 +173,7 @@ impl Diff<'_> {
     }
 
     pub(super) fn out_of_reach(&self, role: &RoleName) -> Option<Reason> {
-        (!self.reach.can_become(role)).then(|| Reason::unreachable(role, self.reach.admin(), self.state.server.major()))
+        (!self.reach.can_become(role)).then(|| self.unreachable(role))
     }
 
     /// Whoever has no USAGE on a schema cannot even name what is in it.

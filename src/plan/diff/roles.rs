@@ -158,7 +158,7 @@ impl Diff<'_> {
     pub(super) fn not_administered(&self, role: &RoleName) -> Option<Reason> {
         match self.reach.administrator(role) {
             Some(_) => None,
-            None => Some(Reason::unreachable(role, self.reach.admin(), self.state.server.major())),
+            None => Some(self.unreachable(role)),
         }
     }
 

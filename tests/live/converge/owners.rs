@@ -52,6 +52,22 @@ each_major! {
         stage.assert_in_sync();
     }
 
+    async fn what_stays_with_its_owner_goes_on_working(major: u32) {
+        let stage = Stage::new(major);
+        before(&stage).await;
+        stage.sql("CREATE ROLE reader; GRANT USAGE ON SCHEMA app TO reader; SET ROLE csadmin;
+                   CREATE VIEW app.v AS SELECT * FROM app.by_admin;
+                   CREATE FUNCTION app.definer() RETURNS int LANGUAGE sql SECURITY DEFINER
+                       AS 'INSERT INTO app.by_admin (secret) VALUES (1) RETURNING id';
+                   GRANT SELECT ON app.v TO reader; GRANT EXECUTE ON FUNCTION app.definer() TO reader").await;
+        stage.policy(&POLICY.replace("[analyst]", "[analyst, reader]"));
+        stage.apply(&[]).assert_status(3);
+        assert_eq!(stage.query("SELECT relowner::regrole::text FROM pg_class WHERE oid = 'app.by_admin'::regclass").await, ["mig"]);
+        stage.sql("SET ROLE reader; SELECT * FROM app.v; SELECT app.definer()").await;
+        let again = stage.apply(&[]).assert_status(3);
+        assert_said(&again, &["held back: nothing to do"]);
+    }
+
     async fn what_would_run_with_other_rights_waits_for_a_word(major: u32) {
         let stage = Stage::new(major);
         before(&stage).await;
