@@ -39,7 +39,7 @@ fn unusable(args: &CheckArgs, problems: &Problems) -> anyhow::Result<Exit> {
         hint: problem.hint.clone(),
     };
     let errors: Vec<_> = problems.0.iter().map(error).collect();
-    errors.iter().for_each(stream::failure);
+    load::say(problems);
     let verdict = Verdict { instances: vec![InstanceVerdict { errors, ..InstanceVerdict::default() }] };
     publish::publish(&args.output, |format| output::check(&verdict, format))?;
     Ok(Exit::Failed)

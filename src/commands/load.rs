@@ -33,11 +33,16 @@ pub(super) fn load(args: &PolicyArgs) -> anyhow::Result<Loaded> {
 /// The policies, where nothing is wrong; otherwise says all that is.
 pub(super) fn policies(args: &PolicyArgs) -> anyhow::Result<Vec<Policy>> {
     load(args)?.policies.map_err(|problems| {
-        for problem in problems.0 {
-            stream::problem(&diagnostic(Severity::Error)(problem));
-        }
+        say(&problems);
         Stopped.into()
     })
+}
+
+/// Says everything that is wrong.
+pub(super) fn say(problems: &Problems) {
+    for problem in &problems.0 {
+        stream::problem(&diagnostic(Severity::Error)(problem.clone()));
+    }
 }
 
 /// What `validate` tells of the files.
