@@ -268,7 +268,8 @@ each_major! {
         let parameters = ["lock_timeout", "DateStyle", "role", "log_statement", "session_replication_role", "app.x", "nonsense"];
         let asked = Asked { parameters: parameters.map(str::to_owned).into(), ..Asked::default() };
         let (shared, _) = inspect(&cluster, "postgres", &asked).await;
-        let mut settable = vec!["DateStyle", "lock_timeout", "role"];
+        // Names of parameters fold, however they were asked about.
+        let mut settable = vec!["datestyle", "lock_timeout", "role"];
         if major >= 15 {
             settable.insert(2, "log_statement");
         }
