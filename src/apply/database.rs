@@ -60,7 +60,7 @@ impl Run<'_> {
         self.assure_lock().await?;
         // After a statement that failed, COMMIT alone would roll back and report success.
         session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await.map_err(|error| {
-            if error.is_away() { ApplyError::Commit { place: place(aim), source: error } } else { error.into() }
+            if error.is_away() { ApplyError::Commit { place: place(aim), source: error.into() } } else { error.into() }
         })?;
         session.close().await;
         Ok(())

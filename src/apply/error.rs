@@ -75,7 +75,7 @@ pub enum ApplyError {
         /// The database, or the roles.
         place: String,
         /// How it was lost.
-        source: PostgresError,
+        source: Box<PostgresError>,
     },
     /// The server went away and stayed away.
     #[error("the server went away and was not back within {waited:?}; before, {lost}")]
@@ -116,12 +116,20 @@ impl From<LockError> for ApplyError {
 impl ApplyError {
     /// Whether the server was not there, or went away.
     pub(super) fn is_away(&self) -> bool {
-        matches!(self, Self::Postgres(error) | Self::Commit { source: error, .. } if error.is_away())
+        self.postgres().is_some_and(PostgresError::is_away)
     }
 
     /// Whether the server hangs.
     pub(super) fn is_silence(&self) -> bool {
-        matches!(self, Self::Postgres(error) | Self::Commit { source: error, .. } if error.is_silence())
+        self.postgres().is_some_and(PostgresError::is_silence)
+    }
+
+    fn postgres(&self) -> Option<&PostgresError> {
+        match self {
+            Self::Postgres(error) => Some(error),
+            Self::Commit { source, .. } => Some(source),
+            _ => None,
+        }
     }
 
     /// One line of advice.
