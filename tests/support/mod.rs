@@ -13,10 +13,12 @@
 
 mod cluster;
 mod major;
+mod proxy;
 mod rolewright;
 
 pub use cluster::{Cluster, Options};
 pub use major::{newest, run};
+pub use proxy::{Fault, Proxy, Seen, Turn};
 pub use rolewright::{Outcome, Rolewright};
 
 /// Turns one test into one `#[test]` per PostgreSQL major, so that the runner shows `name::pg14` to `name::pg18`.
