@@ -14,6 +14,7 @@ mod fake_gcp;
 mod fidelity;
 mod google;
 mod inspect;
+mod killed;
 mod kills;
 mod lane;
 mod leaks;

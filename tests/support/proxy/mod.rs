@@ -117,6 +117,12 @@ impl Proxy {
         self.shared.changed.notify_all();
     }
 
+    /// What is held goes on, and is held again at `next`, counted on.
+    pub fn go_on_to(&self, next: Option<Turn>) {
+        self.shared.lock().trap = next.map(|turn| (turn, Fault::Hold));
+        self.release();
+    }
+
     /// What is held goes nowhere: its connection ends. For a client that is gone.
     pub fn abandon(&self) {
         self.shared.lock().abandoned = true;

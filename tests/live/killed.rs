@@ -1,0 +1,194 @@
+//! The kill test: a run is taken apart into everything that the server and Google saw of it, and the program is killed
+//! before and after every single one. Right after the kill, the server is exactly as the last COMMIT left it, and whatever
+//! is published logs in; the next run ends in sync, and leaves nothing behind.
+//!
+//! The statements and logins are counted by a proxy, which misses none (`lost.rs` compares it with the server's log).
+
+mod clients;
+mod scene;
+
+use std::process::Stdio;
+use std::thread;
+use std::time::Instant;
+
+use tokio_postgres::Client;
+
+use crate::fake_gcp::Moment;
+use crate::lane::{Lane, commits};
+use crate::support::{Fault, Turn, newest};
+use clients::Clients;
+use scene::{Case, Scene};
+
+/// Clusters on which points are gone through at the same time: on one, the lock of the instance lets only one run at work.
+const AT_ONCE: usize = 3;
+
+/// When a run is killed.
+#[derive(Clone, Copy, Debug)]
+enum Point {
+    /// At a login or statement.
+    Server(Turn),
+    /// At a request to Google.
+    Google(Moment),
+}
+
+/// A run that nobody disturbed.
+struct Undisturbed {
+    seen: Vec<String>,
+    requests: usize,
+    /// What the server looked like before any COMMIT, and from each one on.
+    states: Vec<(usize, String)>,
+}
+
+impl Undisturbed {
+    /// One run is let through, another one is held after each COMMIT to look at the server.
+    async fn watch(scenes: &[Scene<'_>; 2]) -> Self {
+        let [through, held] = scenes;
+        let Lane { stage, proxy, .. } = through.lane;
+        through.set();
+        proxy.forget();
+        stage.fake.forget_requests();
+        through.lane.apply(&[]).assert_status(0);
+        let (seen, requests) = (proxy.seen(), stage.fake.requests().len());
+        held.set();
+        let mut states = vec![(0, held.state().await)];
+        let mut turns = commits(&seen).into_iter().peekable();
+        proxy.set(Turn::After(*turns.peek().expect("it commits")), Fault::Hold);
+        let run = held.lane.start(&[]);
+        while let Some(number) = turns.next() {
+            held.lane.until("it is held", || proxy.is_holding());
+            states.push((number, held.state().await));
+            proxy.go_on_to(turns.peek().map(|number| Turn::After(*number)));
+        }
+        run.end().assert_status(0);
+        Self { seen: seen.iter().map(|one| through.described(one)).collect(), requests, states }
+    }
+
+    /// The state of the server when the run ends at `turn`.
+    fn state_at(&self, turn: Turn) -> &str {
+        let is_before = |commit: usize| match turn {
+            Turn::Before(number) => commit < number,
+            Turn::After(number) => commit <= number,
+        };
+        &self.states.iter().rfind(|(commit, _)| is_before(*commit)).expect("there is one before any COMMIT").1
+    }
+
+    fn last_state(&self) -> &str {
+        &self.states.last().expect("there is one before any COMMIT").1
+    }
+
+    fn points(&self) -> Vec<Point> {
+        let server = (1..=self.seen.len()).flat_map(|number| [Turn::Before(number), Turn::After(number)]);
+        let google = (1..=self.requests).flat_map(|number| [Moment::Before(number), Moment::After(number)]);
+        server.map(Point::Server).chain(google.map(Point::Google)).collect()
+    }
+}
+
+/// What came of some of the points.
+#[derive(Default)]
+struct Tally {
+    kills: usize,
+    extra_versions: usize,
+    rounds: usize,
+}
+
+/// Goes through every point whose index leaves `share` when divided by [`AT_ONCE`].
+async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally) {
+    let lane = Lane::new(major);
+    let superuser = lane.stage.cluster.connect_superuser("postgres").await;
+    let scenes = Scene::several(&lane, case, 0..2).await;
+    let undisturbed = Undisturbed::watch(&scenes.try_into().unwrap_or_else(|_| panic!("two scenes"))).await;
+    let points: Vec<_> = undisturbed.points().into_iter().skip(share).step_by(AT_ONCE).collect();
+    let mut tally = Tally::default();
+    let scenes = Scene::several(&lane, case, 2..points.len() + 2).await;
+    for (scene, point) in scenes.iter().zip(points) {
+        scene.set();
+        let clients = match case {
+            Case::First => None,
+            Case::Running => Some(Clients::connect(scene).await),
+        };
+        kill_at(scene, point, &undisturbed);
+        nothing_is_left(&superuser).await;
+        let state = scene.state().await;
+        match point {
+            Point::Server(turn) => assert_eq!(state, undisturbed.state_at(turn), "{point:?}"),
+            Point::Google(_) => assert!(undisturbed.states.iter().any(|one| one.1 == state), "{point:?}: {state}"),
+        }
+        scene.log_in_with_all().await;
+        tally.extra_versions += scene.mend().await;
+        assert_eq!(scene.state().await, undisturbed.last_state(), "{point:?}");
+        nothing_is_left(&superuser).await;
+        if let Some(clients) = clients {
+            tally.rounds += clients.end().await;
+        }
+        tally.kills += 1;
+    }
+    (undisturbed, tally)
+}
+
+/// Starts `apply` and kills it at `point`.
+fn kill_at(scene: &Scene<'_>, point: Point, undisturbed: &Undisturbed) {
+    let Lane { stage, proxy, .. } = scene.lane;
+    match point {
+        Point::Server(turn) => proxy.set(turn, Fault::Hold),
+        Point::Google(moment) => stage.fake.hold(moment),
+    }
+    let file = stage.file();
+    let mut apply = stage.rolewright.command(["apply", "--yes", file.to_str().expect("UTF-8")]);
+    let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    scene.lane.until(&format!("{point:?}"), || proxy.is_holding() || stage.fake.is_holding());
+    if let Point::Server(Turn::Before(number) | Turn::After(number)) = point {
+        let seen = proxy.seen().pop().map(|one| scene.described(&one));
+        assert_eq!(seen.as_ref(), undisturbed.seen.get(number - 1), "{point:?} is another statement than it was");
+    }
+    apply.kill().expect("it is running");
+    apply.wait().expect("it is ours");
+    proxy.abandon();
+    scene.lane.until("the request is over", || !stage.fake.is_holding());
+}
+
+/// No session of a run, and no lock. The server takes a moment to see that a client is gone.
+async fn nothing_is_left(superuser: &Client) {
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'rolewright/%'
+        UNION ALL SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+        UNION ALL SELECT count(*) FROM pg_prepared_xacts";
+    let started = Instant::now();
+    loop {
+        let rows = superuser.query(left, &[]).await.expect("it answers");
+        if rows.iter().all(|row| row.get::<_, i64>(0) == 0) {
+            return;
+        }
+        assert!(started.elapsed().as_secs() < 60, "a session or a lock is left");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+fn kill_everywhere(major: u32, case: Case) {
+    let of_share = |share| {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(kill_some(major, case, share))
+    };
+    let shares: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE).map(|share| scope.spawn(move || of_share(share))).collect();
+        threads.into_iter().map(|one| one.join().expect("every point is mended")).collect()
+    });
+    let undisturbed = &shares[0].0;
+    let sum = |of: fn(&Tally) -> usize| shares.iter().map(|(_, tally)| of(tally)).sum::<usize>();
+    let (kills, extra, rounds) = (sum(|t| t.kills), sum(|t| t.extra_versions), sum(|t| t.rounds));
+    assert_eq!(kills, undisturbed.points().len());
+    println!(
+        "{case:?}: {kills} kills, before and after each of {} logins and statements and of {} requests; {extra} extra \
+         versions; {rounds} rounds of clients, none failed; each in sync after the next run",
+        undisturbed.seen.len(),
+        undisturbed.requests,
+    );
+}
+
+#[test]
+fn a_first_apply_that_is_killed_anywhere_is_mended() {
+    newest(|major| kill_everywhere(major, Case::First));
+}
+
+#[test]
+fn a_change_of_a_running_system_that_is_killed_anywhere_is_mended_and_its_clients_notice_nothing() {
+    newest(|major| kill_everywhere(major, Case::Running));
+}
