@@ -23,5 +23,6 @@ pub use finding::{Finding, Plane, Rule, Severity};
 pub use phase::Phase;
 pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
+pub use standing::retiring;
 pub use statement::set_password;
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

@@ -10,6 +10,9 @@ pub const OBJECTS: &str = include_str!("sql/objects.sql");
 pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
 pub const EXTENSIONS: &str = include_str!("sql/extensions.sql");
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
+pub const DEPENDENTS: &str = include_str!("sql/dependents.sql");
+pub const SESSIONS: &str = include_str!("sql/sessions.sql");
+pub const TIES: &str = include_str!("sql/ties.sql");
 pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
 
 /// The statement for a server of `major`: a line that starts with `--≥16 ` counts from 16 on, one that starts with
