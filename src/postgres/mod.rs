@@ -27,7 +27,7 @@ pub use error::{Cause, PostgresError, ServerError};
 pub use inspect::{
     Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
 };
-pub use lock::{Lock, LockError, lock};
+pub use lock::{Lock, LockError, Standing, lock};
 pub use login::{LoginError, login};
 pub use pipeline::{Notice, Statement};
 pub use route::{Route, RouteError};

@@ -14,6 +14,7 @@ pub const DEPENDENTS: &str = include_str!("sql/dependents.sql");
 pub const SESSIONS: &str = include_str!("sql/sessions.sql");
 pub const TIES: &str = include_str!("sql/ties.sql");
 pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
+pub const HOLDS_LOCK: &str = include_str!("sql/holds_lock.sql");
 
 /// The statement for a server of `major`: a line that starts with `--≥16 ` counts from 16 on, one that starts with
 /// `--<16 ` below.
