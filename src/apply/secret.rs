@@ -35,7 +35,7 @@ impl Run<'_> {
         })
         .await?;
         for number in versions {
-            self.google()?.set_version_state(name, *number, VersionState::Destroyed).await?;
+            self.google_to_change().await?.set_version_state(name, *number, VersionState::Destroyed).await?;
         }
         Ok(())
     }
@@ -51,7 +51,7 @@ impl Run<'_> {
         let is_stale = |error: &ApplyError| matches!(error, ApplyError::Google(error) if error.is_stale());
         let once = async || {
             let secret = self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))?;
-            self.google()?.update_secret(name, &secret.etag, &update(&secret)).await?;
+            self.google_to_change().await?.update_secret(name, &secret.etag, &update(&secret)).await?;
             Ok(())
         };
         once.retry(pauses).when(is_stale).await

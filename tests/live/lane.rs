@@ -107,6 +107,11 @@ impl Running {
         assert!(sent.expect("kill runs").success());
     }
 
+    /// With SIGKILL.
+    pub fn kill(self) {
+        drop(self);
+    }
+
     pub fn end(mut self) -> Outcome {
         let output = self.0.take().expect("it runs").wait_with_output().expect("it is ours");
         Outcome {

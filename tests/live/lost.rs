@@ -7,11 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::lane::{Lane, commits};
-use crate::support::{Fault, Seen, Turn, each_major, newest};
-
-fn on_a_runtime(case: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
-}
+use crate::support::{Fault, Seen, Turn, each_major, newest, on_a_runtime};
 
 fn events(report: &Value) -> Vec<&str> {
     let events = report["instances"][0]["events"].as_array().expect("events");

@@ -2,11 +2,7 @@
 
 use crate::fake_gcp::Moment;
 use crate::lane::{Lane, commits};
-use crate::support::{Turn, newest};
-
-fn on_a_runtime(case: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
-}
+use crate::support::{Turn, newest, on_a_runtime};
 
 async fn at_a_transaction(major: u32) {
     let lane = Lane::new(major);

@@ -21,6 +21,11 @@ pub use major::{newest, run};
 pub use proxy::{Fault, Proxy, Seen, Turn};
 pub use rolewright::{Outcome, Rolewright};
 
+/// Runs an `async` case: for [`newest`].
+pub fn on_a_runtime(case: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
+}
+
 /// Turns one test into one `#[test]` per PostgreSQL major, so that the runner shows `name::pg14` to `name::pg18`.
 ///
 /// The function takes the major version as a `u32`, and may be `async`.

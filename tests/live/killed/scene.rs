@@ -58,10 +58,21 @@ pub enum Case {
     Running,
 }
 
+impl Case {
+    /// Options of that `apply`.
+    pub fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::First => &[],
+            // Takes a reader away that the policy no longer names.
+            Self::Running => &["--prune"],
+        }
+    }
+}
+
 pub struct Scene<'a> {
     pub lane: &'a Lane,
     pub number: usize,
-    case: Case,
+    pub case: Case,
 }
 
 impl<'a> Scene<'a> {
@@ -109,8 +120,13 @@ impl<'a> Scene<'a> {
 
     /// Puts the policy of this scene in place.
     pub fn set(&self) {
-        let roles = if self.case == Case::First { ROLES } else { CHANGED_ROLES };
-        self.lane.stage.policy(&policy(std::slice::from_ref(self), roles));
+        Self::set_all(std::slice::from_ref(self));
+    }
+
+    /// Puts the policies of all these in place, as one.
+    pub fn set_all(scenes: &[Self]) {
+        let roles = if scenes[0].case == Case::First { ROLES } else { CHANGED_ROLES };
+        scenes[0].lane.stage.policy(&policy(scenes, roles));
     }
 
     fn secrets(&self) -> &'static [&'static str] {
@@ -169,8 +185,7 @@ impl<'a> Scene<'a> {
     pub async fn mend(&self) -> usize {
         let stage = &self.lane.stage;
         self.lane.proxy.forget();
-        stage.apply(&[]).assert_status(0);
-        stage.run("check", &[]).assert_status(0);
+        stage.apply(self.case.options()).assert_status(0);
         assert_eq!(self.log_in_with_all().await, self.secrets().len());
         let mut extra = 0;
         for kind in self.secrets() {
