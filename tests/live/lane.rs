@@ -82,7 +82,7 @@ roles:
         Running(Some(command.spawn().expect("rolewright starts")))
     }
 
-    pub fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+    pub fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let started = Instant::now();
         while !is_so() {
             assert!(started.elapsed() < PATIENCE, "{what}: never");
@@ -105,6 +105,10 @@ impl Running {
         let id = self.0.as_ref().expect("it runs").id();
         let sent = std::process::Command::new("kill").args(["-s", signal, &id.to_string()]).status();
         assert!(sent.expect("kill runs").success());
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.0.as_mut().expect("it runs").try_wait().expect("it is ours").is_some()
     }
 
     /// With SIGKILL.

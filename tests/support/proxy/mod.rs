@@ -48,6 +48,7 @@ pub enum Seen {
 struct State {
     seen: Vec<Seen>,
     trap: Option<(Turn, Fault)>,
+    hold_after_each: Option<&'static str>,
     holding: bool,
     abandoned: bool,
     hanging: bool,
@@ -94,6 +95,12 @@ impl Proxy {
         state.trap = Some((turn, fault));
     }
 
+    /// From now on counts from 1 again, and holds after each statement with this text.
+    pub fn hold_after_each(&self, statement: &'static str) {
+        self.forget();
+        self.shared.lock().hold_after_each = Some(statement);
+    }
+
     /// Everything that clients asked since the last [`Proxy::set`] or [`Proxy::forget`].
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.lock().seen.clone()
@@ -104,6 +111,7 @@ impl Proxy {
         let mut state = self.shared.lock();
         state.seen.clear();
         state.trap = None;
+        state.hold_after_each = None;
     }
 
     pub fn is_holding(&self) -> bool {
@@ -115,12 +123,6 @@ impl Proxy {
         self.shared.lock().holding = false;
         self.shared.lock().hanging = false;
         self.shared.changed.notify_all();
-    }
-
-    /// What is held goes on, and is held again at `next`, counted on.
-    pub fn go_on_to(&self, next: Option<Turn>) {
-        self.shared.lock().trap = next.map(|turn| (turn, Fault::Hold));
-        self.release();
     }
 
     /// What is held goes nowhere: its connection ends. For a client that is gone.
@@ -144,7 +146,13 @@ impl Shared {
     fn number(&self, seen: Seen) -> usize {
         let mut state = self.lock();
         state.seen.push(seen);
-        state.seen.len()
+        let number = state.seen.len();
+        let is_one_of_each =
+            matches!(state.seen.last(), Some(Seen::Statement(text)) if state.hold_after_each == Some(text));
+        if is_one_of_each {
+            state.trap = Some((Turn::After(number), Fault::Hold));
+        }
+        number
     }
 
     /// Whether what is at this turn may go on, once it may.
