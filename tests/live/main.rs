@@ -17,6 +17,7 @@ mod inspect;
 mod kills;
 mod leaks;
 mod policies;
+mod races;
 mod refusals;
 mod session;
 mod stage;
