@@ -135,7 +135,8 @@ pub struct ApplyArgs {
     /// Apply only if the plan still has this digest
     #[arg(long, value_name = "DIGEST", help_heading = "Apply")]
     pub expect: Option<String>,
-    /// How long to wait for another run on the same instance, for example 90s or 5m
+    /// How long to wait for another run on the same instance, and for a server that restarts meanwhile, for example 90s
+    /// or 5m
     #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Apply")]
     #[arg(value_parser = ValueParser::from(value::duration))]
     pub wait: std::time::Duration,
@@ -193,6 +194,9 @@ pub struct ConnectionArgs {
     /// The secret that holds the admin's password: projects/P/secrets/S, or with /versions/N
     #[arg(long, value_name = "SECRET")]
     pub admin_password_secret: Option<SecretReference>,
+    /// How long one statement may take, whether the server says nothing or works on it
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::from(value::timeout))]
+    pub statement_timeout: std::time::Duration,
     /// Send every call to Google to this base URL
     #[arg(long, value_name = "URL", env = "ROLEWRIGHT_GOOGLE_ENDPOINT", hide_env_values = true)]
     #[arg(value_parser = value::EndpointParser)]

@@ -6,6 +6,7 @@ mod completions;
 mod connection;
 mod exit;
 mod files;
+mod interrupt;
 mod load;
 mod man;
 mod plan;

@@ -25,7 +25,7 @@ mod wire;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
 pub use inspect::{Asked, ColumnName, Shared, inspect_database, inspect_shared};
-pub use lock::{Lock, LockError, lock};
+pub use lock::{Lock, LockError, Standing, lock};
 pub use login::{LoginError, login};
 pub use pipeline::{Notice, Statement};
 pub use route::{Route, RouteError};

@@ -11,6 +11,7 @@ pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
 pub const EXTENSIONS: &str = include_str!("sql/extensions.sql");
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
 pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
+pub const HOLDS_LOCK: &str = include_str!("sql/holds_lock.sql");
 
 /// The statement for a server of `major`: a line that starts with `--≥16 ` counts from 16 on, one that starts with
 /// `--<16 ` below.
