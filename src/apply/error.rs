@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::google::GoogleError;
 use crate::model::{DatabaseName, RoleName, SecretName, VerifierError};
-use crate::postgres::{LockError, LoginError, PostgresError};
+use crate::postgres::{Blocker, LockError, LoginError, PostgresError};
 
 /// Why a run stopped. What was done before stays done.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,22 @@ pub enum ApplyError {
         place: String,
         /// What is missing, at most a few of them.
         left: String,
+    },
+    /// Others keep making what then has to be granted or taken over.
+    #[error("others changed {place} meanwhile, so that more is to be done there: {left}")]
+    Moved {
+        /// The database, or the roles.
+        place: String,
+        /// What is to be done, at most a few of them.
+        left: String,
+    },
+    /// Somebody has locked what is to be changed.
+    #[error("{} locked by {blocker}", relations(.blocker))]
+    Blocked {
+        /// Who.
+        blocker: Box<Blocker>,
+        /// The statement that waited.
+        source: Box<PostgresError>,
     },
     /// The session would not get in again.
     #[error("after these changes `{admin}` could no longer connect to database `{database}`: rolled back")]
@@ -75,7 +91,7 @@ pub enum ApplyError {
         /// The database, or the roles.
         place: String,
         /// How it was lost.
-        source: PostgresError,
+        source: Box<PostgresError>,
     },
     /// The server went away and stayed away.
     #[error("the server went away and was not back within {waited:?}; before, {lost}")]
@@ -116,12 +132,40 @@ impl From<LockError> for ApplyError {
 impl ApplyError {
     /// Whether the server was not there, or went away.
     pub(super) fn is_away(&self) -> bool {
-        matches!(self, Self::Postgres(error) | Self::Commit { source: error, .. } if error.is_away())
+        self.postgres().is_some_and(PostgresError::is_away)
     }
 
     /// Whether the server hangs.
     pub(super) fn is_silence(&self) -> bool {
-        matches!(self, Self::Postgres(error) | Self::Commit { source: error, .. } if error.is_silence())
+        self.postgres().is_some_and(PostgresError::is_silence)
+    }
+
+    fn postgres(&self) -> Option<&PostgresError> {
+        match self {
+            Self::Postgres(error) => Some(error),
+            Self::Commit { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody else is in the way, who will be gone some time.
+    pub fn must_wait(&self) -> bool {
+        match self {
+            Self::Overtaken(_) | Self::Moved { .. } | Self::Blocked { .. } => true,
+            Self::Google(error) => error.is_stale(),
+            _ => self.postgres().is_some_and(|error| {
+                error.is_concurrent_update() || error.sqlstate() == Some(super::LOCK_NOT_AVAILABLE)
+            }),
+        }
+    }
+
+    /// Whether the server or Google refused what the plan was made for: the plan may be too old.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Vanished(_) => true,
+            Self::Google(error) => error.is_already_exists() || error.is_not_found(),
+            _ => self.postgres().is_some_and(|error| error.server().is_some()),
+        }
     }
 
     /// One line of advice.
@@ -135,7 +179,11 @@ impl ApplyError {
                  elsewhere a superuser runs CREATE EXTENSION first"
                     .into(),
             ),
-            Self::NotConverged { .. } => Some("somebody may be changing the same objects: run apply again".into()),
+            Self::Blocked { blocker, .. } => Some(format!(
+                "wait until it is done, or end it: SELECT pg_terminate_backend({})",
+                blocker.pid
+            )),
+            Self::NotConverged { .. } | Self::Moved { .. } => Some("somebody may be changing the same objects: run apply again".into()),
             Self::LockedOut { database, admin } => Some(format!("GRANT CONNECT ON DATABASE {database} TO {admin}")),
             Self::ReadBack { .. } => {
                 Some("run apply again: the version is found by its fingerprint or replaced".into())
@@ -151,4 +199,14 @@ impl ApplyError {
             Self::Verifier { .. } | Self::NoGoogle => None,
         }
     }
+}
+
+fn relations(blocker: &Blocker) -> String {
+    blocker.relations.as_ref().map_or_else(
+        || "what is to be changed is".into(),
+        |names| match names.contains(", ") {
+            true => format!("`{names}` are"),
+            false => format!("`{names}` is"),
+        },
+    )
 }

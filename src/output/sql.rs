@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Planned, PlannedInstance};
 use crate::model::{DatabaseName, quote_identifier};
-use crate::plan::{Aim, Transaction};
+use crate::plan::{Aim, Batch, Transaction};
 
 /// The script of every instance.
 pub(super) fn plan(planned: &Planned<'_>) -> String {
@@ -36,12 +36,13 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
 
 /// One transaction, in its database.
 fn block(transaction: &Transaction) -> String {
-    let Transaction { database, statements } = transaction;
+    let Transaction { database, changes: _, statements, batch: Batch { number, of } } = transaction;
     let mut out = String::new();
     match database {
         None => comment(&mut out, "roles and memberships"),
         Some(database) => {
-            comment(&mut out, &format!("database {database}"));
+            let batch = if *of > 1 { format!(" ({number} of {of})") } else { String::new() };
+            comment(&mut out, &format!("database {database}{batch}"));
             connect(&mut out, database);
         }
     }

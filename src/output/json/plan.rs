@@ -29,6 +29,8 @@ struct InstanceEntry<'a> {
 #[derive(Serialize)]
 struct TransactionEntry<'a> {
     database: Option<&'a DatabaseName>,
+    batch: usize,
+    batches: usize,
     statements: &'a [String],
 }
 
@@ -114,6 +116,6 @@ fn instance<'a>(planned: &'a PlannedInstance<'a>) -> InstanceEntry<'a> {
 }
 
 fn transaction(transaction: &Transaction) -> TransactionEntry<'_> {
-    let Transaction { database, statements } = transaction;
-    TransactionEntry { database: database.as_ref(), statements }
+    let Transaction { database, changes: _, statements, batch } = transaction;
+    TransactionEntry { database: database.as_ref(), batch: batch.number, batches: batch.of, statements }
 }

@@ -1,5 +1,9 @@
 //! `apply` beside a migration that makes, changes and drops tables, and an application that works all the while.
 
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
 use super::{Beside, done, insist};
 use crate::stage::Stage;
 use crate::support::each_major;
@@ -48,12 +52,14 @@ each_major! {
         stage.apply(&[]).assert_status(0);
 
         let (mig, app) = (stage.log_in("mig", "m").await.unwrap(), stage.log_in("app", "a").await.unwrap());
-        let mig = std::sync::Arc::new(mig);
+        // Whoever breaks things by hand here does it between two migrations: only `apply` is to be their match.
+        let mig = Arc::new(Mutex::new(mig));
+        let breaking = mig.clone();
         let migrating = Beside::start(move |n| {
             let mig = mig.clone();
-            async move { done(&mig, &migration(n)).await }
+            async move { done(&*mig.lock().await, &migration(n)).await }
         });
-        let app = std::sync::Arc::new(app);
+        let app = Arc::new(app);
         let working = Beside::start(move |n| {
             let app = app.clone();
             async move {
@@ -63,15 +69,17 @@ each_major! {
             }
         });
         let mut again = 0;
-        for drift in DRIFT {
+        for drift in DRIFT.iter().chain(&DRIFT) {
+            let between = breaking.lock().await;
             insist(&stage.cluster.connect_superuser("shop").await, drift).await;
+            drop(between);
             let applied = stage.apply(&[]).assert_status(0);
             again += applied.stdout.matches("tried again").count();
         }
         let (migrations, transactions) = (migrating.end().await, working.end().await);
         stage.apply(&[]).assert_status(0);
         stage.assert_in_sync();
-        println!("{major}: {} runs, {again} transactions tried again; {migrations} migrations and {transactions} transactions of the application, none failed", DRIFT.len());
+        println!("{major}: {} runs, {again} transactions tried again; {migrations} migrations and {transactions} transactions of the application, none failed", 2 * DRIFT.len());
         assert!(migrations > 10 && transactions > 100, "{migrations} {transactions}");
     }
 

@@ -16,7 +16,7 @@ const ROLES: &str = "  mig: { access: ddl, settings: { lock_timeout: 5s }, secre
 
 const DRIFT: &str = "REVOKE ALL ON SCHEMA app FROM app; GRANT CREATE ON SCHEMA app TO app, PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE mig REVOKE SELECT ON TABLES FROM reader;
-GRANT mig TO app; REVOKE app FROM app_b; ALTER ROLE app_a RESET role; ALTER ROLE reader LOGIN;
+SET ROLE cloudsqlsuperuser; GRANT mig TO app; REVOKE app FROM app_b; RESET ROLE; ALTER ROLE app_a RESET role; ALTER ROLE reader LOGIN;
 CREATE TABLE app.t (id serial); ALTER TABLE app.t OWNER TO csadmin; GRANT TRUNCATE ON app.t TO app";
 
 /// Starts all of them before the first can be done.
@@ -85,9 +85,11 @@ fn policies_that_share_roles_take_turns() {
             let stage = Stage::new(major);
             stage.cluster.batch("postgres", "CREATE DATABASE books OWNER cloudsqlsuperuser").await;
             let policy = |database: &str| {
+                let other = if database == "shop" { "books" } else { "shop" };
                 format!(
-                    "version: 1\ninstance: {INSTANCE}\ndatabases: {{ {database}: {{ schemas: [{database}], extensions: [hstore] }} }}\nroles:\n\
-                     \x20 mig: {{ access: ddl }}\n  app: {{ access: dml, settings: {{ search_path: public }} }}\n"
+                    "version: 1\ninstance: {INSTANCE}\ndatabases: {{ {database}: {{ schemas: [{database}], extensions: [hstore] }} }}\nignore: {{ roles: [\"*_{other}\"] }}\nroles:\n\
+                     \x20 mig_{database}: {{ access: ddl, member_of: [everyone] }}\n  app_{database}: {{ access: dml, member_of: [everyone, readers] }}\n\
+                     \x20 everyone: {{ settings: {{ search_path: public }} }}\n  readers: {{ member_of: [everyone], connection_limit: 7 }}\n"
                 )
             };
             let files = ["shop", "books"].map(|database| {
@@ -105,8 +107,8 @@ fn policies_that_share_roles_take_turns() {
                 for file in &files {
                     stage.rolewright.run(["check".as_ref(), file.as_os_str()]).assert_status(0);
                 }
-                stage.cluster.batch("postgres", "ALTER ROLE app RESET search_path; GRANT mig TO app; REVOKE CONNECT ON DATABASE shop FROM app").await;
-                stage.cluster.batch("books", "REVOKE USAGE ON SCHEMA books FROM app").await;
+                stage.cluster.batch("postgres", "SET ROLE cloudsqlsuperuser; ALTER ROLE everyone RESET search_path; GRANT mig_shop TO app_shop; REVOKE everyone FROM app_books; REVOKE CONNECT ON DATABASE shop FROM app_shop").await;
+                stage.cluster.batch("books", "REVOKE USAGE ON SCHEMA books FROM app_books").await;
             }
         });
     });
