@@ -57,6 +57,9 @@ pub enum Command {
     /// Tell whether the instance is as the policy says; changes nothing
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Log in with every stored credential, and prove what it can do and what it cannot; changes nothing
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Print the JSON Schema of policy files
     #[command(after_help = "Example:\n  rolewright schema > rolewright.schema.json")]
     Schema,
@@ -87,7 +90,13 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   rolewright check policies/
-  rolewright check policies/ --format github --output sarif=drift.sarif";
+  rolewright check policies/ --format github --output sarif=drift.sarif
+  rolewright check policies/ --probe                  # does each stored credential log in?";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  rolewright verify policies/
+  rolewright verify policies/ --format json --output junit=verify.xml";
 
 /// Arguments of `validate`.
 #[derive(Debug, Args)]
@@ -148,6 +157,23 @@ pub struct ApplyArgs {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
+    /// The policy.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// Where the instance is.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Also log in once with each stored credential
+    #[arg(long, help_heading = "Check")]
+    pub probe: bool,
+    /// The result.
+    #[command(flatten)]
+    pub output: OutputArgs<CheckFormat>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
     /// The policy.
     #[command(flatten)]
     pub policy: PolicyArgs,

@@ -21,4 +21,5 @@ mod races;
 mod refusals;
 mod session;
 mod stage;
+mod verify;
 mod world;
