@@ -22,6 +22,9 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
     if let Some(name) = &planned.plan.instance {
         comment(out, &format!("instance {name}"));
     }
+    for batched in planned.batched() {
+        comment(out, &batched.to_string());
+    }
     for transaction in planned.script {
         out.push_str(&block(transaction));
     }

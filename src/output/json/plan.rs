@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::check::FindingEntry;
 use super::{Place, VERSION, document};
 use crate::model::{DatabaseName, InstanceName, RoleName};
-use crate::output::{Planned, PlannedInstance};
+use crate::output::{Batched, Planned, PlannedInstance};
 use crate::plan::{Change, Loss, Pending, Refusal, Rule, Step, Transaction, Withheld, WithheldKind};
 
 #[derive(Serialize)]
@@ -23,6 +23,7 @@ struct InstanceEntry<'a> {
     pending: Vec<PendingEntry<'a>>,
     notes: Vec<FindingEntry<'a>>,
     refusals: &'a [Refusal],
+    batched: Vec<Batched<'a>>,
     transactions: Vec<TransactionEntry<'a>>,
 }
 
@@ -111,6 +112,7 @@ fn instance<'a>(planned: &'a PlannedInstance<'a>) -> InstanceEntry<'a> {
         pending: planned.plan.pending.iter().map(PendingEntry::of).collect(),
         notes: planned.plan.notes.iter().map(FindingEntry::of).collect(),
         refusals: &planned.plan.refusals,
+        batched: planned.batched().collect(),
         transactions: planned.script.iter().map(transaction).collect(),
     }
 }
