@@ -1,5 +1,6 @@
 //! One transaction for the roles and one per database: changed, read again, compared again, and only then committed.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::observe::asked;
@@ -7,6 +8,10 @@ use super::{ApplyError, Attempts, Run, place};
 use crate::model::{DatabaseName, RoleName, State};
 use crate::plan::{Aim, Batch, Change, Plan, Step, Transaction, begin, left, rehearsal, script};
 use crate::postgres::{Session, Statement, inspect_database, inspect_shared};
+
+/// SQLSTATE of a row that does not fit into a page: `pg_class` and `pg_attribute` have no TOAST table.
+/// <https://www.postgresql.org/docs/current/storage-toast.html>
+const ROW_TOO_BIG: &str = "54000";
 
 /// What is left over is named up to here.
 const NAMED: usize = 5;
@@ -61,7 +66,7 @@ impl Run<'_> {
         for statement in before {
             tracing::debug!(statement);
         }
-        for notice in self.run(&mut session, &statements).await? {
+        for notice in self.run(&mut session, &statements).await.map_err(|error| self.crowded(error, transaction))? {
             tracing::debug!(severity = notice.severity, message = notice.said.message, "the server remarks");
         }
         let new = self.recheck(aim, plan, transaction, &mut session).await?;
@@ -119,6 +124,23 @@ impl Run<'_> {
             left.new.retain(|step| !plan.left(step));
         }
         Ok(left.new)
+    }
+
+    /// Which object it is whose access list is too long the server does not say.
+    fn crowded(&self, error: ApplyError, transaction: &Transaction) -> ApplyError {
+        let source = match error {
+            ApplyError::Postgres(error) if error.sqlstate() == Some(ROW_TOO_BIG) => Box::new(error),
+            other => return other,
+        };
+        let groups = transaction.database.as_ref().and_then(|name| self.state.databases.get(name));
+        let granted: HashSet<_> = transaction.changes.iter().filter_map(Change::objects).flatten().collect();
+        let of_ours = groups.into_iter().flat_map(|database| &database.groups).filter_map(|group| {
+            Some((group.acl.items().len(), group.members.iter().find(|member| granted.contains(member))?))
+        });
+        match of_ours.max_by_key(|(entries, _)| *entries) {
+            Some((entries, object)) => ApplyError::Crowded { object: object.clone(), entries, source },
+            None => ApplyError::Postgres(*source),
+        }
     }
 
     fn keeps_connect(&self, state: &State, database: &DatabaseName) -> Result<(), ApplyError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::google::GoogleError;
-use crate::model::{DatabaseName, RoleName, SecretName, VerifierError};
+use crate::model::{DatabaseName, Object, RoleName, SecretName, VerifierError};
 use crate::postgres::{Blocker, LockError, LoginError, PostgresError};
 
 /// Why a run stopped. What was done before stays done.
@@ -48,6 +48,16 @@ pub enum ApplyError {
         /// Who.
         blocker: Box<Blocker>,
         /// The statement that waited.
+        source: Box<PostgresError>,
+    },
+    /// Everybody who holds something on an object stands in one row of the catalog.
+    #[error("{object} has {entries} entries in its access list, and no more fit into the catalog")]
+    Crowded {
+        /// The object with the most entries of those that were granted on.
+        object: Object,
+        /// How many.
+        entries: usize,
+        /// What the server said.
         source: Box<PostgresError>,
     },
     /// The session would not get in again.
@@ -182,6 +192,9 @@ impl ApplyError {
             Self::Blocked { blocker, .. } => Some(format!(
                 "wait until it is done, or end it: SELECT pg_terminate_backend({})",
                 blocker.pid
+            )),
+            Self::Crowded { object, .. } => Some(format!(
+                "grant to a group role and make the logins its members, and revoke what nobody needs on {object}"
             )),
             Self::NotConverged { .. } | Self::Moved { .. } => Some("somebody may be changing the same objects: run apply again".into()),
             Self::LockedOut { database, admin } => Some(format!("GRANT CONNECT ON DATABASE {database} TO {admin}")),

@@ -4,6 +4,7 @@
 mod support;
 
 mod adoption;
+mod big;
 mod bindings;
 mod connect;
 mod converge;
