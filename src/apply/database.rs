@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::observe::asked;
+use super::retirement::retirement_now;
 use super::{ApplyError, Attempts, Run, place};
 use crate::model::{DatabaseName, RoleName, State};
 use crate::plan::{Aim, Batch, Change, Plan, Step, Transaction, begin, left, rehearsal, script};
@@ -112,9 +113,13 @@ impl Run<'_> {
             ..self.state.clone()
         };
         if let Aim::Database(name) = aim {
-            state.databases.insert(name.clone(), inspect_database(session, &asked).await?);
+            let found = inspect_database(session, &asked).await?;
+            let managed = self.policy.databases.contains_key(name);
+            let kept = if managed { &mut state.databases } else { &mut state.retirement.elsewhere };
+            kept.insert(name.clone(), found);
             self.keeps_connect(&state, name)?;
         }
+        retirement_now(self.policy, &mut state, session).await?;
         let mut left = left(&transaction.changes, of_aim(&self.replan(&state), aim));
         left.undone.retain(|step| !plan.left(step));
         if !left.undone.is_empty() {

@@ -64,7 +64,12 @@ fn subjects(change: &Change) -> impl Iterator<Item = Subject<'_>> {
 
 fn names(change: &Change) -> [&str; 4] {
     match change {
-        Change::CreateRole { role, .. } | Change::AlterRole { role, .. } => [role.as_str(), "", "", ""],
+        Change::CreateRole { role, .. }
+        | Change::AlterRole { role, .. }
+        | Change::EndSessions { role }
+        | Change::DropOwned { role, .. }
+        | Change::DropRole { role, .. } => [role.as_str(), "", "", ""],
+        Change::ReassignOwned { from, to, .. } => [from.as_str(), to.as_str(), "", ""],
         Change::SetParameter { role, setting } | Change::ResetParameter { role, setting } => {
             let database = setting.database.as_ref().map_or("", |database| database.as_str());
             [role.as_str(), &setting.parameter, database, ""]
@@ -86,6 +91,8 @@ fn names(change: &Change) -> [&str; 4] {
         }
         Change::CreateSecret { secret, .. }
         | Change::Credential { secret, .. }
+        | Change::LabelSecret { secret, .. }
+        | Change::DestroyVersions { secret, .. }
         | Change::Bind { secret, .. }
         | Change::Unbind { secret, .. } => [secret.id.as_str(), "", "", ""],
     }

@@ -30,5 +30,6 @@ pub use phase::Phase;
 pub use proof::{Charter, Expected, Held, Holdings, Proof, Proven, Right, Trial, Tried, charters};
 pub use script::{Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
+pub use standing::retiring;
 pub use statement::set_password;
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

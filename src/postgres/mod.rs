@@ -27,7 +27,9 @@ mod wire;
 pub use blocker::Blocker;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
-pub use inspect::{Asked, ColumnName, Shared, inspect_database, inspect_shared};
+pub use inspect::{
+    Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
+};
 pub use lock::{Lock, LockError, Standing, lock};
 pub use login::{LoginError, enter, login};
 pub use pipeline::{Notice, Statement};

@@ -17,6 +17,7 @@ mod google;
 mod inspect;
 mod kills;
 mod leaks;
+mod oracle;
 mod policies;
 mod races;
 mod refusals;

@@ -9,11 +9,14 @@ mod extensions;
 mod objects;
 pub(super) mod rows;
 mod shared;
+mod ties;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::try_join;
+
+pub use ties::{Dependents, inspect_dependents, inspect_ties};
 
 use super::error::PostgresError;
 use super::session::Session;
