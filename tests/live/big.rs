@@ -84,7 +84,7 @@ each_major! {
             let superuser = stage.cluster.connect_superuser("shop").await;
             assert_eq!(texts(&superuser, HALF_DONE).await, [""; 0]);
         }
-        let applied = stage.apply(&["--wait", "60s"]).assert_status(0);
+        let applied = stage.run("apply", &["--yes"]).assert_status(0);
         assert_eq!(first(&stage, TAKEN).await, TABLES.to_string(), "{}", applied.stdout);
         stage.assert_in_sync();
         let superuser = stage.cluster.connect_superuser("shop").await;
