@@ -16,6 +16,7 @@ mod google;
 mod inspect;
 mod kills;
 mod leaks;
+mod oracle;
 mod policies;
 mod refusals;
 mod session;
