@@ -4,6 +4,7 @@
 mod support;
 
 mod adoption;
+mod big;
 mod bindings;
 mod connect;
 mod converge;
@@ -21,6 +22,7 @@ mod leaks;
 mod lost;
 mod oracle;
 mod policies;
+mod races;
 mod refusals;
 mod session;
 mod signals;
