@@ -176,7 +176,7 @@ async fn nothing_is_left(superuser: &Client) {
         if rows.iter().all(|row| row.get::<_, i64>(0) == 0) {
             return;
         }
-        assert!(started.elapsed().as_secs() < 60, "a session or a lock is left");
+        assert!(started.elapsed().as_secs() < 180, "a session or a lock is left");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
@@ -195,9 +195,10 @@ fn kill_everywhere(major: u32, case: Case) {
     let (kills, extra, rounds) = (sum(|t| t.kills), sum(|t| t.extra_versions), sum(|t| t.rounds));
     let points = undisturbed.points().len();
     assert!(kills * 100 >= points * 97, "{kills} of {points} points");
+    let clients = if rounds > 0 { format!("; {rounds} rounds of clients, none failed") } else { String::new() };
     println!(
-        "{case:?}: {kills} kills, at each of {} logins and statements and of {} requests; {extra} extra versions; \
-         {rounds} rounds of clients, none failed; each in sync after the next run",
+        "{case:?}: {kills} kills, at each of {} logins and statements and of {} requests; {extra} extra versions; each in \
+         sync after the next run{clients}",
         undisturbed.seen.len(),
         undisturbed.requests.len(),
     );

@@ -9,7 +9,7 @@ use crate::stage::{INSTANCE, READER, Stage};
 use crate::support::{Cluster, Fault, Options, Outcome, Proxy, Seen, Turn};
 
 /// Generous: the machine may be busy. Nothing waits that long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 pub struct Lane {
     pub stage: Stage,
