@@ -10,6 +10,9 @@
 mod conninfo;
 mod environment;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inspect;
 mod keywords;
 mod lock;

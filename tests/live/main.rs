@@ -16,6 +16,7 @@ mod google;
 mod inspect;
 mod kills;
 mod leaks;
+mod migrations;
 mod policies;
 mod refusals;
 mod session;

@@ -92,6 +92,12 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().filter(|_| items.next().is_none())
 }
 
+/// Whether a secret's `payload:` may be this text with places in it.
+#[cfg(feature = "fuzzing")]
+pub(super) fn is_template(text: &str) -> bool {
+    template::places(text).is_ok()
+}
+
 /// Resolves all files: one policy per instance. `complete` says whether there are no others that could not be read.
 pub(super) fn resolve(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> Vec<Policy> {
     let unread = unread(&files, complete);
