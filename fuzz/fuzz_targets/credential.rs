@@ -9,7 +9,7 @@ use rolewright::model::{
     DatabaseName, Origin, Password, Payload, PayloadFormat, ProjectId, Replication, RoleName, SecretId, SecretName,
     SecretPolicy,
 };
-use rolewright::policy::fuzzing::is_template;
+use rolewright::policy::fuzzing::is_payload;
 
 fuzz_target!(|text: &str| {
     let mut parts = rolewright_fuzz::parts(text);
@@ -20,6 +20,8 @@ fuzz_target!(|text: &str| {
     let payload = secret.payload(&login, &Password::from_text(password.into()));
     let read = secret.credential(&payload, std::slice::from_ref(&login));
     if is_declared(&secret) {
+        #[cfg(feature = "live")]
+        is_a_connection_string(&secret, &login, password, &payload);
         let read = read.expect("what was written");
         assert!(read.password.expose() == password, "another password");
         assert!(read.user.is_none_or(|user| user == login.as_str()), "another login");
@@ -29,9 +31,23 @@ fuzz_target!(|text: &str| {
 
 /// Whether a policy can declare it.
 fn is_declared(secret: &SecretPolicy) -> bool {
-    match &secret.payload {
-        PayloadFormat::Template(template) => is_template(template),
-        PayloadFormat::Password | PayloadFormat::Url | PayloadFormat::Json => true,
+    let template = match &secret.payload {
+        PayloadFormat::Template(template) => Some(template.as_str()),
+        PayloadFormat::Password | PayloadFormat::Url | PayloadFormat::Json => None,
+    };
+    is_payload(&secret.host, template)
+}
+
+/// libpq, and whoever reads as it does, finds in the URL what was put there.
+#[cfg(feature = "live")]
+fn is_a_connection_string(secret: &SecretPolicy, login: &RoleName, password: &str, payload: &Payload) {
+    use rolewright::postgres::fuzzing::keywords;
+    let text = std::str::from_utf8(payload.expose()).expect("text");
+    if secret.payload == PayloadFormat::Url && !password.is_empty() && !password.contains('\0') {
+        let found = keywords(text).expect("a connection string");
+        let value = |keyword: &str| found.get(keyword).map(|value| value.as_str());
+        assert!(value("user") == Some(login.as_str()) && value("password") == Some(password));
+        assert!(value("host") == Some(&secret.host) && value("dbname") == Some(secret.database.as_str()));
     }
 }
 

@@ -11,7 +11,7 @@ pub fn object(text: &str) -> Result<Vec<Target>, (String, Option<String>)> {
     object::parse(text).map(|named| named.targets).map_err(|error| (error.to_string(), error.hint()))
 }
 
-/// Whether a secret's `payload:` may be this text with places in it.
-pub fn is_template(text: &str) -> bool {
-    resolve::is_template(text)
+/// Whether a secret may have this host, and this text with places in it as its payload.
+pub fn is_payload(host: &str, template: Option<&str>) -> bool {
+    resolve::is_payload(host, template)
 }

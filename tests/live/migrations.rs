@@ -61,7 +61,7 @@ const TOOLS_OF_USERS: [Tool; 4] = [
         down: &["downgrade", "base"],
         work: "INSERT INTO alembic_account (owner) VALUES ('a'); INSERT INTO alembic_posting (account, value)
             SELECT id, 1 FROM alembic_account; CALL alembic_close(); UPDATE alembic_copy SET value = 2;
-            DELETE FROM alembic_posting; DELETE FROM alembic_account",
+            SELECT * FROM alembic_summary; DELETE FROM alembic_posting; DELETE FROM alembic_account",
         makes: 7,
     },
     Tool {
@@ -89,7 +89,8 @@ impl Tool {
         let folder = format!("{ROOT}/tests/live/migrations/{}", self.name);
         let mut command = Command::new(tools.join(self.program));
         match self.name {
-            "node-pg-migrate" => command.args(["--migrations-dir", &folder]),
+            "knex" => command.arg("--knexfile").arg(tools.join("knexfile.js")).env("MIGRATIONS", &folder),
+            "node-pg-migrate" => command.args(["--schema", "app", "--migrations-dir", &folder]),
             "django" => command.arg("manage.py"),
             _ => &mut command,
         };

@@ -6,3 +6,11 @@ exports.up = (pgm) => {
   pgm.alterTable('npm_person', { levelSecurity: 'ENABLE' });
   pgm.createPolicy('npm_person', 'everybody', { using: 'true', check: 'true' });
 };
+
+exports.down = (pgm) => {
+  pgm.dropPolicy('npm_person', 'everybody');
+  pgm.alterTable('npm_person', { levelSecurity: 'DISABLE' });
+  pgm.dropMaterializedView('npm_moods');
+  pgm.dropView('npm_people');
+  pgm.dropFunction('npm_shout', [{ type: 'text' }]);
+};

@@ -4,12 +4,15 @@ revision = "a2"
 down_revision = "a1"
 
 
+BALANCE = """
+CREATE FUNCTION alembic_balance(bigint) RETURNS numeric LANGUAGE sql STABLE
+AS 'SELECT coalesce(sum(amount), 0) FROM alembic_entry WHERE account = $1'
+"""
+
+
 def upgrade():
-    op.execute(
-        "CREATE FUNCTION alembic_balance(bigint) RETURNS numeric LANGUAGE sql STABLE "
-        "AS 'SELECT coalesce(sum(amount), 0) FROM alembic_entry WHERE account = $1'"
-    )
-    op.execute("CREATE PROCEDURE alembic_close() LANGUAGE sql AS 'DELETE FROM alembic_entry WHERE amount = 0'")
+    op.execute(BALANCE)
+    op.execute("CREATE PROCEDURE alembic_close() LANGUAGE sql AS 'UPDATE alembic_account SET tags = NULL'")
     op.execute("CREATE VIEW alembic_summary AS SELECT id, alembic_balance(id) AS balance FROM alembic_account")
     with op.get_context().autocommit_block():
         op.create_index("alembic_by_account", "alembic_entry", ["account"], postgresql_concurrently=True)

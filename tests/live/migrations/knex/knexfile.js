@@ -1,5 +1,0 @@
-module.exports = {
-  client: 'pg',
-  connection: process.env.DATABASE_URL,
-  migrations: { directory: __dirname, loadExtensions: ['.mjs'] },
-};
