@@ -132,6 +132,7 @@ impl<'a> Access<'a> {
             way.privileges = way.privileges.intersection(applicable).minus(refused);
         }
         ways.retain(|way| !way.privileges.is_empty() || way.source == Source::Owner);
+        ways.sort_by_key(|way| (way.manner(), way.route.hops.len()));
         ways
     }
 

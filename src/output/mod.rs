@@ -18,8 +18,8 @@ mod subject;
 mod text;
 
 pub use subject::{
-    Applied, ApplyStatus, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop, Validation, Verification,
-    VerifiedInstance, Why,
+    Applied, ApplyStatus, Batched, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop, Validation,
+    Verification, VerifiedInstance, Why,
 };
 
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
