@@ -72,8 +72,9 @@ pub struct Answer {
     pub manner: Option<Manner>,
     /// What it lacks besides: without USAGE on the schema and CONNECT on the database a grant is of no use.
     pub lacks: Vec<String>,
-    /// Every way to the privilege, the best first.
-    pub ways: Vec<Way>,
+    /// Every way to the privilege, the best first, each with the object it is granted on: a column's privileges may be its
+    /// relation's.
+    pub ways: Vec<(Object, Way)>,
     /// SECURITY DEFINER routines it may call whose owner holds the privilege, with that owner: what they do with it is their
     /// code's.
     pub routines: Vec<(Object, RoleName)>,
@@ -155,14 +156,14 @@ pub fn ask(
 ) -> Answer {
     let access = Access::new(state, role, Some(database));
     let inside = state.databases.get(database);
-    let mut ways = access.to(group, object);
-    if let (Object::Column { .. }, Some(inside)) = (object, inside) {
-        // What is granted on a relation holds for its columns.
-        ways.extend(relation_of(inside, object).into_iter().flat_map(|(group, object)| access.to(group, object)));
-    }
-    ways.retain(|way| gives(way, privilege).is_some());
-    ways.sort_by_key(|way| gives(way, privilege));
-    let manner = ways.first().and_then(|way| gives(way, privilege));
+    let relation = inside.and_then(|inside| relation_of(inside, object));
+    let granted_on = |(group, object): (&Group, &Object)| {
+        access.to(group, object).into_iter().map(|way| (object.clone(), way)).collect::<Vec<_>>()
+    };
+    let mut ways: Vec<_> = [Some((group, object)), relation].into_iter().flatten().flat_map(granted_on).collect();
+    ways.retain(|(_, way)| gives(way, privilege).is_some());
+    ways.sort_by_key(|(_, way)| (gives(way, privilege), way.route.hops.len()));
+    let manner = ways.first().and_then(|(_, way)| gives(way, privilege));
     let lacks = if manner.is_some() { lacks(state, &access, database, object) } else { Vec::new() };
     let routines = inside.map_or_else(Vec::new, |inside| {
         let mut found = routines(state, &access, database, inside, (group, object), privilege);

@@ -54,7 +54,7 @@ each_major! {
         let column = stage.why("app_user", "INSERT", "column app.orders(id)");
         assert_eq!(column["allowed"], false, "{column}");
         let column = stage.why("app_user", "SELECT", "column app.orders(id)");
-        assert_eq!(paths(&column)[0], ["app_user", "SELECT on table app.orders granted by mig"]);
+        assert_eq!(paths(&column)[0], ["app_user", "SELECT on table app.orders granted by mig"], "by its table");
 
         let owner = stage.why("mig", "UPDATE", "table app.orders");
         assert_eq!((&owner["manner"], &owner["ways"][0]["source"]), (&json!("grant_itself"), &json!("owner")));

@@ -113,7 +113,7 @@ fn one(instance: Option<&InstanceName>, answer: &Answer) -> String {
         allowed: how.is_some(),
         manner: how.map(manner),
         lacks,
-        ways: ways.iter().map(|way| way_entry(way, role, &object.to_string())).collect(),
+        ways: ways.iter().map(|(on, way)| way_entry(way, role, &on.to_string())).collect(),
         powers: powers.iter().map(|power| power_entry(power, role)).collect(),
         routines: routines.iter().map(|(routine, owner)| RoutineEntry { routine, owner }).collect(),
     })

@@ -141,8 +141,7 @@ fn one(answer: &Answer) -> Branch {
         None => paint(ERROR, "no"),
     };
     let question = plain(&format!("{role}: {privilege} on {object}{place}")).into_owned();
-    let on = object.to_string();
-    let mut below: Vec<_> = ways.iter().map(|way| way_branch(way, role, &on)).collect();
+    let mut below: Vec<_> = ways.iter().map(|(on, way)| way_branch(way, role, &on.to_string())).collect();
     below.extend(lacks.iter().map(|lack| Branch::leaf(paint(ERROR, format!("but it lacks {lack}")))));
     if ways.is_empty() {
         below.push(Branch::leaf("nothing gives it this privilege"));
