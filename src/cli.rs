@@ -8,6 +8,7 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::google::Endpoint;
+use crate::model::Privilege;
 pub use value::{AdminUrl, OutputFile, SecretReference};
 
 const EXIT_CODES: &str = "\
@@ -57,6 +58,12 @@ pub enum Command {
     /// Tell whether the instance is as the policy says; changes nothing
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Log in with every stored credential, and prove what it can do and what it cannot; changes nothing
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Tell what a role can do on the live database, and by which path; changes nothing
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Print the JSON Schema of policy files
     #[command(after_help = "Example:\n  rolewright schema > rolewright.schema.json")]
     Schema,
@@ -87,7 +94,18 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   rolewright check policies/
-  rolewright check policies/ --format github --output sarif=drift.sarif";
+  rolewright check policies/ --format github --output sarif=drift.sarif
+  rolewright check policies/ --probe                  # does each stored credential log in?";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  rolewright verify policies/
+  rolewright verify policies/ --format json --output junit=verify.xml";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  rolewright explain policies/payments.yaml app_user
+  rolewright explain policies/ app_user UPDATE 'table public.orders' --format json";
 
 /// Arguments of `validate`.
 #[derive(Debug, Args)]
@@ -135,7 +153,8 @@ pub struct ApplyArgs {
     /// Apply only if the plan still has this digest
     #[arg(long, value_name = "DIGEST", help_heading = "Apply")]
     pub expect: Option<String>,
-    /// How long to wait for another run on the same instance, for example 90s or 5m
+    /// How long to wait for another run on the same instance, and for a server that restarts meanwhile, for example 90s
+    /// or 5m
     #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Apply")]
     #[arg(value_parser = ValueParser::from(value::duration))]
     pub wait: std::time::Duration,
@@ -153,9 +172,55 @@ pub struct CheckArgs {
     /// Where the instance is.
     #[command(flatten)]
     pub connection: ConnectionArgs,
+    /// Also log in once with each stored credential
+    #[arg(long, help_heading = "Check")]
+    pub probe: bool,
     /// The result.
     #[command(flatten)]
     pub output: OutputArgs<CheckFormat>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The policy.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// Where the instance is.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// The result.
+    #[command(flatten)]
+    pub output: OutputArgs<CheckFormat>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The policy file, or a directory of files of one instance
+    #[arg(value_name = "FILE|DIR")]
+    pub file: PathBuf,
+    /// The role, whether the policy declares it or not
+    #[arg(value_name = "ROLE")]
+    pub role: String,
+    /// One privilege instead of everything: SELECT, EXECUTE, …
+    #[arg(value_name = "PRIVILEGE", requires = "object", value_parser = ValueParser::from(value::privilege))]
+    pub privilege: Option<Privilege>,
+    /// The object it is about, as under `grants:` in a policy: "table public.orders"
+    #[arg(value_name = "OBJECT")]
+    pub object: Option<String>,
+    /// The database the object is in; needed where the policy has several
+    #[arg(long, value_name = "NAME")]
+    pub database: Option<String>,
+    /// The values of the policy's variables.
+    #[command(flatten)]
+    pub variables: VariableArgs,
+    /// Where the instance is.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// The result.
+    #[command(flatten)]
+    pub output: OutputArgs<ApplyFormat>,
 }
 
 /// Arguments of `completions`.
@@ -172,13 +237,21 @@ pub struct PolicyArgs {
     /// Policy files, or directories: every *.yaml and *.yml below them. All of them are one desired state
     #[arg(value_name = "FILE|DIR", required = true)]
     pub files: Vec<PathBuf>,
+    /// The values of its variables.
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+/// What stands for ${NAME}.
+#[derive(Debug, Clone, Args)]
+pub struct VariableArgs {
     /// The value of ${NAME} in the policy; repeatable. Unless given here or in a --var-file, the environment variable
     /// ROLEWRIGHT_VAR_NAME counts
     #[arg(long = "var", value_name = "NAME=VALUE", action = ArgAction::Append)]
-    pub variables: Vec<String>,
+    pub values: Vec<String>,
     /// A YAML map of variables; repeatable, the later wins
     #[arg(long = "var-file", value_name = "FILE", action = ArgAction::Append)]
-    pub variable_files: Vec<PathBuf>,
+    pub value_files: Vec<PathBuf>,
 }
 
 /// Where the instance and Google's APIs are.
@@ -193,6 +266,9 @@ pub struct ConnectionArgs {
     /// The secret that holds the admin's password: projects/P/secrets/S, or with /versions/N
     #[arg(long, value_name = "SECRET")]
     pub admin_password_secret: Option<SecretReference>,
+    /// How long one statement may take, whether the server says nothing or works on it
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::from(value::timeout))]
+    pub statement_timeout: std::time::Duration,
     /// Send every call to Google to this base URL
     #[arg(long, value_name = "URL", env = "ROLEWRIGHT_GOOGLE_ENDPOINT", hide_env_values = true)]
     #[arg(value_parser = value::EndpointParser)]
@@ -260,7 +336,7 @@ pub enum PlanFormat {
     Markdown,
 }
 
-/// Formats of what `apply` did.
+/// Formats of what `apply` did, and of explanations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ApplyFormat {
     /// For people

@@ -1,20 +1,18 @@
 //! One transaction for the roles and one per database: changed, read again, compared again, and only then committed.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-
 use super::observe::asked;
-use super::{ApplyError, Run, observe, place};
+use super::retirement::retirement_now;
+use super::{ApplyError, Attempts, Run, place};
 use crate::model::{DatabaseName, RoleName, State};
-use crate::plan::{Aim, Change, Plan, Step, Transaction, rehearsal, script};
-use crate::postgres::{PostgresError, Session, Statement, inspect_database, inspect_shared};
+use crate::plan::{Aim, Batch, Change, Plan, Step, Transaction, begin, left, rehearsal, script};
+use crate::postgres::{Session, Statement, inspect_database, inspect_shared};
 
-/// Attempts at one transaction when others change the same rows of the catalogs or hold what it needs locked.
-const ATTEMPTS: usize = 6;
-
-/// SQLSTATE of a statement that waited for a lock longer than it may.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// SQLSTATE of a row that does not fit into a page: `pg_class` and `pg_attribute` have no TOAST table.
+/// <https://www.postgresql.org/docs/current/storage-toast.html>
+const ROW_TOO_BIG: &str = "54000";
 
 /// What is left over is named up to here.
 const NAMED: usize = 5;
@@ -22,62 +20,69 @@ const NAMED: usize = 5;
 impl Run<'_> {
     /// Brings the roles, or one database, to what the policy wants.
     pub(super) async fn converge(&mut self, aim: &Aim) -> Result<(), ApplyError> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(3))
-            .with_jitter()
-            .with_max_times(ATTEMPTS - 1)
-            .build();
+        let mut attempts = Attempts::new();
         let mut plan = self.report.plan.clone();
-        let mut last = None;
-        loop {
-            let Err(error) = self.attempt(aim, &plan).await else { return Ok(()) };
-            let why = cause(&error);
-            // The same things left over twice will be left over for ever.
-            let hopeless = matches!(error, ApplyError::NotConverged { .. }) && last.as_ref() == Some(&why);
-            let Some(pause) = pauses.next().filter(|_| passes(&error) && !hopeless) else { return Err(error) };
-            self.report.events.push(format!("tried again: {why}"));
-            last = Some(why);
-            tokio::time::sleep(pause).await;
-            // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
-            self.state = observe(self.edges, self.policy).await?;
-            plan = self.replan(&self.state);
+        while let Err(error) = self.attempt(aim, &plan, attempts.lock_timeout()).await {
+            plan = self.again(aim, error, &mut attempts).await?;
         }
+        Ok(())
     }
 
-    async fn attempt(&mut self, aim: &Aim, plan: &Plan) -> Result<(), ApplyError> {
+    async fn attempt(&mut self, aim: &Aim, plan: &Plan, lock_timeout: Duration) -> Result<(), ApplyError> {
         let steps = of_aim(plan, aim);
         let part = Plan { steps, ..plan.clone() };
         let transactions = script(&part, &self.state);
-        for (index, transaction) in transactions.iter().enumerate() {
-            // Of several batches only the last can leave everything as planned.
-            let recheck = (index + 1 == transactions.len()).then_some((aim, plan));
-            self.transaction(recheck, transaction).await?;
+        for transaction in &transactions {
+            let Batch { number, of } = transaction.batch;
+            if of > 1 {
+                let next = format!("{}, transaction {number} of {of}", place(aim));
+                (self.edges.progress)(self.report.done, self.report.plan.steps.len(), &next);
+            }
+            let done = match self.go_on() {
+                Ok(()) => self.transaction(aim, plan, transaction, lock_timeout).await,
+                interrupted => interrupted,
+            };
+            if number > 1 && done.is_err() {
+                self.report.events.push(format!("{} of {of} transactions in {} are committed", number - 1, place(aim)));
+            }
+            done?;
         }
         Ok(())
     }
 
     async fn transaction(
         &mut self,
-        recheck: Option<(&Aim, &Plan)>,
+        aim: &Aim,
+        plan: &Plan,
         transaction: &Transaction,
+        lock_timeout: Duration,
     ) -> Result<(), ApplyError> {
         let mut session = self.session(transaction.database.as_ref()).await?;
         let (last, before) =
             transaction.statements.split_last().ok_or_else(|| ApplyError::Vanished("the plan".into()))?;
-        let statements: Vec<_> = before.iter().map(Statement::plain).collect();
+        let mut statements: Vec<_> = before.iter().map(Statement::plain).collect();
+        let patience = format!("SET LOCAL lock_timeout = {}", lock_timeout.as_millis());
+        statements.insert(begin().len(), Statement::plain(patience));
         tracing::info!(database = %session.database(), statements = statements.len(), "changing");
         for statement in before {
             tracing::debug!(statement);
         }
-        for notice in session.run(&statements).await? {
+        for notice in self.run(&mut session, &statements).await.map_err(|error| self.crowded(error, transaction))? {
             tracing::debug!(severity = notice.severity, message = notice.said.message, "the server remarks");
         }
-        if let Some((aim, plan)) = recheck {
-            self.recheck(aim, plan, &mut session).await?;
-        }
-        session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await?;
+        let new = self.recheck(aim, plan, transaction, &mut session).await?;
+        self.assure_lock().await?;
+        // After a statement that failed, COMMIT alone would roll back and report success.
+        session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await.map_err(|error| {
+            if error.is_away() { ApplyError::Commit { place: place(aim), source: error.into() } } else { error.into() }
+        })?;
         session.close().await;
+        // What has to be done because of others is done in another transaction: these changes are whole without it, and
+        // whoever creates objects has them right from now on. Of several batches the next ones are to come anyway.
+        let last = transaction.batch.number == transaction.batch.of;
+        if last && !new.is_empty() {
+            return Err(ApplyError::Moved { place: place(aim), left: named(&new) });
+        }
         Ok(())
     }
 
@@ -87,9 +92,16 @@ impl Run<'_> {
         Ok(Session::connect(self.edges.route, database, self.edges.purpose).await?)
     }
 
-    /// Reads the catalogs again inside the transaction: what is still missing was refused with no more than a warning,
-    /// or somebody made something new meanwhile. What the plan left may have become possible by it: it is left all the same.
-    async fn recheck(&self, aim: &Aim, plan: &Plan, session: &mut Session) -> Result<(), ApplyError> {
+    /// Reads the catalogs again inside the transaction: what it was to do and is still to be done was refused with no more
+    /// than a warning. What the plan left may have become possible by it: it is left all the same. Returns what others
+    /// made necessary meanwhile.
+    async fn recheck(
+        &self,
+        aim: &Aim,
+        plan: &Plan,
+        transaction: &Transaction,
+        session: &mut Session,
+    ) -> Result<Vec<Step>, ApplyError> {
         let database = session.database().clone();
         let asked = asked(self.policy, &database);
         let shared = inspect_shared(session, &asked).await?;
@@ -101,16 +113,39 @@ impl Run<'_> {
             ..self.state.clone()
         };
         if let Aim::Database(name) = aim {
-            state.databases.insert(name.clone(), inspect_database(session, &asked).await?);
+            let found = inspect_database(session, &asked).await?;
+            let managed = self.policy.databases.contains_key(name);
+            let kept = if managed { &mut state.databases } else { &mut state.retirement.elsewhere };
+            kept.insert(name.clone(), found);
             self.keeps_connect(&state, name)?;
         }
-        let mut left = of_aim(&self.replan(&state), aim);
-        left.retain(|step| !plan.left(step));
-        if left.is_empty() {
-            return Ok(());
+        retirement_now(self.policy, &mut state, session).await?;
+        let mut left = left(&transaction.changes, of_aim(&self.replan(&state), aim));
+        left.undone.retain(|step| !plan.left(step));
+        if !left.undone.is_empty() {
+            return Err(ApplyError::NotConverged { place: place(aim), left: named(&left.undone) });
         }
-        let named: Vec<_> = left.iter().take(NAMED).map(|step| step.change.to_string()).collect();
-        Err(ApplyError::NotConverged { place: place(aim), left: named.join("; ") })
+        if transaction.batch.number == transaction.batch.of {
+            left.new.retain(|step| !plan.left(step));
+        }
+        Ok(left.new)
+    }
+
+    /// Which object it is whose access list is too long the server does not say.
+    fn crowded(&self, error: ApplyError, transaction: &Transaction) -> ApplyError {
+        let source = match error {
+            ApplyError::Postgres(error) if error.sqlstate() == Some(ROW_TOO_BIG) => Box::new(error),
+            other => return other,
+        };
+        let groups = transaction.database.as_ref().and_then(|name| self.state.databases.get(name));
+        let granted: HashSet<_> = transaction.changes.iter().filter_map(Change::objects).flatten().collect();
+        let of_ours = groups.into_iter().flat_map(|database| &database.groups).filter_map(|group| {
+            Some((group.acl.items().len(), group.members.iter().find(|member| granted.contains(member))?))
+        });
+        match of_ours.max_by_key(|(entries, _)| *entries) {
+            Some((entries, object)) => ApplyError::Crowded { object: object.clone(), entries, source },
+            None => ApplyError::Postgres(*source),
+        }
     }
 
     fn keeps_connect(&self, state: &State, database: &DatabaseName) -> Result<(), ApplyError> {
@@ -124,11 +159,15 @@ impl Run<'_> {
     /// Whether an extension may be installed only the server can tell, and Cloud SQL's list is its own: it is tried
     /// before anything is changed, and rolled back.
     pub(super) async fn rehearse_extensions(&self) -> Result<(), ApplyError> {
+        self.go_on()?;
         for transaction in rehearsal(&self.report.plan, &self.state) {
             let mut session = self.session(transaction.database.as_ref()).await?;
             let statements: Vec<_> = transaction.statements.iter().map(Statement::plain).collect();
             let database = session.database().clone();
-            session.run(&statements).await.map_err(|source| ApplyError::Extension { database, source })?;
+            session.run(&statements).await.map_err(|source| match source.is_away() {
+                true => source.into(),
+                false => ApplyError::Extension { database, source },
+            })?;
             session.close().await;
         }
         Ok(())
@@ -144,37 +183,20 @@ impl Run<'_> {
         let mut statements: Vec<_> =
             crate::plan::administer(&self.state, login).into_iter().map(Statement::plain).collect();
         statements.push(Statement::secret(statement.clone(), format!("ALTER ROLE {login} LOGIN PASSWORD …")));
-        statements.push(Statement::plain("COMMIT"));
         session.run(&statements).await?;
+        self.assure_lock().await?;
+        session.run(&[Statement::plain("SELECT 1"), Statement::plain("COMMIT")]).await?;
         session.close().await;
         Ok(())
     }
 }
 
-fn of_aim(plan: &Plan, aim: &Aim) -> Vec<Step> {
+pub(super) fn of_aim(plan: &Plan, aim: &Aim) -> Vec<Step> {
     let mine = |step: &&Step| step.change.target() == *aim && !matches!(step.change, Change::Credential { .. });
     plan.steps.iter().filter(mine).cloned().collect()
 }
 
-/// Whether another attempt may do better: others were in the way, or the connection was lost.
-fn passes(error: &ApplyError) -> bool {
-    match error {
-        ApplyError::NotConverged { .. } => true,
-        ApplyError::Postgres(error) => {
-            error.is_concurrent_update()
-                || error.sqlstate() == Some(LOCK_NOT_AVAILABLE)
-                || (error.server().is_none() && !matches!(error, PostgresError::Version { .. }))
-        }
-        _ => false,
-    }
-}
-
-fn cause(error: &ApplyError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(below) = source {
-        text = format!("{text}: {below}");
-        source = below.source();
-    }
-    text
+fn named(steps: &[Step]) -> String {
+    let named: Vec<_> = steps.iter().take(NAMED).map(|step| step.change.to_string()).collect();
+    named.join("; ")
 }

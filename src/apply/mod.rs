@@ -1,26 +1,36 @@
 //! A plan carried out: the instance's roles, each database, each secret, in that order. Whatever is done stays done and
 //! is found as done by the next run.
 
+mod again;
 mod credential;
 mod database;
 mod error;
+mod guard;
 mod observe;
+mod retirement;
+mod secret;
+mod watched;
 
 use std::time::Duration;
 
 use rand::CryptoRng;
 
+use again::Attempts;
 pub use error::ApplyError;
-pub use observe::observe;
+pub use guard::{Guard, Interrupt};
+pub use observe::{ColumnIn, observe, observe_alone};
 
 use crate::google::Google;
 use crate::model::{Policy, SecretName, State};
-use crate::plan::{Aim, Change, Options, Plan, Report, Withheld, diff};
+use crate::plan::{Aim, Change, Options, Plan, Report, Step, Withheld, diff};
 use crate::postgres::{ApplicationName, Route};
 
-/// How long a statement waits for a lock before its transaction is given up and tried again: a queued ALTER or GRANT
-/// makes everybody who comes after it wait too.
+/// How long a statement waits for a lock at most before its transaction is given up and tried again: a queued ALTER or
+/// GRANT makes everybody who comes after it wait too. Early attempts wait less.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// SQLSTATE of a statement that waited for a lock longer than it may.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Where the plan is carried out, and what it takes from outside.
 pub struct Edges<'a> {
@@ -34,6 +44,8 @@ pub struct Edges<'a> {
     pub now: jiff::Timestamp,
     /// Who is told how far it is.
     pub progress: Told<'a>,
+    /// What watches over a run that changes something.
+    pub guard: Option<Guard<'a>>,
 }
 
 /// Who is told how many changes are made, of how many, and what comes next.
@@ -71,7 +83,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
-        self.rehearse_extensions().await?;
+        let mut attempts = Attempts::new();
+        while let Err(error) = self.rehearse_extensions().await {
+            self.again(&Aim::Instance, error, &mut attempts).await?;
+        }
         self.on_server().await?;
         self.at_google(random).await
     }
@@ -83,6 +98,7 @@ impl Run<'_> {
         let mut aims: Vec<Aim> = on_server.collect();
         aims.dedup();
         for aim in aims {
+            self.go_on()?;
             (self.edges.progress)(self.report.done, steps.len(), &place(&aim));
             self.converge(&aim).await?;
             self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
@@ -91,14 +107,30 @@ impl Run<'_> {
     }
 
     async fn at_google(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+        let mut attempts = Attempts::new();
         while let Some(step) = self.report.plan.steps.get(self.report.done).cloned() {
+            self.go_on()?;
             (self.edges.progress)(self.report.done, self.report.plan.steps.len(), &step.change.to_string());
-            match self.change(&step.change, random).await? {
-                None => self.report.done += 1,
-                Some(withheld) => self.hold(&step.change.target(), withheld),
+            let aim = step.change.target();
+            match self.change(&step.change, random).await {
+                Err(error) => {
+                    let plan = self.again(&aim, error, &mut attempts).await?;
+                    self.go_on_with(plan);
+                    continue;
+                }
+                Ok(None) => self.report.done += 1,
+                Ok(Some(withheld)) => self.hold(&aim, withheld),
             }
+            attempts = Attempts::new();
         }
         Ok(())
+    }
+
+    /// What is left to do for the secrets that were to be seen to is what `plan`, of now, says.
+    fn go_on_with(&mut self, plan: Plan) {
+        let left = self.report.plan.steps.split_off(self.report.done);
+        let wanted = |step: &Step| left.iter().any(|one| one.change.target() == step.change.target());
+        self.report.plan.steps.extend(plan.steps.into_iter().filter(wanted));
     }
 
     /// What turned out to need a decision is withheld, with everything else that was to be done there: nobody is given
@@ -119,6 +151,8 @@ impl Run<'_> {
                 let job = credential::Job { role, login, secret, strategy: *strategy };
                 return self.credential(&job, *source, random).await;
             }
+            Change::LabelSecret { secret, labels, .. } => self.label(secret, labels).await?,
+            Change::DestroyVersions { secret, versions, .. } => self.destroy(secret, versions).await?,
             Change::Bind { secret, member } => self.bind(secret, [member.clone()], []).await?,
             Change::Unbind { secret, member } => self.bind(secret, [], [member.clone()]).await?,
             _ => {}
@@ -132,8 +166,14 @@ impl Run<'_> {
         add: [String; A],
         remove: [String; R],
     ) -> Result<(), ApplyError> {
-        self.google()?.bind(secret, &add.into(), &remove.into()).await?;
+        self.google_to_change().await?.bind(secret, &add.into(), &remove.into()).await?;
         Ok(())
+    }
+
+    /// Google, for a call that changes something.
+    async fn google_to_change(&self) -> Result<&Google, ApplyError> {
+        self.assure_lock().await?;
+        self.google()
     }
 
     fn google(&self) -> Result<&Google, ApplyError> {
@@ -150,6 +190,8 @@ impl Run<'_> {
 fn place(aim: &Aim) -> String {
     match aim {
         Aim::Instance => "the roles".into(),
+        Aim::Sessions => "the sessions of closed logins".into(),
+        Aim::Departures => "the roles that go".into(),
         Aim::Database(name) => format!("database `{name}`"),
         Aim::Secret(name) => name.to_string(),
     }

@@ -4,25 +4,45 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 
+use super::again::patiently;
+use super::retirement::observe_retirement;
 use super::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Reader, RolePolicy, Secret, SecretName,
-    State, Target,
+    CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Reader, Secret, SecretName, State, Target,
 };
-use crate::postgres::{Asked, PostgresError, Session, Shared, inspect_database, inspect_shared};
+use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared, inspect_database, inspect_shared};
 
 /// SQLSTATE of a database that does not exist.
 const NO_SUCH_DATABASE: &str = "3D000";
 
-/// Reads everything `policy` speaks of. Databases that do not exist are left out.
+/// Reads everything `policy` speaks of. Databases that do not exist are left out. Where a guard watches, this run has the
+/// lock, and the server is waited for.
 ///
 /// # Errors
-/// A server or Google that cannot be asked.
+/// A server or Google that cannot be asked; another run has the lock.
 pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
-    let (database, google) = tokio::join!(observe_server(edges, policy), observe_google(edges.google, policy));
+    patiently(edges, policy, look).await
+}
+
+/// A column, which is not listed without an ACL of its own unless it is asked for.
+pub type ColumnIn = (DatabaseName, ColumnName);
+
+/// Reads what the server shows of everything `policy` speaks of, and of `columns`; asks Google nothing.
+///
+/// # Errors
+/// A server that cannot be asked.
+pub async fn observe_alone(edges: &Edges<'_>, policy: &Policy, columns: &[ColumnIn]) -> Result<State, ApplyError> {
+    let (shared, databases) = observe_server(edges, policy, columns).await?;
+    let Shared { server, roles, memberships, groups } = shared;
+    Ok(State { server, roles, memberships, shared: groups, databases, ..State::default() })
+}
+
+async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
+    let (database, google) = tokio::join!(observe_server(edges, policy, &[]), observe_google(edges.google, policy));
     let (shared, databases) = database?;
     let (secrets, cloud_run) = google?;
+    let retirement = observe_retirement(edges, policy, &shared.roles, &databases).await?;
     Ok(State {
         server: shared.server,
         roles: shared.roles,
@@ -31,19 +51,22 @@ pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyE
         databases,
         secrets,
         cloud_run,
+        retirement,
     })
 }
 
 async fn observe_server(
     edges: &Edges<'_>,
     policy: &Policy,
+    columns: &[ColumnIn],
 ) -> Result<(Shared, BTreeMap<DatabaseName, Database>), ApplyError> {
     let mut shared = None;
     let mut databases = BTreeMap::new();
     for name in policy.databases.keys() {
         let Some(mut session) = enter(edges, name).await? else { continue };
         session.begin_snapshot().await?;
-        let asked = asked(policy, name);
+        let mut asked = asked(policy, name);
+        asked.columns.extend(columns.iter().filter(|column| column.0 == *name).map(|column| column.1.clone()));
         if shared.is_none() {
             shared = Some(inspect_shared(&mut session, &asked).await?);
         }
@@ -96,8 +119,8 @@ type AtGoogle = (BTreeMap<SecretName, Secret>, BTreeMap<String, Option<CloudRunR
 
 async fn observe_google(google: Option<&Google>, policy: &Policy) -> Result<AtGoogle, ApplyError> {
     let Some(google) = google else { return Ok(AtGoogle::default()) };
-    let present = |role: &&RolePolicy| role.lifecycle == Lifecycle::Present;
-    let wanted: Vec<_> = policy.roles.values().filter(present).filter_map(|role| role.secret.as_ref()).collect();
+    // Those of roles that go, too: nobody is to read them any more.
+    let wanted: Vec<_> = policy.roles.values().filter_map(|role| role.secret.as_ref()).collect();
     let secrets = try_join_all(wanted.iter().map(|secret| google.secret(&secret.name))).await?;
     let readers = wanted.iter().flat_map(|secret| &secret.readers);
     let resources = try_join_all(readers.filter_map(|reader| resource(google, reader))).await?;

@@ -1,5 +1,6 @@
 //! Difference → plan → statements. No I/O, no clock, no randomness.
 
+mod allow;
 mod batch;
 mod change;
 mod diff;
@@ -7,21 +8,28 @@ mod draft;
 mod expected;
 mod finding;
 mod findings;
+mod left;
 mod list;
 mod phase;
+mod proof;
 mod reach;
 mod script;
 mod sentence;
+mod shelter;
 mod standing;
 mod statement;
 mod verdict;
 
+pub use allow::accept;
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent};
 pub use diff::{Options, Phase as Direction, diff};
 pub use draft::{Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
 pub use finding::{Finding, Plane, Rule, Severity};
+pub use left::{Left, left};
 pub use phase::Phase;
-pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
+pub use proof::{Charter, Expected, Held, Holdings, Proof, Proven, Right, Trial, Tried, charters};
+pub use script::{Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
+pub use standing::retiring;
 pub use statement::set_password;
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

@@ -7,6 +7,7 @@
 //!                                    login     Lock
 //! ```
 
+mod blocker;
 mod conninfo;
 mod environment;
 mod error;
@@ -19,17 +20,22 @@ mod lock;
 mod login;
 mod passfile;
 mod pipeline;
+mod probe;
 mod route;
 mod session;
 mod sql;
 mod tls;
 mod wire;
 
+pub use blocker::Blocker;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
-pub use inspect::{Asked, ColumnName, Shared, inspect_database, inspect_shared};
-pub use lock::{Lock, LockError, lock};
-pub use login::{LoginError, login};
+pub use inspect::{
+    Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
+};
+pub use lock::{Lock, LockError, Standing, lock};
+pub use login::{LoginError, enter, login};
 pub use pipeline::{Notice, Statement};
+pub use probe::{Attempt, Holding, ask, begin_probe, holdings, try_harmless, try_undone};
 pub use route::{Route, RouteError};
 pub use session::{ApplicationName, Session};

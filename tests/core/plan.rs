@@ -1,6 +1,7 @@
 //! Worlds, and what is planned for them.
 
 mod converging;
+mod fence;
 mod interpret;
 mod world;
 
@@ -93,7 +94,7 @@ fn a_delegate_that_nobody_can_act_as_is_cleared_by_who_gave_it_the_option() {
          schema other of leaker",
     );
     assert_snapshot!(shown(&plan), @r#"
-    revoke SELECT on table app.u from PUBLIC, granted by leaker, and from all who have it from them [public.unexpected]
+    revoke SELECT on table app.u from PUBLIC, granted by leaker, and from app, who had it from there [public.unexpected]
     revoke TRUNCATE on table app.u from app, granted by mig [grant.unexpected]
     withheld: leaker is a member of app, granted by cloudsqladmin [role.undeclared]
       it was granted by `cloudsqladmin`, and only its grantor or a superuser takes it back: `cloudsqladmin` or a superuser runs: REVOKE app FROM leaker GRANTED BY cloudsqladmin
@@ -152,7 +153,7 @@ fn memberships_end_with_the_admin_option_they_hang_on() {
       `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
     "#);
     assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @r#"
-    end the membership of leaker in app, granted by cloudsqlsuperuser, and from all who have it from them [role.undeclared]
+    end the membership of leaker in app, granted by cloudsqlsuperuser, and from mig, who had it from there [role.undeclared]
     "#);
 }
 
@@ -164,5 +165,7 @@ fn somebody_elses_schema_keeps_its_owner_from_being_helped() {
       the policy does not speak of this schema: declare the schema, give it to somebody else, or let the role make schemas (`create_schemas: true`)
     withheld: app holds SELECT on table hr.x [grant.unexpected]
       `mig` has no USAGE on schema `hr`: `boss` runs: GRANT USAGE ON SCHEMA hr TO mig
+    withheld: boss can reach managed objects: it has SUPERUSER: does everything [role.undeclared]
+      `boss` is not declared: declare it, put it under `ignore` or `admins`, or take from it what the finding names
     "#);
 }

@@ -4,11 +4,13 @@
 mod support;
 
 mod adoption;
+mod big;
 mod bindings;
 mod connect;
 mod converge;
 mod credentials;
 mod drift;
+mod explain;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod fidelity;
@@ -17,8 +19,11 @@ mod inspect;
 mod kills;
 mod leaks;
 mod migrations;
+mod oracle;
 mod policies;
+mod races;
 mod refusals;
 mod session;
 mod stage;
+mod verify;
 mod world;

@@ -2,9 +2,12 @@
 
 mod chain;
 mod defaults;
+mod departures;
+mod effective;
 mod emit;
 mod excess;
 mod extensions;
+mod fence;
 mod former;
 mod memberships;
 mod missing;
@@ -13,9 +16,12 @@ mod owners;
 mod pending;
 mod public;
 mod readers;
+mod retired_secrets;
 mod roles;
 mod schemas;
 mod secrets;
+
+use departures::Departures;
 
 use super::reach::Reach;
 use super::standing::Cast;
@@ -68,14 +74,21 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         });
         return plan;
     };
-    let mut diff = Diff { policy, state, options, cast: Cast::new(policy, state), reach, plan };
+    let (cast, departures) = (Cast::new(policy, state), Departures::default());
+    let mut diff = Diff { policy, state, options, cast, reach, departures, plan };
     diff.preconditions();
     diff.roles();
+    diff.closings();
     diff.memberships();
     for (name, database) in &state.databases {
         diff.database(name, database);
+        diff.effective(name, database);
     }
+    diff.elsewhere();
     diff.other_databases();
+    diff.owned_elsewhere();
+    diff.fence();
+    diff.departures();
     diff.secrets();
     diff.finish()
 }
@@ -87,6 +100,7 @@ struct Diff<'a> {
     options: &'a Options,
     cast: Cast<'a>,
     reach: Reach<'a>,
+    departures: Departures,
     plan: Plan,
 }
 
