@@ -10,6 +10,7 @@ mod connect;
 mod converge;
 mod credentials;
 mod drift;
+mod explain;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod fidelity;
@@ -20,6 +21,7 @@ mod kills;
 mod lane;
 mod leaks;
 mod lost;
+mod migrations;
 mod oracle;
 mod policies;
 mod races;
