@@ -58,6 +58,7 @@ impl Undisturbed {
             proxy.release();
         }
         run.end().assert_status(0);
+        proxy.forget();
         assert_eq!(*states.last().expect("one"), held.state().await, "something is changed without a COMMIT");
         Self { seen, requests, states }
     }
