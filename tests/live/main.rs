@@ -11,6 +11,7 @@ mod credentials;
 mod drift;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod faults;
 mod fidelity;
 mod google;
 mod inspect;
