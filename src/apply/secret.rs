@@ -50,7 +50,8 @@ impl Run<'_> {
             ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(200)).with_max_times(5);
         let is_stale = |error: &ApplyError| matches!(error, ApplyError::Google(error) if error.is_stale());
         let once = async || {
-            let secret = self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))?;
+            let secret =
+                self.google()?.existing_secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))?;
             self.google()?.update_secret(name, &secret.etag, &update(&secret)).await?;
             Ok(())
         };

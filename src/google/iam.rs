@@ -32,14 +32,15 @@ impl Google {
     ) -> Result<(), GoogleError> {
         let mut pauses = self.patience.pauses();
         loop {
-            // A lost race, a lost answer and one that others wrote over are all mended by beginning with the read again.
+            // A lost race, a lost answer, a secret that does not show yet and a policy that others wrote over are all
+            // mended by beginning with the read again.
             let error = match self.write_members(name, add, remove).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(before)) => match self.confirm_members(name, add, remove, &before).await {
                     Err(error @ GoogleError::Unconfirmed { .. }) => error,
                     confirmed => return confirmed,
                 },
-                Err(error) if error.is_stale() || error.is_ambiguous() => error,
+                Err(error) if error.is_stale() || error.is_ambiguous() || error.is_not_found() => error,
                 Err(error) => return Err(error),
             };
             tokio::time::sleep(pauses.next().ok_or(error)?).await;

@@ -79,6 +79,22 @@ impl Google {
         Ok(Some(metadata.secret(name, versions, bindings)))
     }
 
+    /// The secret, of which is known that it is there: what was made a moment ago may not show yet.
+    ///
+    /// # Errors
+    /// As for [`Google::secret`].
+    pub async fn existing_secret(&self, name: &SecretName) -> Result<Option<Secret>, GoogleError> {
+        for pause in self.patience.pauses() {
+            match self.secret(name).await {
+                Ok(None) => tokio::time::sleep(pause).await,
+                // The secret shows, and its versions or its policy do not.
+                Err(error) if error.is_not_found() => tokio::time::sleep(pause).await,
+                found => return found,
+            }
+        }
+        self.secret(name).await
+    }
+
     /// Makes a secret without a version.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl Run<'_> {
     }
 
     async fn present(&self, name: &SecretName) -> Result<Secret, ApplyError> {
-        self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))
+        self.google()?.existing_secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))
     }
 
     fn wanted(&self, role: &RoleName) -> Result<&SecretPolicy, ApplyError> {
