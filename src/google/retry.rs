@@ -16,29 +16,21 @@ const OVERALL: Duration = Duration::from_secs(60);
 /// Attempts at one call.
 const ATTEMPTS: usize = 7;
 
-/// How long it is worth to go on.
+/// No attempt begins later than this after the first: long enough for a hiccup, and for one that hung.
+const WINDOW: Duration = Duration::from_secs(30);
+
+/// The pauses between attempts: each about twice the one before, with jitter, so that who failed together does not come
+/// back together.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// No attempt begins later than this after the first.
-    window: Duration,
-    /// Doubles from one to the next, with jitter: who failed together does not come back together.
-    first_pause: Duration,
-    longest_pause: Duration,
+    first: Duration,
+    longest: Duration,
 }
 
-/// Long enough for a hiccup, short enough for a wrong address.
-const REMOTE: Patience = Patience {
-    window: Duration::from_secs(30),
-    first_pause: Duration::from_millis(500),
-    longest_pause: Duration::from_secs(8),
-};
+const REMOTE: Patience = Patience { first: Duration::from_millis(500), longest: Duration::from_secs(8) };
 
 /// What does not listen on this machine is not coming back from a hiccup of the network.
-const LOOPBACK: Patience = Patience {
-    window: Duration::from_secs(5),
-    first_pause: Duration::from_millis(50),
-    longest_pause: Duration::from_secs(1),
-};
+const LOOPBACK: Patience = Patience { first: Duration::from_millis(50), longest: Duration::from_secs(1) };
 
 impl Patience {
     pub(super) fn toward(endpoint: Option<&Endpoint>) -> Self {
@@ -49,8 +41,8 @@ impl Patience {
     pub(super) fn pauses(self) -> ExponentialBackoff {
         ExponentialBuilder::default()
             .with_jitter()
-            .with_min_delay(self.first_pause)
-            .with_max_delay(self.longest_pause)
+            .with_min_delay(self.first)
+            .with_max_delay(self.longest)
             .with_max_times(ATTEMPTS - 1)
             .build()
     }
@@ -80,7 +72,7 @@ impl Patience {
             };
             let asked = error.status().and_then(|status| status.retry_after).unwrap_or_default();
             match pauses.next().map(|pause| pause.max(asked)) {
-                Some(pause) if begun.elapsed() + pause <= self.window => tokio::time::sleep(pause).await,
+                Some(pause) if begun.elapsed() + pause <= WINDOW => tokio::time::sleep(pause).await,
                 // To wait longer is for whoever called; the error says for how long.
                 _ => return Err(error),
             }
@@ -104,11 +96,7 @@ mod tests {
         GoogleError::Refused { call: call(operation), status: Box::new(status) }
     }
 
-    const SHORT: Patience = Patience {
-        window: Duration::from_secs(20),
-        first_pause: Duration::from_millis(1),
-        longest_pause: Duration::from_millis(4),
-    };
+    const SHORT: Patience = Patience { first: Duration::from_millis(1), longest: Duration::from_millis(4) };
 
     /// How many attempts are made at a call that ends like this every time, and how long they take.
     async fn attempts(error: impl Fn() -> GoogleError) -> (usize, Duration) {
