@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rolewright::google::Google;
-use rolewright::model::{Payload, Replication, VersionState};
+use rolewright::model::{Payload, Replication, SecretName, VersionState};
 use serde_json::{Value, json};
 
 use super::{API, PAYLOAD, World, current, map, name, payload, set};
@@ -14,9 +14,22 @@ fn always(mut rule: Value) -> Value {
     rule
 }
 
+/// A world without the hop: what is to go wrong does so in the fake.
+async fn world() -> World {
+    let mut world = World::start().await;
+    world.google = Google::connect(Some(&world.fake.base_url().parse().unwrap())).await.unwrap();
+    world
+}
+
+async fn with_secret() -> (World, SecretName) {
+    let world = world().await;
+    world.create(&name()).await.unwrap();
+    (world, name())
+}
+
 #[tokio::test]
 async fn a_hanging_call_is_replaced() {
-    let (world, name) = World::with_secret().await;
+    let (world, name) = with_secret().await;
     world.fake.fault("read", json!({"method": "secrets.get", "effect": "hang"}));
     world.fake.fault("add", json!({"method": "addVersion", "when": "after", "effect": "hang"}));
     let payload = payload();
@@ -28,24 +41,23 @@ async fn a_hanging_call_is_replaced() {
 
 #[tokio::test]
 async fn google_is_given_the_time_it_asks_for() {
-    let (world, name) = World::with_secret().await;
-    let google = Google::connect(Some(&world.fake.base_url().parse().unwrap())).await.unwrap();
+    let (world, name) = with_secret().await;
     let busy =
         |seconds: u32| json!({"method": "secrets.get", "effect": {"answer": {"status": 429, "retryAfter": seconds}}});
     world.fake.fault("quota", busy(1));
     let begun = Instant::now();
-    assert!(google.secret(&name).await.unwrap().is_some());
+    assert!(world.google.secret(&name).await.unwrap().is_some());
     assert!(begun.elapsed() >= Duration::from_secs(1));
 
     world.fake.fault("quota", always(busy(3600)));
-    let error = google.secret(&name).await.unwrap_err();
+    let error = world.google.secret(&name).await.unwrap_err();
     assert_eq!(error.status().unwrap().retry_after, Some(Duration::from_secs(3600)));
     assert_eq!(world.fake.met("quota"), 1, "nobody waits for an hour");
 }
 
 #[tokio::test]
 async fn a_lost_version_is_found_by_its_number_while_the_list_lags() {
-    let (world, name) = World::with_secret().await;
+    let (world, name) = with_secret().await;
     world.google.add_version(&name, &Payload::new(b"other".to_vec())).await.unwrap();
     world.fake.fault("frozen", always(json!({"method": "versions.list", "effect": "frozen"})));
     world.fake.fault("lost", json!({"method": "addVersion", "when": "after", "effect": "drop"}));
@@ -62,7 +74,7 @@ async fn a_lost_version_is_found_by_its_number_while_the_list_lags() {
 
 #[tokio::test]
 async fn what_an_alias_names_is_there_whatever_the_list_says() {
-    let (world, name) = World::with_secret().await;
+    let (world, name) = with_secret().await;
     world.fake.fault("frozen", always(json!({"method": "versions.list", "effect": "frozen"})));
     let etag = world.read(&name).await.etag;
     world.google.add_version(&name, &payload()).await.unwrap();
@@ -79,7 +91,7 @@ async fn a_creation_is_made_good_whatever_became_of_it() {
         json!({"effect": "drop", "when": "after"}),
         json!({"effect": {"answer": {"status": 500}}, "when": "after"}),
     ] {
-        let world = World::start().await;
+        let world = world().await;
         let mut rule = rule;
         rule["method"] = json!("secrets.create");
         world.fake.fault("create", rule);
@@ -92,7 +104,7 @@ async fn a_creation_is_made_good_whatever_became_of_it() {
 
 #[tokio::test]
 async fn somebody_elses_secret_is_not_taken_for_ours() {
-    let world = World::start().await;
+    let world = world().await;
     let by_hand = map(&[("made.by", "hand")]);
     world.google.create_secret(&name(), &Replication::Automatic, &map(&[]), &by_hand).await.unwrap();
     world.fake.fault("create", json!({"method": "secrets.create", "effect": "drop"}));
@@ -108,7 +120,7 @@ async fn an_update_is_made_once_whatever_became_of_it() {
         json!({"effect": "drop", "when": "after"}),
         json!({"effect": "cut"}),
     ] {
-        let (world, name) = World::with_secret().await;
+        let (world, name) = with_secret().await;
         world.google.add_version(&name, &payload()).await.unwrap();
         let etag = world.read(&name).await.etag;
         let mut rule = rule;
@@ -125,7 +137,7 @@ async fn an_update_is_made_once_whatever_became_of_it() {
 
 #[tokio::test]
 async fn a_policy_that_lags_behind_is_waited_for_and_not_for_ever() {
-    let (world, name) = World::with_secret().await;
+    let (world, name) = with_secret().await;
     world.fake.fault("frozen", json!({"method": "getIamPolicy", "effect": "frozen", "times": 3}));
     world.fake.fault("lost", json!({"method": "setIamPolicy", "when": "after", "effect": "drop"}));
     world.google.bind(&name, &set(&[API]), &set(&[])).await.unwrap();
@@ -139,7 +151,7 @@ async fn a_policy_that_lags_behind_is_waited_for_and_not_for_ever() {
 
 #[tokio::test]
 async fn a_state_is_reached_whatever_became_of_the_answer() {
-    let (world, name) = World::with_secret().await;
+    let (world, name) = with_secret().await;
     let reach = async |google: &Google, state| google.set_version_state(&name, 1, state).await.unwrap();
     world.google.add_version(&name, &payload()).await.unwrap();
     for (state, rule) in [
