@@ -7,6 +7,7 @@ mod emit;
 mod excess;
 mod extensions;
 mod former;
+mod heritage;
 mod memberships;
 mod missing;
 mod objects;
@@ -20,6 +21,7 @@ mod schemas;
 mod secrets;
 
 use departures::Departures;
+use heritage::Heritage;
 
 use super::reach::Reach;
 use super::standing::Cast;
@@ -73,11 +75,12 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         return plan;
     };
     let (cast, departures) = (Cast::new(policy, state), Departures::default());
-    let mut diff = Diff { policy, state, options, cast, reach, departures, plan };
+    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage: Heritage::default(), plan };
     diff.preconditions();
     diff.roles();
     diff.closings();
     diff.memberships();
+    diff.heritage = diff.heritage();
     for (name, database) in &state.databases {
         diff.database(name, database);
     }
@@ -96,6 +99,7 @@ struct Diff<'a> {
     cast: Cast<'a>,
     reach: Reach<'a>,
     departures: Departures,
+    heritage: Heritage,
     plan: Plan,
 }
 
