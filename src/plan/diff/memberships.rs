@@ -186,11 +186,19 @@ impl Diff<'_> {
             quote(edge.member.as_str()),
             quote(edge.grantor.as_str())
         );
-        let who = format!("`{}`", edge.grantor);
+        let (who, member) = (format!("`{}`", edge.grantor), quote(edge.member.as_str()));
         Some(Reason::impossible(
             format!("it was granted by {who}, and only its grantor or a superuser takes it back"),
-            format!("{who} or a superuser runs: {statement}"),
+            match self.holds_nothing(&edge.member) {
+                true => format!("{who} or a superuser runs: {statement}; or DROP ROLE {member}, and apply makes it anew"),
+                false => format!("{who} or a superuser runs: {statement}"),
+            },
         ))
+    }
+
+    /// One of the pair of logins of a role that is ours to drop: all of its memberships go with it, whoever granted them.
+    fn holds_nothing(&self, login: &RoleName) -> bool {
+        self.cast.standing(login) == Standing::Login && self.reach.administrator(login).is_some()
     }
 
     fn missing_edge(&mut self, edge: &Edge, origin: &Origin, left: &BTreeSet<Membership>) {
