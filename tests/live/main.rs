@@ -10,6 +10,7 @@ mod connect;
 mod converge;
 mod credentials;
 mod drift;
+mod explain;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod fidelity;
@@ -17,6 +18,7 @@ mod google;
 mod inspect;
 mod kills;
 mod leaks;
+mod migrations;
 mod oracle;
 mod policies;
 mod races;
