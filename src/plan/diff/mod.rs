@@ -9,6 +9,7 @@ mod excess;
 mod extensions;
 mod fence;
 mod former;
+mod heritage;
 mod memberships;
 mod missing;
 mod objects;
@@ -22,6 +23,7 @@ mod schemas;
 mod secrets;
 
 use departures::Departures;
+use heritage::Heritage;
 
 use super::reach::Reach;
 use super::standing::Cast;
@@ -75,11 +77,12 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         return plan;
     };
     let (cast, departures) = (Cast::new(policy, state), Departures::default());
-    let mut diff = Diff { policy, state, options, cast, reach, departures, plan };
+    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage: Heritage::default(), plan };
     diff.preconditions();
     diff.roles();
     diff.closings();
     diff.memberships();
+    diff.heritage = diff.heritage();
     for (name, database) in &state.databases {
         diff.database(name, database);
         diff.effective(name, database);
@@ -101,6 +104,7 @@ struct Diff<'a> {
     cast: Cast<'a>,
     reach: Reach<'a>,
     departures: Departures,
+    heritage: Heritage,
     plan: Plan,
 }
 
