@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Change, Phase};
+use super::{Change, Objects, Phase};
 use crate::model::{Object, Server};
 
 /// Locks that `ALTER … OWNER` takes for a table with an index, a TOAST table and an identity column.
@@ -41,12 +41,12 @@ fn owned_first(changes: &[Change]) -> Vec<&Object> {
     let (owned, others): (Vec<_>, Vec<_>) =
         changes.iter().partition(|change| matches!(change, Change::ChangeOwner { .. }));
     let mut seen = BTreeSet::new();
-    let objects = owned.into_iter().chain(others).filter_map(Change::objects).flatten();
+    let objects = owned.into_iter().chain(others).filter_map(Change::objects).flat_map(|objects| objects.iter());
     objects.filter(|object| seen.insert(*object)).collect()
 }
 
 fn locks(change: &Change, major: u32) -> usize {
-    let count = change.objects().map_or(0, Vec::len);
+    let count = change.objects().map_or(0, |objects| objects.len());
     match change {
         Change::ChangeOwner { .. } if change.phase() == Phase::Owners => count * LOCKS_TO_CHANGE_OWNER,
         Change::Grant { .. } | Change::Revoke { .. }
@@ -59,7 +59,7 @@ fn locks(change: &Change, major: u32) -> usize {
 }
 
 fn of_these(change: &Change, chunk: &BTreeSet<&Object>) -> Option<Change> {
-    let objects: Vec<Object> = change.objects()?.iter().filter(|object| chunk.contains(object)).cloned().collect();
+    let objects: Objects = change.objects()?.iter().filter(|object| chunk.contains(object)).cloned().collect();
     (!objects.is_empty()).then(|| change.with_objects(objects))
 }
 
@@ -79,10 +79,10 @@ mod tests {
         let database = DatabaseName::new("d").unwrap();
         vec![
             Change::CreateSchema { database: database.clone(), schema: SchemaName::new("s").unwrap() },
-            Change::ChangeOwner { database: database.clone(), objects: tables(count), from: role("a"), to: role("b") },
+            Change::ChangeOwner { database: database.clone(), objects: tables(count).into(), from: role("a"), to: role("b") },
             Change::Grant {
                 database,
-                objects: tables(count),
+                objects: tables(count).into(),
                 owner: role("b"),
                 grantee: Grantee::Role(role("c")),
                 privileges: Privileges::of(&[Privilege::Select]),
@@ -107,7 +107,7 @@ mod tests {
             assert!(batches.len() > 20);
             assert!(batches.iter().flatten().map(|change| locks(change, major)).max().unwrap() <= 6400 / SHARE);
             let owned = batches.iter().flatten().filter(|change| matches!(change, Change::ChangeOwner { .. }));
-            let objects: Vec<_> = owned.filter_map(Change::objects).flatten().cloned().collect();
+            let objects: Vec<_> = owned.filter_map(Change::objects).flat_map(|objects| objects.iter()).cloned().collect();
             assert_eq!(objects, tables(10_000));
         }
     }

@@ -8,6 +8,7 @@ mod expected;
 mod finding;
 mod findings;
 mod list;
+mod merge;
 mod phase;
 mod reach;
 mod script;
@@ -16,7 +17,7 @@ mod standing;
 mod statement;
 mod verdict;
 
-pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent};
+pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent, Objects};
 pub use diff::{Options, Phase as Direction, diff};
 pub use draft::{Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
 pub use finding::{Finding, Plane, Rule, Severity};

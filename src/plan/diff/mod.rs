@@ -17,6 +17,7 @@ mod roles;
 mod schemas;
 mod secrets;
 
+use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
 use super::{Plan, Refusal, RefusalCause};
@@ -68,7 +69,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         });
         return plan;
     };
-    let mut diff = Diff { policy, state, options, cast: Cast::new(policy, state), reach, plan };
+    let mut diff = Diff { policy, state, options, cast: Cast::new(policy, state), reach, plan, merging: Merging::default() };
     diff.preconditions();
     diff.roles();
     diff.memberships();
@@ -88,6 +89,7 @@ struct Diff<'a> {
     cast: Cast<'a>,
     reach: Reach<'a>,
     plan: Plan,
+    merging: Merging,
 }
 
 impl Diff<'_> {
