@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::model::{
-    Access, Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Naming, Object, ObjectKind,
-    Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName, RolePolicy, SchemaName, Strategy, Target,
+    Access, Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Naming, Object,
+    ObjectKind, Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName, RolePolicy, SchemaName, Strategy,
+    Target,
 };
 
 /// What one role is to hold on one object.

@@ -15,6 +15,7 @@ mod script;
 mod sentence;
 mod standing;
 mod statement;
+mod together;
 mod verdict;
 
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent, Objects};

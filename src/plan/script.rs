@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::batch::batches;
 use super::reach::{Actor, Reach};
+use super::together::{Wholes, together};
 use super::{Aim, Change, Plan, statement};
 use crate::model::{DatabaseName, RoleName, State};
 
@@ -37,8 +38,10 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
             Aim::Secret(_) => continue,
         };
         let changes: Vec<Change> = now.iter().map(|step| step.change.clone()).collect();
-        for batch in batches(changes, &plan.server) {
-            transactions.push(transaction(&reach, database.clone(), &batch, plan.server.major()));
+        let inventory = database.as_ref().and_then(|database| state.databases.get(database));
+        let wholes = Wholes::new(inventory, &changes);
+        for batch in batches(changes, &plan.server, &wholes) {
+            transactions.push(transaction(&reach, database.clone(), &batch, &wholes, plan.server.major()));
         }
     }
     transactions
@@ -83,7 +86,13 @@ pub fn begin() -> Vec<String> {
     ]
 }
 
-fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[Change], major: u32) -> Transaction {
+fn transaction(
+    reach: &Reach<'_>,
+    database: Option<DatabaseName>,
+    changes: &[Change],
+    wholes: &Wholes,
+    major: u32,
+) -> Transaction {
     let mut writer = Writer { statements: begin(), now: Actor::Admin };
     // From 16 on a setting of the admin's could leave a membership behind with every role it makes.
     if major >= 16 && changes.iter().any(|change| matches!(change, Change::CreateRole { .. })) {
@@ -94,9 +103,10 @@ fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[Cha
         writer.act_as(by, reach);
         writer.say(statement::lend(role, member, reach.existing(role, member, by), major));
     }
-    for change in changes {
-        writer.act_as(&actor(reach, database.as_ref(), change), reach);
-        statement::statements(change, major, reach.maker_name()).into_iter().for_each(|text| writer.say(text));
+    for saying in together(changes) {
+        writer.act_as(&actor(reach, database.as_ref(), saying.change()), reach);
+        let said = statement::said(&saying, wholes, major, reach.maker_name());
+        said.into_iter().for_each(|text| writer.say(text));
     }
     for (role, member, by) in &loans {
         writer.act_as(by, reach);

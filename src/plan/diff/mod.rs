@@ -69,7 +69,8 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         });
         return plan;
     };
-    let mut diff = Diff { policy, state, options, cast: Cast::new(policy, state), reach, plan, merging: Merging::default() };
+    let mut diff =
+        Diff { policy, state, options, cast: Cast::new(policy, state), reach, plan, merging: Merging::default() };
     diff.preconditions();
     diff.roles();
     diff.memberships();

@@ -49,7 +49,11 @@ impl Diff<'_> {
             };
             let (apart, together): (Vec<_>, Vec<_>) =
                 group.members.iter().cloned().partition(|object| self.apart(object, &expectations));
-            let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together)).map(Objects::from);
+            let lots = apart
+                .into_iter()
+                .map(|object| vec![object])
+                .chain((!together.is_empty()).then_some(together))
+                .map(Objects::from);
             for members in lots {
                 self.lot(&Lot { database: name, group, members, place }, &expectations);
             }
@@ -118,7 +122,7 @@ impl Diff<'_> {
             return;
         }
         let left = self.excess(lot, judged, wants);
-        self.missing(lot, judged, wants, left.items());
+        self.missing(lot, judged, wants, &left);
     }
 
     /// Whether the policy speaks of the object itself: a managed database, a managed schema, what is in one.

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::Diff;
 use super::emit::Reason;
 use crate::model::{
-    Database, DatabaseName, DeclaredGrant, Group, Naming, Object, ObjectKind, Privilege, PrivilegeClass, Privileges, RoleName,
-    SchemaName, Target,
+    Database, DatabaseName, DeclaredGrant, Group, Naming, Object, ObjectKind, Privilege, PrivilegeClass, Privileges,
+    RoleName, SchemaName, Target,
 };
 use crate::plan::expected::Expectations;
 use crate::plan::{Finding, Pending, Rule};
