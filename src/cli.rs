@@ -57,6 +57,9 @@ pub enum Command {
     /// Tell whether the instance is as the policy says; changes nothing
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Log in with every stored credential, and prove what it can do and what it cannot; changes nothing
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Print the JSON Schema of policy files
     #[command(after_help = "Example:\n  rolewright schema > rolewright.schema.json")]
     Schema,
@@ -87,7 +90,13 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   rolewright check policies/
-  rolewright check policies/ --format github --output sarif=drift.sarif";
+  rolewright check policies/ --format github --output sarif=drift.sarif
+  rolewright check policies/ --probe                  # does each stored credential log in?";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  rolewright verify policies/
+  rolewright verify policies/ --format json --output junit=verify.xml";
 
 /// Arguments of `validate`.
 #[derive(Debug, Args)]
@@ -135,7 +144,8 @@ pub struct ApplyArgs {
     /// Apply only if the plan still has this digest
     #[arg(long, value_name = "DIGEST", help_heading = "Apply")]
     pub expect: Option<String>,
-    /// How long to wait for another run on the same instance, for example 90s or 5m
+    /// How long to wait for another run on the same instance, and for a server that restarts meanwhile, for example 90s
+    /// or 5m
     #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Apply")]
     #[arg(value_parser = ValueParser::from(value::duration))]
     pub wait: std::time::Duration,
@@ -147,6 +157,23 @@ pub struct ApplyArgs {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
+    /// The policy.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// Where the instance is.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Also log in once with each stored credential
+    #[arg(long, help_heading = "Check")]
+    pub probe: bool,
+    /// The result.
+    #[command(flatten)]
+    pub output: OutputArgs<CheckFormat>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
     /// The policy.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -193,6 +220,9 @@ pub struct ConnectionArgs {
     /// The secret that holds the admin's password: projects/P/secrets/S, or with /versions/N
     #[arg(long, value_name = "SECRET")]
     pub admin_password_secret: Option<SecretReference>,
+    /// How long one statement may take, whether the server says nothing or works on it
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::from(value::timeout))]
+    pub statement_timeout: std::time::Duration,
     /// Send every call to Google to this base URL
     #[arg(long, value_name = "URL", env = "ROLEWRIGHT_GOOGLE_ENDPOINT", hide_env_values = true)]
     #[arg(value_parser = value::EndpointParser)]

@@ -13,7 +13,7 @@
 //! - [`policy`]: policy files, strictly read and resolved.
 //! - [`plan`]: who is to have what, what differs, which statements mend it.
 //! - `postgres`, `google`: the edges. Neither knows the other, a policy or a plan.
-//! - `apply`: a plan carried out over the edges.
+//! - `apply`: a plan carried out over the edges. `verify`: credentials put to the test over them.
 //! - `cli`, `commands`, `output`: the command line.
 #![warn(missing_docs)]
 
@@ -32,3 +32,5 @@ pub mod plan;
 pub mod policy;
 #[cfg(feature = "live")]
 pub mod postgres;
+#[cfg(feature = "live")]
+pub mod verify;

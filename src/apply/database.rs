@@ -1,20 +1,10 @@
 //! One transaction for the roles and one per database: changed, read again, compared again, and only then committed.
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-
 use super::observe::asked;
-use super::{ApplyError, Run, observe, place};
+use super::{ApplyError, Attempts, Run, place};
 use crate::model::{DatabaseName, RoleName, State};
 use crate::plan::{Aim, Change, Plan, Step, Transaction, rehearsal, script};
-use crate::postgres::{PostgresError, Session, Statement, inspect_database, inspect_shared};
-
-/// Attempts at one transaction when others change the same rows of the catalogs or hold what it needs locked.
-const ATTEMPTS: usize = 6;
-
-/// SQLSTATE of a statement that waited for a lock longer than it may.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+use crate::postgres::{Session, Statement, inspect_database, inspect_shared};
 
 /// What is left over is named up to here.
 const NAMED: usize = 5;
@@ -22,27 +12,12 @@ const NAMED: usize = 5;
 impl Run<'_> {
     /// Brings the roles, or one database, to what the policy wants.
     pub(super) async fn converge(&mut self, aim: &Aim) -> Result<(), ApplyError> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(3))
-            .with_jitter()
-            .with_max_times(ATTEMPTS - 1)
-            .build();
+        let mut attempts = Attempts::new();
         let mut plan = self.report.plan.clone();
-        let mut last = None;
-        loop {
-            let Err(error) = self.attempt(aim, &plan).await else { return Ok(()) };
-            let why = cause(&error);
-            // The same things left over twice will be left over for ever.
-            let hopeless = matches!(error, ApplyError::NotConverged { .. }) && last.as_ref() == Some(&why);
-            let Some(pause) = pauses.next().filter(|_| passes(&error) && !hopeless) else { return Err(error) };
-            self.report.events.push(format!("tried again: {why}"));
-            last = Some(why);
-            tokio::time::sleep(pause).await;
-            // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
-            self.state = observe(self.edges, self.policy).await?;
-            plan = self.replan(&self.state);
+        while let Err(error) = self.attempt(aim, &plan).await {
+            plan = self.again(aim, error, &mut attempts).await?;
         }
+        Ok(())
     }
 
     async fn attempt(&mut self, aim: &Aim, plan: &Plan) -> Result<(), ApplyError> {
@@ -50,16 +25,22 @@ impl Run<'_> {
         let part = Plan { steps, ..plan.clone() };
         let transactions = script(&part, &self.state);
         for (index, transaction) in transactions.iter().enumerate() {
+            if index > 0 && self.go_on().is_err() {
+                let batches = transactions.len();
+                self.report.events.push(format!("{index} of {batches} batches of {} are committed", place(aim)));
+            }
+            self.go_on()?;
             // Of several batches only the last can leave everything as planned.
-            let recheck = (index + 1 == transactions.len()).then_some((aim, plan));
-            self.transaction(recheck, transaction).await?;
+            let recheck = (index + 1 == transactions.len()).then_some(plan);
+            self.transaction(aim, recheck, transaction).await?;
         }
         Ok(())
     }
 
     async fn transaction(
         &mut self,
-        recheck: Option<(&Aim, &Plan)>,
+        aim: &Aim,
+        recheck: Option<&Plan>,
         transaction: &Transaction,
     ) -> Result<(), ApplyError> {
         let mut session = self.session(transaction.database.as_ref()).await?;
@@ -73,10 +54,14 @@ impl Run<'_> {
         for notice in session.run(&statements).await? {
             tracing::debug!(severity = notice.severity, message = notice.said.message, "the server remarks");
         }
-        if let Some((aim, plan)) = recheck {
+        if let Some(plan) = recheck {
             self.recheck(aim, plan, &mut session).await?;
         }
-        session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await?;
+        self.assure_lock().await?;
+        // After a statement that failed, COMMIT alone would roll back and report success.
+        session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await.map_err(|error| {
+            if error.is_away() { ApplyError::Commit { place: place(aim), source: error.into() } } else { error.into() }
+        })?;
         session.close().await;
         Ok(())
     }
@@ -124,11 +109,15 @@ impl Run<'_> {
     /// Whether an extension may be installed only the server can tell, and Cloud SQL's list is its own: it is tried
     /// before anything is changed, and rolled back.
     pub(super) async fn rehearse_extensions(&self) -> Result<(), ApplyError> {
+        self.go_on()?;
         for transaction in rehearsal(&self.report.plan, &self.state) {
             let mut session = self.session(transaction.database.as_ref()).await?;
             let statements: Vec<_> = transaction.statements.iter().map(Statement::plain).collect();
             let database = session.database().clone();
-            session.run(&statements).await.map_err(|source| ApplyError::Extension { database, source })?;
+            session.run(&statements).await.map_err(|source| match source.is_away() {
+                true => source.into(),
+                false => ApplyError::Extension { database, source },
+            })?;
             session.close().await;
         }
         Ok(())
@@ -144,8 +133,9 @@ impl Run<'_> {
         let mut statements: Vec<_> =
             crate::plan::administer(&self.state, login).into_iter().map(Statement::plain).collect();
         statements.push(Statement::secret(statement.clone(), format!("ALTER ROLE {login} LOGIN PASSWORD …")));
-        statements.push(Statement::plain("COMMIT"));
         session.run(&statements).await?;
+        self.assure_lock().await?;
+        session.run(&[Statement::plain("SELECT 1"), Statement::plain("COMMIT")]).await?;
         session.close().await;
         Ok(())
     }
@@ -154,27 +144,4 @@ impl Run<'_> {
 fn of_aim(plan: &Plan, aim: &Aim) -> Vec<Step> {
     let mine = |step: &&Step| step.change.target() == *aim && !matches!(step.change, Change::Credential { .. });
     plan.steps.iter().filter(mine).cloned().collect()
-}
-
-/// Whether another attempt may do better: others were in the way, or the connection was lost.
-fn passes(error: &ApplyError) -> bool {
-    match error {
-        ApplyError::NotConverged { .. } => true,
-        ApplyError::Postgres(error) => {
-            error.is_concurrent_update()
-                || error.sqlstate() == Some(LOCK_NOT_AVAILABLE)
-                || (error.server().is_none() && !matches!(error, PostgresError::Version { .. }))
-        }
-        _ => false,
-    }
-}
-
-fn cause(error: &ApplyError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(below) = source {
-        text = format!("{text}: {below}");
-        source = below.source();
-    }
-    text
 }

@@ -1,8 +1,10 @@
 //! What can stop a run.
 
+use std::time::Duration;
+
 use crate::google::GoogleError;
 use crate::model::{DatabaseName, RoleName, SecretName, VerifierError};
-use crate::postgres::{LoginError, PostgresError};
+use crate::postgres::{LockError, LoginError, PostgresError};
 
 /// Why a run stopped. What was done before stays done.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +69,69 @@ pub enum ApplyError {
     /// Somebody removed what the plan was made for.
     #[error("{0} is no longer there")]
     Vanished(String),
+    /// A COMMIT without an answer. The catalogs tell what became of it.
+    #[error("the connection was lost at COMMIT of {place}, and whether it was carried out had to be looked up")]
+    Commit {
+        /// The database, or the roles.
+        place: String,
+        /// How it was lost.
+        source: Box<PostgresError>,
+    },
+    /// The server went away and stayed away.
+    #[error("the server went away and was not back within {waited:?}; before, {lost}")]
+    Gone {
+        /// What was not finished.
+        lost: String,
+        /// How long it was waited for.
+        waited: Duration,
+        /// What the last attempt to reach it came to.
+        source: Box<Self>,
+    },
+    /// Another run has taken the lock, after the session that held it was lost.
+    #[error("the lock of this run was lost")]
+    Overtaken(#[source] LockError),
+    /// The lock was lost and taken again: what the plan was made for may have changed between.
+    #[error("the lock of this run was lost for a moment, so that another one may have changed something")]
+    LockLost,
+    /// Somebody wants an end.
+    #[error("ended by {signal}, after the step at hand")]
+    Interrupted {
+        /// The signal.
+        signal: &'static str,
+    },
     /// Secrets without a way to Google.
     #[error("the policy has secrets and there is no connection to Google")]
     NoGoogle,
 }
 
+impl From<LockError> for ApplyError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Failed(error) => Self::Postgres(error),
+            held => Self::Overtaken(held),
+        }
+    }
+}
+
 impl ApplyError {
+    /// Whether the server was not there, or went away.
+    pub(super) fn is_away(&self) -> bool {
+        self.postgres().is_some_and(PostgresError::is_away)
+    }
+
+    /// Whether the server hangs.
+    pub(super) fn is_silence(&self) -> bool {
+        self.postgres().is_some_and(PostgresError::is_silence)
+    }
+
+    fn postgres(&self) -> Option<&PostgresError> {
+        match self {
+            Self::Postgres(error) => Some(error),
+            Self::Commit { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
     /// One line of advice.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -89,7 +148,14 @@ impl ApplyError {
             Self::ReadBack { .. } => {
                 Some("run apply again: the version is found by its fingerprint or replaced".into())
             }
-            Self::Vanished(_) => Some("run apply again".into()),
+            Self::Vanished(_) | Self::LockLost | Self::Commit { .. } => Some("run apply again".into()),
+            Self::Gone { .. } => Some(
+                "run apply again when the server is back: what was committed is found as done; --wait says how long to \
+                 wait for it"
+                    .into(),
+            ),
+            Self::Overtaken(error) => error.hint(),
+            Self::Interrupted { .. } => Some("run apply again: it goes on where this one ended".into()),
             Self::Verifier { .. } | Self::NoGoogle => None,
         }
     }

@@ -1,21 +1,25 @@
 //! A plan carried out: the instance's roles, each database, each secret, in that order. Whatever is done stays done and
 //! is found as done by the next run.
 
+mod again;
 mod credential;
 mod database;
 mod error;
+mod guard;
 mod observe;
 
 use std::time::Duration;
 
 use rand::CryptoRng;
 
+use again::Attempts;
 pub use error::ApplyError;
+pub use guard::{Guard, Interrupt};
 pub use observe::observe;
 
 use crate::google::Google;
 use crate::model::{Policy, SecretName, State};
-use crate::plan::{Aim, Change, Options, Plan, Report, Withheld, diff};
+use crate::plan::{Aim, Change, Options, Plan, Report, Step, Withheld, diff};
 use crate::postgres::{ApplicationName, Route};
 
 /// How long a statement waits for a lock before its transaction is given up and tried again: a queued ALTER or GRANT
@@ -34,6 +38,8 @@ pub struct Edges<'a> {
     pub now: jiff::Timestamp,
     /// Who is told how far it is.
     pub progress: Told<'a>,
+    /// What watches over a run that changes something.
+    pub guard: Option<Guard<'a>>,
 }
 
 /// Who is told how many changes are made, of how many, and what comes next.
@@ -71,7 +77,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
-        self.rehearse_extensions().await?;
+        let mut attempts = Attempts::new();
+        while let Err(error) = self.rehearse_extensions().await {
+            self.again(&Aim::Instance, error, &mut attempts).await?;
+        }
         self.on_server().await?;
         self.at_google(random).await
     }
@@ -83,6 +92,7 @@ impl Run<'_> {
         let mut aims: Vec<Aim> = on_server.collect();
         aims.dedup();
         for aim in aims {
+            self.go_on()?;
             (self.edges.progress)(self.report.done, steps.len(), &place(&aim));
             self.converge(&aim).await?;
             self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
@@ -91,14 +101,30 @@ impl Run<'_> {
     }
 
     async fn at_google(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+        let mut attempts = Attempts::new();
         while let Some(step) = self.report.plan.steps.get(self.report.done).cloned() {
+            self.go_on()?;
             (self.edges.progress)(self.report.done, self.report.plan.steps.len(), &step.change.to_string());
-            match self.change(&step.change, random).await? {
-                None => self.report.done += 1,
-                Some(withheld) => self.hold(&step.change.target(), withheld),
+            let aim = step.change.target();
+            match self.change(&step.change, random).await {
+                Err(error) => {
+                    let plan = self.again(&aim, error, &mut attempts).await?;
+                    self.go_on_with(plan);
+                    continue;
+                }
+                Ok(None) => self.report.done += 1,
+                Ok(Some(withheld)) => self.hold(&aim, withheld),
             }
+            attempts = Attempts::new();
         }
         Ok(())
+    }
+
+    /// What is left to do for the secrets that were to be seen to is what `plan`, of now, says.
+    fn go_on_with(&mut self, plan: Plan) {
+        let left = self.report.plan.steps.split_off(self.report.done);
+        let wanted = |step: &Step| left.iter().any(|one| one.change.target() == step.change.target());
+        self.report.plan.steps.extend(plan.steps.into_iter().filter(wanted));
     }
 
     /// What turned out to need a decision is withheld, with everything else that was to be done there: nobody is given
@@ -132,8 +158,14 @@ impl Run<'_> {
         add: [String; A],
         remove: [String; R],
     ) -> Result<(), ApplyError> {
-        self.google()?.bind(secret, &add.into(), &remove.into()).await?;
+        self.google_to_change().await?.bind(secret, &add.into(), &remove.into()).await?;
         Ok(())
+    }
+
+    /// Google, for a call that changes something.
+    async fn google_to_change(&self) -> Result<&Google, ApplyError> {
+        self.assure_lock().await?;
+        self.google()
     }
 
     fn google(&self) -> Result<&Google, ApplyError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 
+use super::again::patiently;
 use super::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
@@ -15,11 +16,16 @@ use crate::postgres::{Asked, PostgresError, Session, Shared, inspect_database, i
 /// SQLSTATE of a database that does not exist.
 const NO_SUCH_DATABASE: &str = "3D000";
 
-/// Reads everything `policy` speaks of. Databases that do not exist are left out.
+/// Reads everything `policy` speaks of. Databases that do not exist are left out. Where a guard watches, this run has the
+/// lock, and the server is waited for.
 ///
 /// # Errors
-/// A server or Google that cannot be asked.
+/// A server or Google that cannot be asked; another run has the lock.
 pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
+    patiently(edges, policy, look).await
+}
+
+async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
     let (database, google) = tokio::join!(observe_server(edges, policy), observe_google(edges.google, policy));
     let (shared, databases) = database?;
     let (secrets, cloud_run) = google?;

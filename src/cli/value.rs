@@ -138,6 +138,13 @@ pub(super) fn duration(text: &str) -> Result<std::time::Duration, String> {
     duration.try_into().map_err(|_| wrong())
 }
 
+/// A time that a server can measure: with zero it would measure none.
+pub(super) fn timeout(text: &str) -> Result<std::time::Duration, String> {
+    let timeout = duration(text)?;
+    let possible = std::time::Duration::from_secs(1)..=std::time::Duration::from_secs(24 * 60 * 60);
+    possible.contains(&timeout).then_some(timeout).ok_or_else(|| "expected from 1s to 24h".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,5 +207,7 @@ mod tests {
         assert_eq!(duration("0s"), Ok(std::time::Duration::ZERO));
         assert!(duration("-1s").is_err());
         assert!(duration("soon").is_err());
+        assert_eq!(timeout("5m"), Ok(std::time::Duration::from_secs(300)));
+        assert!(timeout("0s").is_err() && timeout("25h").is_err());
     }
 }

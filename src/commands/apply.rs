@@ -4,8 +4,8 @@ use std::io::IsTerminal as _;
 
 use super::connection::{Connection, Dialer};
 use super::plan::{Prepared, digest, options, planned, prepare};
-use super::{Exit, Usage, load, publish};
-use crate::apply;
+use super::{Exit, Usage, interrupt, load, publish};
+use crate::apply::{self, ApplyError, Edges, Guard, Interrupt};
 use crate::cli::{ApplyArgs, PlanFormat};
 use crate::model::{DatabaseName, Policy};
 use crate::output::progress::Progress;
@@ -55,7 +55,7 @@ async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agre
     let dialer = Dialer::new(&args.connection, policies, "apply")?;
     for policy in policies {
         let connection = dialer.connect(policy).await?;
-        prepared.push(prepare(policy.clone(), connection, &args.scope).await?);
+        prepared.push(prepare(policy.clone(), connection, &args.scope, None).await?);
     }
     let digest = digest(&prepared);
     let unexpected = args.expect.as_ref().filter(|expected| **expected != digest);
@@ -72,17 +72,16 @@ async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agre
 }
 
 async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) -> anyhow::Result<Applied> {
-    let mut prepared = Vec::new();
-    let mut locks = Vec::new();
-    let dialer = Dialer::new(&args.connection, &policies, "apply")?;
-    for policy in policies {
-        let connection = dialer.connect(&policy).await?;
-        match take_lock(args, &connection).await {
-            Ok(lock) => locks.push(lock),
-            Err(held) => return Ok(stopped(policy.instance, held)),
-        }
-        prepared.push(prepare(policy, connection, &args.scope).await?);
-    }
+    let interrupt = interrupt::listen()?;
+    // Nothing has been changed yet that would have to be finished.
+    let begun = tokio::select! {
+        begun = begin(args, policies, &interrupt) => begun?,
+        signal = interrupt.raised() => Err(stopped(None, stop(ApplyError::Interrupted { signal }))),
+    };
+    let (prepared, locks): (Vec<_>, Vec<_>) = match begun {
+        Ok(begun) => begun.into_iter().unzip(),
+        Err(stopped) => return Ok(stopped),
+    };
     let digest = digest(&prepared);
     if let Some(expected) = expected.filter(|expected| *expected != digest) {
         let failure = Failure {
@@ -92,13 +91,37 @@ async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) ->
         return Ok(stopped(None, Stop::Held(failure)));
     }
     let mut instances = Vec::new();
-    for one in prepared {
-        instances.push(carry_out(args, one).await);
+    for (one, lock) in prepared.into_iter().zip(&locks) {
+        instances.push(carry_out(args, one, guard(args, lock, &interrupt)).await);
     }
     for lock in locks {
         lock.release().await;
     }
     Ok(Applied { instances })
+}
+
+/// The lock and the plan of each instance, or why there is none.
+async fn begin(
+    args: &ApplyArgs,
+    policies: Vec<Policy>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Result<Vec<(Prepared, Lock)>, Applied>> {
+    let mut begun = Vec::new();
+    let dialer = Dialer::new(&args.connection, &policies, "apply")?;
+    for policy in policies {
+        let connection = dialer.connect(&policy).await?;
+        let lock = match take_lock(args, &connection).await {
+            Ok(lock) => lock,
+            Err(held) => return Ok(Err(stopped(policy.instance, held))),
+        };
+        let prepared = prepare(policy, connection, &args.scope, Some(guard(args, &lock, interrupt))).await?;
+        begun.push((prepared, lock));
+    }
+    Ok(Ok(begun))
+}
+
+fn guard<'a>(args: &ApplyArgs, lock: &'a Lock, interrupt: &Interrupt) -> Guard<'a> {
+    Guard { lock, patience: args.wait, interrupt: interrupt.clone() }
 }
 
 async fn take_lock(args: &ApplyArgs, connection: &Connection) -> Result<Lock, Stop> {
@@ -115,7 +138,7 @@ async fn take_lock(args: &ApplyArgs, connection: &Connection) -> Result<Lock, St
 }
 
 #[allow(clippy::disallowed_methods, reason = "commands hand in the randomness")]
-async fn carry_out(args: &ApplyArgs, prepared: Prepared) -> Outcome {
+async fn carry_out(args: &ApplyArgs, prepared: Prepared, guard: Guard<'_>) -> Outcome {
     let Prepared { policy, connection, state, plan, .. } = prepared;
     let instance = policy.instance.clone();
     if let Some(refusal) = plan.refusals.first() {
@@ -123,10 +146,18 @@ async fn carry_out(args: &ApplyArgs, prepared: Prepared) -> Outcome {
         return Outcome { instance, report: Some(Report::begin(plan)), stop: Some(Stop::Failed(failure)) };
     }
     let options = options(&args.scope, connection.now);
-    let outcome =
-        apply::apply(&connection.edges(&Progress::start()), &policy, state, plan, &options, &mut rand::rng()).await;
-    let stop = outcome.error.map(|error| Stop::Failed(Failure::new(&error, error.hint())));
-    Outcome { instance, report: Some(outcome.report), stop }
+    let progress = Progress::start();
+    let edges = Edges { guard: Some(guard), ..connection.edges(&progress) };
+    let outcome = apply::apply(&edges, &policy, state, plan, &options, &mut rand::rng()).await;
+    Outcome { instance, report: Some(outcome.report), stop: outcome.error.map(stop) }
+}
+
+fn stop(error: ApplyError) -> Stop {
+    let failure = Failure::new(&error, error.hint());
+    match error {
+        ApplyError::Overtaken(_) => Stop::Held(failure),
+        _ => Stop::Failed(failure),
+    }
 }
 
 fn stopped(instance: Option<crate::model::InstanceName>, stop: Stop) -> Applied {

@@ -22,6 +22,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// The day of the run, in UTC.
+    pub(super) fn today(&self) -> jiff::civil::Date {
+        self.now.to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
     /// The edges of `apply`, which tells `progress` how far it is.
     pub(super) fn edges<'a>(&'a self, progress: &'a Progress) -> Edges<'a> {
         Edges {
@@ -30,6 +35,7 @@ impl Connection {
             purpose: &self.purpose,
             now: self.now,
             progress: Box::new(|done, total, next| progress.show(done, total, next)),
+            guard: None,
         }
     }
 }
@@ -60,7 +66,7 @@ impl<'a> Dialer<'a> {
 
     /// The way to the instance of `policy`. Nothing is dialed but Google.
     pub(super) async fn connect(&self, policy: &Policy) -> anyhow::Result<Connection> {
-        let mut route = self.route(policy)?;
+        let mut route = self.route(policy)?.with_statement_timeout(self.args.statement_timeout);
         let google = google(self.args, policy).await?;
         if let Some(reference) = &self.args.admin_password_secret {
             route = route.with_password(admin_password(google.as_ref(), reference).await?);

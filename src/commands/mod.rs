@@ -6,6 +6,7 @@ mod completions;
 mod connection;
 mod exit;
 mod files;
+mod interrupt;
 mod load;
 mod man;
 mod plan;
@@ -13,6 +14,7 @@ mod publish;
 mod schema;
 mod usage;
 mod validate;
+mod verify;
 
 pub use exit::Exit;
 pub use usage::Usage;
@@ -33,6 +35,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan::run(&args).await,
         Command::Apply(args) => apply::run(&args).await,
         Command::Check(args) => check::run(&args).await,
+        Command::Verify(args) => verify::run(&args).await,
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(args.shell),
         Command::Man => man::run(),

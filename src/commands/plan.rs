@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, Dialer};
 use super::{Exit, load, publish};
-use crate::apply::observe;
+use crate::apply::{Edges, Guard, observe};
 use crate::cli::{Phase, PlanArgs, ScopeArgs};
 use crate::model::{Policy, State};
 use crate::output::progress::Progress;
@@ -24,7 +24,7 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let dialer = Dialer::new(&args.connection, &policies, "plan")?;
     for policy in policies {
         let connection = dialer.connect(&policy).await?;
-        prepared.push(prepare(policy, connection, &args.scope).await?);
+        prepared.push(prepare(policy, connection, &args.scope, None).await?);
     }
     publish::publish(&args.output, |format| output::plan(&planned(&prepared, &digest(&prepared)), format))?;
     // Whoever only reviews needs no right to apply.
@@ -34,8 +34,14 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
 }
 
 /// Looks at an instance and compares.
-pub(super) async fn prepare(policy: Policy, connection: Connection, scope: &ScopeArgs) -> anyhow::Result<Prepared> {
-    let state = observe(&connection.edges(&Progress::start()), &policy).await?;
+pub(super) async fn prepare(
+    policy: Policy,
+    connection: Connection,
+    scope: &ScopeArgs,
+    guard: Option<Guard<'_>>,
+) -> anyhow::Result<Prepared> {
+    let progress = Progress::start();
+    let state = observe(&Edges { guard, ..connection.edges(&progress) }, &policy).await?;
     let plan = plan::diff(&policy, &state, &options(scope, connection.now));
     let script = plan::script(&plan, &state);
     Ok(Prepared { policy, connection, state, plan, script })

@@ -17,7 +17,10 @@ mod style;
 mod subject;
 mod text;
 
-pub use subject::{Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation};
+pub use subject::{
+    Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation, Verification,
+    VerifiedInstance,
+};
 
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use crate::plan::Verdict;
@@ -49,6 +52,15 @@ pub fn check(verdict: &Verdict, format: CheckFormat) -> String {
         CheckFormat::Junit => junit::check(verdict),
         CheckFormat::Markdown => markdown::check(verdict),
         CheckFormat::Github => github::check(verdict),
+    }
+}
+
+/// What `verify` says.
+pub fn verify(verification: &Verification, format: CheckFormat) -> String {
+    match format {
+        CheckFormat::Text => text::verify(verification),
+        CheckFormat::Json => json::verify(verification),
+        other => check(&verification.verdict(), other),
     }
 }
 

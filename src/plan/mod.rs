@@ -1,5 +1,6 @@
 //! Difference → plan → statements. No I/O, no clock, no randomness.
 
+mod allow;
 mod batch;
 mod change;
 mod diff;
@@ -10,6 +11,7 @@ mod findings;
 mod list;
 mod merge;
 mod phase;
+mod proof;
 mod reach;
 mod script;
 mod sentence;
@@ -18,11 +20,13 @@ mod statement;
 mod together;
 mod verdict;
 
+pub use allow::accept;
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent, Objects};
 pub use diff::{Options, Phase as Direction, diff};
 pub use draft::{Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use phase::Phase;
+pub use proof::{Charter, Expected, Held, Holdings, Proof, Proven, Right, Trial, Tried, charters};
 pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
 pub use statement::set_password;

@@ -144,11 +144,11 @@ pub(super) fn give_back(role: &RoleName, member: &RoleName, before: Option<&Memb
     }
 }
 
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     escape_identifier(text)
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     escape_literal(text).trim_start().to_owned()
 }
 
@@ -214,7 +214,7 @@ fn revoke_membership(edge: &Membership, cascade: bool, major: u32) -> String {
 }
 
 /// The object as it stands behind `ALTER` and behind `GRANT … ON`, without the kind.
-fn reference(object: &Object) -> String {
+pub(super) fn reference(object: &Object) -> String {
     match object {
         Object::Database(database) => name(database.as_str()),
         Object::Schema(schema) => name(schema.as_str()),

@@ -186,6 +186,22 @@ impl PostgresError {
         })
     }
 
+    /// Whether the server was not there, or went away: restarting, failing over, or behind a network that lost the
+    /// connection. Nothing is said about what was asked of it: it may have been carried out.
+    pub fn is_away(&self) -> bool {
+        match self.cause() {
+            None | Some(Cause::Unknown { .. }) => false,
+            Some(Cause::Closed | Cause::Timeout(_)) => true,
+            Some(Cause::Server(error)) => AWAY.contains(&error.sqlstate.as_str()),
+            Some(Cause::Client(error)) => is_network(error.as_ref()),
+        }
+    }
+
+    /// Whether it took too long, with the connection still there.
+    pub fn is_silence(&self) -> bool {
+        matches!(self.cause(), Some(Cause::Timeout(_)))
+    }
+
     /// One line of advice: the server's own, else ours.
     pub fn hint(&self) -> Option<String> {
         if let Self::Version { .. } = self {
@@ -197,6 +213,22 @@ impl PostgresError {
             _ => None,
         }
     }
+}
+
+/// SQLSTATEs of a server that ends a session, or all of them, and of one that does not let anybody in yet: told to stop,
+/// recovering from a crash, starting. <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const AWAY: [&str; 3] = ["57P01", "57P02", "57P03"];
+
+/// Refused, reset, timed out: anything but TLS, which fails in I/O errors of its own, and the protocol.
+fn is_network(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return error.kind() != std::io::ErrorKind::InvalidData;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn advice(sqlstate: &str) -> Option<&'static str> {
@@ -259,6 +291,23 @@ mod tests {
         assert!(failed("40P01", "deadlock detected", None).is_concurrent_update());
         assert!(!failed("XX000", "cache lookup failed for relation 5", None).is_concurrent_update());
         assert!(!failed("42501", "permission denied", None).is_concurrent_update());
+    }
+
+    #[test]
+    fn a_server_that_restarts_is_away_and_one_that_refuses_is_not() {
+        for sqlstate in ["57P01", "57P02", "57P03"] {
+            assert!(failed(sqlstate, "m", None).is_away(), "{sqlstate}");
+        }
+        for sqlstate in ["28P01", "3D000", "57014", "42501"] {
+            assert!(!failed(sqlstate, "m", None).is_away(), "{sqlstate}");
+        }
+        let client = |error: std::io::Error| PostgresError::Transaction {
+            operation: "commit",
+            database: DatabaseName::new("d").unwrap(),
+            source: Cause::Client(error.into()),
+        };
+        assert!(client(std::io::ErrorKind::ConnectionRefused.into()).is_away());
+        assert!(!client(std::io::ErrorKind::InvalidData.into()).is_away(), "a certificate does not get better");
     }
 
     #[test]

@@ -20,6 +20,9 @@ const DEFAULT_DATABASE: &str = "postgres";
 /// A network that drops idle connections without a word is noticed after about a minute.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// How long one statement may take. The longest there are read the catalogs of tens of thousands of tables, in seconds.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// A connection string, or PG* variables, that lead nowhere. The values are never shown: a password may be among them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -116,6 +119,7 @@ pub struct Route {
     database: DatabaseName,
     options: Option<String>,
     connect_timeout: Duration,
+    statement_timeout: Duration,
     session_attributes: TargetSessionAttrs,
 }
 
@@ -180,6 +184,7 @@ impl Route {
             password: values.password(&address, &database, &user, environment),
             options: values.get("options").map(str::to_owned),
             connect_timeout: values.connect_timeout()?,
+            statement_timeout: STATEMENT_TIMEOUT,
             session_attributes: values.session_attributes()?,
             address,
             user,
@@ -191,6 +196,12 @@ impl Route {
     #[must_use]
     pub fn with_password(self, password: Password) -> Self {
         Self { password: Some(password), ..self }
+    }
+
+    /// The same route, on which no statement takes longer than this, whether the server says so or nothing at all.
+    #[must_use]
+    pub fn with_statement_timeout(self, statement_timeout: Duration) -> Self {
+        Self { statement_timeout, ..self }
     }
 
     /// Who logs in.
@@ -218,6 +229,10 @@ impl Route {
 
     pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
+    }
+
+    pub(super) fn statement_timeout(&self) -> Duration {
+        self.statement_timeout
     }
 
     pub(super) fn tls(&self) -> MakeRustlsConnect {

@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::error::{Cause, PostgresError};
 use super::pipeline::{self, Notice, Statement};
-use super::route::Route;
+use super::route::{Route, STATEMENT_TIMEOUT};
 use super::wire::Wire;
 use crate::model::{DatabaseName, Password, RoleName};
 
@@ -20,15 +20,25 @@ const OLDEST: u32 = 14;
 /// or hide what the server remarks. Those of the connection win: <https://www.postgresql.org/docs/current/config-setting.html>.
 /// Without `jit=off` the first large catalog query waits for a compiler; with 4 MB of `work_mem` grouping 50,000 tables
 /// that all differ goes through files.
-const SETTINGS: [&str; 7] = [
+///
+/// A run that is frozen inside a transaction keeps others from what it has locked no longer than a minute, and a machine
+/// that vanished is noticed about as soon, where the system's own keepalive takes hours.
+const SETTINGS: [&str; 11] = [
     "search_path=pg_catalog",
     "client_min_messages=notice",
     "quote_all_identifiers=off",
     "standard_conforming_strings=on",
     "idle_session_timeout=0",
+    "idle_in_transaction_session_timeout=60s",
+    "tcp_keepalives_idle=30",
+    "tcp_keepalives_interval=10",
+    "tcp_keepalives_count=3",
     "jit=off",
     "work_mem=64MB",
 ];
+
+/// The server cancels a statement itself, and says so; only a server that hangs is not waited for any longer.
+const BEYOND_STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Who the server's own log says we are: `rolewright/<command>/<run id>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,11 +110,12 @@ impl Session {
         purpose: &ApplicationName,
     ) -> Result<Self, PostgresError> {
         let mut config = route.config();
-        identify(&mut config, route.options(), database, user, password, purpose);
+        let options = options(route.options(), route.statement_timeout());
+        identify(&mut config, options, database, user, password, purpose);
         let dialed = tokio::time::timeout(route.connect_timeout(), async {
             let (client, connection) = config.connect(route.tls()).await?;
             let version = connection.parameter("server_version").unwrap_or_default().to_owned();
-            Ok((client, version, Wire::new(connection)))
+            Ok((client, version, Wire::new(connection, silence(route.statement_timeout()))))
         });
         let dialed = dialed.await.unwrap_or(Err(Cause::Timeout(route.connect_timeout())));
         Self::adopt(dialed, route.address(), database, user)
@@ -127,13 +138,13 @@ impl Session {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut config = Config::new();
-        identify(&mut config, None, database, user, password, purpose);
+        identify(&mut config, options(None, STATEMENT_TIMEOUT), database, user, password, purpose);
         // The stream is already encrypted, so that there is nothing left to bind the password exchange to.
         config.ssl_mode(tokio_postgres::config::SslMode::Disable);
         config.channel_binding(tokio_postgres::config::ChannelBinding::Disable);
         let dialed = config.connect_raw(stream, NoTls).await.map_err(Cause::from).map(|(client, connection)| {
             let version = connection.parameter("server_version").unwrap_or_default().to_owned();
-            (client, version, Wire::new(connection))
+            (client, version, Wire::new(connection, silence(STATEMENT_TIMEOUT)))
         });
         Self::adopt(dialed, address.to_owned(), database, user)
     }
@@ -265,18 +276,27 @@ fn shortened(text: &str) -> String {
     }
 }
 
+/// The settings of a session. Ours come after those of the connection string: the last one wins.
+fn options(theirs: Option<&str>, statement_timeout: Duration) -> String {
+    let ours = SETTINGS.map(|setting| format!("-c {setting}")).join(" ");
+    let ours = format!("{ours} -c statement_timeout={}", statement_timeout.as_millis());
+    theirs.map(|theirs| format!("{theirs} {ours}")).unwrap_or(ours)
+}
+
+fn silence(statement_timeout: Duration) -> Duration {
+    statement_timeout + BEYOND_STATEMENT_TIMEOUT
+}
+
 fn identify(
     config: &mut Config,
-    options: Option<&str>,
+    options: String,
     database: &DatabaseName,
     user: &RoleName,
     password: Option<&Password>,
     purpose: &ApplicationName,
 ) {
-    let settings = SETTINGS.map(|setting| format!("-c {setting}")).join(" ");
     config.user(user.as_str()).dbname(database.as_str()).application_name(purpose.as_str());
-    // Ours come last: the last one wins.
-    config.options(options.map(|theirs| format!("{theirs} {settings}")).unwrap_or(settings));
+    config.options(options);
     if let Some(password) = password {
         config.password(password.expose());
     }

@@ -6,6 +6,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::error::DbError;
@@ -15,19 +16,24 @@ use super::error::Cause;
 
 type PollMessage = dyn FnMut(&mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>> + Send;
 
+/// How long a server may take to close the connection once it was told goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// One connection, whatever it is made of.
 pub struct Wire {
     poll_message: Box<PollMessage>,
+    silence: Duration,
     ended: bool,
 }
 
 impl Wire {
-    pub fn new<S, T>(mut connection: Connection<S, T>) -> Self
+    /// `silence` is how long the server may say nothing while it is waited for: then the connection counts as lost.
+    pub fn new<S, T>(mut connection: Connection<S, T>, silence: Duration) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        Self { poll_message: Box::new(move |cx| connection.poll_message(cx)), ended: false }
+        Self { poll_message: Box::new(move |cx| connection.poll_message(cx)), silence, ended: false }
     }
 
     /// Completes `work`, which waits for answers on this connection.
@@ -42,8 +48,13 @@ impl Wire {
         mut on_notice: impl FnMut(&DbError),
     ) -> Result<T, Cause> {
         let mut work = pin!(work);
+        let mut alarm = pin!(tokio::time::sleep(self.silence));
         let mut notice = None;
         poll_fn(|cx| {
+            // Whatever woke us but the alarm itself: something came from the server.
+            if !alarm.is_elapsed() {
+                alarm.set(tokio::time::sleep(self.silence));
+            }
             loop {
                 let polled = work.as_mut().poll(cx);
                 if let Some(notice) = notice.take() {
@@ -53,7 +64,11 @@ impl Wire {
                     return polled;
                 }
                 match self.poll(cx) {
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending if alarm.as_mut().poll(cx).is_pending() => return Poll::Pending,
+                    Poll::Pending => {
+                        self.ended = true;
+                        return Poll::Ready(Err(Cause::Timeout(self.silence)));
+                    }
                     Poll::Ready(Ok(message)) => notice = message,
                     // The last answer may have come with the end.
                     Poll::Ready(Err(cause)) => {
@@ -89,6 +104,8 @@ impl Wire {
 
     /// Says goodbye once the client is gone, so that the server does not log a lost connection.
     pub async fn close(mut self) {
-        while poll_fn(|cx| self.poll(cx)).await.is_ok() {}
+        let goodbye = async { while poll_fn(|cx| self.poll(cx)).await.is_ok() {} };
+        // Dropping the connection ends it as well.
+        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     }
 }

@@ -20,4 +20,5 @@ mod policies;
 mod refusals;
 mod session;
 mod stage;
+mod verify;
 mod world;

@@ -41,13 +41,13 @@ impl Run<'_> {
         annotations.extend(self.ownership(job.role));
         annotations.insert(Annotations::PENDING.into(), pending);
         let update = SecretUpdate { annotations: Some(annotations), ..SecretUpdate::default() };
-        self.google()?.update_secret(job.secret, &secret.etag, &update).await?;
+        self.google_to_change().await?.update_secret(job.secret, &secret.etag, &update).await?;
         Ok(())
     }
 
     /// Adds the version once. Where the answer was lost, the version is looked for.
     async fn store(&self, job: &Job<'_>, payload: &Payload) -> Result<i64, ApplyError> {
-        let error = match self.google()?.add_version(job.secret, payload).await {
+        let error = match self.google_to_change().await?.add_version(job.secret, payload).await {
             Err(error) if error.is_ambiguous() => error,
             added => return Ok(added?),
         };

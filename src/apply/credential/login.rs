@@ -11,8 +11,8 @@ use crate::plan::set_password;
 use crate::postgres::{LoginError, login};
 
 impl Run<'_> {
-    /// Gives the login its password. The same verifier set twice is no harm, so that a row of the catalog that somebody
-    /// else changes at the same moment, or a lost connection, is worth another try.
+    /// Gives the login its password. A row of the catalog that somebody else changes at the same moment is worth another
+    /// try.
     pub(super) async fn arm(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
         let verifier = password.verifier();
         let statement = set_password(job.login, &verifier)
@@ -65,5 +65,5 @@ pub(super) fn login_error(job: &Job<'_>, source: LoginError) -> ApplyError {
 }
 
 fn passes(error: &ApplyError) -> bool {
-    matches!(error, ApplyError::Postgres(error) if error.is_concurrent_update() || error.server().is_none())
+    matches!(error, ApplyError::Postgres(error) if error.is_concurrent_update())
 }

@@ -31,7 +31,7 @@ impl Run<'_> {
         let wanted = self.wanted(role)?;
         let mut labels = wanted.labels.clone();
         labels.entry("managed-by".into()).or_insert_with(|| "rolewright".into());
-        self.google()?.create_secret(name, &wanted.replication, &labels, &self.ownership(role)).await?;
+        self.google_to_change().await?.create_secret(name, &wanted.replication, &labels, &self.ownership(role)).await?;
         Ok(())
     }
 

@@ -22,7 +22,7 @@ impl Run<'_> {
     async fn try_publish(&self, job: &Job<'_>, number: i64) -> Result<(), ApplyError> {
         let secret = self.present(job.secret).await?;
         let update = self.publication(job, &secret, number);
-        self.google()?.update_secret(job.secret, &secret.etag, &update).await?;
+        self.google_to_change().await?.update_secret(job.secret, &secret.etag, &update).await?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod plan;
 mod validate;
+mod verify;
 
 use serde::Serialize;
 
@@ -11,6 +12,7 @@ pub(super) use apply::apply;
 pub(super) use check::check;
 pub(super) use plan::plan;
 pub(super) use validate::validate;
+pub(super) use verify::verify;
 
 use crate::model::Origin;
 

@@ -4,8 +4,10 @@ mod apply;
 mod check;
 mod plan;
 mod validate;
+mod verify;
 
 pub(super) use apply::apply;
 pub(super) use check::{check, standing};
 pub(super) use plan::plan;
 pub(super) use validate::{problem, totals, validate};
+pub(super) use verify::verify;

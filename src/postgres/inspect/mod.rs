@@ -7,7 +7,7 @@ mod acl;
 mod defaults;
 mod extensions;
 mod objects;
-mod rows;
+pub(super) mod rows;
 mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,171 @@
+//! What did not go through is looked at again: whether it happened after all, whether others were in the way, whether
+//! the server is back.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
+use super::{ApplyError, Edges, Guard, Run, observe};
+use crate::model::{Policy, State};
+use crate::plan::{Aim, Plan};
+use crate::postgres::{LoginError, PostgresError, Standing};
+
+/// Attempts at one step, when others change the same rows of the catalogs, hold what it needs locked, or the connection
+/// is lost.
+const ATTEMPTS: usize = 6;
+
+/// SQLSTATE of a statement that waited for a lock longer than it may.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// The attempts at one step that are left.
+pub(super) struct Attempts {
+    pauses: ExponentialBackoff,
+    last: Option<String>,
+    silent: bool,
+}
+
+impl Attempts {
+    pub(super) fn new() -> Self {
+        Self { pauses: backoff().with_max_times(ATTEMPTS - 1).build(), last: None, silent: false }
+    }
+
+    /// How long to wait before the next one; `None` where it would do no better.
+    fn pause_after(&mut self, error: &ApplyError) -> Option<Duration> {
+        let why = cause(error);
+        // The same things left over twice will be left over for ever.
+        let hopeless = matches!(error, ApplyError::NotConverged { .. }) && self.last.as_ref() == Some(&why);
+        // One more look tells whether it was carried out; a server that hangs again is not waited for a third time.
+        let hangs = error.is_silence() && std::mem::replace(&mut self.silent, true);
+        self.last = Some(why);
+        self.pauses.next().filter(|_| passes(error) && !hopeless && !hangs)
+    }
+}
+
+impl Run<'_> {
+    /// What is to be done now that a step at `aim` ended in `error`: after a pause, with the lock, as the world is then.
+    pub(super) async fn again(
+        &mut self,
+        aim: &Aim,
+        error: ApplyError,
+        attempts: &mut Attempts,
+    ) -> Result<Plan, ApplyError> {
+        let Some(pause) = attempts.pause_after(&error) else { return Err(error) };
+        tracing::warn!(error = cause(&error), "looking again");
+        self.pause(pause).await?;
+        // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
+        self.state = match observe(self.edges, self.policy).await {
+            Err(found) if found.is_away() => {
+                let waited = self.edges.guard.as_ref().map(|guard| guard.patience).unwrap_or_default();
+                return Err(ApplyError::Gone { lost: cause(&error), waited, source: found.into() });
+            }
+            found => found?,
+        };
+        let plan = self.replan(&self.state);
+        let done = !plan.steps.iter().any(|step| step.change.target() == *aim);
+        self.report.events.push(match (&error, done) {
+            (ApplyError::Commit { .. }, true) => format!("{}: it was", cause(&error)),
+            (ApplyError::Commit { .. }, false) => format!("{}: it was not, and is tried again", cause(&error)),
+            _ => format!("tried again: {}", cause(&error)),
+        });
+        Ok(plan)
+    }
+
+    async fn pause(&self, pause: Duration) -> Result<(), ApplyError> {
+        let Some(guard) = &self.edges.guard else {
+            tokio::time::sleep(pause).await;
+            return Ok(());
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            signal = guard.interrupt.raised() => Err(ApplyError::Interrupted { signal }),
+        }
+    }
+
+    /// Called before anything new is begun.
+    pub(super) fn go_on(&self) -> Result<(), ApplyError> {
+        let signal = self.edges.guard.as_ref().and_then(|guard| guard.interrupt.signal());
+        signal.map_or(Ok(()), |signal| Err(ApplyError::Interrupted { signal }))
+    }
+
+    /// Called before anything is made durable: no other run may be at work.
+    pub(super) async fn assure_lock(&self) -> Result<(), ApplyError> {
+        let Some(guard) = &self.edges.guard else { return Ok(()) };
+        match guard.lock.assure(self.edges.route, self.edges.purpose).await? {
+            Standing::Held => Ok(()),
+            Standing::Retaken => Err(ApplyError::LockLost),
+        }
+    }
+}
+
+/// Does `look`, with the lock, once the server is there: while it is away, as long as the guard is patient.
+pub(super) async fn patiently(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    look: impl AsyncFn(&Edges<'_>, &Policy) -> Result<State, ApplyError>,
+) -> Result<State, ApplyError> {
+    let Some(guard) = &edges.guard else { return look(edges, policy).await };
+    let looking = async || {
+        guard.lock.assure(edges.route, edges.purpose).await?;
+        look(edges, policy).await
+    };
+    let away = match looking().await {
+        Err(error) if error.is_away() && !error.is_silence() => error,
+        looked => return looked,
+    };
+    tracing::warn!(error = cause(&away), "waiting for the server");
+    wait(guard, away, looking).await
+}
+
+async fn wait(
+    guard: &Guard<'_>,
+    mut away: ApplyError,
+    looking: impl AsyncFn() -> Result<State, ApplyError>,
+) -> Result<State, ApplyError> {
+    let pauses = backoff().without_max_times().build();
+    let until_there = async {
+        for pause in pauses {
+            tokio::time::sleep(pause).await;
+            match looking().await {
+                Err(error) if error.is_away() => away = error,
+                looked => return Some(looked),
+            }
+        }
+        None
+    };
+    tokio::select! {
+        looked = tokio::time::timeout(guard.patience, until_there) => match looked {
+            Ok(Some(looked)) => looked,
+            _ => Err(away),
+        },
+        signal = guard.interrupt.raised() => Err(ApplyError::Interrupted { signal }),
+    }
+}
+
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(3))
+        .with_jitter()
+}
+
+/// Whether another attempt may do better: others were in the way, or the connection was lost.
+fn passes(error: &ApplyError) -> bool {
+    let in_the_way =
+        |error: &PostgresError| error.is_concurrent_update() || error.sqlstate() == Some(LOCK_NOT_AVAILABLE);
+    match error {
+        ApplyError::NotConverged { .. } | ApplyError::Commit { .. } | ApplyError::LockLost => true,
+        ApplyError::Postgres(error) => error.is_away() || in_the_way(error),
+        ApplyError::Login { source, .. } => matches!(&**source, LoginError::Unreachable(error) if error.is_away()),
+        _ => false,
+    }
+}
+
+pub(super) fn cause(error: &ApplyError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(below) = source {
+        text = format!("{text}: {below}");
+        source = below.source();
+    }
+    text
+}
