@@ -1,7 +1,39 @@
 # shellcheck shell=bash
 # The database that is measured: one schema `app` with many tables, and a policy of one `ddl` role and many others.
 
-# role_names: the roles beside `migration_user`; the first half reads and writes, the rest reads.
+# The lock table is made large: `psql -1` could not change the owner of more than some twelve thousand tables otherwise.
+start_world() {
+  WORK=$(mktemp -d)
+  "$ROOT/scripts/cluster" start ${MAJOR:+--major "$MAJOR"} --parent $$ --set shared_buffers=256MB \
+    --set max_locks_per_transaction=4096 >"$WORK/cluster"
+  SUPERUSER_URL=$(cat "$(fact SUPERUSER_URL_FILE)")
+  ROLEWRIGHT_ADMIN_URL=$(cat "$(fact ADMIN_URL_FILE)")
+  BENCH_URL=${ROLEWRIGHT_ADMIN_URL%/postgres}/bench
+  export ROLEWRIGHT_ADMIN_URL
+  SERVER=$(head -n 1 "$(fact DIR)/data/postmaster.pid")
+  MAJOR=$(superuser -c "SELECT current_setting('server_version_num')::int / 10000")
+  write_policy
+}
+
+stop_world() {
+  [ ! -s "$WORK/cluster" ] || "$ROOT/scripts/cluster" stop "$(fact DIR)"
+  rm -rf "$WORK"
+}
+
+# fact KEY: one of the lines that `scripts/cluster start` printed.
+fact() {
+  sed -n "s/^$1=//p" "$WORK/cluster"
+}
+
+superuser() {
+  psql -X -q -At -v ON_ERROR_STOP=1 -d "$SUPERUSER_URL" "$@"
+}
+
+in_bench() {
+  psql -X -q -At -v ON_ERROR_STOP=1 -d "${SUPERUSER_URL%/postgres}/bench" "$@"
+}
+
+# The roles beside `migration_user`: the first half reads and writes, the rest reads.
 role_names() {
   local i
   for ((i = 1; i < ROLES; i++)); do
@@ -9,90 +41,125 @@ role_names() {
   done
 }
 
-joined() {
-  role_names | grep "^$1" | paste -sd, - | sed 's/,/, /g'
+listed() {
+  paste -sd, - | sed 's/,/, /g'
 }
 
 write_policy() {
-  local role
   {
     printf 'version: 1\ndatabases:\n  bench: { schemas: [app] }\nignore: { roles: ["other_*"] }\nroles:\n'
     printf '  migration_user: { access: ddl }\n'
-    for role in $(role_names); do
-      case $role in
-        app_*) printf '  %s: { access: dml }\n' "$role" ;;
-        *) printf '  %s: { access: read }\n' "$role" ;;
-      esac
-    done
+    role_names | sed -e 's/^app_.*/  &: { access: dml }/' -e 's/^read_.*/  &: { access: read }/'
   } >"$WORK/policy.yaml"
 }
 
-# The same by hand, as shortly as it can be said. $1: `taken` where the tables belong to somebody else before.
-write_minimal() {
-  local all i
-  all=$(role_names | paste -sd, - | sed 's/,/, /g')
+clear_world() {
+  superuser <<SQL
+SET client_min_messages = warning;
+DROP DATABASE IF EXISTS bench;
+DROP DATABASE IF EXISTS before;
+DROP ROLE IF EXISTS migration_user, $(role_names | listed), $(other_names | listed);
+SQL
+}
+
+# A database that `apply` was run on before its migrations: tables with a key and a text, four rows of pg_class each.
+make_in_sync() {
+  clear_world
+  superuser -c 'CREATE DATABASE bench OWNER cloudsqlsuperuser'
+  apply >"$WORK/applied"
+  in_bench -v tables="$TABLES" >/dev/null <<'SQL'
+SET ROLE migration_user;
+SELECT format('CREATE TABLE app.t%s (id int PRIMARY KEY, note text)', n) FROM generate_series(1, :tables) AS n \gexec
+RESET ROLE;
+VACUUM (ANALYZE);
+SQL
+}
+
+other_names() {
+  seq -f 'other_%.0f' 16
+}
+
+# Roles that the policy ignores hold SELECT, each on other tables: no two ACLs are alike, and all are as they should be.
+make_acls_differ() {
   {
-    echo "SET search_path = pg_catalog; SET ROLE cloudsqlsuperuser;"
-    [ "$1" != taken ] || echo "CREATE ROLE migration_user;"
+    other_names | sed 's/.*/CREATE ROLE &;/'
+    echo "SET ROLE migration_user;"
+    cat <<'SQL'
+SELECT format('GRANT SELECT ON app.t%s TO %s', n, string_agg('other_' || bit, ', '))
+  FROM generate_series(1, :tables) AS n, generate_series(1, 16) AS bit
+ WHERE n >> bit - 1 & 1 = 1
+ GROUP BY n \gexec
+RESET ROLE;
+VACUUM (ANALYZE) pg_class;
+SQL
+  } | in_bench -v tables="$TABLES" >/dev/null
+}
+
+# make_before OWNER: the database `before`, in which everything belongs to OWNER and nobody else holds anything.
+make_before() {
+  clear_world
+  superuser -v tables="$TABLES" -v owner="$1" >/dev/null <<SQL
+$([ "$1" = csadmin ] || echo 'SET ROLE cloudsqlsuperuser; CREATE ROLE migration_user; RESET ROLE;')
+CREATE DATABASE before OWNER cloudsqlsuperuser;
+\\connect before
+CREATE SCHEMA app AUTHORIZATION cloudsqlsuperuser;
+GRANT ALL ON SCHEMA app TO :owner;
+SET ROLE :owner;
+SELECT format('CREATE TABLE app.t%s (id int, at timestamptz)', n) FROM generate_series(1, :tables) AS n \\gexec
+RESET ROLE;
+REVOKE ALL ON SCHEMA app FROM :owner;
+VACUUM (ANALYZE);
+SQL
+}
+
+# restore OWNER: `bench` as `before`, and no role that a first `apply` makes.
+restore() {
+  superuser <<SQL
+SET client_min_messages = warning;
+DROP DATABASE IF EXISTS bench;
+DROP ROLE IF EXISTS $(role_names | listed)$([ "$1" != csadmin ] || echo ', migration_user');
+CREATE DATABASE bench OWNER cloudsqlsuperuser TEMPLATE before;
+CHECKPOINT;
+SQL
+}
+
+# write_minimal OWNER: what a first `apply` comes to, by hand and as shortly as it can be said.
+write_minimal() {
+  local all dml read
+  all=$(role_names | listed)
+  dml=$(role_names | grep '^app' | listed)
+  read=$(role_names | grep '^read' | listed)
+  {
+    echo "SET ROLE cloudsqlsuperuser;"
+    [ "$1" != csadmin ] || echo "CREATE ROLE migration_user;"
     role_names | sed 's/.*/CREATE ROLE &;/'
-    echo "RESET ROLE; $(lend) RESET ROLE;"
-    if [ "$1" = taken ]; then
-      echo "GRANT USAGE, CREATE ON SCHEMA app TO migration_user;"
-      for ((i = 1; i <= TABLES; i++)); do
-        echo "ALTER TABLE app.t$i OWNER TO migration_user;"
-      done
+    if [ "$MAJOR" -ge 16 ]; then
+      echo "GRANT migration_user TO csadmin WITH INHERIT TRUE, SET TRUE;"
+    else
+      echo "GRANT migration_user TO csadmin;"
     fi
     cat <<SQL
 GRANT CONNECT, TEMPORARY ON DATABASE bench TO migration_user;
 GRANT CONNECT ON DATABASE bench TO $all;
 GRANT USAGE, CREATE ON SCHEMA app TO migration_user;
 GRANT USAGE ON SCHEMA app TO $all;
+RESET ROLE;
+SQL
+    [ "$1" != csadmin ] || seq -f 'ALTER TABLE app.t%.0f OWNER TO migration_user;' "$TABLES"
+    cat <<SQL
 SET ROLE migration_user;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
-ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO $(joined app);
-ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO $(joined read);
-ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT USAGE ON SEQUENCES TO $(joined app);
-ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON SEQUENCES TO $(joined read);
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO $dml;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO $read;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT USAGE ON SEQUENCES TO $dml;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON SEQUENCES TO $read;
 ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT EXECUTE ON ROUTINES TO $all;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO $(joined app);
-GRANT SELECT ON ALL TABLES IN SCHEMA app TO $(joined read);
-RESET ROLE;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO $dml;
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO $read;
+SET ROLE cloudsqlsuperuser;
 REVOKE ALL ON DATABASE bench FROM PUBLIC;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-$(give_back)
+REVOKE migration_user FROM csadmin;
 SQL
   } >"$WORK/minimal.sql"
-}
-
-# From 16 on the maker of a role administers it, and is no member.
-lend() {
-  if [ "$MAJOR" -ge 16 ]; then
-    echo "SET ROLE cloudsqlsuperuser; GRANT migration_user TO csadmin WITH INHERIT TRUE, SET TRUE;"
-  else
-    echo "SET ROLE cloudsqlsuperuser; GRANT migration_user TO csadmin;"
-  fi
-}
-
-give_back() {
-  echo "SET ROLE cloudsqlsuperuser; REVOKE migration_user FROM csadmin;"
-}
-
-superuser() {
-  psql -X -q -At -v ON_ERROR_STOP=1 -d "$SUPERUSER_URL" "$@"
-}
-
-# $1: the owner of the tables. A table has a key and a text column: five rows in pg_class.
-make_tables() {
-  superuser -v tables="$TABLES" -v owner="$1" >/dev/null <<'SQL'
-SET client_min_messages = warning;
-CREATE DATABASE before OWNER cloudsqlsuperuser;
-\connect before
-CREATE SCHEMA app AUTHORIZATION cloudsqlsuperuser;
-GRANT ALL ON SCHEMA app TO :owner;
-SET ROLE :owner;
-SELECT format('CREATE TABLE app.t%s (id int PRIMARY KEY, note text)', n) FROM generate_series(1, :tables) AS n \gexec
-RESET ROLE;
-REVOKE ALL ON SCHEMA app FROM :owner;
-VACUUM (ANALYZE);
-SQL
 }
