@@ -26,6 +26,8 @@ pub struct Version {
     pub state: VersionState,
     /// When it was made, RFC 3339.
     pub created: Option<String>,
+    /// When it will be destroyed, RFC 3339: until then it is disabled, and may be enabled again.
+    pub destroyed_at: Option<String>,
 }
 
 /// What Rolewright keeps on a secret: it has no other memory.
@@ -63,6 +65,8 @@ pub struct Secret {
     pub versions: Vec<Version>,
     /// IAM bindings; `None` where they may not be read.
     pub bindings: Option<Vec<Binding>>,
+    /// Seconds between the order to destroy a version and its end; `None`: it ends at once.
+    pub destroy_ttl: Option<i64>,
     /// Google's managed rotation owns this secret (`secretType` is `CLOUD_SQL_DB_CREDENTIALS`).
     pub managed_rotation: bool,
 }

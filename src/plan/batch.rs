@@ -101,6 +101,7 @@ mod tests {
                 objects: tables(count).into(),
                 from: role("a"),
                 to: role("b"),
+                creates_by: None,
             },
             Change::Grant {
                 database,

@@ -29,5 +29,6 @@ pub use phase::Phase;
 pub use proof::{Charter, Expected, Held, Holdings, Proof, Proven, Right, Trial, Tried, charters};
 pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
+pub use standing::retiring;
 pub use statement::set_password;
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

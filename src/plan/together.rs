@@ -227,6 +227,7 @@ mod tests {
             objects: objects.clone(),
             from: role("old"),
             to: role("mig"),
+            creates_by: None,
         }
     }
 

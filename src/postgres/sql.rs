@@ -10,7 +10,10 @@ pub const OBJECTS: &str = include_str!("sql/objects.sql");
 pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
 pub const EXTENSIONS: &str = include_str!("sql/extensions.sql");
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
+pub const DEPENDENTS: &str = include_str!("sql/dependents.sql");
 pub const HELD: &str = include_str!("sql/held.sql");
+pub const SESSIONS: &str = include_str!("sql/sessions.sql");
+pub const TIES: &str = include_str!("sql/ties.sql");
 pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
 pub const HOLDS_LOCK: &str = include_str!("sql/holds_lock.sql");
 

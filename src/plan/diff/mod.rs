@@ -2,6 +2,7 @@
 
 mod chain;
 mod defaults;
+mod departures;
 mod emit;
 mod excess;
 mod extensions;
@@ -13,9 +14,12 @@ mod owners;
 mod pending;
 mod public;
 mod readers;
+mod retired_secrets;
 mod roles;
 mod schemas;
 mod secrets;
+
+use departures::Departures;
 
 use super::merge::Merging;
 use super::reach::Reach;
@@ -69,15 +73,18 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         });
         return plan;
     };
-    let mut diff =
-        Diff { policy, state, options, cast: Cast::new(policy, state), reach, plan, merging: Merging::default() };
+    let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
+    let mut diff = Diff { policy, state, options, cast, reach, departures, plan, merging };
     diff.preconditions();
     diff.roles();
+    diff.closings();
     diff.memberships();
     for (name, database) in &state.databases {
         diff.database(name, database);
     }
+    diff.elsewhere();
     diff.other_databases();
+    diff.departures();
     diff.secrets();
     diff.finish()
 }
@@ -89,6 +96,7 @@ struct Diff<'a> {
     options: &'a Options,
     cast: Cast<'a>,
     reach: Reach<'a>,
+    departures: Departures,
     plan: Plan,
     merging: Merging,
 }

@@ -88,3 +88,65 @@ fn trial(
         expected,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Privileges, RoleName, SchemaName};
+
+    const DML: Privileges = Privileges::of(&VERBS);
+
+    fn right(kind: RelationKind, must: Privileges, must_not: Privileges) -> Right {
+        let schema = SchemaName::new("app").unwrap();
+        let object = Object::InSchema { kind: ObjectKind::Relation(kind), schema, name: "my t".into() };
+        Right { object, owner: RoleName::new("migration").unwrap(), must, must_not, representative: true }
+    }
+
+    fn held(privileges: Privileges) -> Held {
+        Held { privileges, column: Some("a\"b".into()) }
+    }
+
+    fn statements(right: &Right, held: &Held, major: u32) -> Vec<(Expected, String)> {
+        let statement = |trial: Trial| (trial.expected, trial.statement.unwrap());
+        trials(right, Some(held), major).into_iter().map(statement).collect()
+    }
+
+    #[test]
+    fn every_verb_is_explained_and_never_run() {
+        let shown = statements(&right(RelationKind::PartitionedTable, DML, Privileges::NONE), &held(DML), 17);
+        let expected = [
+            "EXPLAIN SELECT * FROM \"app\".\"my t\"",
+            "EXPLAIN INSERT INTO \"app\".\"my t\" DEFAULT VALUES",
+            "EXPLAIN UPDATE \"app\".\"my t\" SET \"a\"\"b\" = \"a\"\"b\" WHERE false",
+            "EXPLAIN DELETE FROM \"app\".\"my t\" WHERE false",
+        ];
+        assert_eq!(shown, expected.map(|text| (Expected::Works, text.to_owned())));
+    }
+
+    #[test]
+    fn what_the_catalogs_call_otherwise_is_not_tried() {
+        let all = statements(&right(RelationKind::View, DML, Privileges::NONE), &held(Privileges::NONE), 17);
+        assert_eq!(all, []);
+        let excess = statements(&right(RelationKind::View, Privileges::NONE, DML), &held(DML), 17);
+        assert_eq!(excess, []);
+    }
+
+    #[test]
+    fn only_what_is_refused_before_any_lock_is_tried() {
+        let refused = |major| {
+            let table = right(RelationKind::Table, DML, Privileges::of(&[Privilege::Truncate]));
+            let tried = statements(&table, &held(DML), major);
+            let refused = tried.into_iter().filter(|(expected, _)| *expected == Expected::Refused);
+            refused.map(|(_, text)| text.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+        };
+        let always = ["ALTER TABLE", "DROP TABLE", "CREATE INDEX", "CREATE POLICY", "TRUNCATE \"app\".\"my"];
+        assert_eq!(refused(18), always);
+        assert_eq!(refused(17), [&always[..], &["GRANT SELECT"]].concat());
+    }
+
+    #[test]
+    fn another_server_is_not_asked() {
+        let shown = statements(&right(RelationKind::ForeignTable, DML, Privileges::NONE), &held(DML), 17);
+        assert_eq!(shown, []);
+    }
+}

@@ -9,12 +9,15 @@ mod extensions;
 mod objects;
 pub(super) mod rows;
 mod shared;
+mod ties;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::try_join;
 use tokio_postgres::Client;
+
+pub use ties::{Dependents, inspect_dependents, inspect_ties};
 
 use super::error::{Cause, PostgresError};
 use super::session::{BEGIN_SNAPSHOT, Session};
