@@ -11,12 +11,14 @@
 //!
 //! - [`model`]: the vocabulary, parsed once.
 //! - [`policy`]: policy files, strictly read and resolved.
+//! - [`access`]: who can do what, by which path.
 //! - [`plan`]: who is to have what, what differs, which statements mend it.
 //! - `postgres`, `google`: the edges. Neither knows the other, a policy or a plan.
 //! - `apply`: a plan carried out over the edges. `verify`: credentials put to the test over them.
 //! - `cli`, `commands`, `output`: the command line.
 #![warn(missing_docs)]
 
+pub mod access;
 #[cfg(feature = "live")]
 pub mod apply;
 #[cfg(feature = "live")]

@@ -89,6 +89,8 @@ pub struct Group {
     pub owner: RoleName,
     /// What others may do; a NULL ACL is already replaced by the default.
     pub acl: Acl,
+    /// What the owner holds by its own entries: everything, unless it took something from itself.
+    pub owner_holds: Privileges,
     /// What they hang on.
     pub dependence: Dependence,
     /// SECURITY DEFINER routines.

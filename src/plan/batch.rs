@@ -20,7 +20,7 @@ const SHARE: usize = 3;
 /// The changes, in batches that fit into the lock table. Each batch that changes an owner also restores what others hold on
 /// the object, so that whatever is committed is whole.
 pub(super) fn batches(changes: Vec<Change>, server: &Server, wholes: &Wholes) -> Vec<Vec<Change>> {
-    let room = (server.lock_slots / SHARE).max(LOCKS_TO_CHANGE_OWNER);
+    let room = room(server);
     let needed: usize = together(&changes).iter().map(|saying| locks(saying, server.major(), wholes)).sum();
     if needed <= room {
         return vec![changes];
@@ -36,7 +36,7 @@ pub(super) fn batches(changes: Vec<Change>, server: &Server, wholes: &Wholes) ->
     batches.resize_with(1 + number.values().max().map_or(0, |last| last + 1), Vec::new);
     let mut parts = HashMap::new();
     for change in &many {
-        let Some(objects) = change.objects() else { continue };
+        let Some(objects) = change.list() else { continue };
         // Changes about one list of objects are about one part of it in each batch.
         for (number, part) in parts.entry(objects.as_ptr()).or_insert_with(|| divided(objects, &number)) {
             batches[1 + *number].push(change.with_objects(part.clone()));
@@ -44,6 +44,11 @@ pub(super) fn batches(changes: Vec<Change>, server: &Server, wholes: &Wholes) ->
     }
     batches.retain(|batch| !batch.is_empty());
     batches
+}
+
+/// How many locks one transaction may take.
+pub(super) fn room(server: &Server) -> usize {
+    (server.lock_slots / SHARE).max(LOCKS_TO_CHANGE_OWNER)
 }
 
 /// The objects of a list by the batch they are in.
@@ -63,7 +68,7 @@ fn owned_first(changes: &[Change]) -> Vec<&Object> {
     let (owned, others): (Vec<_>, Vec<_>) =
         changes.iter().partition(|change| matches!(change, Change::ChangeOwner { .. }));
     let mut seen = BTreeSet::new();
-    let objects = owned.into_iter().chain(others).filter_map(Change::objects).flat_map(|objects| objects.iter());
+    let objects = owned.into_iter().chain(others).filter_map(Change::objects).flatten();
     objects.filter(|object| seen.insert(*object)).collect()
 }
 
@@ -133,8 +138,7 @@ mod tests {
                 assert!(locks.unwrap() <= 6400 / SHARE);
             }
             let owned = batches.iter().flatten().filter(|change| matches!(change, Change::ChangeOwner { .. }));
-            let objects: Vec<_> =
-                owned.filter_map(Change::objects).flat_map(|objects| objects.iter()).cloned().collect();
+            let objects: Vec<_> = owned.filter_map(Change::objects).flatten().cloned().collect();
             assert_eq!(objects, tables(10_000));
         }
     }

@@ -23,7 +23,7 @@ impl Merging {
     /// Adds a step to `steps`, or its objects to one that is there. It comes no earlier by that than another REVOKE about one
     /// of its objects.
     pub(super) fn add(&mut self, steps: &mut Vec<Step>, step: Step) {
-        let Some(objects) = step.change.objects().cloned() else { return steps.push(step) };
+        let Some(objects) = step.change.list().cloned() else { return steps.push(step) };
         let kind = objects.first().map(|object| (object.kind(), object.schema().cloned()));
         let change = format!("{:?}", step.change.with_objects(Objects::default()));
         let likeness = (change, kind, step.rule, step.origin.clone());
@@ -48,7 +48,7 @@ impl Merging {
         let mut lists = HashSet::<Objects>::new();
         for (at, more) in self.more {
             let Some(step) = steps.get_mut(at) else { continue };
-            let first = step.change.objects().into_iter().chain(&more);
+            let first = step.change.list().into_iter().chain(&more);
             let all: Vec<Object> = first.flat_map(|list| list.iter()).cloned().collect();
             let list = lists.get(all.as_slice()).cloned().unwrap_or_else(|| all.into());
             lists.insert(list.clone());

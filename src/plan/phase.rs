@@ -99,7 +99,12 @@ pub fn order(steps: Vec<Step>) -> Vec<Step> {
 
 impl Change {
     /// The objects it is about, where it is about objects.
-    pub fn objects(&self) -> Option<&Objects> {
+    pub fn objects(&self) -> Option<&[Object]> {
+        self.list().map(|list| &**list)
+    }
+
+    /// The same as the list that it shares with others.
+    pub(super) fn list(&self) -> Option<&Objects> {
         match self {
             Self::Grant { objects, .. } | Self::Revoke { objects, .. } | Self::ChangeOwner { objects, .. } => {
                 Some(objects)

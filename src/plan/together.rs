@@ -236,6 +236,7 @@ mod tests {
             kind: members[0].kind(),
             owner: role(owner),
             acl: Acl::default(),
+            owner_holds: Privileges::NONE,
             dependence: Dependence::Free,
             security_definer: false,
             members: members.to_vec(),

@@ -7,6 +7,7 @@
 //!                                    login     Lock
 //! ```
 
+mod blocker;
 mod conninfo;
 mod environment;
 mod error;
@@ -23,6 +24,7 @@ mod sql;
 mod tls;
 mod wire;
 
+pub use blocker::Blocker;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
 pub use inspect::{

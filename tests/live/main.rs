@@ -4,6 +4,7 @@
 mod support;
 
 mod adoption;
+mod big;
 mod bindings;
 mod connect;
 mod converge;
@@ -16,7 +17,9 @@ mod google;
 mod inspect;
 mod kills;
 mod leaks;
+mod oracle;
 mod policies;
+mod races;
 mod refusals;
 mod session;
 mod stage;

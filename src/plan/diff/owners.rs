@@ -52,6 +52,7 @@ impl Diff<'_> {
         let as_relation = |kind| Group {
             kind: ObjectKind::Relation(kind),
             owner: lot.group.owner.clone(),
+            owner_holds: lot.group.owner_holds,
             acl: lot.group.acl.clone(),
             dependence: Dependence::Free,
             security_definer: lot.group.security_definer,

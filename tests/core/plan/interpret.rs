@@ -40,6 +40,7 @@ pub fn make(state: &mut State, change: &Change) {
             database(state).groups.push(Group {
                 kind: ObjectKind::Schema,
                 acl: Acl::default(),
+                owner_holds: ObjectKind::Schema.class().owner_default(),
                 owner,
                 dependence: Dependence::Free,
                 security_definer: false,
