@@ -12,7 +12,8 @@ use crate::google::Google;
 use crate::model::{
     CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Reader, Secret, SecretName, State, Target,
 };
-use crate::postgres::{Asked, PostgresError, Session, Shared, inspect_shared, snapshot_all, snapshot_database};
+use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared};
+use crate::postgres::{inspect_shared, snapshot_all, snapshot_database};
 
 /// Databases that are read at the same time: each is a session, of which a small instance has few to spare.
 const DATABASES_AT_ONCE: usize = 4;
@@ -29,8 +30,21 @@ pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyE
     patiently(edges, policy, look).await
 }
 
+/// A column, which is not listed without an ACL of its own unless it is asked for.
+pub type ColumnIn = (DatabaseName, ColumnName);
+
+/// Reads what the server shows of everything `policy` speaks of, and of `columns`; asks Google nothing.
+///
+/// # Errors
+/// A server that cannot be asked.
+pub async fn observe_alone(edges: &Edges<'_>, policy: &Policy, columns: &[ColumnIn]) -> Result<State, ApplyError> {
+    let (shared, databases) = observe_server(edges, policy, columns).await?;
+    let Shared { server, roles, memberships, groups } = shared;
+    Ok(State { server, roles, memberships, shared: groups, databases, ..State::default() })
+}
+
 async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
-    let (database, google) = tokio::join!(observe_server(edges, policy), observe_google(edges.google, policy));
+    let (database, google) = tokio::join!(observe_server(edges, policy, &[]), observe_google(edges.google, policy));
     let (shared, databases) = database?;
     let (secrets, cloud_run) = google?;
     let retirement = observe_retirement(edges, policy, &shared.roles, &databases).await?;
@@ -49,12 +63,17 @@ async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
 async fn observe_server(
     edges: &Edges<'_>,
     policy: &Policy,
+    columns: &[ColumnIn],
 ) -> Result<(Shared, BTreeMap<DatabaseName, Database>), ApplyError> {
-    let mut names = policy.databases.keys();
-    let first = names.next();
-    let others = stream::iter(names.map(|name| observe_database(edges, policy, name)));
+    let mut asked = policy.databases.keys().map(|name| {
+        let mut asked = asked(policy, name);
+        asked.columns.extend(columns.iter().filter(|column| column.0 == *name).map(|column| column.1.clone()));
+        (name, asked)
+    });
+    let first = asked.next();
+    let others = stream::iter(asked.map(|(name, asked)| observe_database(edges, name, asked)));
     let others = others.buffer_unordered(DATABASES_AT_ONCE - 1).try_collect::<Vec<_>>();
-    let (first, others) = tokio::try_join!(observe_first(edges, policy, first), others)?;
+    let (first, others) = tokio::try_join!(observe_first(edges, first), others)?;
     let mut databases: BTreeMap<_, _> = others.into_iter().flatten().collect();
     let shared = match first {
         Some((name, (shared, database))) => {
@@ -70,23 +89,22 @@ async fn observe_server(
 /// The database that is asked about the shared catalogs too; `None` where it does not exist.
 async fn observe_first(
     edges: &Edges<'_>,
-    policy: &Policy,
-    name: Option<&DatabaseName>,
+    first: Option<(&DatabaseName, Asked)>,
 ) -> Result<Option<(DatabaseName, (Shared, Database))>, ApplyError> {
-    let Some(name) = name else { return Ok(None) };
+    let Some((name, asked)) = first else { return Ok(None) };
     let Some(mut session) = enter(edges, name).await? else { return Ok(None) };
-    let found = snapshot_all(&mut session, &asked(policy, name)).await?;
+    let found = snapshot_all(&mut session, &asked).await?;
     session.close().await;
     Ok(Some((name.clone(), found)))
 }
 
 async fn observe_database(
     edges: &Edges<'_>,
-    policy: &Policy,
     name: &DatabaseName,
+    asked: Asked,
 ) -> Result<Option<(DatabaseName, Database)>, ApplyError> {
     let Some(mut session) = enter(edges, name).await? else { return Ok(None) };
-    let database = snapshot_database(&mut session, &asked(policy, name)).await?;
+    let database = snapshot_database(&mut session, &asked).await?;
     session.close().await;
     Ok(Some((name.clone(), database)))
 }

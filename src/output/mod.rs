@@ -18,8 +18,8 @@ mod subject;
 mod text;
 
 pub use subject::{
-    Applied, ApplyStatus, Batched, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation, Verification,
-    VerifiedInstance,
+    Applied, ApplyStatus, Batched, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop, Validation,
+    Verification, VerifiedInstance, Why,
 };
 
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
@@ -40,6 +40,14 @@ pub fn apply(applied: &Applied, format: ApplyFormat) -> String {
     match format {
         ApplyFormat::Text => text::apply(applied),
         ApplyFormat::Json => json::apply(applied),
+    }
+}
+
+/// What `explain` says.
+pub fn explain(explained: &Explained, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::explain(explained),
+        ApplyFormat::Json => json::explain(explained),
     }
 }
 

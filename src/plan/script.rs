@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::batch::batches;
+use super::batch::{batches, room};
 use super::reach::{Actor, Reach};
 use super::shelter::sheltered;
 use super::together::{Wholes, together};
@@ -53,7 +53,7 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
         };
         let changes: Vec<Change> = now.iter().map(|step| step.change.clone()).collect();
         let known = database.as_ref().and_then(|name| Some((name, state.databases.get(name)?)));
-        let wholes = Wholes::new(known.map(|(_, inventory)| inventory), &changes);
+        let wholes = Wholes::new(known.map(|(_, inventory)| inventory), &changes, room(&plan.server));
         let batches = batches(changes, &plan.server, &wholes);
         let of = batches.len();
         for (index, changes) in batches.into_iter().enumerate() {

@@ -121,16 +121,20 @@ struct Stock {
     following: BTreeMap<RoleName, usize>,
 }
 
-/// Which grants can speak of a whole schema: those on every object there, each of which belongs to whoever grants. With
-/// somebody else's among them, `ON ALL TABLES` would fail.
+/// Which grants speak of a whole schema: those on more objects than there is room to lock, on every object there, each of
+/// which belongs to whoever grants. With somebody else's among them, `ON ALL TABLES` would fail; and it would grant on
+/// what others are just making and altering, so that names are better where the locks suffice.
 /// <https://www.postgresql.org/docs/current/sql-grant.html#SQL-GRANT-DESCRIPTION-OBJECTS>
 #[derive(Default)]
-pub(super) struct Wholes(HashMap<(SchemaName, PrivilegeClass), Stock>);
+pub(super) struct Wholes {
+    stocks: HashMap<(SchemaName, PrivilegeClass), Stock>,
+    room: usize,
+}
 
 impl Wholes {
-    /// What is in `database`, owned as it will be after `changes`.
-    pub(super) fn new(database: Option<&Database>, changes: &[Change]) -> Self {
-        let mut wholes = Self::default();
+    /// What is in `database`, owned as it will be after `changes`, where there is room for so many locks.
+    pub(super) fn new(database: Option<&Database>, changes: &[Change], room: usize) -> Self {
+        let mut wholes = Self { room, ..Self::default() };
         database.into_iter().flat_map(|database| &database.groups).for_each(|group| wholes.count(group));
         for change in changes {
             if let Change::ChangeOwner { objects, from, to, .. } = change {
@@ -142,7 +146,7 @@ impl Wholes {
 
     fn count(&mut self, group: &Group) {
         let Some(schema) = group.members.first().and_then(Object::schema) else { return };
-        let stock = self.0.entry((schema.clone(), group.kind.class())).or_default();
+        let stock = self.stocks.entry((schema.clone(), group.kind.class())).or_default();
         stock.all += group.members.len();
         let follows = group.dependence == Dependence::Table;
         let owners = if follows { &mut stock.following } else { &mut stock.owned };
@@ -152,7 +156,7 @@ impl Wholes {
     fn hand_over(&mut self, objects: &Objects, from: &RoleName, to: &RoleName) {
         let Some(first) = objects.first() else { return };
         let place = first.schema().map(|schema| (schema.clone(), first.kind().class()));
-        if let Some(stock) = place.and_then(|place| self.0.get_mut(&place)) {
+        if let Some(stock) = place.and_then(|place| self.stocks.get_mut(&place)) {
             *stock.owned.entry(to.clone()).or_default() += objects.len();
             if let Some(owned) = stock.owned.get_mut(from) {
                 *owned = owned.saturating_sub(objects.len());
@@ -171,12 +175,13 @@ impl Wholes {
             _ => return None,
         };
         let count: usize = grants.lists.iter().map(|list| list.len()).sum();
-        let whole = self.belongs(schema, class, grants.owner) && self.stock(schema, class)?.all == count;
+        let whole =
+            count > self.room && self.belongs(schema, class, grants.owner) && self.stock(schema, class)?.all == count;
         whole.then_some((keyword, schema))
     }
 
     fn stock(&self, schema: &SchemaName, class: PrivilegeClass) -> Option<&Stock> {
-        self.0.get(&(schema.clone(), class))
+        self.stocks.get(&(schema.clone(), class))
     }
 
     /// Whether everything of a class in a schema will be `owner`'s.
@@ -244,8 +249,8 @@ mod tests {
         Database { groups: groups.iter().map(group).collect(), ..Database::default() }
     }
 
-    fn said(changes: &[Change], database: &Database) -> Vec<String> {
-        let wholes = Wholes::new(Some(database), changes);
+    fn said(changes: &[Change], database: &Database, room: usize) -> Vec<String> {
+        let wholes = Wholes::new(Some(database), changes, room);
         let sayings = together(changes);
         let said = sayings.iter().flat_map(|saying| statement::said(saying, &wholes, 18, &role("admin")));
         said.filter(|text| text.starts_with("GRANT")).collect()
@@ -262,7 +267,7 @@ mod tests {
         ];
         let rest = list(TABLE, &["a", "b", "c", "d"]);
         assert_eq!(
-            said(&changes, &database(&[("mig", &rest)])),
+            said(&changes, &database(&[("mig", &rest)]), 0),
             [
                 "GRANT INSERT ON TABLE \"s\".\"a\", \"s\".\"b\" TO \"app\", \"worker\"",
                 "GRANT SELECT ON TABLE \"s\".\"a\", \"s\".\"b\" TO \"reader\"",
@@ -272,20 +277,21 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_spoken_of_as_a_whole_where_everything_in_it_is_granted_on_and_the_owners() {
+    fn a_schema_is_spoken_of_as_a_whole_where_all_of_it_is_the_owners_and_more_than_can_be_locked() {
         let (tables, views) = (list(TABLE, &["a", "b"]), list(VIEW, &["v"]));
         let changes = |views: &Objects| {
             ["app", "worker"].map(|who| [&tables, views].map(|list| grant(list, who, Privilege::Select))).concat()
         };
         let whole = ["GRANT SELECT ON ALL TABLES IN SCHEMA \"s\" TO \"app\", \"worker\""];
         let all = database(&[("mig", &tables), ("mig", &views)]);
-        assert_eq!(said(&changes(&views), &all), whole);
+        assert_eq!(said(&changes(&views), &all, 2), whole);
+        assert_ne!(said(&changes(&views), &all, 3), whole, "each can be locked");
 
         let more = database(&[("mig", &tables), ("mig", &list(VIEW, &["v", "w"]))]);
-        assert_ne!(said(&changes(&views), &more), whole, "one view is not granted on");
+        assert_ne!(said(&changes(&views), &more, 0), whole, "one view is not granted on");
         let foreign = database(&[("mig", &tables), ("old", &views)]);
-        assert_ne!(said(&changes(&views), &foreign), whole, "one view is somebody else's");
+        assert_ne!(said(&changes(&views), &foreign, 0), whole, "one view is somebody else's");
         let taken = [vec![take_over(&views)], changes(&views)].concat();
-        assert_eq!(said(&taken, &foreign), whole, "which it takes over first");
+        assert_eq!(said(&taken, &foreign, 0), whole, "which it takes over first");
     }
 }
