@@ -18,7 +18,7 @@ use rand::CryptoRng;
 use again::Attempts;
 pub use error::ApplyError;
 pub use guard::{Guard, Interrupt};
-pub use observe::observe;
+pub use observe::{ColumnIn, observe, observe_alone};
 
 use crate::google::Google;
 use crate::model::{Policy, SecretName, State};

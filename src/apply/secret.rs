@@ -35,7 +35,7 @@ impl Run<'_> {
         })
         .await?;
         for number in versions {
-            self.google()?.set_version_state(name, *number, VersionState::Destroyed).await?;
+            self.google_to_change().await?.set_version_state(name, *number, VersionState::Destroyed).await?;
         }
         Ok(())
     }

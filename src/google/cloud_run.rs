@@ -8,25 +8,25 @@ use super::{Call, Google, GoogleError, Operation};
 use crate::model::{CloudRunKind, CloudRunReference, ProjectId};
 
 #[derive(Deserialize)]
-struct Job {
-    template: ExecutionTemplate,
+pub(super) struct Job {
+    pub(super) template: ExecutionTemplate,
 }
 
 #[derive(Deserialize)]
-struct ExecutionTemplate {
-    template: Template,
+pub(super) struct ExecutionTemplate {
+    pub(super) template: Template,
 }
 
 #[derive(Deserialize)]
-struct RunService {
-    template: Template,
+pub(super) struct RunService {
+    pub(super) template: Template,
 }
 
 /// `TaskTemplate` of a job, `RevisionTemplate` of a service.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
-struct Template {
+pub(super) struct Template {
     service_account: String,
     containers: Vec<Container>,
     volumes: Vec<Volume>,
@@ -125,7 +125,7 @@ impl Google {
 }
 
 impl Template {
-    fn reference(self) -> CloudRunReference {
+    pub(super) fn reference(self) -> CloudRunReference {
         let env = self.containers.into_iter().flat_map(|container| container.env);
         let from_env = env
             .filter_map(|variable| variable.value_source?.secret_key_ref)

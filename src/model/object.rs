@@ -201,6 +201,11 @@ impl Object {
         }
     }
 
+    /// Whether all databases of the instance share it.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.kind(), ObjectKind::Database | ObjectKind::Tablespace | ObjectKind::Parameter)
+    }
+
     /// The schema it lives in; of a schema, itself.
     pub fn schema(&self) -> Option<&SchemaName> {
         match self {
@@ -210,6 +215,29 @@ impl Object {
             | Self::InSchema { schema, .. } => Some(schema),
             Self::Database(_) | Self::Bare { .. } => None,
         }
+    }
+}
+
+/// An object as a policy and GRANT name it: TABLE stands for every relation, ROUTINE for every routine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Naming<'a> {
+    class: PrivilegeClass,
+    schema: Option<&'a SchemaName>,
+    name: &'a str,
+    detail: &'a str,
+}
+
+impl Object {
+    /// What names it, whatever its exact kind.
+    pub fn naming(&self) -> Naming<'_> {
+        let (name, detail): (&str, &str) = match self {
+            Self::Database(name) => (name.as_str(), ""),
+            Self::Schema(_) => ("", ""),
+            Self::Column { relation, column, .. } => (relation, column),
+            Self::Routine { name, arguments, .. } => (name, arguments),
+            Self::InSchema { name, .. } | Self::Bare { name, .. } => (name, ""),
+        };
+        Naming { class: self.kind().class(), schema: self.schema(), name, detail }
     }
 }
 

@@ -18,8 +18,8 @@ mod subject;
 mod text;
 
 pub use subject::{
-    Applied, ApplyStatus, Batched, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation, Verification,
-    VerifiedInstance,
+    Applied, ApplyStatus, Batched, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop, Validation,
+    Verification, VerifiedInstance, Why,
 };
 
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
@@ -35,11 +35,27 @@ pub fn plan(planned: &Planned<'_>, format: PlanFormat) -> String {
     }
 }
 
+/// What `plan` says where the policy cannot be used: people have been told already.
+pub fn no_plan(validation: &Validation, format: PlanFormat) -> String {
+    match format {
+        PlanFormat::Json => json::no_plan(validation),
+        PlanFormat::Text | PlanFormat::Sql | PlanFormat::Markdown => String::new(),
+    }
+}
+
 /// What `apply` says.
 pub fn apply(applied: &Applied, format: ApplyFormat) -> String {
     match format {
         ApplyFormat::Text => text::apply(applied),
         ApplyFormat::Json => json::apply(applied),
+    }
+}
+
+/// What `explain` says.
+pub fn explain(explained: &Explained, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::explain(explained),
+        ApplyFormat::Json => json::explain(explained),
     }
 }
 

@@ -11,6 +11,9 @@ mod blocker;
 mod conninfo;
 mod environment;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inspect;
 mod keywords;
 mod lock;
@@ -29,6 +32,7 @@ pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
 pub use inspect::{
     Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
+    snapshot_all, snapshot_database,
 };
 pub use lock::{Lock, LockError, Standing, lock};
 pub use login::{LoginError, enter, login};

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod explain;
 mod plan;
 mod validate;
 mod verify;
@@ -10,8 +11,9 @@ use serde::Serialize;
 
 pub(super) use apply::apply;
 pub(super) use check::check;
+pub(super) use explain::explain;
 pub(super) use plan::plan;
-pub(super) use validate::validate;
+pub(super) use validate::{no_plan, validate};
 pub(super) use verify::verify;
 
 use crate::model::Origin;

@@ -2,12 +2,14 @@
 
 mod apply;
 mod check;
+mod explain;
 mod plan;
 mod validate;
 mod verify;
 
 pub(super) use apply::apply;
 pub(super) use check::{check, standing};
+pub(super) use explain::explain;
 pub(super) use plan::plan;
 pub(super) use validate::{problem, totals, validate};
 pub(super) use verify::verify;
