@@ -13,6 +13,7 @@ mod drift;
 mod explain;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
+mod faults;
 mod fidelity;
 mod google;
 mod inspect;
