@@ -12,6 +12,7 @@
 //! - [`model`]: the vocabulary, parsed once.
 //! - [`policy`]: policy files, strictly read and resolved.
 //! - [`plan`]: who is to have what, what differs, which statements mend it.
+//! - [`rotation`]: what is next for a credential.
 //! - `postgres`, `google`: the edges. Neither knows the other, a policy or a plan.
 //! - `apply`: a plan carried out over the edges.
 //! - `cli`, `commands`, `output`: the command line.
@@ -32,3 +33,4 @@ pub mod plan;
 pub mod policy;
 #[cfg(feature = "live")]
 pub mod postgres;
+pub mod rotation;

@@ -44,6 +44,24 @@ impl Annotations {
     pub const PUBLISHED: &'static str = "rolewright.published";
     /// The alias of the version in use.
     pub const CURRENT: &'static str = "current";
+    /// The alias of the version before it, while its credential is not given up.
+    pub const PREVIOUS: &'static str = "previous";
+    /// The login inside the version that `previous` names.
+    pub const PREVIOUS_LOGIN: &'static str = "rolewright.previous-login";
+    /// The login that the pending version is for.
+    pub const NEXT: &'static str = "rolewright.next";
+    /// The version whose password the pending one has; without, it has a new one.
+    pub const SOURCE: &'static str = "rolewright.source";
+    /// Pending versions that were given up, so that they are known should they turn up.
+    pub const ABANDONED: &'static str = "rolewright.abandoned";
+    /// Since when, RFC 3339, and which versions nothing needs any more.
+    pub const RETIRED: &'static str = "rolewright.retired";
+    /// When the login of the strategy before was seen in use last, RFC 3339.
+    pub const USED: &'static str = "rolewright.used";
+    /// The run at work, and until when it may be taken for alive.
+    pub const LEASE: &'static str = "rolewright.lease";
+    /// When the next rotation is due, RFC 3339: Google keeps that only on secrets with Pub/Sub topics.
+    pub const DUE: &'static str = "rolewright.due";
 }
 
 /// A secret with its versions and bindings.
