@@ -16,7 +16,7 @@ use world::{GRACE, World, role};
 const FAULTS: u32 = 2;
 
 /// Things that happen from outside on the way to one world.
-const EVENTS: u32 = 2;
+const EVENTS: u32 = 1;
 
 /// No run takes more steps than this: it would never end.
 const STEPS: usize = 40;
