@@ -11,13 +11,15 @@
 //!
 //! - [`model`]: the vocabulary, parsed once.
 //! - [`policy`]: policy files, strictly read and resolved.
+//! - [`access`]: who can do what, by which path.
 //! - [`plan`]: who is to have what, what differs, which statements mend it.
 //! - [`rotation`]: what is next for a credential.
 //! - `postgres`, `google`: the edges. Neither knows the other, a policy or a plan.
-//! - `apply`: a plan carried out over the edges.
+//! - `apply`: a plan carried out over the edges. `verify`: credentials put to the test over them.
 //! - `cli`, `commands`, `output`: the command line.
 #![warn(missing_docs)]
 
+pub mod access;
 #[cfg(feature = "live")]
 pub mod apply;
 #[cfg(feature = "live")]
@@ -34,3 +36,5 @@ pub mod policy;
 #[cfg(feature = "live")]
 pub mod postgres;
 pub mod rotation;
+#[cfg(feature = "live")]
+pub mod verify;

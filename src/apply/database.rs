@@ -1,6 +1,7 @@
 //! One transaction for the roles and one per database: changed, read again, compared again, and only then committed.
 
 use super::observe::asked;
+use super::retirement::retirement_now;
 use super::{ApplyError, Attempts, Run, place};
 use crate::model::{DatabaseName, RoleName, State};
 use crate::plan::{Aim, Change, Plan, Step, Transaction, rehearsal, script};
@@ -86,9 +87,13 @@ impl Run<'_> {
             ..self.state.clone()
         };
         if let Aim::Database(name) = aim {
-            state.databases.insert(name.clone(), inspect_database(session, &asked).await?);
+            let found = inspect_database(session, &asked).await?;
+            let managed = self.policy.databases.contains_key(name);
+            let kept = if managed { &mut state.databases } else { &mut state.retirement.elsewhere };
+            kept.insert(name.clone(), found);
             self.keeps_connect(&state, name)?;
         }
+        retirement_now(self.policy, &mut state, session).await?;
         let mut left = of_aim(&self.replan(&state), aim);
         left.retain(|step| !plan.left(step));
         if left.is_empty() {

@@ -7,6 +7,9 @@ mod database;
 mod error;
 mod guard;
 mod observe;
+mod retirement;
+mod rotate;
+mod secret;
 
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use again::Attempts;
 pub use error::ApplyError;
 pub use guard::{Guard, Interrupt};
 pub use observe::observe;
+pub use rotate::{Ask, End, Seen, Turned, look, rotate};
 
 use crate::google::Google;
 use crate::model::{Policy, SecretName, State};
@@ -145,6 +149,8 @@ impl Run<'_> {
                 let job = credential::Job { role, login, secret, strategy: *strategy };
                 return self.credential(&job, *source, random).await;
             }
+            Change::LabelSecret { secret, labels, .. } => self.label(secret, labels).await?,
+            Change::DestroyVersions { secret, versions, .. } => self.destroy(secret, versions).await?,
             Change::Bind { secret, member } => self.bind(secret, [member.clone()], []).await?,
             Change::Unbind { secret, member } => self.bind(secret, [], [member.clone()]).await?,
             _ => {}
@@ -182,6 +188,8 @@ impl Run<'_> {
 fn place(aim: &Aim) -> String {
     match aim {
         Aim::Instance => "the roles".into(),
+        Aim::Sessions => "the sessions of closed logins".into(),
+        Aim::Departures => "the roles that go".into(),
         Aim::Database(name) => format!("database `{name}`"),
         Aim::Secret(name) => name.to_string(),
     }

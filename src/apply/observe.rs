@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 
 use super::again::patiently;
+use super::retirement::observe_retirement;
 use super::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Reader, RolePolicy, Secret, SecretName,
-    State, Target,
+    CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Reader, Secret, SecretName, State, Target,
 };
 use crate::postgres::{Asked, PostgresError, Session, Shared, inspect_database, inspect_shared};
 
@@ -29,6 +29,7 @@ async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
     let (database, google) = tokio::join!(observe_server(edges, policy), observe_google(edges.google, policy));
     let (shared, databases) = database?;
     let (secrets, cloud_run) = google?;
+    let retirement = observe_retirement(edges, policy, &shared.roles, &databases).await?;
     Ok(State {
         server: shared.server,
         roles: shared.roles,
@@ -37,6 +38,7 @@ async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
         databases,
         secrets,
         cloud_run,
+        retirement,
     })
 }
 
@@ -102,8 +104,8 @@ type AtGoogle = (BTreeMap<SecretName, Secret>, BTreeMap<String, Option<CloudRunR
 
 async fn observe_google(google: Option<&Google>, policy: &Policy) -> Result<AtGoogle, ApplyError> {
     let Some(google) = google else { return Ok(AtGoogle::default()) };
-    let present = |role: &&RolePolicy| role.lifecycle == Lifecycle::Present;
-    let wanted: Vec<_> = policy.roles.values().filter(present).filter_map(|role| role.secret.as_ref()).collect();
+    // Those of roles that go, too: nobody is to read them any more.
+    let wanted: Vec<_> = policy.roles.values().filter_map(|role| role.secret.as_ref()).collect();
     let secrets = try_join_all(wanted.iter().map(|secret| google.secret(&secret.name))).await?;
     let readers = wanted.iter().flat_map(|secret| &secret.readers);
     let resources = try_join_all(readers.filter_map(|reader| resource(google, reader))).await?;

@@ -9,6 +9,7 @@ use crate::output::progress::Progress;
 use crate::output::{self, stream};
 use crate::plan::{self, Credential, Failure, InstanceVerdict, Options, Verdict};
 use crate::policy::{Problem, Problems};
+use crate::verify;
 
 pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let policies = match load::load(&args.policy)?.policies {
@@ -19,7 +20,7 @@ pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let dialer = Dialer::new(&args.connection, &policies, "check")?;
     for policy in &policies {
         instances.push(match dialer.connect(policy).await {
-            Ok(connection) => judge(policy, &connection).await,
+            Ok(connection) => judge(policy, &connection, args.probe).await,
             Err(error) => InstanceVerdict { errors: vec![described(&error)], ..unknown(policy) },
         });
     }
@@ -31,6 +32,13 @@ pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
 
 /// A policy that cannot be used is no verdict, in whatever format one was asked for.
 fn unusable(args: &CheckArgs, problems: &Problems) -> anyhow::Result<Exit> {
+    let verdict = invalid(problems);
+    publish::publish(&args.output, |format| output::check(&verdict, format))?;
+    Ok(Exit::Failed)
+}
+
+/// No verdict, and everything that is wrong with the policy.
+pub(super) fn invalid(problems: &Problems) -> Verdict {
     let error = |problem: &Problem| Failure {
         causes: vec![format!(
             "{}:{}:{}: {}",
@@ -40,37 +48,49 @@ fn unusable(args: &CheckArgs, problems: &Problems) -> anyhow::Result<Exit> {
     };
     let errors: Vec<_> = problems.0.iter().map(error).collect();
     load::say(problems);
-    let verdict = Verdict { instances: vec![InstanceVerdict { errors, ..InstanceVerdict::default() }] };
-    publish::publish(&args.output, |format| output::check(&verdict, format))?;
-    Ok(Exit::Failed)
+    Verdict { instances: vec![InstanceVerdict { errors, ..InstanceVerdict::default() }] }
 }
 
-async fn judge(policy: &Policy, connection: &Connection) -> InstanceVerdict {
+async fn judge(policy: &Policy, connection: &Connection, probes: bool) -> InstanceVerdict {
     let unknown = unknown(policy);
-    match observe(&connection.edges(&Progress::start()), policy).await {
+    let progress = Progress::start();
+    let edges = connection.edges(&progress);
+    match observe(&edges, policy).await {
         Err(error) => InstanceVerdict { errors: vec![Failure::new(&error, error.hint())], ..unknown },
         Ok(state) => {
-            let today = connection.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+            let today = connection.today();
             let plan = plan::diff(policy, &state, &Options { today, ..Options::default() });
-            InstanceVerdict {
-                errors: missing_databases(policy, &state).into_iter().chain(hidden_readers(&state)).collect(),
+            let errors = missing_databases(policy, &state).into_iter().chain(hidden_readers(&state)).collect();
+            let mut verdict = InstanceVerdict {
+                errors,
                 findings: plan.findings(),
                 credentials: credentials(policy, &state),
                 ..unknown
+            };
+            if probes && has_credentials(policy) {
+                match verify::probe(&edges, policy, &state).await {
+                    Ok(found) => verdict.findings.extend(plan::accept(policy, today, found)),
+                    Err(error) => verdict.errors.push(Failure::new(&error, error.hint())),
+                }
             }
+            verdict
         }
     }
 }
 
+fn has_credentials(policy: &Policy) -> bool {
+    policy.roles.values().any(|role| role.lifecycle == Lifecycle::Present && role.secret.is_some())
+}
+
 /// The verdict before anything was looked at.
-fn unknown(policy: &Policy) -> InstanceVerdict {
+pub(super) fn unknown(policy: &Policy) -> InstanceVerdict {
     let origins = policy.databases.values().map(|database| &database.origin);
     let file = origins.chain(policy.roles.values().map(|role| &role.origin)).map(|origin| origin.file.clone()).next();
     InstanceVerdict { instance: policy.instance.clone(), file, ..InstanceVerdict::default() }
 }
 
 /// A database that is not there cannot be judged.
-fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> {
+pub(super) fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> {
     let missing = policy.databases.keys().filter(|name| !state.databases.contains_key(*name));
     let instance = policy.instance.as_ref().map_or("INSTANCE", |instance| instance.instance());
     missing
@@ -92,7 +112,7 @@ fn hidden_readers(state: &State) -> impl Iterator<Item = Failure> {
     })
 }
 
-fn credentials(policy: &Policy, state: &State) -> Vec<Credential> {
+pub(super) fn credentials(policy: &Policy, state: &State) -> Vec<Credential> {
     let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
     present.filter_map(|(name, role)| Some(credential(name, role, role.secret.as_ref()?, state))).collect()
 }

@@ -22,6 +22,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// The day of the run, in UTC.
+    pub(super) fn today(&self) -> jiff::civil::Date {
+        self.now.to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
     /// The edges of `apply`, which tells `progress` how far it is.
     pub(super) fn edges<'a>(&'a self, progress: &'a Progress) -> Edges<'a> {
         Edges {

@@ -8,12 +8,16 @@ mod exit;
 mod files;
 mod interrupt;
 mod load;
+mod lock;
 mod man;
 mod plan;
 mod publish;
+mod rotate;
 mod schema;
+mod status;
 mod usage;
 mod validate;
+mod verify;
 
 pub use exit::Exit;
 pub use usage::Usage;
@@ -34,6 +38,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan::run(&args).await,
         Command::Apply(args) => apply::run(&args).await,
         Command::Check(args) => check::run(&args).await,
+        Command::Verify(args) => verify::run(&args).await,
+        Command::Rotate(args) => rotate::run(&args).await,
+        Command::Rollback(args) => rotate::back(&args).await,
+        Command::Status(args) => status::run(&args).await,
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(args.shell),
         Command::Man => man::run(),

@@ -26,7 +26,7 @@ struct RunService {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
-struct Template {
+pub(super) struct Template {
     service_account: String,
     containers: Vec<Container>,
     volumes: Vec<Volume>,
@@ -112,7 +112,7 @@ impl Google {
         let object = format!("projects/{project}/locations/{region}/{collection}/{name}");
         let path = std::iter::once("v2").chain(object.split('/')).map(String::from).collect();
         let call = Call { operation, project: project.to_string(), object };
-        let request = Request { call, service: Service::CloudRun, path };
+        let request = Request::read(call, Service::CloudRun, path);
         let found = match kind {
             CloudRunKind::Job => self.http.json(&request).await.map(|job: Job| job.template.template),
             CloudRunKind::Service => self.http.json(&request).await.map(|service: RunService| service.template),
@@ -125,7 +125,7 @@ impl Google {
 }
 
 impl Template {
-    fn reference(self) -> CloudRunReference {
+    pub(super) fn reference(self) -> CloudRunReference {
         let env = self.containers.into_iter().flat_map(|container| container.env);
         let from_env = env
             .filter_map(|variable| variable.value_source?.secret_key_ref)

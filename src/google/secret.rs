@@ -7,7 +7,7 @@ use google_cloud_secretmanager_v1::builder::secret_manager_service as builder;
 use google_cloud_secretmanager_v1::model as wire;
 use google_cloud_secretmanager_v1::model::replication::{Automatic, UserManaged, user_managed::Replica};
 use google_cloud_secretmanager_v1::model::secret::SecretType;
-use google_cloud_wkt::FieldMask;
+use google_cloud_wkt::{Duration, FieldMask};
 
 use super::client::send;
 use super::{Call, Google, GoogleError, Operation};
@@ -22,6 +22,11 @@ pub struct SecretUpdate {
     pub aliases: Option<BTreeMap<String, i64>>,
     /// All labels.
     pub labels: Option<BTreeMap<String, String>>,
+    /// Seconds between the order to destroy a version and its end, a day at least.
+    pub destroy_ttl: Option<i64>,
+    /// When its next rotation is due, in seconds since 1970: only where it has topics, and five minutes ahead at least.
+    /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets#Rotation>
+    pub next_rotation: Option<i64>,
 }
 
 /// A secret without its versions and policy.
@@ -30,6 +35,8 @@ struct Metadata {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     aliases: BTreeMap<String, i64>,
+    destroy_ttl: Option<i64>,
+    has_topics: bool,
     managed_rotation: bool,
 }
 
@@ -44,13 +51,27 @@ impl Metadata {
             labels: found.labels.into_iter().collect(),
             annotations: found.annotations.into_iter().collect(),
             aliases: found.version_aliases.into_iter().collect(),
+            destroy_ttl: found.version_destroy_ttl.map(|ttl| ttl.seconds()),
+            has_topics: !found.topics.is_empty(),
             managed_rotation: found.secret_type == SecretType::CloudSqlDbCredentials,
         })
     }
 
     fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
-        let Self { etag, labels, annotations, aliases, managed_rotation } = self;
-        Secret { name: name.clone(), etag, labels, annotations, aliases, versions, bindings, managed_rotation }
+        let Self { etag, labels, annotations, aliases, destroy_ttl, has_topics, managed_rotation } = self;
+        let name = name.clone();
+        Secret {
+            name,
+            etag,
+            labels,
+            annotations,
+            aliases,
+            versions,
+            bindings,
+            destroy_ttl,
+            has_topics,
+            managed_rotation,
+        }
     }
 }
 
@@ -143,16 +164,18 @@ async fn patch(name: &SecretName, request: builder::UpdateSecret) -> Result<Meta
 
 impl SecretUpdate {
     fn holds_in(&self, found: &Metadata) -> bool {
-        let Self { annotations, aliases, labels } = self;
+        // When Google is to remind of the next rotation moves by itself once it has.
+        let Self { annotations, aliases, labels, destroy_ttl, next_rotation: _ } = self;
         annotations.as_ref().is_none_or(|wanted| *wanted == found.annotations)
             && aliases.as_ref().is_none_or(|wanted| *wanted == found.aliases)
             && labels.as_ref().is_none_or(|wanted| *wanted == found.labels)
+            && destroy_ttl.is_none_or(|wanted| Some(wanted) == found.destroy_ttl)
     }
 }
 
 /// The secret of a PATCH and its mask; what is not in the mask is not in the secret either.
 fn masked(name: &SecretName, etag: &str, update: &SecretUpdate) -> (wire::Secret, FieldMask) {
-    let SecretUpdate { annotations, aliases, labels } = update;
+    let SecretUpdate { annotations, aliases, labels, destroy_ttl, next_rotation } = update;
     let mut secret = wire::Secret::new().set_name(name.to_string()).set_etag(etag);
     let mut mask = Vec::new();
     if let Some(annotations) = annotations {
@@ -166,6 +189,15 @@ fn masked(name: &SecretName, etag: &str, update: &SecretUpdate) -> (wire::Secret
     if let Some(labels) = labels {
         secret = secret.set_labels(labels);
         mask.push("labels");
+    }
+    if let Some(seconds) = next_rotation {
+        let time = google_cloud_wkt::Timestamp::clamp(*seconds, 0);
+        secret = secret.set_rotation(wire::Rotation::new().set_next_rotation_time(time));
+        mask.push("rotation.next_rotation_time");
+    }
+    if let Some(seconds) = destroy_ttl {
+        secret = secret.set_version_destroy_ttl(Duration::clamp(*seconds, 0));
+        mask.push("version_destroy_ttl");
     }
     (secret, FieldMask::default().set_paths(mask))
 }
@@ -200,7 +232,7 @@ mod tests {
         let update = SecretUpdate {
             aliases: Some(BTreeMap::from([("current".into(), 2)])),
             annotations: Some(BTreeMap::new()),
-            labels: None,
+            ..SecretUpdate::default()
         };
         let (secret, mask) = masked(&name(), "\"1\"", &update);
         assert_eq!(serde_json::to_value(mask).unwrap(), "annotations,versionAliases");
@@ -220,7 +252,7 @@ mod tests {
         assert!(SecretUpdate { aliases: aliases(2), ..Default::default() }.holds_in(&found));
         assert!(!SecretUpdate { aliases: aliases(3), ..Default::default() }.holds_in(&found));
         assert!(
-            !SecretUpdate { aliases: aliases(2), labels: Some(BTreeMap::new()), annotations: None }.holds_in(&found)
+            !SecretUpdate { aliases: aliases(2), labels: Some(BTreeMap::new()), ..Default::default() }.holds_in(&found)
         );
     }
 

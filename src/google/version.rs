@@ -101,7 +101,13 @@ fn version(listed: SecretVersion) -> Result<Version, &'static str> {
         _ => return Err("a version is in a state that does not exist"),
     };
     let number = number(&listed.name).ok_or("a version has no number")?;
-    Ok(Version { number, state, created: listed.create_time.map(String::from) })
+    Ok(Version {
+        number,
+        state,
+        doomed: listed.scheduled_destroy_time.is_some(),
+        created: listed.create_time.map(String::from),
+        destroyed_at: listed.scheduled_destroy_time.map(String::from),
+    })
 }
 
 /// `error` without the server's words where they repeat the payload.

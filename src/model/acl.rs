@@ -156,6 +156,12 @@ impl Acl {
         Self::new(owner, [item])
     }
 
+    /// What the owner of an object holds by its own entries among `items`.
+    pub fn own<'a>(owner: &RoleName, items: impl IntoIterator<Item = &'a AclItem>) -> Privileges {
+        let own = items.into_iter().filter(|item| item.grantee.role() == Some(owner));
+        own.fold(Privileges::NONE, |sum, item| sum.union(item.privileges))
+    }
+
     /// The list after `ALTER … OWNER TO new`: whatever the old owner granted or held becomes the new owner's, entries
     /// that meet are merged. Mirrors `aclnewowner()`.
     #[must_use]

@@ -8,6 +8,7 @@ mod password;
 mod payload;
 mod policy;
 mod privilege;
+mod retirement;
 mod role;
 mod secret;
 mod state;
@@ -27,6 +28,7 @@ pub use policy::{
     Strategy, Target,
 };
 pub use privilege::{Privilege, PrivilegeClass, Privileges};
+pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
-pub use secret::{Annotations, Binding, CloudRunReference, Secret, Version, VersionState};
+pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
 pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Extension, Group, Server, State};

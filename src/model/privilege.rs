@@ -230,6 +230,15 @@ impl PrivilegeClass {
         if major < 17 { all.minus(Privileges::of(&[P::Maintain])) } else { all }
     }
 
+    /// What the owner has on a new object of the class, on whatever version: columns have no ACL of their own at first, and
+    /// parameters belong to nobody.
+    pub fn owner_default(self) -> Privileges {
+        match self {
+            Self::Column | Self::Parameter => Privileges::NONE,
+            class => class.applicable(u32::MAX),
+        }
+    }
+
     /// What PUBLIC has on a new object of the class: the privileges of `acldefault()`.
     /// <https://www.postgresql.org/docs/current/ddl-priv.html#PRIVILEGES-SUMMARY-TABLE>
     pub fn public_default(self) -> Privileges {

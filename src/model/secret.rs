@@ -26,6 +26,10 @@ pub struct Version {
     pub state: VersionState,
     /// When it was made, RFC 3339.
     pub created: Option<String>,
+    /// Its end is ordered, and `versionDestroyTtl` keeps it for a while.
+    pub doomed: bool,
+    /// When it will be destroyed, RFC 3339: until then it is disabled, and may be enabled again.
+    pub destroyed_at: Option<String>,
 }
 
 /// What Rolewright keeps on a secret: it has no other memory.
@@ -81,6 +85,10 @@ pub struct Secret {
     pub versions: Vec<Version>,
     /// IAM bindings; `None` where they may not be read.
     pub bindings: Option<Vec<Binding>>,
+    /// Seconds between the order to destroy a version and its end; `None`: it ends at once.
+    pub destroy_ttl: Option<i64>,
+    /// It has Pub/Sub topics: only then Google keeps a time for its next rotation.
+    pub has_topics: bool,
     /// Google's managed rotation owns this secret (`secretType` is `CLOUD_SQL_DB_CREDENTIALS`).
     pub managed_rotation: bool,
 }
@@ -115,5 +123,16 @@ pub struct CloudRunReference {
     /// E-mail of the service account it runs as.
     pub service_account: String,
     /// The version (number, alias or `latest`) by which it refers to each secret, by `projects/P/secrets/S` or bare id.
+    pub secrets: Vec<(String, String)>,
+}
+
+/// A revision of a service or an execution of a job that may be at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudRunHolder {
+    /// The last part of its name.
+    pub name: String,
+    /// When it was made, RFC 3339.
+    pub started: Option<String>,
+    /// The version by which it refers to each secret, as in [`CloudRunReference`].
     pub secrets: Vec<(String, String)>,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Acl, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind, PrivilegeClass,
-    Privileges, Role, RoleName, SchemaName, Secret, SecretName,
+    Privileges, Retirement, Role, RoleName, SchemaName, Secret, SecretName,
 };
 
 /// The whole instance, as far as the policy's databases and the shared catalogs show it.
@@ -25,6 +25,8 @@ pub struct State {
     pub secrets: BTreeMap<SecretName, Secret>,
     /// The Cloud Run jobs and services named as readers, by `projects/P/locations/R/jobs/J`; `None`: it does not exist.
     pub cloud_run: BTreeMap<String, Option<CloudRunReference>>,
+    /// What hangs on the roles that the policy retires.
+    pub retirement: Retirement,
 }
 
 /// Facts of the server and of the session that looked.
@@ -87,6 +89,8 @@ pub struct Group {
     pub owner: RoleName,
     /// What others may do; a NULL ACL is already replaced by the default.
     pub acl: Acl,
+    /// What the owner holds by its own entries: everything, unless it took something from itself.
+    pub owner_holds: Privileges,
     /// What they hang on.
     pub dependence: Dependence,
     /// SECURITY DEFINER routines.

@@ -4,6 +4,7 @@
 //! Text carries ANSI styles; [`stream`] takes them away where they do not belong.
 
 mod annotation;
+pub mod credential;
 mod github;
 mod json;
 mod junit;
@@ -17,7 +18,12 @@ mod style;
 mod subject;
 mod text;
 
-pub use subject::{Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation};
+pub use subject::{
+    Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation, Verification,
+    VerifiedInstance,
+};
+
+use credential::Credentials;
 
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use crate::plan::Verdict;
@@ -40,6 +46,22 @@ pub fn apply(applied: &Applied, format: ApplyFormat) -> String {
     }
 }
 
+/// What `rotate` and `rollback` say.
+pub fn rotate(credentials: &Credentials, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::turned(credentials),
+        ApplyFormat::Json => json::credentials(credentials),
+    }
+}
+
+/// What `status` says.
+pub fn status(credentials: &Credentials, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::status(credentials),
+        ApplyFormat::Json => json::credentials(credentials),
+    }
+}
+
 /// What `check` says.
 pub fn check(verdict: &Verdict, format: CheckFormat) -> String {
     match format {
@@ -49,6 +71,15 @@ pub fn check(verdict: &Verdict, format: CheckFormat) -> String {
         CheckFormat::Junit => junit::check(verdict),
         CheckFormat::Markdown => markdown::check(verdict),
         CheckFormat::Github => github::check(verdict),
+    }
+}
+
+/// What `verify` says.
+pub fn verify(verification: &Verification, format: CheckFormat) -> String {
+    match format {
+        CheckFormat::Text => text::verify(verification),
+        CheckFormat::Json => json::verify(verification),
+        other => check(&verification.verdict(), other),
     }
 }
 

@@ -64,11 +64,17 @@ impl Sign {
             Change::AlterRole { .. }
             | Change::SetParameter { .. }
             | Change::UpdateExtension { .. }
+            | Change::LabelSecret { .. }
+            | Change::ReassignOwned { .. }
             | Change::ChangeOwner { .. } => Self::Change,
             Change::ResetParameter { .. }
             | Change::RevokeMembership { .. }
             | Change::Revoke { .. }
             | Change::RevokeDefault { .. }
+            | Change::EndSessions { .. }
+            | Change::DropOwned { .. }
+            | Change::DropRole { .. }
+            | Change::DestroyVersions { .. }
             | Change::Unbind { .. } => Self::Remove,
         }
     }

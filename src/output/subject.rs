@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::model::{InstanceName, Origin};
-use crate::plan::{Failure, Plan, Report, Severity, Transaction, Withheld, WithheldKind};
+use crate::plan::{
+    Failure, InstanceVerdict, Plan, Proven, Report, Severity, Transaction, Verdict, Withheld, WithheldKind,
+};
 
 /// The plans of one run.
 #[derive(Debug)]
@@ -21,6 +23,29 @@ pub struct PlannedInstance<'a> {
     pub plan: &'a Plan,
     /// Its statements.
     pub script: &'a [Transaction],
+}
+
+/// What stored credentials have shown in one run.
+#[derive(Debug)]
+pub struct Verification {
+    /// One entry an instance.
+    pub instances: Vec<VerifiedInstance>,
+}
+
+/// What the stored credentials of one instance have shown.
+#[derive(Debug)]
+pub struct VerifiedInstance {
+    /// What is not as it is to be.
+    pub verdict: InstanceVerdict,
+    /// Each login in each database.
+    pub proven: Vec<Proven>,
+}
+
+impl Verification {
+    /// The verdict over all instances.
+    pub fn verdict(&self) -> Verdict {
+        Verdict { instances: self.instances.iter().map(|one| one.verdict.clone()).collect() }
+    }
 }
 
 /// What `apply` did to the instances of one run.

@@ -79,7 +79,13 @@ mod tests {
         let database = DatabaseName::new("d").unwrap();
         vec![
             Change::CreateSchema { database: database.clone(), schema: SchemaName::new("s").unwrap() },
-            Change::ChangeOwner { database: database.clone(), objects: tables(count), from: role("a"), to: role("b") },
+            Change::ChangeOwner {
+                database: database.clone(),
+                objects: tables(count),
+                from: role("a"),
+                to: role("b"),
+                creates_by: None,
+            },
             Change::Grant {
                 database,
                 objects: tables(count),

@@ -1,5 +1,7 @@
 //! Everything `apply` can do, as one closed list.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::model::{
@@ -50,8 +52,8 @@ pub enum Change {
     RevokeMembership {
         /// The edge as it is.
         membership: Membership,
-        /// The member has granted it on, and that goes too.
-        cascade: bool,
+        /// To whom the member has granted it on: they lose it too.
+        cascade: Vec<RoleName>,
     },
     /// `CREATE SCHEMA`.
     CreateSchema {
@@ -92,6 +94,8 @@ pub enum Change {
         from: RoleName,
         /// The owner to be.
         to: RoleName,
+        /// The owner to be may create nothing in the schema: until COMMIT the schema's owner lets it.
+        creates_by: Option<RoleName>,
     },
     /// `GRANT … ON … TO`, by the owner.
     Grant {
@@ -122,8 +126,8 @@ pub enum Change {
         privileges: Privileges,
         /// All of it, or the grant option only.
         extent: Extent,
-        /// The grantee has granted it on, and that goes too.
-        cascade: bool,
+        /// To whom the grantee has granted it on: they lose it too.
+        cascade: Vec<Grantee>,
         /// Nobody can act as the grantor: who gave it the grant option takes from it all that it granted on.
         via: Option<RoleName>,
     },
@@ -142,6 +146,40 @@ pub enum Change {
         default: DefaultPrivilege,
         /// All of it, or the grant option only.
         extent: Extent,
+    },
+    /// The sessions of a login that was closed are ended.
+    EndSessions {
+        /// The login.
+        role: RoleName,
+    },
+    /// `REASSIGN OWNED`, once nothing is left that has an owner of its own: it alone moves extensions.
+    ReassignOwned {
+        /// In this database.
+        database: DatabaseName,
+        /// The owner now.
+        from: RoleName,
+        /// The owner to be.
+        to: RoleName,
+        /// What it moves, as the server describes it.
+        moved: Vec<String>,
+    },
+    /// `DROP OWNED` by a role that owns nothing more: its default privileges, user mappings and places in policies.
+    DropOwned {
+        /// In this database.
+        database: DatabaseName,
+        /// The role.
+        role: RoleName,
+        /// What goes, as the server describes it.
+        dropped: Vec<String>,
+        /// Owners of tables whose policies name the role: only they change those.
+        policies_of: Vec<RoleName>,
+    },
+    /// `DROP ROLE`.
+    DropRole {
+        /// The role.
+        role: RoleName,
+        /// Who is a member of it until then.
+        members: Vec<RoleName>,
     },
     /// A secret is made in Secret Manager, without a version.
     CreateSecret {
@@ -162,6 +200,24 @@ pub enum Change {
         strategy: Strategy,
         /// Where it comes from.
         source: CredentialSource,
+    },
+    /// The labels of a secret.
+    LabelSecret {
+        /// The secret.
+        secret: SecretName,
+        /// Whose credential it holds.
+        role: RoleName,
+        /// Those that are added or get another value.
+        labels: BTreeMap<String, String>,
+    },
+    /// Versions are destroyed, once `versionDestroyTtl` has passed.
+    DestroyVersions {
+        /// The secret.
+        secret: SecretName,
+        /// Whose credential it held.
+        role: RoleName,
+        /// Their numbers.
+        versions: Vec<i64>,
     },
     /// `roles/secretmanager.secretAccessor` on the secret for a member.
     Bind {
@@ -262,8 +318,12 @@ impl std::fmt::Display for Attribute {
 pub enum Aim {
     /// Roles and memberships: the instance.
     Instance,
+    /// Sessions of logins that are closed.
+    Sessions,
     /// One database.
     Database(DatabaseName),
+    /// Roles that go, once no database needs them.
+    Departures,
     /// A secret.
     Secret(SecretName),
 }
@@ -278,6 +338,8 @@ impl Change {
             | Self::ResetParameter { .. }
             | Self::GrantMembership { .. }
             | Self::RevokeMembership { .. } => Aim::Instance,
+            Self::EndSessions { .. } => Aim::Sessions,
+            Self::DropRole { .. } => Aim::Departures,
             Self::CreateSchema { database, .. }
             | Self::CreateExtension { database, .. }
             | Self::UpdateExtension { database, .. }
@@ -285,8 +347,12 @@ impl Change {
             | Self::Grant { database, .. }
             | Self::Revoke { database, .. }
             | Self::GrantDefault { database, .. }
-            | Self::RevokeDefault { database, .. } => Aim::Database(database.clone()),
+            | Self::RevokeDefault { database, .. }
+            | Self::ReassignOwned { database, .. }
+            | Self::DropOwned { database, .. } => Aim::Database(database.clone()),
             Self::CreateSecret { secret, .. }
+            | Self::LabelSecret { secret, .. }
+            | Self::DestroyVersions { secret, .. }
             | Self::Credential { secret, .. }
             | Self::Bind { secret, .. }
             | Self::Unbind { secret, .. } => Aim::Secret(secret.clone()),
@@ -302,6 +368,11 @@ impl Change {
             | Self::ChangeOwner { .. }
             | Self::Revoke { .. }
             | Self::RevokeDefault { .. }
+            | Self::EndSessions { .. }
+            | Self::ReassignOwned { .. }
+            | Self::DropOwned { .. }
+            | Self::DropRole { .. }
+            | Self::DestroyVersions { .. }
             | Self::Unbind { .. } => true,
             Self::CreateRole { .. }
             | Self::SetParameter { .. }
@@ -312,6 +383,7 @@ impl Change {
             | Self::Grant { .. }
             | Self::GrantDefault { .. }
             | Self::CreateSecret { .. }
+            | Self::LabelSecret { .. }
             | Self::Credential { .. }
             | Self::Bind { .. } => false,
         }

@@ -41,10 +41,11 @@ pub enum Rule {
     BindingMissing,
     BindingUnexpected,
     JobReference,
+    SecretLabel,
 }
 
 /// Identifier and description of each rule.
-const RULES: [(Rule, &str, &str); 30] = [
+const RULES: [(Rule, &str, &str); 31] = [
     (Rule::RoleMissing, "role.missing", "a declared role does not exist"),
     (Rule::RoleAttribute, "role.attribute", "a managed login has an attribute it must not have, or lacks one"),
     (Rule::RoleSetting, "role.setting", "a managed login has another setting than declared"),
@@ -79,6 +80,7 @@ const RULES: [(Rule, &str, &str); 30] = [
     (Rule::BindingMissing, "binding.missing", "a declared reader may not access the secret"),
     (Rule::BindingUnexpected, "binding.unexpected", "an undeclared member may access the secret"),
     (Rule::JobReference, "job.reference", "a Cloud Run job or service is not what the policy says"),
+    (Rule::SecretLabel, "secret.label", "a secret lacks a declared label"),
 ];
 
 impl Rule {
@@ -105,6 +107,7 @@ impl Rule {
             | Self::SecretAge
             | Self::SecretSprawl
             | Self::SecretForeign
+            | Self::SecretLabel
             | Self::CredentialRejected => Plane::Secret,
             Self::BindingMissing | Self::BindingUnexpected => Plane::Iam,
             Self::JobReference => Plane::Run,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::sentence::{labelled, numbered};
 use super::{Change, Extent, Finding, Plan, Rule, Severity, Step, statement};
 use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName};
 
@@ -98,7 +99,13 @@ fn subject(change: &Change) -> String {
         | Change::AlterRole { role, .. }
         | Change::SetParameter { role, .. }
         | Change::ResetParameter { role, .. }
+        | Change::EndSessions { role }
+        | Change::DropOwned { role, .. }
+        | Change::ReassignOwned { from: role, .. }
+        | Change::DropRole { role, .. }
         | Change::CreateSecret { role, .. }
+        | Change::LabelSecret { role, .. }
+        | Change::DestroyVersions { role, .. }
         | Change::Credential { role, .. } => role.to_string(),
         Change::GrantMembership { edge } => edge.member.to_string(),
         Change::RevokeMembership { membership, .. } => membership.member.to_string(),
@@ -123,6 +130,8 @@ fn object_of(change: &Change) -> Option<String> {
         Change::GrantMembership { edge } => Some(format!("role {}", edge.role)),
         Change::RevokeMembership { membership, .. } => Some(format!("role {}", membership.role)),
         Change::CreateSecret { secret, .. }
+        | Change::LabelSecret { secret, .. }
+        | Change::DestroyVersions { secret, .. }
         | Change::Credential { secret, .. }
         | Change::Bind { secret, .. }
         | Change::Unbind { secret, .. } => Some(format!("secret {secret}")),
@@ -131,6 +140,10 @@ fn object_of(change: &Change) -> Option<String> {
         }
         Change::CreateRole { .. }
         | Change::AlterRole { .. }
+        | Change::EndSessions { .. }
+        | Change::ReassignOwned { .. }
+        | Change::DropOwned { .. }
+        | Change::DropRole { .. }
         | Change::ChangeOwner { .. }
         | Change::Grant { .. }
         | Change::Revoke { .. }
@@ -160,7 +173,19 @@ fn message_of(change: &Change) -> String {
         Change::UpdateExtension { extension, version, .. } => {
             format!("extension {extension} is not at version {version}")
         }
+        Change::EndSessions { role } => format!("{role} is declared absent and is logged in"),
+        Change::ReassignOwned { from, moved, .. } => {
+            format!("{from} is declared absent and owns {}", moved.join(", "))
+        }
+        Change::DropOwned { role, dropped, .. } => {
+            format!("{role} is declared absent and is named in {}", dropped.join(", "))
+        }
+        Change::DropRole { role, .. } => format!("{role} is declared absent and exists"),
         Change::CreateSecret { secret, .. } => format!("{secret} does not exist"),
+        Change::LabelSecret { secret, labels, .. } => format!("{secret} has not {}", labelled(labels)),
+        Change::DestroyVersions { secret, role, versions } => {
+            format!("{secret} still has {} of {role}, which is declared absent", numbered(versions))
+        }
         Change::Credential { login, secret, source, .. } => match source {
             super::CredentialSource::Generate => format!("{secret} has no credential for {login}"),
             super::CredentialSource::Resume => {
@@ -231,12 +256,16 @@ impl Change {
                 grantee: grantee.clone(),
                 privileges: *privileges,
                 extent: *extent,
-                cascade: *cascade,
+                cascade: cascade.clone(),
                 via: via.clone(),
             },
-            Self::ChangeOwner { database, from, to, .. } => {
-                Self::ChangeOwner { database: database.clone(), objects: new, from: from.clone(), to: to.clone() }
-            }
+            Self::ChangeOwner { database, from, to, creates_by, .. } => Self::ChangeOwner {
+                database: database.clone(),
+                objects: new,
+                from: from.clone(),
+                to: to.clone(),
+                creates_by: creates_by.clone(),
+            },
             other => other.clone(),
         }
     }

@@ -1,7 +1,9 @@
 //! Difference → plan → statements. No I/O, no clock, no randomness.
 
+mod allow;
 mod batch;
 mod change;
+mod departure;
 mod diff;
 mod draft;
 mod expected;
@@ -9,6 +11,7 @@ mod finding;
 mod findings;
 mod list;
 mod phase;
+mod proof;
 mod reach;
 mod script;
 mod sentence;
@@ -16,12 +19,16 @@ mod standing;
 mod statement;
 mod verdict;
 
+pub use allow::accept;
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent};
+pub use departure::departures;
 pub use diff::{Options, Phase as Direction, diff};
 pub use draft::{Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use phase::Phase;
+pub use proof::{Charter, Expected, Held, Holdings, Proof, Proven, Right, Trial, Tried, charters};
 pub use script::{LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
-pub use statement::set_password;
+pub use standing::retiring;
+pub use statement::{close_login, expire_login, set_password};
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

@@ -35,12 +35,20 @@ pub enum Phase {
     Grants,
     /// Rights on databases and schemas taken away: without USAGE nobody can revoke what it granted there.
     ContainersRevoked,
+    /// What roles that go still own or are named in.
+    Remains,
+    /// Sessions, once nobody can log in anew.
+    Sessions,
+    /// Roles that go.
+    Departures,
     /// Secrets without a version.
     Secrets,
     /// Credentials.
     Credentials,
     /// Readers.
     Bindings,
+    /// Versions that nobody is to read any more.
+    Versions,
 }
 
 impl Change {
@@ -61,9 +69,13 @@ impl Change {
             Self::Revoke { objects, .. } if in_container(objects) => Phase::ContainersRevoked,
             Self::Revoke { .. } => Phase::Revokes,
             Self::Grant { .. } => Phase::Grants,
-            Self::CreateSecret { .. } => Phase::Secrets,
+            Self::ReassignOwned { .. } | Self::DropOwned { .. } => Phase::Remains,
+            Self::EndSessions { .. } => Phase::Sessions,
+            Self::DropRole { .. } => Phase::Departures,
+            Self::CreateSecret { .. } | Self::LabelSecret { .. } => Phase::Secrets,
             Self::Credential { .. } => Phase::Credentials,
             Self::Bind { .. } | Self::Unbind { .. } => Phase::Bindings,
+            Self::DestroyVersions { .. } => Phase::Versions,
         }
     }
 }
@@ -72,12 +84,14 @@ fn in_container(objects: &[Object]) -> bool {
     objects.iter().all(|object| matches!(object, Object::Database(_) | Object::Schema(_)))
 }
 
-/// The steps in the order they are to be taken: the instance, each database, each secret.
+/// The steps in the order they are to be taken: the instance, each database, roles that go, each secret.
 pub fn order(steps: Vec<Step>) -> Vec<Step> {
     let rank = |step: &Step| match step.change.target() {
         Aim::Instance => (0, None),
-        Aim::Database(database) => (1, Some(database)),
-        Aim::Secret(_) => (2, None),
+        Aim::Sessions => (1, None),
+        Aim::Database(database) => (2, Some(database)),
+        Aim::Departures => (3, None),
+        Aim::Secret(_) => (4, None),
     };
     let mut steps = steps;
     // Stable: within a phase the order of the diff stands, which has dependent grants before what they hang on.

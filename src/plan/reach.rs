@@ -132,14 +132,14 @@ impl<'a> Reach<'a> {
         *role != self.admin && !self.can_set(role)
     }
 
-    /// Who hands objects of `from` to `to`: ALTER … OWNER wants the privileges of both at once, so that both are lent to
-    /// somebody. The maker inherits what it is lent whatever the session's login does, and has the schemas; but nobody can
-    /// become a member of its own members.
+    /// Who does what wants the privileges of several roles at once, as ALTER … OWNER does of the old owner and the new, so
+    /// that all of them are lent to somebody. The maker inherits what it is lent whatever the session's login does, and
+    /// has the schemas; but nobody can become a member of its own members.
     /// <https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-OWNER-TO>
-    pub fn transferrer(&self, from: &RoleName, to: &RoleName) -> Actor {
+    pub fn transferrer<'r>(&self, roles: impl IntoIterator<Item = &'r RoleName>) -> Actor {
         let above = |role: &RoleName| self.closure(role, |_| true).contains(self.maker_name());
         let own = |role: &RoleName| role == self.maker_name();
-        if [from, to].into_iter().all(|role| own(role) || !above(role)) { self.maker() } else { Actor::Admin }
+        if roles.into_iter().all(|role| own(role) || !above(role)) { self.maker() } else { Actor::Admin }
     }
 
     /// Whether `member` has to be lent `role` to have its privileges and to hand objects to it.
@@ -186,17 +186,20 @@ impl<'a> Reach<'a> {
         self.state.shared.iter().find(|group| group.members.iter().any(is_it))
     }
 
+    /// Whether `name` has CREATE on `database`.
+    pub fn creates_in(&self, name: &RoleName, database: &crate::model::DatabaseName) -> bool {
+        let Some(group) = self.database(database) else { return false };
+        let granted = group.acl.items().iter().any(|item| {
+            let holds = item.grantee.role().is_none_or(|role| self.inherits(name, role));
+            holds && item.privileges.contains(crate::model::Privilege::Create)
+        });
+        self.superuser || self.inherits(name, &group.owner) || granted
+    }
+
     /// Who can create schemas and extensions in `database`: somebody with CREATE on it.
     pub fn creator(&self, database: &crate::model::DatabaseName) -> Option<Actor> {
         let group = self.database(database)?;
-        let may = |actor: &Actor| {
-            let name = self.name(actor);
-            let granted = group.acl.items().iter().any(|item| {
-                let holds = item.grantee.role().is_none_or(|role| self.inherits(name, role));
-                holds && item.privileges.contains(crate::model::Privilege::Create)
-            });
-            self.superuser || self.inherits(name, &group.owner) || granted
-        };
+        let may = |actor: &Actor| self.creates_in(self.name(actor), database);
         let owner = self.can_become(&group.owner).then(|| Actor::Role(group.owner.clone()));
         [self.maker(), Actor::Admin].into_iter().find(may).or(owner)
     }

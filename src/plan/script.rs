@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::batch::batches;
 use super::reach::{Actor, Reach};
 use super::{Aim, Change, Plan, statement};
-use crate::model::{DatabaseName, RoleName, State};
+use crate::model::{DatabaseName, Object, RoleName, State};
 
 /// The statements of one transaction, BEGIN and COMMIT included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
         let (now, later) = rest.split_at(length);
         rest = later;
         let database = match target {
-            Aim::Instance => None,
+            Aim::Instance | Aim::Sessions | Aim::Departures => None,
             Aim::Database(database) => Some(database),
             Aim::Secret(_) => continue,
         };
@@ -95,8 +95,10 @@ fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[Cha
         writer.say(statement::lend(role, member, reach.existing(role, member, by), major));
     }
     for change in changes {
+        writer.let_create(change, true, reach);
         writer.act_as(&actor(reach, database.as_ref(), change), reach);
         statement::statements(change, major, reach.maker_name()).into_iter().for_each(|text| writer.say(text));
+        writer.let_create(change, false, reach);
     }
     for (role, member, by) in &loans {
         writer.act_as(by, reach);
@@ -107,12 +109,30 @@ fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[Cha
     Transaction { database, statements: writer.statements }
 }
 
+/// Whoever is to own something must be let create in its schema, until it does.
+/// <https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-OWNER-TO>
+fn creator_for(change: &Change) -> Option<(&[Object], &RoleName, Actor)> {
+    match change {
+        Change::ChangeOwner { objects, to, creates_by: Some(owner), .. } => {
+            Some((objects, to, Actor::Role(owner.clone())))
+        }
+        _ => None,
+    }
+}
+
 struct Writer {
     statements: Vec<String>,
     now: Actor,
 }
 
 impl Writer {
+    fn let_create(&mut self, change: &Change, allowed: bool, reach: &Reach<'_>) {
+        if let Some((objects, to, by)) = creator_for(change) {
+            self.act_as(&by, reach);
+            statement::creates(objects, to, allowed).into_iter().for_each(|text| self.say(text));
+        }
+    }
+
     fn say(&mut self, text: String) {
         self.statements.push(text);
     }
@@ -155,11 +175,19 @@ fn actor(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) ->
         Change::Revoke { grantor, via, .. } => owner(via.as_ref().unwrap_or(grantor)),
         Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => owner(&default.owner),
         Change::ChangeOwner { from, to, .. } => {
-            reach.transferrer(database.map_or(from, |database| reach.real_owner(from, database)), to)
+            reach.transferrer([database.map_or(from, |database| reach.real_owner(from, database)), to])
         }
-        Change::CreateSecret { .. } | Change::Credential { .. } | Change::Bind { .. } | Change::Unbind { .. } => {
-            Actor::Admin
-        }
+        Change::ReassignOwned { from, to, .. } => reach.transferrer([from, to]),
+        Change::DropOwned { role, policies_of, .. } => reach.transferrer(std::iter::once(role).chain(policies_of)),
+        // Whoever has the login's rights ends its sessions; that is the login.
+        Change::EndSessions { role } => Actor::Role(role.clone()),
+        Change::DropRole { role, .. } => administrator(role),
+        Change::CreateSecret { .. }
+        | Change::LabelSecret { .. }
+        | Change::DestroyVersions { .. }
+        | Change::Credential { .. }
+        | Change::Bind { .. }
+        | Change::Unbind { .. } => Actor::Admin,
     }
 }
 
@@ -176,16 +204,31 @@ fn loans(
         }
     };
     for change in changes {
-        if let Change::ChangeOwner { from, to, .. } = change {
-            let from = database.map_or(from, |database| reach.real_owner(from, database));
-            let by = reach.transferrer(from, to);
+        let holds = held_at_once(reach, database, change);
+        if !holds.is_empty() {
+            let by = reach.transferrer(holds.iter().copied());
             let member = reach.name(&by);
-            [from, to].into_iter().filter(|role| reach.needs_loan(role, member)).for_each(|role| lend(role, member));
+            holds.into_iter().filter(|role| reach.needs_loan(role, member)).for_each(|role| lend(role, member));
         }
-        match actor(reach, database, change) {
-            Actor::Role(role) if reach.needs_membership(&role) => lend(&role, reach.admin()),
-            _ => {}
+        let creator = creator_for(change).map(|(_, _, by)| by);
+        for actor in [Some(actor(reach, database, change)), creator].into_iter().flatten() {
+            match actor {
+                Actor::Role(role) if reach.needs_membership(&role) => lend(&role, reach.admin()),
+                _ => {}
+            }
         }
     }
     loans
+}
+
+/// The roles whose rights a change wants all at once.
+fn held_at_once<'c>(reach: &'c Reach<'_>, database: Option<&DatabaseName>, change: &'c Change) -> Vec<&'c RoleName> {
+    match change {
+        Change::ChangeOwner { from, to, .. } => {
+            vec![database.map_or(from, |database| reach.real_owner(from, database)), to]
+        }
+        Change::ReassignOwned { from, to, .. } => vec![from, to],
+        Change::DropOwned { role, policies_of, .. } => std::iter::once(role).chain(policies_of).collect(),
+        _ => Vec::new(),
+    }
 }

@@ -1,5 +1,6 @@
 //! Changes as a person reads them: one line each.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -22,24 +23,29 @@ pub struct Loss {
 }
 
 impl Change {
-    /// Who can do what no more once it is made.
+    /// What whoever it is taken from can do no more once it is made.
     pub fn loss(&self) -> Option<Loss> {
         let loss = |who: String, what: String| Some(Loss { who, what });
         match self {
             Self::AlterRole { role, attributes } if self.removes_access() => {
                 loss(quoted(role), format!("becomes {}", join(attributes)))
             }
-            Self::RevokeMembership { membership, cascade } => {
-                let passed_on = passed_on(*cascade);
-                loss(quoted(&membership.member), format!("membership in {}{passed_on}", quoted(&membership.role)))
+            Self::RevokeMembership { membership, .. } => {
+                loss(quoted(&membership.member), format!("membership in {}", quoted(&membership.role)))
             }
             Self::ChangeOwner { objects, from, .. } => loss(quoted(from), format!("ownership of {}", Listed(objects))),
-            Self::Revoke { objects, grantee, privileges, extent, cascade, .. } => {
-                let passed_on = passed_on(*cascade);
-                loss(to(grantee), format!("{} on {}{passed_on}", extent.of(*privileges), Listed(objects)))
+            Self::Revoke { objects, grantee, privileges, extent, .. } => {
+                loss(to(grantee), format!("{} on {}", extent.of(*privileges), Listed(objects)))
             }
             Self::RevokeDefault { default, extent, .. } => {
                 loss(to(&default.grantee), format!("{} on {}", extent.of(default.privileges), Future(default)))
+            }
+            Self::EndSessions { role } => loss(quoted(role), "its sessions".into()),
+            Self::ReassignOwned { from, moved, .. } => loss(quoted(from), format!("ownership of {}", moved.join(", "))),
+            Self::DropOwned { role, dropped, .. } => loss(quoted(role), dropped.join(", ")),
+            Self::DropRole { role, .. } => loss(quoted(role), "is no more".into()),
+            Self::DestroyVersions { secret, role, versions } => {
+                loss(quoted(role), format!("{} of {secret}", numbered(versions)))
             }
             Self::Unbind { secret, member } => loss(member.clone(), format!("access to {secret}")),
             Self::CreateRole { .. }
@@ -53,9 +59,30 @@ impl Change {
             | Self::Grant { .. }
             | Self::GrantDefault { .. }
             | Self::CreateSecret { .. }
+            | Self::LabelSecret { .. }
             | Self::Credential { .. }
             | Self::Bind { .. } => None,
         }
+    }
+
+    /// The same for everybody: also whom it was granted on to, and who are members of what goes.
+    pub fn losses(&self) -> Vec<Loss> {
+        let others: Vec<Loss> = match self {
+            Self::RevokeMembership { membership: Membership { role, member, .. }, cascade } => {
+                let what = format!("membership in {}, granted by {}", quoted(role), quoted(member));
+                cascade.iter().map(|who| Loss { who: quoted(who), what: what.clone() }).collect()
+            }
+            Self::Revoke { objects, grantee, privileges, cascade, .. } => {
+                let what = format!("{privileges} on {}, granted by {}", Listed(objects), to(grantee));
+                cascade.iter().map(|who| Loss { who: to(who), what: what.clone() }).collect()
+            }
+            Self::DropRole { role, members } => {
+                let what = format!("membership in {}", quoted(role));
+                members.iter().map(|who| Loss { who: quoted(who), what: what.clone() }).collect()
+            }
+            _ => Vec::new(),
+        };
+        self.loss().into_iter().chain(others).collect()
     }
 }
 
@@ -71,7 +98,7 @@ impl fmt::Display for Change {
                 write!(f, "reset {}, now `{}`, for {}", setting.parameter, setting.value, sessions(role, setting))
             }
             Self::GrantMembership { edge } => grant_membership(f, edge),
-            Self::RevokeMembership { membership, cascade } => revoke_membership(f, membership, *cascade),
+            Self::RevokeMembership { membership, cascade } => revoke_membership(f, membership, cascade),
             Self::CreateSchema { database, schema } => {
                 write!(f, "create schema {} in {}", quote_identifier(schema.as_str()), in_database(database))
             }
@@ -86,7 +113,7 @@ impl fmt::Display for Change {
                 let extension = quote_identifier(extension.as_str());
                 write!(f, "update extension {extension} to {version} in {}", in_database(database))
             }
-            Self::ChangeOwner { objects, from, to, database: _ } => {
+            Self::ChangeOwner { objects, from, to, database: _, creates_by: _ } => {
                 write!(f, "change the owner of {} from {} to {}", Objects(objects), quoted(from), quoted(to))?;
                 names(f, objects)
             }
@@ -99,7 +126,7 @@ impl fmt::Display for Change {
                 let what = extent.of(*privileges);
                 write!(f, "revoke {what} on {} from {}", Objects(objects), to(grantee))?;
                 write!(f, ", granted by {}", quoted(grantor))?;
-                f.write_str(passed_on(*cascade))?;
+                f.write_str(&passed_on(cascade.iter().map(to)))?;
                 names(f, objects)
             }
             Self::GrantDefault { default, database: _ } => {
@@ -110,6 +137,23 @@ impl fmt::Display for Change {
             Self::RevokeDefault { default, extent, database: _ } => {
                 write!(f, "revoke {} on {}", extent.of(default.privileges), Future(default))?;
                 write!(f, " from {}", to(&default.grantee))
+            }
+            Self::EndSessions { role } => write!(f, "end the sessions of {}", quoted(role)),
+            Self::ReassignOwned { from, to, moved, database: _ } => {
+                write!(f, "change the owner of {} from {} to {}", moved.join(", "), quoted(from), quoted(to))
+            }
+            Self::DropOwned { role, dropped, database, policies_of: _ } => {
+                write!(f, "take {} out of {}", quoted(role), in_database(database))?;
+                if dropped.is_empty() { Ok(()) } else { write!(f, ": {}", dropped.join(", ")) }
+            }
+            Self::DropRole { role, members } => {
+                write!(f, "drop role {}", quoted(role))?;
+                let members: Vec<_> = members.iter().map(quoted).collect();
+                if members.is_empty() { Ok(()) } else { write!(f, ", of which {} are members", members.join(", ")) }
+            }
+            Self::LabelSecret { secret, labels, role: _ } => write!(f, "label {secret} {}", labelled(labels)),
+            Self::DestroyVersions { secret, versions, role: _ } => {
+                write!(f, "destroy {} of {secret} after its `versionDestroyTtl`", numbered(versions))
             }
             Self::CreateSecret { secret, role } => {
                 write!(f, "create secret {secret} for the credential of {}", quoted(role))
@@ -138,8 +182,20 @@ impl Extent {
 }
 
 /// CASCADE takes it from further roles.
-fn passed_on(cascade: bool) -> &'static str {
-    if cascade { ", and from all who have it from them" } else { "" }
+fn passed_on(to: impl Iterator<Item = String>) -> String {
+    let names: Vec<_> = to.collect();
+    if names.is_empty() { String::new() } else { format!(", and from {}, who had it from there", names.join(", ")) }
+}
+
+/// `version 3`, `versions 3, 4`.
+pub(super) fn numbered(versions: &[i64]) -> String {
+    let many = if versions.len() == 1 { "" } else { "s" };
+    format!("version{many} {}", join(versions))
+}
+
+/// `team=payments, tier=one`.
+pub(super) fn labelled(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
 }
 
 fn create_role(f: &mut fmt::Formatter<'_>, role: &RoleName, inherit: bool, connection_limit: i32) -> fmt::Result {
@@ -157,10 +213,10 @@ fn grant_membership(f: &mut fmt::Formatter<'_>, edge: &Edge) -> fmt::Result {
     if options.is_empty() { Ok(()) } else { write!(f, " {}", options.join(", ")) }
 }
 
-fn revoke_membership(f: &mut fmt::Formatter<'_>, membership: &Membership, cascade: bool) -> fmt::Result {
+fn revoke_membership(f: &mut fmt::Formatter<'_>, membership: &Membership, cascade: &[RoleName]) -> fmt::Result {
     let Membership { role, member, grantor, admin: _, inherit: _, set: _ } = membership;
     write!(f, "end the membership of {} in {}, granted by {}", quoted(member), quoted(role), quoted(grantor))?;
-    f.write_str(passed_on(cascade))
+    f.write_str(&passed_on(cascade.iter().map(quoted)))
 }
 
 fn sessions(role: &RoleName, setting: &Setting) -> String {
@@ -322,7 +378,7 @@ mod tests {
             grantor: role("postgres"),
             grantee,
             privileges: Privileges::of(&[Privilege::Create]),
-            cascade: false,
+            cascade: Vec::new(),
             via: None,
             extent: Extent::Privileges,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{DatabaseName, Grantee, Lifecycle, Policy, Preset, RoleName, SchemaName, State};
+use crate::model::{DatabaseName, Grantee, Lifecycle, Policy, Preset, Role, RoleName, SchemaName, State, Strategy};
 
 /// What a role is to the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Standing {
     System,
     /// Other people's, by `ignore`.
     Ignored,
+    /// To go, by `state: absent`, or one of the logins of such a role.
+    Retiring,
     /// Anybody else, dropped roles that left an entry included.
     Undeclared,
 }
@@ -36,9 +38,32 @@ pub struct Cast<'a> {
     admins: BTreeSet<RoleName>,
     logins: BTreeMap<RoleName, RoleName>,
     iam: BTreeSet<RoleName>,
-    /// Roles that are to go, with their logins: they keep what they have until they go.
-    retiring: BTreeSet<RoleName>,
+    /// Roles that are to go, each login with its role.
+    retiring: BTreeMap<RoleName, &'a RoleName>,
 }
+
+/// The roles there are that `policy` wants to be no more, logins of a pair before their role; each with the declared role.
+/// A login is told by its `role` setting where the policy does not say that there was a pair.
+pub fn retiring<'a>(policy: &'a Policy, roles: &BTreeMap<RoleName, Role>) -> Vec<(RoleName, &'a RoleName)> {
+    let mut going = Vec::new();
+    for (name, policy_of) in policy.roles.iter().filter(|(_, role)| role.lifecycle != Lifecycle::Present) {
+        let pair = policy_of.rotation.strategy == Strategy::Alternate;
+        let becomes =
+            |role: &Role| role.settings.iter().any(|one| one.parameter == "role" && one.value == name.as_str());
+        let logins = PAIR.iter().filter_map(|suffix| name.with_suffix(suffix).ok());
+        let logins = logins.filter(|login| !policy.roles.contains_key(login));
+        going.extend(
+            logins
+                .filter(|login| roles.get(login).is_some_and(|role| pair || becomes(role)))
+                .map(|login| (login, name)),
+        );
+        going.extend(roles.contains_key(name).then(|| (name.clone(), name)));
+    }
+    going
+}
+
+/// What the names of a pair of logins end with.
+const PAIR: [&str; 2] = ["_a", "_b"];
 
 impl<'a> Cast<'a> {
     /// The cast of one instance.
@@ -47,13 +72,9 @@ impl<'a> Cast<'a> {
         admins.extend(state.server.admin.clone());
         admins.extend(state.server.bootstrap.clone());
         let mut logins = BTreeMap::new();
-        let (mut iam, mut retiring) = (BTreeSet::new(), BTreeSet::new());
-        for (name, role) in &policy.roles {
-            if role.lifecycle != Lifecycle::Present {
-                retiring.extend(["_a", "_b"].iter().filter_map(|suffix| name.with_suffix(suffix).ok()));
-                retiring.insert(name.clone());
-                continue;
-            }
+        let mut iam = BTreeSet::new();
+        let retiring = retiring(policy, &state.roles).into_iter().collect();
+        for (name, role) in policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present) {
             logins
                 .extend(role.logins(name).into_iter().filter(|login| login != name).map(|login| (login, name.clone())));
             iam.extend(role.iam.iter().cloned());
@@ -63,8 +84,8 @@ impl<'a> Cast<'a> {
 
     /// What `role` is.
     pub fn standing(&self, role: &RoleName) -> Standing {
-        if self.retiring.contains(role) {
-            Standing::Ignored
+        if self.retiring.contains_key(role) {
+            Standing::Retiring
         } else if self.policy.roles.contains_key(role) {
             Standing::Declared
         } else if self.logins.contains_key(role) {
@@ -80,6 +101,16 @@ impl<'a> Cast<'a> {
         } else {
             Standing::Undeclared
         }
+    }
+
+    /// The declared role that goes with `role`, where it goes.
+    pub fn going(&self, role: &RoleName) -> Option<&'a RoleName> {
+        self.retiring.get(role).copied()
+    }
+
+    /// Every role that goes, with the declared role it goes with.
+    pub fn all_going(&self) -> Vec<(RoleName, &'a RoleName)> {
+        self.retiring.iter().map(|(role, declared)| (role.clone(), *declared)).collect()
     }
 
     /// What `grantee` is; `None` for PUBLIC.

@@ -1,13 +1,16 @@
 //! A change as SQL: the only place where names and literals are quoted.
 
+use std::collections::BTreeSet;
+
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use super::Edge;
 use super::list::elements;
+use super::sentence::labelled;
 use super::{Attribute, Change, Extent};
 use crate::model::{
-    DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, Setting, Verifier,
-    VerifierError,
+    DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, SchemaName,
+    Setting, Verifier, VerifierError,
 };
 
 /// Objects per statement: long lists spare round trips, endless ones the server's parser.
@@ -26,7 +29,9 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
         Change::SetParameter { role, setting } => vec![set_parameter(role, setting)],
         Change::ResetParameter { role, setting } => vec![reset_parameter(role, setting)],
         Change::GrantMembership { edge } => vec![grant_membership(edge, major)],
-        Change::RevokeMembership { membership, cascade } => vec![revoke_membership(membership, *cascade, major)],
+        Change::RevokeMembership { membership, cascade } => {
+            vec![revoke_membership(membership, !cascade.is_empty(), major)]
+        }
         Change::CreateSchema { schema, .. } => {
             vec![format!(
                 "CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}",
@@ -51,15 +56,52 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
         Change::Revoke { objects, grantor, privileges, via: Some(_), .. } => clear(objects, grantor, *privileges),
         Change::Revoke { objects, grantee, privileges, extent, cascade, via: None, .. } => {
             let option = option_for(*extent);
-            let from = format!("FROM {}{}", grantee_name(grantee), if *cascade { " CASCADE" } else { "" });
+            let from = format!("FROM {}{}", grantee_name(grantee), if cascade.is_empty() { "" } else { " CASCADE" });
             on_objects(objects, *privileges, |what| format!("REVOKE {option}{what} {from}"))
         }
         Change::GrantDefault { default, .. } => vec![grant_default(default)],
         Change::RevokeDefault { default, extent, .. } => vec![revoke_default(default, *extent)],
-        Change::CreateSecret { .. } | Change::Credential { .. } | Change::Bind { .. } | Change::Unbind { .. } => {
-            Vec::new()
+        Change::EndSessions { role } => end_sessions(role),
+        Change::ReassignOwned { from, to, .. } => {
+            vec![format!("REASSIGN OWNED BY {} TO {}", name(from.as_str()), name(to.as_str()))]
         }
+        Change::DropOwned { role, .. } => drop_owned(role),
+        Change::DropRole { role, .. } => vec![format!("DROP ROLE {}", name(role.as_str()))],
+        Change::CreateSecret { .. }
+        | Change::LabelSecret { .. }
+        | Change::DestroyVersions { .. }
+        | Change::Credential { .. }
+        | Change::Bind { .. }
+        | Change::Unbind { .. } => Vec::new(),
     }
+}
+
+/// How long a session may take to end, in milliseconds.
+const SESSION_ENDS_WITHIN: u32 = 5000;
+
+/// What is seen of sessions is kept until the end of the transaction unless it is cleared.
+fn end_sessions(role: &RoleName) -> Vec<String> {
+    let role = literal(role.as_str());
+    vec![
+        format!(
+            "SELECT pg_terminate_backend(pid, {SESSION_ENDS_WITHIN}) FROM pg_stat_activity \
+             WHERE usename = {role} AND pid <> pg_backend_pid()"
+        ),
+        "SELECT pg_stat_clear_snapshot()".into(),
+    ]
+}
+
+/// DROP OWNED drops whatever the role still owns: it is not said where there is anything but what belongs to nobody else
+/// by its nature.
+fn drop_owned(role: &RoleName) -> Vec<String> {
+    let guard = format!(
+        "BEGIN IF EXISTS (SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = {}::regrole \
+         AND deptype = 'o' AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass) \
+         AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) \
+         THEN RAISE EXCEPTION 'something still belongs to a role that is to go: nothing is dropped'; END IF; END",
+        literal(&name(role.as_str()))
+    );
+    vec![format!("DO {}", literal(&guard)), format!("DROP OWNED BY {}", name(role.as_str()))]
 }
 
 /// Everything that `delegate` granted on is taken away by taking its grant option, which it then gets again: whether it may
@@ -82,6 +124,18 @@ pub(super) fn fix(change: &Change) -> Option<String> {
                 secret.id, secret.project
             )
         }
+        Change::LabelSecret { secret, labels, .. } => format!(
+            "gcloud secrets update {} --project={} --update-labels={}",
+            secret.id,
+            secret.project,
+            labelled(labels).replace(", ", ",")
+        ),
+        Change::DestroyVersions { secret, versions, .. } => {
+            let destroy = |number| {
+                format!("gcloud secrets versions destroy {number} --secret={} --project={}", secret.id, secret.project)
+            };
+            versions.iter().map(destroy).collect::<Vec<_>>().join("; ")
+        }
         Change::CreateSecret { .. } | Change::Credential { .. } => "rolewright apply".into(),
         // Shown as from 16 on: it says all that is meant.
         change => statements(change, 16, &RoleName::new("cloudsqlsuperuser").ok()?).join("; "),
@@ -100,6 +154,25 @@ pub fn set_password(role: &RoleName, verifier: &Verifier) -> Result<zeroize::Zer
         name(role.as_str()),
         literal(verifier)
     )))
+}
+
+/// Lets `role` create in the schemas of `objects`, or no more, until the transaction is over.
+pub(super) fn creates(objects: &[Object], role: &RoleName, allowed: bool) -> Vec<String> {
+    let schemas: BTreeSet<_> = objects.iter().filter_map(Object::schema).collect();
+    let (verb, to) = if allowed { ("GRANT", "TO") } else { ("REVOKE", "FROM") };
+    let text =
+        |schema: &SchemaName| format!("{verb} CREATE ON SCHEMA {} {to} {}", name(schema.as_str()), name(role.as_str()));
+    schemas.into_iter().map(text).collect()
+}
+
+/// Nobody logs in as `role` any more; who is in stays in.
+pub fn close_login(role: &RoleName) -> String {
+    format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", name(role.as_str()))
+}
+
+/// From `at`, a literal that PostgreSQL reads, the server refuses the password of `role`.
+pub fn expire_login(role: &RoleName, at: &str) -> String {
+    format!("ALTER ROLE {} VALID UNTIL {}", name(role.as_str()), literal(at))
 }
 
 /// `SET LOCAL ROLE`; without a role, back to the session's own login.
@@ -125,11 +198,11 @@ pub(super) fn give_back(role: &RoleName, member: &RoleName, before: Option<&Memb
     }
 }
 
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     escape_identifier(text)
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     escape_literal(text).trim_start().to_owned()
 }
 
@@ -190,7 +263,7 @@ fn revoke_membership(edge: &Membership, cascade: bool, major: u32) -> String {
 }
 
 /// The object as it stands behind `ALTER` and behind `GRANT … ON`, without the kind.
-fn reference(object: &Object) -> String {
+pub(super) fn reference(object: &Object) -> String {
     match object {
         Object::Database(database) => name(database.as_str()),
         Object::Schema(schema) => name(schema.as_str()),

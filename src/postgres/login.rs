@@ -49,11 +49,23 @@ pub async fn login(
     password: &Password,
     purpose: &ApplicationName,
 ) -> Result<(), LoginError> {
+    enter(route, database, user, password, purpose).await?.close().await;
+    Ok(())
+}
+
+/// A session of `user` in `database` by the admin's route.
+///
+/// # Errors
+/// As for [`login`].
+pub async fn enter(
+    route: &Route,
+    database: &DatabaseName,
+    user: &RoleName,
+    password: &Password,
+    purpose: &ApplicationName,
+) -> Result<Session, LoginError> {
     match Session::connect_as(route, database, user, password, purpose).await {
-        Ok(session) => {
-            session.close().await;
-            Ok(())
-        }
+        Ok(session) => Ok(session),
         Err(PostgresError::Connect { source: Cause::Server(source), database, user, .. })
             if VERDICTS.contains(&source.sqlstate.as_str()) =>
         {

@@ -7,6 +7,7 @@
 //!                                    login     Lock
 //! ```
 
+mod activity;
 mod conninfo;
 mod environment;
 mod error;
@@ -16,17 +17,22 @@ mod lock;
 mod login;
 mod passfile;
 mod pipeline;
+mod probe;
 mod route;
 mod session;
 mod sql;
 mod tls;
 mod wire;
 
+pub use activity::{ClientSession, LoginActivity, activity};
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
-pub use inspect::{Asked, ColumnName, Shared, inspect_database, inspect_shared};
+pub use inspect::{
+    Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
+};
 pub use lock::{Lock, LockError, Standing, lock};
-pub use login::{LoginError, login};
+pub use login::{LoginError, enter, login};
 pub use pipeline::{Notice, Statement};
+pub use probe::{Attempt, Holding, ask, begin_probe, holdings, try_harmless, try_undone};
 pub use route::{Route, RouteError};
 pub use session::{ApplicationName, Session};

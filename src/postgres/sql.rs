@@ -10,6 +10,11 @@ pub const OBJECTS: &str = include_str!("sql/objects.sql");
 pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
 pub const EXTENSIONS: &str = include_str!("sql/extensions.sql");
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
+pub const DEPENDENTS: &str = include_str!("sql/dependents.sql");
+pub const HELD: &str = include_str!("sql/held.sql");
+pub const SESSIONS: &str = include_str!("sql/sessions.sql");
+pub const ACTIVITY: &str = include_str!("sql/activity.sql");
+pub const TIES: &str = include_str!("sql/ties.sql");
 pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
 pub const HOLDS_LOCK: &str = include_str!("sql/holds_lock.sql");
 
@@ -47,7 +52,7 @@ mod tests {
 
     #[test]
     fn no_mark_stands_where_it_would_stay_a_comment() {
-        for statement in [SERVER, ROLES, MEMBERSHIPS, SHARED_OBJECTS, OBJECTS, DEFAULTS, EXTENSIONS] {
+        for statement in [SERVER, ROLES, MEMBERSHIPS, SHARED_OBJECTS, OBJECTS, DEFAULTS, EXTENSIONS, HELD] {
             for line in statement.lines().filter(|line| line.contains("--≥") || line.contains("--<")) {
                 assert!(line_for(line, 0) != line || line_for(line, 99) != line, "{line}");
             }

@@ -20,11 +20,16 @@ impl State {
             // Its password is never offered a second time.
             return Some(Step::Record(self.ledger.given_up().into()));
         }
-        if self.ledger.lease.as_ref().is_none_or(|lease| lease.owner != self.owner) {
-            return Some(Step::Record(self.ledger.leased(self.lease()).into()));
-        }
         let in_place = self.ledger.login.as_ref() == Some(&login);
-        Some(if in_place { self.replaced(login) } else { self.alternated(login) })
+        Some(self.with_lease(if in_place { self.replaced(login) } else { self.alternated(login) }))
+    }
+
+    /// `step`, or first the word that this run takes it: what was read may be old, and is the latest where it can be written.
+    pub(super) fn with_lease(&self, step: Step) -> Step {
+        match &self.ledger.lease {
+            Some(lease) if lease.owner == self.owner => step,
+            _ => Step::Record(self.ledger.leased(self.lease()).into()),
+        }
     }
 
     /// Whoever made the payload took it along; the server may have its password, which nobody knows.

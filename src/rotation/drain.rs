@@ -33,7 +33,7 @@ impl State {
             return Step::Hold(Held::StillUsed(blockers));
         }
         if other && self.login(previous.login).can_login {
-            return Step::Close(previous.login.clone());
+            return self.with_lease(Step::Close(previous.login.clone()));
         }
         let gone = |version| self.versions.get(&version) == Some(&VersionState::Destroyed);
         Step::Record(self.ledger.without(gone).forgotten(self.now).into())
@@ -68,11 +68,18 @@ impl State {
         let login = self.login(previous.login);
         let at = after(self.ledger.published?, self.terms.deadline?);
         let open = self.ledger.login.as_ref() != Some(previous.login) && login.can_login;
-        (open && login.valid_until != Some(at)).then(|| Step::Expire { login: previous.login.clone(), at })
+        let expire = || self.with_lease(Step::Expire { login: previous.login.clone(), at });
+        (open && login.valid_until != Some(at)).then(expire)
+    }
+
+    /// Who still uses the credential before, if there is one.
+    pub fn users_of_previous(&self) -> Vec<Blocker> {
+        let users = self.ledger.previous().zip(self.ledger.current());
+        users.map(|(previous, current)| self.in_use(&previous, current)).unwrap_or_default()
     }
 
     /// Who still uses the credential before.
-    pub(super) fn in_use(&self, previous: &Previous<'_>, current: i64) -> Vec<Blocker> {
+    fn in_use(&self, previous: &Previous<'_>, current: i64) -> Vec<Blocker> {
         let published = self.ledger.published.unwrap_or(self.now);
         let in_place = self.ledger.login.as_ref() == Some(previous.login);
         let mut blockers = if in_place { Vec::new() } else { self.sessions(previous.login) };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::model::{Annotations, RoleName, Secret};
+use crate::model::{Annotations, Payload, RoleName, Secret};
 
 /// Attempts that were given up and may still turn up as a version.
 const REMEMBERED: usize = 4;
@@ -222,6 +222,11 @@ impl Ledger {
 }
 
 impl Mark {
+    /// Whether it was made for this payload.
+    pub fn is_of(&self, payload: &Payload) -> bool {
+        payload.fingerprint(&self.id) == self.fingerprint
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (id, fingerprint) = text.split_once(':')?;
         Some(Self { id: id.to_owned(), fingerprint: fingerprint.to_owned() })

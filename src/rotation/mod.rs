@@ -18,6 +18,7 @@ mod drain;
 mod ledger;
 mod next;
 mod schedule;
+mod sentence;
 mod state;
 mod step;
 
@@ -25,5 +26,5 @@ pub use consumer::{Consumer, Holder, HolderKind, Reference};
 pub use ledger::{Lease, Ledger, Mark, Pending, Previous, Retired};
 pub use next::next;
 pub use schedule::{due, is_due};
-pub use state::{Found, Leave, LoginFacts, Order, ServerSide, Session, State, Terms};
+pub use state::{Found, Leave, LoginFacts, Order, Phase, ServerSide, Session, State, Terms};
 pub use step::{Blocker, Held, Source, Step, Wait};

@@ -114,6 +114,22 @@ pub struct Session {
     pub since: Option<Timestamp>,
 }
 
+/// How far a rotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// There is no credential yet.
+    Unpublished,
+    /// One credential, and nothing to do.
+    Settled,
+    /// A rotation began, and has not published anything.
+    Beginning,
+    /// The new credential is published, and the old one works for sure.
+    Grace,
+    /// The old credential may go as soon as nobody uses it.
+    Draining,
+}
+
 /// What the server knows of the password in hand, as far as this run can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum ServerSide {
@@ -134,6 +150,20 @@ impl State {
     /// Facts of a login; one that is not there has none.
     pub fn login(&self, name: &RoleName) -> LoginFacts {
         self.logins.get(name).cloned().unwrap_or_default()
+    }
+
+    /// How far a rotation is.
+    pub fn phase(&self) -> Phase {
+        let grace = self.ledger.published.map(|published| super::schedule::after(published, self.terms.grace));
+        if self.ledger.current().is_none() {
+            Phase::Unpublished
+        } else if self.ledger.pending.as_ref().is_some_and(|pending| pending.login.is_some()) {
+            Phase::Beginning
+        } else if self.ledger.previous().is_some() {
+            if grace.is_some_and(|grace| self.now < grace) { Phase::Grace } else { Phase::Draining }
+        } else {
+            Phase::Settled
+        }
     }
 
     /// What is left of the order: an attempt under way that goes back already is all there is to going back.

@@ -97,8 +97,8 @@ pub enum Held {
     StillUsed(Vec<Blocker>),
     /// There is no credential before, or it does not work any more.
     NothingBefore(&'static str),
-    /// The payload that a rotation needs does not say whose it is.
-    NoUserInPayload,
+    /// The login that is to get the next password is not as the policy says.
+    NotReady(Vec<String>),
 }
 
 /// Somebody in the way.

@@ -76,7 +76,7 @@ fn roles_of_the_instance() -> Vec<Step> {
             },
         ),
         step(Rule::MembershipMissing, Change::GrantMembership { edge }),
-        step(Rule::MembershipUnexpected, Change::RevokeMembership { membership, cascade: false }),
+        step(Rule::MembershipUnexpected, Change::RevokeMembership { membership, cascade: Vec::new() }),
     ]
 }
 
@@ -106,7 +106,7 @@ fn objects_of_the_database() -> Vec<Step> {
             grantee: Grantee::Role(role("app_user")),
             privileges: Privileges::of(&[Privilege::Truncate]),
             extent: Extent::Privileges,
-            cascade: false,
+            cascade: Vec::new(),
             via: None,
         },
     );
@@ -135,6 +135,7 @@ fn objects_of_the_database() -> Vec<Step> {
         step(
             Rule::OwnerUnexpected,
             Change::ChangeOwner {
+                creates_by: None,
                 database: database(),
                 objects: vec![table("orders"), table("users")],
                 from: role("postgres"),

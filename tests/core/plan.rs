@@ -93,7 +93,7 @@ fn a_delegate_that_nobody_can_act_as_is_cleared_by_who_gave_it_the_option() {
          schema other of leaker",
     );
     assert_snapshot!(shown(&plan), @r#"
-    revoke SELECT on table app.u from PUBLIC, granted by leaker, and from all who have it from them [public.unexpected]
+    revoke SELECT on table app.u from PUBLIC, granted by leaker, and from app, who had it from there [public.unexpected]
     revoke TRUNCATE on table app.u from app, granted by mig [grant.unexpected]
     withheld: leaker is a member of app, granted by cloudsqladmin [role.undeclared]
       it was granted by `cloudsqladmin`, and only its grantor or a superuser takes it back: `cloudsqladmin` or a superuser runs: REVOKE app FROM leaker GRANTED BY cloudsqladmin
@@ -152,7 +152,7 @@ fn memberships_end_with_the_admin_option_they_hang_on() {
       `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
     "#);
     assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @r#"
-    end the membership of leaker in app, granted by cloudsqlsuperuser, and from all who have it from them [role.undeclared]
+    end the membership of leaker in app, granted by cloudsqlsuperuser, and from mig, who had it from there [role.undeclared]
     "#);
 }
 

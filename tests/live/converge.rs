@@ -8,6 +8,7 @@ mod names;
 mod owners;
 mod phases;
 mod public;
+mod retire;
 
 use tokio_postgres::Client;
 

@@ -2,6 +2,7 @@
 //! client. Other tests ask the first two what they read of a secret.
 
 mod agreement;
+mod faults;
 mod gcloud;
 mod gcloud_tests;
 mod http;

@@ -46,7 +46,7 @@ impl Run<'_> {
     }
 
     /// Adds the version once. Where the answer was lost, the version is looked for.
-    async fn store(&self, job: &Job<'_>, payload: &Payload) -> Result<i64, ApplyError> {
+    pub(in crate::apply) async fn store(&self, job: &Job<'_>, payload: &Payload) -> Result<i64, ApplyError> {
         let error = match self.google_to_change().await?.add_version(job.secret, payload).await {
             Err(error) if error.is_ambiguous() => error,
             added => return Ok(added?),

@@ -35,6 +35,6 @@ impl Run<'_> {
         if aliases.insert(Annotations::CURRENT.into(), number) != Some(number) {
             annotations.insert(Annotations::PUBLISHED.into(), self.edges.now.to_string());
         }
-        SecretUpdate { annotations: Some(annotations), aliases: Some(aliases), labels: None }
+        SecretUpdate { annotations: Some(annotations), aliases: Some(aliases), ..SecretUpdate::default() }
     }
 }

@@ -79,8 +79,13 @@ impl<'a> FindingEntry<'a> {
 
 /// The verdict over all instances, in one document.
 pub(in crate::output) fn check(verdict: &Verdict) -> String {
+    document(&entries(verdict))
+}
+
+/// The keys of the document.
+pub(super) fn entries(verdict: &Verdict) -> impl Serialize + '_ {
     let instances = &verdict.instances;
-    document(&Document {
+    Document {
         version: VERSION,
         status: verdict.status(),
         errors: instances
@@ -94,5 +99,5 @@ pub(in crate::output) fn check(verdict: &Verdict) -> String {
                 one.credentials.iter().map(|credential| CredentialEntry { instance: one.instance.as_ref(), credential })
             })
             .collect(),
-    })
+    }
 }

@@ -2,15 +2,19 @@
 
 mod apply;
 mod check;
+mod credential;
 mod plan;
 mod validate;
+mod verify;
 
 use serde::Serialize;
 
 pub(super) use apply::apply;
 pub(super) use check::check;
+pub(super) use credential::credentials;
 pub(super) use plan::plan;
 pub(super) use validate::validate;
+pub(super) use verify::verify;
 
 use crate::model::Origin;
 

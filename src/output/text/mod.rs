@@ -2,10 +2,14 @@
 
 mod apply;
 mod check;
+mod credential;
 mod plan;
 mod validate;
+mod verify;
 
 pub(super) use apply::apply;
 pub(super) use check::{check, standing};
+pub(super) use credential::{status, turned};
 pub(super) use plan::plan;
 pub(super) use validate::{problem, totals, validate};
+pub(super) use verify::verify;

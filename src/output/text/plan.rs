@@ -56,6 +56,8 @@ pub(super) fn changes(steps: &[Step]) -> String {
 fn place(aim: &Aim) -> String {
     match aim {
         Aim::Instance => "roles and memberships".into(),
+        Aim::Sessions => "sessions of closed logins".into(),
+        Aim::Departures => "roles that go".into(),
         Aim::Database(database) => format!("database {database}"),
         Aim::Secret(_) => "credentials and their readers".into(),
     }
@@ -65,8 +67,13 @@ fn place(aim: &Aim) -> String {
 fn losses(steps: &[Step]) -> String {
     let mut of: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for step in steps {
-        if let Some(loss) = step.change.loss() {
-            let path = if step.path.is_empty() { String::new() } else { format!(" ({})", step.path.join(" → ")) };
+        for (index, loss) in step.change.losses().into_iter().enumerate() {
+            // The path is that of whoever it is taken from; the others hang on it.
+            let path = if step.path.is_empty() || index > 0 {
+                String::new()
+            } else {
+                format!(" ({})", step.path.join(" → "))
+            };
             of.entry(loss.who).or_default().push(loss.what + &path);
         }
     }

@@ -112,7 +112,16 @@ impl Diff<'_> {
         }
     }
 
-    fn excess_default(&mut self, name: &DatabaseName, actual: &DefaultPrivilege, wanted: &[DefaultPrivilege]) {
+    pub(super) fn excess_default(
+        &mut self,
+        name: &DatabaseName,
+        actual: &DefaultPrivilege,
+        wanted: &[DefaultPrivilege],
+    ) {
+        if self.cast.going(&actual.owner).is_some() {
+            // They go with it.
+            return;
+        }
         let is_ddl = self.ddl_roles(name).contains(&actual.owner);
         let same = |want: &&DefaultPrivilege| {
             (&want.owner, &want.schema, want.objects, &want.grantee)
@@ -132,6 +141,9 @@ impl Diff<'_> {
                     "declare it, put it under `ignore` or `admins`, or use --prune",
                 );
                 (actual.privileges, (!self.options.prune).then_some(reason))
+            }
+            Some(Standing::Retiring) if !actual.grantee.role().is_some_and(|role| self.is_stuck(role, name)) => {
+                (actual.privileges, None)
             }
             _ => (Privileges::NONE, None),
         };
@@ -194,10 +206,16 @@ impl Diff<'_> {
     ) {
         let origin = self.origin(&default.owner);
         let blocked = self.out_of_reach(&default.owner).or(blocked);
+        let default_grantee = default.grantee.role().cloned();
         let path = vec![default.grantee.to_string(), format!("default privileges of {}", default.owner)];
         let change = Change::RevokeDefault { database: database.clone(), default, extent };
-        let mut taken = step(change, Rule::DefaultUnexpected, origin.as_ref());
+        let going = default_grantee.as_ref().filter(|role| self.cast.going(role).is_some());
+        let rule = if going.is_some() { Rule::RoleUndeclared } else { Rule::DefaultUnexpected };
+        let mut taken = step(change, rule, origin.as_ref());
         taken.path = path;
+        if let Some(role) = going {
+            self.note_unfinished(role, Some(database), blocked.as_ref());
+        }
         self.push_or(taken, blocked);
     }
 }

@@ -1,7 +1,8 @@
 //! Steps on their way into the plan: what the policy accepts is set aside, what another phase is for is left.
 
 use super::{Diff, Phase};
-use crate::model::{Allow, Origin, Privilege, Privileges, RoleName, quote_identifier};
+use crate::model::{Origin, Privilege, Privileges, RoleName, quote_identifier};
+use crate::plan::allow::allowance;
 use crate::plan::phase::order;
 use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 use crate::plan::{Change, Finding, Plan, Rule, Step, Withheld, WithheldKind, findings};
@@ -97,7 +98,7 @@ impl Diff<'_> {
 
     fn unless_allowed(&mut self, mut finding: Finding) -> Option<Finding> {
         finding.instance.clone_from(&self.plan.instance);
-        match self.allowance(&finding) {
+        match allowance(self.policy, self.options.today, &finding) {
             None => Some(finding),
             Some(allow) => {
                 finding.allowed = Some(allow.reason.clone());
@@ -105,18 +106,6 @@ impl Diff<'_> {
                 None
             }
         }
-    }
-
-    fn allowance(&self, finding: &Finding) -> Option<&Allow> {
-        let today = self.options.today;
-        let fits = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
-        self.policy.allow.iter().find(|allow| {
-            allow.rule == finding.rule.id()
-                && allow.until.is_none_or(|until| today <= until)
-                && fits(&allow.role, &finding.role)
-                && fits(&allow.object, &finding.object)
-                && fits(&allow.privilege, &finding.privilege)
-        })
     }
 
     /// The step without what the policy accepts; `None` when nothing is left of it. An object that the policy names in

@@ -33,7 +33,7 @@ impl Diff<'_> {
             for (privileges, blocked) in self.connect_apart(lot, &item, excess) {
                 self.cut(&case, &mut chain, &cut(privileges, Extent::Privileges), blocked);
             }
-            let option = self.excess_option(&item, wants).minus(excess);
+            let option = self.excess_option(lot, &item, wants).minus(excess);
             if !option.is_empty() {
                 self.cut(&case, &mut chain, &cut(option, Extent::GrantOption), None);
             }
@@ -45,6 +45,10 @@ impl Diff<'_> {
         match &item.grantee {
             Grantee::Public => self.excess_of_public(lot, item),
             Grantee::Role(role) => match self.cast.standing(role) {
+                // Where it goes on owning something, that runs with what it holds.
+                Standing::Retiring if self.is_stuck(role, lot.database) => Privileges::NONE,
+                Standing::Retiring => item.privileges,
+                Standing::Declared | Standing::Login | Standing::Iam if !self.judges(lot) => Privileges::NONE,
                 Standing::Declared | Standing::Login | Standing::Iam => {
                     item.privileges.minus(wants.get(role).copied().unwrap_or_default().privileges)
                 }
@@ -54,10 +58,15 @@ impl Diff<'_> {
         }
     }
 
-    fn excess_option(&self, item: &AclItem, wants: &Wants) -> Privileges {
-        let managed = item.grantee.role().filter(|role| self.cast.standing(role).is_managed());
+    fn excess_option(&self, lot: &Lot<'_>, item: &AclItem, wants: &Wants) -> Privileges {
+        let managed = item.grantee.role().filter(|role| self.judges(lot) && self.cast.standing(role).is_managed());
         let wanted = managed.map(|role| wants.get(role).copied().unwrap_or_default().grantable);
         wanted.map_or(Privileges::NONE, |wanted| item.grantable.minus(wanted))
+    }
+
+    /// In a database that is looked at for roles that go only, nothing else is judged.
+    fn judges(&self, lot: &Lot<'_>) -> bool {
+        self.policy.databases.contains_key(lot.database)
     }
 
     fn cut(&mut self, case: &Case<'_>, chain: &mut Chain, cut: &Cut, blocked: Option<Reason>) {
@@ -74,7 +83,7 @@ impl Diff<'_> {
             grantee: cut.grantee.clone(),
             privileges: cut.privileges,
             extent: cut.extent,
-            cascade: !lost.is_empty(),
+            cascade: lost.iter().map(|item| item.grantee.clone()).collect(),
             via: route.as_ref().ok().cloned().flatten(),
         };
         let mut taken = step(change, self.rule_of_excess(case.lot, cut), None);
@@ -84,7 +93,10 @@ impl Diff<'_> {
             .or(blocked)
             .or_else(|| self.blocked_by_prune(cut))
             .or(route.err())
-            .or_else(|| self.blocked_by_losers(&lost, case.wants));
+            .or_else(|| self.blocked_by_losers(cut, &lost, case.wants));
+        if let Some(role) = cut.grantee.role() {
+            self.note_unfinished(role, Some(case.lot.database), blocked.as_ref());
+        }
         if self.push_or(taken, blocked) {
             *chain = after;
         }
@@ -111,7 +123,7 @@ impl Diff<'_> {
     fn rule_of_excess(&self, lot: &Lot<'_>, cut: &Cut) -> Rule {
         match self.cast.standing_of(&cut.grantee) {
             None => Rule::PublicUnexpected,
-            Some(Standing::Undeclared) => Rule::RoleUndeclared,
+            Some(Standing::Undeclared | Standing::Retiring) => Rule::RoleUndeclared,
             Some(_) if cut.extent == Extent::GrantOption => Rule::GrantGrantable,
             Some(_) if lot.group.kind == ObjectKind::Column => Rule::ColumnUnexpected,
             Some(_) => Rule::GrantUnexpected,
@@ -140,13 +152,17 @@ impl Diff<'_> {
     }
 
     /// Whoever else would lose something by it.
-    fn blocked_by_losers(&self, lost: &[AclItem], wants: &Wants) -> Option<Reason> {
+    fn blocked_by_losers(&self, cut: &Cut, lost: &[AclItem], wants: &Wants) -> Option<Reason> {
         let spared = |role: &RoleName| match self.cast.standing(role) {
             // A further grant restores what is declared, but not in a run that only takes away.
             Standing::Declared | Standing::Login | Standing::Iam => {
                 self.options.phase == Phase::Contract && wants.contains_key(role)
             }
-            Standing::Undeclared => !self.options.prune,
+            // What a role that goes has given goes with it, to whomever.
+            Standing::Undeclared => {
+                !self.options.prune && self.cast.standing_of(&cut.grantee) != Some(Standing::Retiring)
+            }
+            Standing::Retiring => false,
             Standing::Admin | Standing::System | Standing::Ignored => true,
         };
         let role = lost.iter().filter_map(|item| item.grantee.role()).find(|role| spared(role))?;

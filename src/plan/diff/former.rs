@@ -15,9 +15,13 @@ impl Diff<'_> {
     /// has on what is taken from it, or everybody who uses them would be refused.
     pub(super) fn former_owner(&mut self, lot: &Lot<'_>, judged: &Judged) {
         let from = &lot.group.owner;
-        let trusted = matches!(self.cast.standing(from), Standing::Admin | Standing::System);
+        let leaves = match self.cast.standing(from) {
+            Standing::Admin | Standing::System => self.leaves_code(lot.database, from),
+            Standing::Retiring => self.is_stuck(from, lot.database),
+            _ => false,
+        };
         let privileges = preset_privileges(Preset::Dml, lot.group.kind.class());
-        if judged.owner == *from || !trusted || privileges.is_empty() || !self.leaves_code(lot.database, from) {
+        if judged.owner == *from || privileges.is_empty() || !leaves {
             return;
         }
         let change = Change::Grant {
@@ -41,7 +45,8 @@ impl Diff<'_> {
     pub(super) fn outside(&mut self, lot: &Lot<'_>) {
         let owner = &lot.group.owner;
         let Some(schema) = lot.members[0].schema() else { return };
-        let managed = self.policy.databases.get(lot.database).is_some_and(|one| one.schemas.contains_key(schema));
+        let Some(database) = self.policy.databases.get(lot.database) else { return };
+        let managed = database.schemas.contains_key(schema);
         let may = self.policy.roles.get(owner).is_some_and(|role| role.create_schemas);
         let judged = lot.group.dependence == Dependence::Free;
         if managed || may || !judged || !self.cast.standing(owner).is_managed() {

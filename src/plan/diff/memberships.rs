@@ -66,6 +66,17 @@ impl Diff<'_> {
     }
 
     fn actual_edge(&mut self, edge: &Membership, wanted: &Wanted, left: &mut BTreeSet<Membership>) {
+        if self.cast.going(&edge.role).or_else(|| self.cast.going(&edge.member)).is_some() {
+            // DROP ROLE ends it, whoever granted it.
+            return;
+        }
+        if self.state.server.major() >= 16
+            && let Some(declared) = self.cast.going(&edge.grantor)
+        {
+            // It would keep its grantor from being dropped; where it is declared, it is granted anew.
+            let origin = self.origin(declared);
+            return self.revoke_membership(edge, Rule::RoleUndeclared, origin.as_ref(), None, left);
+        }
         if let Some((want, origin)) = wanted.get(&(edge.role.clone(), edge.member.clone())) {
             if self.exceeds(edge, want) {
                 self.revoke_membership(edge, Rule::MembershipOptions, Some(origin), None, left);
@@ -107,10 +118,14 @@ impl Diff<'_> {
             return;
         }
         let lost = self.granted_on(edge, left);
-        let change = Change::RevokeMembership { membership: edge.clone(), cascade: !lost.is_empty() };
+        let change = Change::RevokeMembership {
+            membership: edge.clone(),
+            cascade: lost.iter().map(|one| one.member.clone()).collect(),
+        };
         let mut taken = step(change, rule, origin);
         taken.path = vec![edge.member.to_string(), format!("member of {} granted by {}", edge.role, edge.grantor)];
         let blocked = self.irrevocable(edge).or(blocked).or_else(|| self.blocked_by_members(&lost));
+        self.note_unfinished(&edge.grantor, None, blocked.as_ref());
         if self.push_or(taken, blocked) {
             left.remove(edge);
             left.retain(|one| !lost.contains(one));
@@ -142,6 +157,7 @@ impl Diff<'_> {
         let spared = |edge: &&Membership| match self.cast.standing(&edge.member) {
             Standing::Declared | Standing::Login | Standing::Iam => self.options.phase == Phase::Contract,
             Standing::Undeclared => !self.options.prune,
+            Standing::Retiring => false,
             Standing::Admin | Standing::System | Standing::Ignored => true,
         };
         let edge = lost.iter().find(spared)?;

@@ -2,6 +2,7 @@
 
 mod chain;
 mod defaults;
+mod departures;
 mod emit;
 mod excess;
 mod extensions;
@@ -13,9 +14,12 @@ mod owners;
 mod pending;
 mod public;
 mod readers;
+mod retired_secrets;
 mod roles;
 mod schemas;
 mod secrets;
+
+use departures::Departures;
 
 use super::reach::Reach;
 use super::standing::Cast;
@@ -68,14 +72,18 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         });
         return plan;
     };
-    let mut diff = Diff { policy, state, options, cast: Cast::new(policy, state), reach, plan };
+    let (cast, departures) = (Cast::new(policy, state), Departures::default());
+    let mut diff = Diff { policy, state, options, cast, reach, departures, plan };
     diff.preconditions();
     diff.roles();
+    diff.closings();
     diff.memberships();
     for (name, database) in &state.databases {
         diff.database(name, database);
     }
+    diff.elsewhere();
     diff.other_databases();
+    diff.departures();
     diff.secrets();
     diff.finish()
 }
@@ -87,6 +95,7 @@ struct Diff<'a> {
     options: &'a Options,
     cast: Cast<'a>,
     reach: Reach<'a>,
+    departures: Departures,
     plan: Plan,
 }
 

@@ -40,21 +40,37 @@ impl Diff<'_> {
             .database(name)
             .cloned()
             .map(|group| Group { members: vec![Object::Database(name.clone())], ..group });
-        let places = self.places(name, database.groups.iter().chain(&made), &expectations);
-        for group in own.iter().chain(&database.groups).chain(&made) {
+        self.lots(name, database, &made, own.as_ref(), &expectations);
+        self.pending(name, database, &made, &expectations);
+        self.defaults(name, database, &made);
+        self.remains(name);
+    }
+
+    /// Every object of a database, with those that alike ones are judged together with.
+    pub(super) fn lots(
+        &mut self,
+        name: &DatabaseName,
+        database: &Database,
+        made: &[Group],
+        own: Option<&Group>,
+        expectations: &Expectations<'_>,
+    ) {
+        let places = self.places(name, database.groups.iter().chain(made), expectations);
+        let mut found = Vec::new();
+        for group in own.into_iter().chain(&database.groups).chain(made) {
             let place = match &group.members[..] {
                 [Object::Schema(_), ..] => None,
                 members => members.first().and_then(Object::schema).and_then(|schema| places.get(schema)),
             };
             let (apart, together): (Vec<_>, Vec<_>) =
-                group.members.iter().cloned().partition(|object| self.apart(object, &expectations));
+                group.members.iter().cloned().partition(|object| self.apart(object, expectations));
             let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
-            for members in lots {
-                self.lot(&Lot { database: name, group, members, place }, &expectations);
-            }
+            found.extend(lots.map(|members| Lot { database: name, group, members, place }));
         }
-        self.pending(name, database, &made, &expectations);
-        self.defaults(name, database, &made);
+        self.find_stuck(name, &found);
+        for lot in &found {
+            self.lot(lot, expectations);
+        }
     }
 
     /// The schemas by name.
@@ -107,7 +123,11 @@ impl Diff<'_> {
                 }
                 let wants = declared_on(self.policy, object);
                 let lot = Lot { database: from, group, members: vec![object.clone()], place: None };
-                self.acl(&lot, &Judged::as_is(group), &wants);
+                let judged = match self.cast.going(&group.owner) {
+                    Some(_) => self.owner(&lot),
+                    None => Judged::as_is(group),
+                };
+                self.acl(&lot, &judged, &wants);
             }
         }
     }

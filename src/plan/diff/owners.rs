@@ -93,15 +93,18 @@ impl Diff<'_> {
             .map_or(RelationKind::Table, |(kind, _)| kind)
     }
 
-    fn heir(&self, lot: &Lot<'_>) -> Verdict {
+    pub(super) fn heir(&self, lot: &Lot<'_>) -> Verdict {
         let owner = &lot.group.owner;
+        if let Some(declared) = self.cast.going(owner) {
+            return self.next_owner(lot, declared);
+        }
         let managed = self.policy.databases.get(lot.database);
         match (lot.group.kind, lot.members[0].schema()) {
             (ObjectKind::Database, _) if matches!(&lot.members[0], Object::Database(name) if name == lot.database) => {
-                self.container_heir(owner)
+                self.container_heir(lot)
             }
             (ObjectKind::Schema, Some(schema)) if managed.is_some_and(|one| one.schemas.contains_key(schema)) => {
-                self.container_heir(owner)
+                self.container_heir(lot)
             }
             (ObjectKind::Schema, _) => Verdict::Fine,
             (_, Some(schema)) if managed.is_some_and(|one| one.schemas.contains_key(schema)) => {
@@ -112,14 +115,20 @@ impl Diff<'_> {
     }
 
     /// Databases and schemas belong to nobody who logs in to work: `cloudsqlsuperuser`, or an admin.
-    fn container_heir(&self, owner: &RoleName) -> Verdict {
+    fn container_heir(&self, lot: &Lot<'_>) -> Verdict {
+        let owner = &lot.group.owner;
         let blocked = match self.cast.standing(owner) {
-            Standing::Admin | Standing::System | Standing::Ignored => return Verdict::Fine,
+            Standing::Admin | Standing::System | Standing::Ignored | Standing::Retiring => return Verdict::Fine,
             Standing::Declared | Standing::Login | Standing::Iam => None,
             Standing::Undeclared => self.not_declared(owner),
         };
         let to = self.reach.maker_name().clone();
-        let blocked = self.out_of_reach(owner).or_else(|| self.out_of_reach(&to)).or(blocked);
+        let by = self.reach.transferrer([owner, &to]);
+        let blocked = self
+            .out_of_reach(owner)
+            .or_else(|| self.out_of_reach(&to))
+            .or_else(|| self.container_blocked(lot, self.reach.name(&by)))
+            .or(blocked);
         Verdict::Wrong { to: Some(to), blocked }
     }
 
@@ -142,18 +151,19 @@ impl Diff<'_> {
         };
         let unreachable = self.out_of_reach(owner).or_else(|| self.out_of_reach(heir));
         let blocked = unreachable
-            .or_else(|| self.lacks_usage(lot, self.reach.name(&self.reach.transferrer(owner, heir))))
+            .or_else(|| self.cannot_hand_over(lot, owner, heir))
+            .or_else(|| self.create_blocked(lot, heir))
             .or_else(|| self.needs_a_word(lot, owner, standing));
         Verdict::Wrong { to: Some(heir.clone()), blocked }
     }
 
     /// What would then run with the `ddl` role's rights, and what belongs to people nobody declared, is not taken over unasked.
-    fn needs_a_word(&self, lot: &Lot<'_>, owner: &RoleName, standing: Standing) -> Option<Reason> {
+    pub(super) fn needs_a_word(&self, lot: &Lot<'_>, owner: &RoleName, standing: Standing) -> Option<Reason> {
         if self.options.take_over {
             return None;
         }
         let ours = standing.is_managed()
-            || standing == Standing::System
+            || matches!(standing, Standing::System | Standing::Retiring)
             || owner == self.reach.admin()
             || owner == self.reach.maker_name();
         if !ours {
@@ -176,6 +186,13 @@ impl Diff<'_> {
         (!self.reach.can_become(role)).then(|| self.unreachable(role))
     }
 
+    /// Whoever hands something over has the rights of both owners while it does.
+    pub(super) fn cannot_hand_over(&self, lot: &Lot<'_>, from: &RoleName, to: &RoleName) -> Option<Reason> {
+        let by = self.reach.transferrer([from, to]);
+        let blocked = self.lacks_usage(lot, self.reach.name(&by))?;
+        [from, to].into_iter().all(|role| self.lacks_usage(lot, role).is_some()).then_some(blocked)
+    }
+
     /// Whoever has no USAGE on a schema cannot even name what is in it.
     pub(super) fn lacks_usage(&self, lot: &Lot<'_>, role: &RoleName) -> Option<Reason> {
         let Place { schema, owner, wants } = lot.place?;
@@ -195,17 +212,68 @@ impl Diff<'_> {
         })
     }
 
+    /// Who hands over a schema must be let make schemas, and who hands over a database, databases.
+    /// <https://www.postgresql.org/docs/current/sql-alterschema.html>
+    pub(super) fn container_blocked(&self, lot: &Lot<'_>, by: &RoleName) -> Option<Reason> {
+        let makes_databases = || self.state.roles.get(by).is_some_and(|role| role.create_db || role.superuser);
+        match &lot.members[0] {
+            Object::Schema(_) if !self.reach.creates_in(by, lot.database) => {
+                let database = crate::model::quote_identifier(lot.database.as_str());
+                Some(Reason::impossible(
+                    format!("`{by}` has no CREATE on database `{}`", lot.database),
+                    format!("its owner runs: GRANT CREATE ON DATABASE {database} TO {by}"),
+                ))
+            }
+            Object::Database(_) if !makes_databases() => {
+                Some(Reason::impossible(format!("`{by}` has no CREATEDB"), format!("ALTER ROLE {by} CREATEDB")))
+            }
+            _ => None,
+        }
+    }
+
+    /// Who has to let `to` create in the lot's schema for it to become the owner; nobody where it may already, or will.
+    fn creates_by(&self, lot: &Lot<'_>, to: &RoleName) -> Option<RoleName> {
+        let Place { schema, owner, wants } = lot.place?;
+        let owner = self.reach.real_owner(owner, lot.database);
+        let has = |holder: &RoleName| self.reach.inherits(to, holder);
+        let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Create));
+        let given = self.options.phase != Phase::Contract
+            && self.reach.can_become(owner)
+            && wants.get(to).is_some_and(|wanted| wanted.privileges.contains(Privilege::Create));
+        let may = to == owner || has(owner) || given || entries.any(|item| item.grantee.role().is_none_or(has));
+        (!may).then(|| owner.clone())
+    }
+
+    pub(super) fn create_blocked(&self, lot: &Lot<'_>, to: &RoleName) -> Option<Reason> {
+        let owner = self.creates_by(lot, to)?;
+        let schema = lot.members[0].schema()?;
+        (!self.reach.can_become(&owner)).then(|| {
+            Reason::impossible(
+                format!("`{to}` has no CREATE on schema `{schema}`, which belongs to `{owner}`"),
+                format!("`{owner}` runs: GRANT CREATE ON SCHEMA {schema} TO {to}"),
+            )
+        })
+    }
+
     fn take_over(&mut self, lot: &Lot<'_>, to: Option<RoleName>, blocked: Option<Reason>) -> Judged {
         let from = lot.group.owner.clone();
         let heir = to.clone().unwrap_or_else(|| self.reach.maker_name().clone());
-        let origin = lot.members[0].schema().and_then(|schema| self.schema_origin(lot.database, schema));
+        let creates_by = self.creates_by(lot, &heir);
         let change = Change::ChangeOwner {
             database: lot.database.clone(),
             objects: lot.members.clone(),
             from: from.clone(),
             to: heir.clone(),
+            creates_by,
         };
-        if !self.push_or(step(change, Rule::OwnerUnexpected, origin.as_ref()), blocked) {
+        let step = match self.cast.going(&from) {
+            Some(declared) => step(change, Rule::RoleUndeclared, self.origin(declared).as_ref()),
+            None => {
+                let origin = lot.members[0].schema().and_then(|schema| self.schema_origin(lot.database, schema));
+                step(change, Rule::OwnerUnexpected, origin.as_ref())
+            }
+        };
+        if !self.depart(&from, Some(lot.database), step, blocked) {
             return Judged { trusted: false, foreign: true, ..Judged::as_is(lot.group) };
         }
         let acl = lot.group.acl.after_owner_change(&from, &heir);
@@ -217,7 +285,7 @@ impl Diff<'_> {
     }
 }
 
-enum Verdict {
+pub(super) enum Verdict {
     /// It belongs to whom it should.
     Fine,
     /// It belongs to somebody the policy ignores.

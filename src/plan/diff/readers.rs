@@ -19,6 +19,11 @@ type Members = BTreeMap<String, String>;
 
 impl Diff<'_> {
     pub(super) fn readers(&mut self, role: &RoleName, wanted: &SecretPolicy, actual: Option<&Secret>) {
+        self.readers_of(role, wanted, actual, self.options.prune);
+    }
+
+    /// `prune`: whoever is not declared goes.
+    pub(super) fn readers_of(&mut self, role: &RoleName, wanted: &SecretPolicy, actual: Option<&Secret>, prune: bool) {
         let declared = self.declared(role, wanted);
         let bindings = match actual {
             None => Some(Vec::new()),
@@ -36,8 +41,8 @@ impl Diff<'_> {
         }
         for (_, member) in bound.iter().filter(|(key, _)| !declared.contains_key(*key)) {
             let change = Change::Unbind { secret: wanted.name.clone(), member: member.clone() };
-            let blocked = (!self.options.prune)
-                .then(|| Reason::decision("it is not declared", "declare it under `readers`, or use --prune"));
+            let blocked =
+                (!prune).then(|| Reason::decision("it is not declared", "declare it under `readers`, or use --prune"));
             self.push_or(step(change, Rule::BindingUnexpected, Some(&wanted.origin)), blocked);
         }
         for binding in bindings.iter().filter(|binding| INCLUDES_ACCESS.contains(&binding.role.as_str())) {

@@ -32,27 +32,6 @@ impl Diff<'_> {
                 self.iam_login(login, &role.origin);
             }
         }
-        for (name, role) in policy.roles.iter().filter(|(_, role)| role.lifecycle != Lifecycle::Present) {
-            self.retired(name, &role.origin);
-        }
-    }
-
-    /// Retiring a role means ending its sessions and giving away what it owns, in every database: that is not done yet, and
-    /// half of it would be worse than nothing.
-    fn retired(&mut self, name: &RoleName, origin: &Origin) {
-        if !self.state.roles.contains_key(name) {
-            return;
-        }
-        let finding = Finding {
-            role: Some(name.to_string()),
-            origin: Some(origin.clone()),
-            ..Finding::new(Rule::RoleUndeclared, format!("{name} is declared absent and exists"))
-        };
-        let advice = format!(
-            "by hand, in every database: REASSIGN OWNED BY {name} TO …; DROP OWNED BY {name}; then DROP ROLE {name}"
-        );
-        let reason = Reason::impossible("this version does not retire roles", advice);
-        self.withhold_findings(vec![finding], reason);
     }
 
     fn role(&mut self, wanted: &Wanted<'_>) {

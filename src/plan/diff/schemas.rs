@@ -27,6 +27,7 @@ impl Diff<'_> {
         Group {
             kind: ObjectKind::Schema,
             acl: Acl::default_for(ObjectKind::Schema.class(), &owner),
+            owner_holds: ObjectKind::Schema.class().owner_default(),
             owner,
             dependence: Dependence::Free,
             security_definer: false,

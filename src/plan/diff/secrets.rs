@@ -1,5 +1,7 @@
 //! Credentials and who may read them.
 
+use std::collections::BTreeMap;
+
 use super::Diff;
 use super::emit::{Reason, step};
 use crate::model::{
@@ -15,6 +17,11 @@ impl Diff<'_> {
                 self.secret(name, role, secret);
             }
         }
+        for (name, role) in policy.roles.iter().filter(|(_, role)| role.lifecycle != Lifecycle::Present) {
+            if let Some(secret) = &role.secret {
+                self.retired_secret(name, secret);
+            }
+        }
     }
 
     fn secret(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy) {
@@ -26,6 +33,19 @@ impl Diff<'_> {
         };
         if made {
             self.readers(name, wanted, actual);
+            self.labels(name, wanted, actual);
+        }
+    }
+
+    /// Labels of others stay.
+    fn labels(&mut self, name: &RoleName, wanted: &SecretPolicy, actual: Option<&Secret>) {
+        let Some(secret) = actual else { return };
+        let differs = |(key, value): &(&String, &String)| secret.labels.get(*key) != Some(value);
+        let labels: BTreeMap<_, _> =
+            wanted.labels.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect();
+        if !labels.is_empty() {
+            let change = Change::LabelSecret { secret: wanted.name.clone(), role: name.clone(), labels };
+            self.push(step(change, Rule::SecretLabel, Some(&wanted.origin)));
         }
     }
 
@@ -116,7 +136,7 @@ impl Diff<'_> {
         }
     }
 
-    fn kept_by_others(&self, name: &RoleName, secret: &Secret) -> Option<(String, Reason)> {
+    pub(super) fn kept_by_others(&self, name: &RoleName, secret: &Secret) -> Option<(String, Reason)> {
         if secret.managed_rotation {
             let reason = Reason::decision(
                 "two rotations of one password would undo each other",

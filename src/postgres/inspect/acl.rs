@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Acl, AclItem, PrivilegeClass, RoleName};
+use crate::model::{Acl, AclItem, PrivilegeClass, Privileges, RoleName};
 use crate::postgres::error::Cause;
 
 /// Items parsed so far.
@@ -20,10 +20,16 @@ impl Items {
         Ok(item)
     }
 
-    /// The ACL of an object of `owner`; NULL is the default of its class.
-    pub fn acl(&mut self, class: PrivilegeClass, owner: &RoleName, items: Option<Vec<&str>>) -> Result<Acl, Cause> {
-        let Some(items) = items else { return Ok(Acl::default_for(class, owner)) };
+    /// The ACL of an object of `owner`, and what the owner itself holds by it; NULL is the default of its class.
+    pub fn acl(
+        &mut self,
+        class: PrivilegeClass,
+        owner: &RoleName,
+        items: Option<Vec<&str>>,
+    ) -> Result<(Acl, Privileges), Cause> {
+        let Some(items) = items else { return Ok((Acl::default_for(class, owner), class.owner_default())) };
         let items: Vec<_> = items.into_iter().map(|text| self.parse(text)).collect::<Result<_, _>>()?;
-        Ok(Acl::new(owner, items))
+        let own = Acl::own(owner, &items);
+        Ok((Acl::new(owner, items), own))
     }
 }

@@ -24,7 +24,7 @@ pub async fn read(client: &Client) -> Result<Read, Cause> {
         if schema.is_none() {
             global.insert((owner.clone(), objects));
         }
-        for item in items.acl(objects.class(), &owner, Some(columns.get(3)?))?.items() {
+        for item in items.acl(objects.class(), &owner, Some(columns.get(3)?))?.0.items() {
             defaults.push(DefaultPrivilege {
                 owner: owner.clone(),
                 schema: schema.clone(),

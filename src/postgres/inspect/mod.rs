@@ -7,13 +7,16 @@ mod acl;
 mod defaults;
 mod extensions;
 mod objects;
-mod rows;
+pub(super) mod rows;
 mod shared;
+mod ties;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::try_join;
+
+pub use ties::{Dependents, inspect_dependents, inspect_ties};
 
 use super::error::PostgresError;
 use super::session::Session;

@@ -52,7 +52,7 @@ impl Reader {
         let schema = columns.get::<Option<&str>>(1)?;
         let schema = schema.map(|text| once(&mut self.schemas, text, SchemaName::new)).transpose()?;
         let owner = once(&mut self.owners, columns.get(2)?, RoleName::new)?;
-        let acl = self.items.acl(kind.class(), &owner, columns.get(3)?)?;
+        let (acl, owner_holds) = self.items.acl(kind.class(), &owner, columns.get(3)?)?;
         let names: Vec<&str> = columns.get(6)?;
         let details: Option<Vec<&str>> = columns.get(7)?;
         let details = details.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
@@ -66,6 +66,7 @@ impl Reader {
             kind,
             owner,
             acl,
+            owner_holds,
             dependence: dependence(columns.get(4)?)?,
             security_definer: columns.get(5)?,
             members,

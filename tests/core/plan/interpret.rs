@@ -34,12 +34,13 @@ pub fn make(state: &mut State, change: &Change) {
                 set: edge.set,
             });
         }
-        Change::RevokeMembership { membership, cascade } => end_membership(state, membership, *cascade),
+        Change::RevokeMembership { membership, cascade } => end_membership(state, membership, !cascade.is_empty()),
         Change::CreateSchema { schema, .. } => {
             let owner = RoleName::new("cloudsqlsuperuser").unwrap();
             database(state).groups.push(Group {
                 kind: ObjectKind::Schema,
                 acl: Acl::default(),
+                owner_holds: ObjectKind::Schema.class().owner_default(),
                 owner,
                 dependence: Dependence::Free,
                 security_definer: false,
@@ -61,7 +62,7 @@ pub fn make(state: &mut State, change: &Change) {
             for object in objects {
                 let group = find(state, object);
                 match via {
-                    None => revoke(group, grantor, grantee, *privileges, *extent, *cascade),
+                    None => revoke(group, grantor, grantee, *privileges, *extent, !cascade.is_empty()),
                     Some(source) => {
                         let delegate = Grantee::Role(grantor.clone());
                         revoke(group, source, &delegate, *privileges, Extent::GrantOption, true);

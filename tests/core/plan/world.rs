@@ -130,6 +130,7 @@ fn add_object(state: &mut State, kind: &str, words: &[&str]) {
         kind: kind_of_object,
         owner,
         acl,
+        owner_holds: kind_of_object.class().owner_default(),
         dependence,
         security_definer: kind == "definer",
         members: vec![object],

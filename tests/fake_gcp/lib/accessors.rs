@@ -9,13 +9,27 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::gate::{Gate, Moment};
+use super::permissions::Restriction;
 use super::run::{self, Collection, Kind};
 use super::serve::lock;
 use super::{FakeGcp, Projects, world};
 
 pub use super::run::Kind as RunKind;
 pub use world::{RequestSeen, StoredPayload};
+
+/// The rule that [`FakeGcp::hold`] makes.
+const HELD: &str = "held";
+
+/// Where one of the requests is stopped, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It has arrived, and nothing has happened: it hangs.
+    Before(usize),
+    /// It has been carried out, and is not answered: it hangs.
+    After(usize),
+    /// It has been carried out, and its answer breaks off on the way: the sender is not to know.
+    Lost(usize),
+}
 
 impl FakeGcp {
     /// Serves on a free port of 127.0.0.1; every project exists.
@@ -42,19 +56,46 @@ impl FakeGcp {
         lock(&self.world).requests.clear();
     }
 
-    /// Holds one of the requests from now on, counted from 1, until it is released or its sender is gone.
+    /// Makes a rule of what is to go wrong, in the form of `docs/fake-gcp.md`, in the place of one of the same name.
+    pub fn fault(&self, name: &str, rule: Value) {
+        let world = &mut *lock(&self.world);
+        let made = world.faults.put(name, rule, world.clock.now());
+        made.unwrap_or_else(|ApiError { message, .. }| panic!("`{name}` is no rule: {message}"));
+    }
+
+    /// How many requests met the rule.
+    pub fn met(&self, name: &str) -> usize {
+        lock(&self.world).faults.met(name)
+    }
+
+    /// Takes a rule back; what hangs by it goes on.
+    pub fn mend(&self, name: &str) {
+        lock(&self.world).faults.remove(name);
+    }
+
+    /// Takes every rule back.
+    pub fn mend_all(&self) {
+        lock(&self.world).faults.clear();
+    }
+
+    /// Whether a request hangs.
+    pub fn is_holding(&self) -> bool {
+        lock(&self.world).faults.is_holding()
+    }
+
+    /// Stops one of the requests from now on, counted from 1; in the place of an earlier such wish.
     pub fn hold(&self, moment: Moment) {
-        lock(&self.world).gate = Gate::at(moment);
+        let rule = match moment {
+            Moment::Before(nth) => json!({"nth": nth, "when": "before", "effect": "hang"}),
+            Moment::After(nth) => json!({"nth": nth, "when": "after", "effect": "hang"}),
+            Moment::Lost(nth) => json!({"nth": nth, "effect": "cut"}),
+        };
+        self.fault(HELD, rule);
     }
 
     /// Lets the held request go on.
     pub fn release(&self) {
-        lock(&self.world).gate = Gate::default();
-    }
-
-    /// Whether a request is being held.
-    pub fn is_holding(&self) -> bool {
-        lock(&self.world).gate.is_holding()
+        self.mend(HELD);
     }
 
     /// Every payload that any version ever had, destroyed ones and those of deleted secrets too.
@@ -97,14 +138,22 @@ impl FakeGcp {
 
     /// From now on the caller holds these permissions, and what the policies of secrets grant it.
     pub fn restrict(&self, caller: &str, permissions: &[&str]) {
-        let permissions: BTreeSet<String> = permissions.iter().map(|p| (*p).to_owned()).collect();
-        lock(&self.world).permissions.restrict(caller, permissions);
+        lock(&self.world).permissions.restrict(caller, Restriction::Holds(owned(permissions)));
+    }
+
+    /// From now on the caller may do everything but this.
+    pub fn deny(&self, caller: &str, permissions: &[&str]) {
+        lock(&self.world).permissions.restrict(caller, Restriction::Lacks(owned(permissions)));
     }
 
     /// The caller may do everything again.
     pub fn lift(&self, caller: &str) {
         lock(&self.world).permissions.lift(caller);
     }
+}
+
+fn owned(permissions: &[&str]) -> BTreeSet<String> {
+    permissions.iter().map(|permission| (*permission).to_owned()).collect()
 }
 
 fn workload(service_account: Option<&str>) -> Value {

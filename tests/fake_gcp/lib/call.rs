@@ -5,7 +5,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::caller;
+use super::dispatch;
 use super::error::ApiError;
+use super::fault::View;
 use super::shape::{Shape, camel_case, normalise};
 
 /// Query parameters that every Google API takes, with or without `$`,
@@ -16,6 +18,8 @@ const SYSTEM_PARAMETERS: [&str; 9] =
 /// A request in Google's terms.
 pub struct Call {
     pub method: String,
+    /// `secrets.addVersion`; empty where Google has no such method.
+    pub method_id: &'static str,
     pub path: String,
     /// The decoded path, without the verb.
     pub segments: Vec<String>,
@@ -24,6 +28,8 @@ pub struct Call {
     pub host: String,
     pub caller: String,
     pub raw_query: String,
+    /// What faults make of the world for it.
+    pub view: View,
     query: Vec<(String, String)>,
     body: Result<Value, ApiError>,
 }
@@ -36,6 +42,8 @@ impl Call {
         let query = url::form_urlencoded::parse(raw_query.as_bytes());
         Self {
             method: parts.method.as_str().to_owned(),
+            method_id: dispatch::method_id(parts.method.as_str(), &segments, &verb),
+            view: View::default(),
             segments,
             verb,
             host: host(parts),
@@ -45,6 +53,14 @@ impl Call {
             path,
             body: parse_body(body),
         }
+    }
+
+    /// What it is about, without the version of the API: `projects/p/secrets/s/versions/1`; what is created, too.
+    pub fn resource(&self) -> String {
+        let version = self.segments.iter().position(|part| matches!(part.as_str(), "v1" | "v2" | "v3"));
+        let below = &self.segments[version.map_or(0, |at| at + 1)..];
+        let created = ["secretId", "jobId", "serviceId"].iter().find_map(|name| self.query(name));
+        below.iter().map(String::as_str).chain(created).collect::<Vec<_>>().join("/")
     }
 
     /// A query parameter, in either spelling.

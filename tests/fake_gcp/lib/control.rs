@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::clock::rfc3339;
 use super::error::{Answer, ApiError};
+use super::permissions::Restriction;
 use super::run::{self, Collection, Kind};
 use super::shape::{Shape, duration};
 use super::world::World;
@@ -17,6 +18,10 @@ pub fn dispatch(world: &mut World, call: &Call, rest: &[&str]) -> Option<Answer>
         ("GET", ["requests"]) => Ok(json!({ "requests": world.requests })),
         ("DELETE", ["requests"]) => forget_requests(world),
         ("GET", ["payloads"]) => Ok(json!({ "payloads": world.payloads })),
+        ("GET", ["faults"]) => Ok(json!({ "faults": world.faults.json() })),
+        ("PUT", ["faults", name]) => put_fault(world, call, name),
+        ("DELETE", ["faults"]) => remove_faults(world, None),
+        ("DELETE", ["faults", name]) => remove_faults(world, Some(name)),
         ("GET", ["clock"]) => Ok(json!({ "now": rfc3339(world.clock.now()) })),
         ("PUT", ["clock"]) => set_clock(world, call),
         ("PUT", ["callers", caller]) => restrict(world, call, caller),
@@ -36,6 +41,20 @@ fn forget_requests(world: &mut World) -> Answer {
     Ok(json!({}))
 }
 
+fn put_fault(world: &mut World, call: &Call, name: &str) -> Answer {
+    let given = call.body(&Shape::Any, "")?;
+    world.faults.put(name, given, world.clock.now())?;
+    Ok(json!({ "faults": world.faults.json() }))
+}
+
+fn remove_faults(world: &mut World, name: Option<&str>) -> Answer {
+    match name {
+        Some(name) => world.faults.remove(name),
+        None => world.faults.clear(),
+    }
+    Ok(json!({}))
+}
+
 /// Both at once: set, then advanced.
 fn set_clock(world: &mut World, call: &Call) -> Answer {
     let shape = Shape::Message(&[("now", Shape::Timestamp), ("advance", Shape::Duration)]);
@@ -50,13 +69,20 @@ fn set_clock(world: &mut World, call: &Call) -> Answer {
     Ok(json!({ "now": rfc3339(world.clock.now()) }))
 }
 
+/// All that the caller may do, or what it may not.
 fn restrict(world: &mut World, call: &Call, caller: &str) -> Answer {
-    let shape = Shape::Message(&[("permissions", Shape::List(&Shape::Str))]);
+    let shape = Shape::Message(&[("permissions", Shape::List(&Shape::Str)), ("denied", Shape::List(&Shape::Str))]);
     let body = call.body(&shape, "")?;
-    let listed = body["permissions"].as_array().into_iter().flatten();
-    let permissions: BTreeSet<String> = listed.filter_map(Value::as_str).map(str::to_owned).collect();
-    let answer = json!({ "caller": caller, "permissions": permissions });
-    world.permissions.restrict(caller, permissions);
+    let listed = |field: &str| -> Option<BTreeSet<String>> {
+        let listed = body.get(field)?.as_array().into_iter().flatten();
+        Some(listed.filter_map(Value::as_str).map(str::to_owned).collect())
+    };
+    let (answer, restriction) = match (listed("permissions"), listed("denied")) {
+        (Some(held), None) => (json!({ "caller": caller, "permissions": held }), Restriction::Holds(held)),
+        (None, Some(denied)) => (json!({ "caller": caller, "denied": denied }), Restriction::Lacks(denied)),
+        _ => return Err(ApiError::invalid("Exactly one of [permissions, denied] is required.")),
+    };
+    world.permissions.restrict(caller, restriction);
     Ok(answer)
 }
 

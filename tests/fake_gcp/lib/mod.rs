@@ -1,8 +1,8 @@
 //! A strict fake of the Google APIs that Rolewright calls, on loopback.
 //!
-//! `call` takes a request apart, `dispatch` finds its method, the method (`secrets`, `versions`, `iam`, `run`,
-//! `projects`) reads or changes the `world`, `serve` encodes the answer. `docs/fake-gcp.md` says what is
-//! implemented.
+//! `call` takes a request apart, `fault` lets happen to it what a test asked for, `dispatch` finds its method, the
+//! method (`secrets`, `versions`, `iam`, `run`, `projects`) reads or changes the `world`, `serve` encodes the answer.
+//! `docs/fake-gcp.md` says what is implemented.
 
 mod accessors;
 #[cfg(test)]
@@ -14,13 +14,15 @@ mod control;
 mod dispatch;
 mod enums;
 mod error;
+mod fault;
 mod filter;
-mod gate;
 mod iam;
 mod list;
 mod mask;
+mod past;
 mod permissions;
 mod projects;
+mod reply;
 mod run;
 mod secret_name;
 mod secrets;
@@ -35,11 +37,10 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use serve::{SharedWorld, lock, router};
+use serve::{SharedWorld, lock, serve};
 #[allow(unused_imports, reason = "each target uses its part")]
 pub use {
-    accessors::{RequestSeen, RunKind, StoredPayload},
-    gate::Moment,
+    accessors::{Moment, RequestSeen, RunKind, StoredPayload},
     projects::{Project, Projects},
 };
 
@@ -68,8 +69,8 @@ impl FakeGcp {
         lock(&world).projects = projects;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
-        let app = router(world.clone());
-        let server = std::thread::spawn(move || runtime.block_on(run(listener, app, stopped)));
+        let served = world.clone();
+        let server = std::thread::spawn(move || runtime.block_on(run(listener, served, stopped)));
         Ok(Self { address, world, stop: Some(stop), server: Some(server) })
     }
 
@@ -80,10 +81,10 @@ impl FakeGcp {
 }
 
 /// Ends at once when it is told to: clients that keep connections open would hold a graceful end up for ever.
-async fn run(listener: TcpListener, app: axum::Router, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+async fn run(listener: TcpListener, world: SharedWorld, stopped: oneshot::Receiver<()>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     tokio::select! {
-        served = axum::serve(listener, app).into_future() => served,
+        failed = serve(listener, world) => failed.map(|never| match never {}),
         _ = stopped => Ok(()),
     }
 }

@@ -7,16 +7,23 @@ use super::caller::ANONYMOUS;
 use super::error::{ApiError, Code};
 use super::iam::Policy;
 
-/// The callers that are restricted, with the permissions each holds on every project.
+/// The callers that are restricted.
 #[derive(Default)]
 pub struct Permissions {
-    restricted: BTreeMap<String, BTreeSet<String>>,
+    restricted: BTreeMap<String, Restriction>,
+}
+
+/// What a caller may do, on every project.
+pub enum Restriction {
+    /// These, and what policies of secrets add.
+    Holds(BTreeSet<String>),
+    /// Everything but these, whatever policies say.
+    Lacks(BTreeSet<String>),
 }
 
 impl Permissions {
-    /// From now on `caller` holds only these, whatever the project, and what policies of secrets add.
-    pub fn restrict(&mut self, caller: &str, permissions: BTreeSet<String>) {
-        self.restricted.insert(caller.to_owned(), permissions);
+    pub fn restrict(&mut self, caller: &str, to: Restriction) {
+        self.restricted.insert(caller.to_owned(), to);
     }
 
     /// `caller` may do everything again.
@@ -28,7 +35,10 @@ impl Permissions {
     pub fn holds(&self, caller: &str, permission: &str, policy: Option<&Policy>) -> bool {
         match self.restricted.get(caller) {
             None => true,
-            Some(held) => held.contains(permission) || policy.is_some_and(|policy| grants(policy, caller, permission)),
+            Some(Restriction::Lacks(denied)) => !denied.contains(permission),
+            Some(Restriction::Holds(held)) => {
+                held.contains(permission) || policy.is_some_and(|policy| grants(policy, caller, permission))
+            }
         }
     }
 }
@@ -101,7 +111,7 @@ mod tests {
     fn everybody_may_do_everything_until_restricted() {
         let mut permissions = Permissions::default();
         assert!(permissions.holds(READER, ACCESS, None));
-        permissions.restrict(READER, BTreeSet::new());
+        permissions.restrict(READER, Restriction::Holds(BTreeSet::new()));
         assert!(!permissions.holds(READER, ACCESS, None));
         assert!(permissions.holds("someone else", ACCESS, None));
         permissions.lift(READER);
@@ -109,9 +119,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_denied_no_binding_gives_back() {
+        let mut permissions = Permissions::default();
+        permissions.restrict(READER, Restriction::Lacks(BTreeSet::from([ACCESS.to_owned()])));
+        let policy = accessor_policy(&format!("serviceAccount:{READER}"));
+        assert!(!permissions.holds(READER, ACCESS, Some(&policy)));
+        assert!(permissions.holds(READER, "secretmanager.versions.add", None));
+    }
+
+    #[test]
     fn a_binding_gives_a_restricted_caller_its_role_and_no_more() {
         let mut permissions = Permissions::default();
-        permissions.restrict(READER, BTreeSet::new());
+        permissions.restrict(READER, Restriction::Holds(BTreeSet::new()));
         let policy = accessor_policy(&format!("serviceAccount:{READER}"));
         assert!(permissions.holds(READER, ACCESS, Some(&policy)));
         assert!(!permissions.holds(READER, "secretmanager.versions.add", Some(&policy)));

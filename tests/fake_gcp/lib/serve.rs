@@ -1,27 +1,28 @@
 //! HTTP around the world: one request at a time is recorded, answered and encoded.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Request, StatusCode};
 use axum::response::Response;
-use serde_json::Value;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::call::Call;
-use super::clock::rfc3339;
 use super::dispatch::dispatch;
 use super::enums;
 use super::error::ApiError;
-use super::gate::{self, Moment};
-use super::world::{RequestSeen, World};
+use super::fault::{End, Passage, When};
+use super::reply::Reply;
+use super::world::World;
 
 /// Google refuses larger requests too; no valid one here comes near.
 const BODY_BYTES: usize = 10 * 1024 * 1024;
-
-/// What Google's front end answers where there is no method.
-const NO_SUCH_PAGE: &str = "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n  <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL was not found on this server.  <ins>That’s all we know.</ins>\n";
 
 /// The world, shared by the server and the test that started it.
 pub type SharedWorld = Arc<Mutex<World>>;
@@ -31,79 +32,88 @@ pub fn lock(world: &SharedWorld) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub fn router(world: SharedWorld) -> Router {
-    Router::new().fallback(answer).with_state(world)
+/// Serves every connection on a task of its own, until the listener fails.
+pub async fn serve(listener: TcpListener, world: SharedWorld) -> std::io::Result<Infallible> {
+    loop {
+        let (connection, _) = listener.accept().await?;
+        tokio::spawn(serve_connection(connection, world.clone()));
+    }
 }
 
-async fn answer(State(world): State<SharedWorld>, request: Request) -> Response {
+async fn serve_connection(connection: TcpStream, world: SharedWorld) {
+    let service = service_fn(|request| answer(&world, request));
+    // What is wrong with a connection is known to its client; a request that is dropped ends one too.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
+}
+
+/// What makes hyper close a connection without an answer.
+#[derive(Debug)]
+struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request is to be dropped")
+    }
+}
+
+impl std::error::Error for Dropped {}
+
+async fn answer(world: &SharedWorld, request: Request<Incoming>) -> Result<Response, Dropped> {
     let (parts, body) = request.into_parts();
-    let call = match to_bytes(body, BODY_BYTES).await {
+    let mut call = match to_bytes(Body::new(body), BODY_BYTES).await {
         Ok(body) => Call::new(&parts, &body),
         Err(_) => {
             let error = ApiError::invalid("Request payload size exceeds the limit: 10485760 bytes.");
-            return encoded(error.http(), &error.body());
+            return Ok(Reply::json(error.http(), &error.body()).response());
         }
     };
-    let number = gate::arrive(&world, &call);
-    gate::pass(&world, Moment::Before(number)).await;
-    let response = carried_out(&world, &call);
-    gate::pass(&world, Moment::After(number)).await;
-    if gate::loses(&world, number) { broken_off() } else { response }
+    if call.is_to_the_fake() {
+        return Ok(carried_out(&mut lock(world), &call).response());
+    }
+    let (passage, number) = arrive(world, &mut call);
+    if let Some(end) = passage.pass(world, When::Before).await {
+        return ended(world, number, end, None);
+    }
+    let reply = {
+        let mut world = lock(world);
+        world.carried_out(number);
+        carried_out(&mut world, &call)
+    };
+    let end = passage.pass(world, When::After).await;
+    ended(world, number, end.unwrap_or_else(|| End::Answered(reply.clone())), Some(reply))
 }
 
-fn carried_out(world: &SharedWorld, call: &Call) -> Response {
+/// The request is recorded, under the number that is returned, with the faults that it is going to meet.
+fn arrive(world: &SharedWorld, call: &mut Call) -> (Passage, usize) {
     let mut world = lock(world);
+    let now = world.clock.now();
+    let passage = Passage::new(&mut world.faults, call, now);
+    call.view = passage.view(now);
+    let number = world.record(call, passage.names());
+    (passage, number)
+}
+
+fn carried_out(world: &mut World, call: &Call) -> Reply {
     world.settle();
-    let (status, response) = match dispatch(&mut world, call) {
-        None => (StatusCode::NOT_FOUND, no_such_page()),
-        Some(Err(error)) => (error.http(), encoded(error.http(), &error.body())),
+    match dispatch(world, call) {
+        None => Reply::page(StatusCode::NOT_FOUND, "The requested URL was not found on this server."),
+        Some(Err(error)) => Reply::json(error.http(), &error.body()),
         Some(Ok(mut value)) => {
             if call.wants_enum_numbers() {
                 enums::to_numbers(&mut value);
             }
-            (StatusCode::OK, encoded(StatusCode::OK, &value))
+            Reply::json(StatusCode::OK, &value)
         }
-    };
-    record(&mut world, call, status);
-    response
-}
-
-/// Every request but those to the fake itself.
-fn record(world: &mut World, call: &Call, status: StatusCode) {
-    if call.is_to_the_fake() {
-        return;
     }
-    let time = rfc3339(world.clock.now());
-    world.requests.push(RequestSeen {
-        time,
-        method: call.method.clone(),
-        host: call.host.clone(),
-        path: call.path.clone(),
-        query: call.raw_query.clone(),
-        caller: call.caller.clone(),
-        status: status.as_u16(),
-    });
 }
 
-fn encoded(status: StatusCode, value: &Value) -> Response {
-    response(status, "application/json; charset=UTF-8", format!("{value:#}\n"))
-}
-
-fn no_such_page() -> Response {
-    response(StatusCode::NOT_FOUND, "text/html; charset=UTF-8", NO_SUCH_PAGE.to_owned())
-}
-
-/// The head of an answer; then the connection ends.
-fn broken_off() -> Response {
-    let lost =
-        futures_util::stream::once(async { Err::<String, _>(std::io::Error::other("the answer is to get lost")) });
-    Response::new(Body::from_stream(lost))
-}
-
-fn response(status: StatusCode, content_type: &'static str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let content_type = header::HeaderValue::from_static(content_type);
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
+fn ended(world: &SharedWorld, number: usize, end: End, own: Option<Reply>) -> Result<Response, Dropped> {
+    match (end, own) {
+        (End::Answered(reply), _) => {
+            lock(world).answered(number, reply.status);
+            Ok(reply.response())
+        }
+        (End::Cut, Some(reply)) => Ok(reply.cut()),
+        (End::Cut, None) | (End::Dropped, _) => Err(Dropped),
+    }
 }

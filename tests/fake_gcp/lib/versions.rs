@@ -1,6 +1,8 @@
 //! Secret versions: states, payloads and their methods,
 //! <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions>.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -34,6 +36,7 @@ impl State {
 }
 
 /// A version as it is stored.
+#[derive(Clone)]
 pub struct Version {
     name: String,
     create_time: Timestamp,
@@ -43,7 +46,7 @@ pub struct Version {
     checksum_given: bool,
     replication_status: Value,
     pub state: State,
-    payload: Vec<u8>,
+    payload: Arc<[u8]>,
 }
 
 impl Version {
@@ -76,7 +79,7 @@ impl Version {
         self.state = State::Destroyed;
         self.destroy_time = Some(now);
         self.scheduled_destroy_time = None;
-        self.payload.clear();
+        self.payload = Arc::default();
         self.etag = etag;
     }
 
@@ -112,7 +115,7 @@ pub fn add(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
         checksum_given: payload.get("dataCrc32c").is_some(),
         replication_status: secret.replication.status(),
         state: State::Enabled,
-        payload: data.clone(),
+        payload: data.as_slice().into(),
     };
     let answer = version.json();
     let name = version.name.clone();
@@ -142,7 +145,7 @@ fn check_payload(data: &[u8], checksum: Option<i64>) -> Result<(), ApiError> {
 /// `GET …/secrets/S/versions`, newest first.
 pub fn list(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     let name = world.authorize(call, "secretmanager.versions.list", path)?;
-    let versions = world.secret(&name)?.versions.iter().rev();
+    let versions = world.secret_seen(call, &name)?.versions.iter().rev();
     list::secret_manager(call, "versions", versions.map(Version::json).collect())
 }
 
@@ -150,7 +153,7 @@ pub fn list(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
 pub fn get(world: &mut World, call: &Call, path: SecretPath<'_>, version: &str) -> Answer {
     call.only_query(&[])?;
     let name = world.authorize(call, "secretmanager.versions.get", path)?;
-    let (secret, index) = find(world, &name, version)?;
+    let (secret, index) = find(world, call, &name, version)?;
     Ok(secret.versions[index].json())
 }
 
@@ -158,7 +161,7 @@ pub fn get(world: &mut World, call: &Call, path: SecretPath<'_>, version: &str) 
 pub fn access(world: &mut World, call: &Call, path: SecretPath<'_>, version: &str) -> Answer {
     call.only_query(&[])?;
     let name = world.authorize(call, "secretmanager.versions.access", path)?;
-    let (secret, index) = find(world, &name, version)?;
+    let (secret, index) = find(world, call, &name, version)?;
     let version = &secret.versions[index];
     if version.state != State::Enabled {
         return Err(version.in_state());
@@ -172,17 +175,21 @@ pub fn access(world: &mut World, call: &Call, path: SecretPath<'_>, version: &st
     }))
 }
 
-/// A version by number, by alias, or the most recently *created* one whatever its state: `latest`.
-fn find<'a>(world: &'a World, name: &SecretName, version: &str) -> Result<(&'a Secret, usize), ApiError> {
+/// A version by number, by alias, or the most recently *created* one whatever its state: `latest`. Only what an alias
+/// or `latest` stands for may lag behind: a version that was added is read by its number at once.
+fn find<'a>(world: &'a World, call: &Call, name: &SecretName, version: &str) -> Result<(&'a Secret, usize), ApiError> {
     let nothing = || ApiError::not_found(format!("Secret [{name}] not found or has no versions."));
     let secret = world.secrets.get(name).ok_or_else(nothing)?;
-    let number = match version {
-        "latest" if secret.versions.is_empty() => return Err(nothing()),
-        "latest" => Some(secret.newest()),
-        version => match version.parse::<i64>() {
-            Ok(number) => Some(number),
-            Err(_) => secret.settings.version_aliases.get(version).copied(),
-        },
+    let number = match version.parse::<i64>() {
+        Ok(number) => Some(number),
+        Err(_) => {
+            let seen = world.secret_seen(call, name)?;
+            match version {
+                "latest" if seen.versions.is_empty() => return Err(nothing()),
+                "latest" => Some(seen.newest()),
+                alias => seen.settings.version_aliases.get(alias).copied(),
+            }
+        }
     };
     let index = number.and_then(|number| usize::try_from(number - 1).ok());
     match index.filter(|index| *index < secret.versions.len()) {
@@ -203,7 +210,7 @@ pub fn change(world: &mut World, call: &Call, path: SecretPath<'_>, version: &st
             "The provided Secret Version ID [{version}] does not match the expected format [[0-9]+]"
         )));
     }
-    let (_, index) = find(world, &name, version)?;
+    let (_, index) = find(world, call, &name, version)?;
     let (now, etag) = (world.clock.now(), world.next_etag());
     let secret = world.secret_mut(&name)?;
     let delay = secret.settings.version_destroy_ttl;

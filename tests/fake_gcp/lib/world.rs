@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::call::Call;
-use super::clock::Clock;
+use super::clock::{Clock, rfc3339};
 use super::error::ApiError;
-use super::gate::Gate;
+use super::fault::Faults;
+use super::past::Past;
 use super::permissions::{Permissions, denied};
 use super::projects::{Project, Projects};
 use super::run::Run;
@@ -21,23 +23,33 @@ pub struct World {
     pub projects: Projects,
     pub permissions: Permissions,
     pub secrets: BTreeMap<SecretName, Secret>,
+    pub past: Past,
     pub run: Run,
     pub requests: Vec<RequestSeen>,
     pub payloads: Vec<StoredPayload>,
-    pub gate: Gate,
+    pub faults: Faults,
+    arrived: usize,
     changes: u64,
 }
 
-/// A request as it came in, and the status it was answered with.
+/// A request as it came in, and what became of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct RequestSeen {
+    /// Counted from 1, in the order of arrival.
+    pub number: usize,
+    /// When it was carried out, or else arrived.
     pub time: String,
     pub method: String,
+    /// `secrets.addVersion`; empty where Google has no such method.
+    pub call: &'static str,
     pub host: String,
     pub path: String,
     pub query: String,
     pub caller: String,
+    /// The status its sender was told; 0 as long as it was told none.
     pub status: u16,
+    /// The faults that it met, by name.
+    pub faults: Vec<String>,
 }
 
 /// A payload that some version had, whatever became of it.
@@ -53,6 +65,43 @@ fn as_base64<S: serde::Serializer>(data: &[u8], serializer: S) -> Result<S::Ok, 
 }
 
 impl World {
+    /// Records a request that has arrived, and returns its number.
+    pub fn record(&mut self, call: &Call, faults: Vec<String>) -> usize {
+        self.arrived += 1;
+        self.requests.push(RequestSeen {
+            number: self.arrived,
+            time: rfc3339(self.clock.now()),
+            method: call.method.clone(),
+            call: call.method_id,
+            host: call.host.clone(),
+            path: call.path.clone(),
+            query: call.raw_query.clone(),
+            caller: call.caller.clone(),
+            status: 0,
+            faults,
+        });
+        self.arrived
+    }
+
+    /// The request is being carried out now.
+    pub fn carried_out(&mut self, number: usize) {
+        let now = rfc3339(self.clock.now());
+        if let Some(seen) = self.seen(number) {
+            seen.time = now;
+        }
+    }
+
+    pub fn answered(&mut self, number: usize, status: StatusCode) {
+        if let Some(seen) = self.seen(number) {
+            seen.status = status.as_u16();
+        }
+    }
+
+    /// Nothing where it was forgotten in the meantime.
+    fn seen(&mut self, number: usize) -> Option<&mut RequestSeen> {
+        self.requests.iter_mut().rfind(|seen| seen.number == number)
+    }
+
     /// A number that no change before had: etags, uids and operation names are made of it.
     pub fn next_change(&mut self) -> u64 {
         self.changes += 1;
@@ -82,7 +131,7 @@ impl World {
     pub fn project(&mut self, call: &Call, permission: &str, given: &str) -> Result<Project, ApiError> {
         let refused = || denied(permission, &format!("projects/{given}"));
         let project = self.projects.resolve(given).ok_or_else(refused)?;
-        match self.permissions.holds(&call.caller, permission, None) {
+        match !call.view.is_denied && self.permissions.holds(&call.caller, permission, None) {
             true => Ok(project),
             false => Err(refused()),
         }
@@ -97,7 +146,7 @@ impl World {
         let project = self.projects.resolve(path.project).ok_or_else(refused)?;
         let name = SecretName::new(project.number, path.secret)?;
         let policy = self.secrets.get(&name).map(|secret| &secret.policy);
-        match self.permissions.holds(&call.caller, permission, policy) {
+        match !call.view.is_denied && self.permissions.holds(&call.caller, permission, policy) {
             true => Ok(name),
             false => Err(refused()),
         }
@@ -125,8 +174,20 @@ impl World {
         self.secrets.get(name).ok_or_else(|| name.not_found())
     }
 
+    /// The secret as the call sees it, which may be as it was before.
+    pub fn secret_seen(&self, call: &Call, name: &SecretName) -> Result<&Secret, ApiError> {
+        let secret = self.secret(name)?;
+        match call.view.as_of {
+            None => Ok(secret),
+            Some(moment) => self.past.at(secret, moment).ok_or_else(|| name.not_found()),
+        }
+    }
+
+    /// The secret, to change it; what it was before is kept.
     pub fn secret_mut(&mut self, name: &SecretName) -> Result<&mut Secret, ApiError> {
-        self.secrets.get_mut(name).ok_or_else(|| name.not_found())
+        let secret = self.secrets.get_mut(name).ok_or_else(|| name.not_found())?;
+        self.past.keep(secret, self.clock.now());
+        Ok(secret)
     }
 }
 

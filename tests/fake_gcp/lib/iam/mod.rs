@@ -16,7 +16,7 @@ use super::world::World;
 use binding::BINDING;
 
 /// The policy of a secret. One that was never set has nothing but an etag.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Policy {
     pub bindings: Vec<Binding>,
     /// 0 until the policy is set for the first time.
@@ -57,7 +57,7 @@ pub fn get_policy(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answe
     let version = call.query_int("options.requestedPolicyVersion")?;
     check_version(version)?;
     let name = world.authorize(call, "secretmanager.secrets.getIamPolicy", path)?;
-    Ok(world.secret(&name)?.policy.json(version))
+    Ok(world.secret_seen(call, &name)?.policy.json(version))
 }
 
 const SET_POLICY: Shape = Shape::Message(&[

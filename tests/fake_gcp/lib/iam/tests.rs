@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::super::ask::{must, refused};
 use super::super::error::Code;
+use super::super::permissions::Restriction;
 use super::super::world::World;
 
 const GET: &str = "GET /v1/projects/p/secrets/s:getIamPolicy";
@@ -149,7 +150,7 @@ fn permissions_are_those_of_the_caller() {
     let mut world = world_with_secret();
     let both = json!({"permissions": ["secretmanager.secrets.get", "secretmanager.versions.access"]});
     assert_eq!(must(&mut world, TEST, &both), both);
-    world.permissions.restrict("anonymous", Default::default());
+    world.permissions.restrict("anonymous", Restriction::Holds(Default::default()));
     assert_eq!(must(&mut world, TEST, &both), json!({}));
     let missing = "POST /v1/projects/p/secrets/t:testIamPermissions";
     assert_eq!(must(&mut world, missing, &both), json!({}), "no NOT_FOUND");

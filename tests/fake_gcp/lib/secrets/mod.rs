@@ -22,6 +22,7 @@ pub use replication::Replication;
 use settings::{Bounds, Settings};
 
 /// A secret as it is stored.
+#[derive(Clone)]
 pub struct Secret {
     pub name: SecretName,
     pub create_time: Timestamp,
@@ -101,14 +102,14 @@ pub fn create(world: &mut World, call: &Call, project: &str) -> Answer {
 pub fn get(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     call.only_query(&[])?;
     let name = world.authorize(call, "secretmanager.secrets.get", path)?;
-    world.secret(&name).map(Secret::json)
+    world.secret_seen(call, &name).map(Secret::json)
 }
 
 /// `GET /v1/projects/P/secrets`.
 pub fn list(world: &mut World, call: &Call, project: &str) -> Answer {
     let project = world.project(call, "secretmanager.secrets.list", project)?;
-    let secrets = world.secrets.values();
-    let items = secrets.filter(|secret| secret.name.project == project.number);
+    let names = world.secrets.keys().filter(|name| name.project == project.number);
+    let items = names.filter_map(|name| world.secret_seen(call, name).ok());
     list::secret_manager(call, "secrets", items.map(Secret::json).collect())
 }
 
@@ -119,6 +120,7 @@ pub fn delete(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     let etag = call.query("etag").unwrap_or_default();
     world.secret(&name)?.check_etag(etag)?;
     world.secrets.remove(&name);
+    world.past.forget(&name);
     Ok(json!({}))
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::error::ApiError;
 
 /// A replication policy that was found valid.
+#[derive(Clone)]
 pub struct Replication(Value);
 
 impl Replication {

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::super::ask::{ask, must, refused};
 use super::super::error::Code;
+use super::super::permissions::Restriction;
 use super::super::world::World;
 
 const AUTOMATIC: &str = r#"{"replication": {"automatic": {}}}"#;
@@ -189,7 +190,7 @@ fn lists_are_of_one_project_and_filtered() {
 #[test]
 fn a_restricted_caller_is_refused_in_googles_words() {
     let mut world = world_with_secret();
-    world.permissions.restrict("anonymous", Default::default());
+    world.permissions.restrict("anonymous", Restriction::Holds(Default::default()));
     assert_eq!(
         refused(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null),
         (

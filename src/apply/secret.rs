@@ -1,0 +1,59 @@
+//! Secrets as a whole: their labels, and the end of their versions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+
+use super::{ApplyError, Run};
+use crate::google::SecretUpdate;
+use crate::model::{Secret, SecretName, VersionState};
+
+/// Seconds until an ordered destruction happens where the secret does not say: the least Google takes, a day in which
+/// whoever still needs the version can enable it again.
+/// <https://cloud.google.com/secret-manager/docs/delay-destruction-of-secret-versions>
+const DESTROY_TTL: i64 = 86_400;
+
+impl Run<'_> {
+    /// Adds labels; those of others stay.
+    pub(super) async fn label(&self, name: &SecretName, labels: &BTreeMap<String, String>) -> Result<(), ApplyError> {
+        self.update_as_it_is(name, |secret| {
+            let mut all = secret.labels.clone();
+            all.extend(labels.clone());
+            SecretUpdate { labels: Some(all), ..SecretUpdate::default() }
+        })
+        .await
+    }
+
+    /// Takes our alias away, sees to it that what is destroyed can be brought back for a while, and orders the end.
+    pub(super) async fn destroy(&self, name: &SecretName, versions: &[i64]) -> Result<(), ApplyError> {
+        self.update_as_it_is(name, |secret| {
+            let mut aliases = secret.aliases.clone();
+            aliases.retain(|_, number| !versions.contains(number));
+            let destroy_ttl = secret.destroy_ttl.is_none().then_some(DESTROY_TTL);
+            SecretUpdate { aliases: Some(aliases), destroy_ttl, ..SecretUpdate::default() }
+        })
+        .await?;
+        for number in versions {
+            self.google()?.set_version_state(name, *number, VersionState::Destroyed).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what `update` makes of the secret. Whoever changed it since it was read goes first.
+    async fn update_as_it_is(
+        &self,
+        name: &SecretName,
+        update: impl Fn(&Secret) -> SecretUpdate,
+    ) -> Result<(), ApplyError> {
+        let pauses =
+            ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(200)).with_max_times(5);
+        let is_stale = |error: &ApplyError| matches!(error, ApplyError::Google(error) if error.is_stale());
+        let once = async || {
+            let secret = self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))?;
+            self.google()?.update_secret(name, &secret.etag, &update(&secret)).await?;
+            Ok(())
+        };
+        once.retry(pauses).when(is_stale).await
+    }
+}

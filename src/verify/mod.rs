@@ -1,0 +1,8 @@
+//! Stored credentials put to the test: each logs in with the stored bytes, and shows what it can do and what it cannot.
+//! Everything is rolled back.
+
+mod credential;
+mod proof;
+
+pub use credential::probe;
+pub use proof::prove;

@@ -1,0 +1,154 @@
+//! Both sides of a credential, in each database of its role.
+
+use super::credential::{Holder, Published, holders, log_in};
+use crate::apply::{ApplyError, Edges};
+use crate::model::{Object, Policy, State};
+use crate::plan::{Charter, Expected, Finding, Held, Holdings, Proof, Proven, Rule, Trial, Tried, charters};
+use crate::postgres::{Attempt, LoginError, Session, ask, begin_probe, enter, holdings, try_harmless, try_undone};
+
+/// SQLSTATE of what is refused for want of a privilege.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+/// SQLSTATE of the warning by which GRANT refuses.
+const PRIVILEGE_NOT_GRANTED: &str = "01007";
+
+/// Logs in with every published credential and proves both sides in each database of its role.
+///
+/// # Errors
+/// A server or Google that cannot be asked.
+pub async fn prove(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    state: &State,
+) -> Result<(Vec<Proven>, Vec<Finding>), ApplyError> {
+    let (mut proven, mut findings) = (Vec::new(), Vec::new());
+    for holder in holders(policy) {
+        let published = match log_in(edges, holder, state).await? {
+            Ok(published) => published,
+            Err(finding) => {
+                findings.push(*finding);
+                continue;
+            }
+        };
+        for charter in charters(policy, state, holder.name) {
+            let proof = prove_charter(edges, holder, &published, &charter).await?;
+            findings.extend(proof.findings);
+            proven.push(Proven {
+                role: holder.name.clone(),
+                login: published.login.clone(),
+                database: charter.database,
+                works: proof.works,
+                refused: proof.refused,
+            });
+        }
+    }
+    Ok((proven, findings))
+}
+
+async fn prove_charter(
+    edges: &Edges<'_>,
+    holder: Holder<'_>,
+    published: &Published,
+    charter: &Charter,
+) -> Result<Proof, ApplyError> {
+    let Published { login, password } = published;
+    let mut session = match enter(edges.route, &charter.database, login, password, edges.purpose).await {
+        Ok(session) => session,
+        Err(LoginError::Refused { source, .. }) => {
+            let message = format!("the server refuses `{login}` at database `{}`: {source}", charter.database);
+            let finding = *holder.finding(Rule::GrantMissing, message);
+            let finding = Finding { database: Some(charter.database.clone()), ..finding };
+            return Ok(Proof { findings: vec![finding], ..Proof::default() });
+        }
+        Err(LoginError::Unreachable(error)) => return Err(error.into()),
+    };
+    begin_probe(&mut session).await?;
+    let held = held(&mut session, charter).await?;
+    let trials = charter.trials(&held);
+    let outcomes = try_all(&mut session, &trials).await?;
+    session.rollback().await?;
+    session.close().await;
+    Ok(charter.judge(&held, &trials, &outcomes))
+}
+
+async fn held(session: &mut Session, charter: &Charter) -> Result<Holdings, ApplyError> {
+    let objects: Vec<&Object> = charter.rights.iter().map(|right| &right.object).collect();
+    let found = holdings(session, &objects).await?;
+    let of_object = |holding: crate::postgres::Holding| {
+        let object = objects.get(holding.index).copied()?.clone();
+        Some((object, Held { privileges: holding.privileges, column: holding.column }))
+    };
+    Ok(found.into_iter().filter_map(of_object).collect())
+}
+
+/// What comes of each trial. What must be refused is not tried where the catalogs say that it would work.
+async fn try_all(session: &mut Session, trials: &[Trial]) -> Result<Vec<Tried>, ApplyError> {
+    let questions: Vec<&str> = trials.iter().map(|trial| trial.question.as_deref().unwrap_or("NULL")).collect();
+    let answers = ask(session, &questions).await?;
+    let mut outcomes: Vec<Option<Tried>> =
+        trials.iter().zip(&answers).map(|(trial, answer)| by_answer(trial, *answer)).collect();
+    let harmless: Vec<usize> =
+        (0..trials.len()).filter(|at| outcomes[*at].is_none() && is_harmless(&trials[*at])).collect();
+    let statements: Vec<&str> = harmless.iter().filter_map(|at| trials[*at].statement.as_deref()).collect();
+    for (at, attempt) in harmless.into_iter().zip(try_harmless(session, &statements).await?) {
+        outcomes[at] = Some(tried(attempt));
+    }
+    for (trial, outcome) in trials.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none()) {
+        if let Some(statement) = &trial.statement {
+            *outcome = Some(tried(try_undone(session, statement).await?));
+        }
+    }
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(Tried::Open)).collect())
+}
+
+/// What the catalogs' answer alone decides.
+fn by_answer(trial: &Trial, answer: Option<bool>) -> Option<Tried> {
+    match (trial.expected, answer, &trial.statement) {
+        (Expected::Refused, Some(true), _) => Some(Tried::Done),
+        (Expected::Refused, Some(false), None) => Some(Tried::Denied("by the catalogs".into())),
+        // Whether it should work is judged by what is held.
+        (Expected::Works, Some(false), _) => Some(Tried::Open),
+        (_, _, None) => Some(Tried::Open),
+        _ => None,
+    }
+}
+
+/// An EXPLAIN that works leaves nothing behind; one that must be refused is tried by itself.
+fn is_harmless(trial: &Trial) -> bool {
+    trial.expected == Expected::Works && trial.statement.as_deref().is_some_and(|text| text.starts_with("EXPLAIN "))
+}
+
+fn tried(attempt: Attempt) -> Tried {
+    match attempt {
+        Attempt::Done(notices) if notices.iter().any(|one| one.said.sqlstate == PRIVILEGE_NOT_GRANTED) => {
+            Tried::Denied("with a warning".into())
+        }
+        Attempt::Done(_) => Tried::Done,
+        Attempt::Refused(refused) if refused.sqlstate == INSUFFICIENT_PRIVILEGE => Tried::Denied(refused.to_string()),
+        Attempt::Refused(_) => Tried::Open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial(expected: Expected, statement: Option<&str>) -> Trial {
+        Trial {
+            what: "x".into(),
+            object: None,
+            privilege: None,
+            question: None,
+            statement: statement.map(str::to_owned),
+            expected,
+        }
+    }
+
+    #[test]
+    fn nothing_is_tried_that_the_catalogs_do_not_call_refused() {
+        let refused = trial(Expected::Refused, Some("DROP TABLE t"));
+        assert_eq!(by_answer(&refused, Some(true)), Some(Tried::Done));
+        assert_eq!(by_answer(&refused, Some(false)), None);
+        assert_eq!(by_answer(&trial(Expected::Works, Some("CREATE TABLE t ()")), Some(false)), Some(Tried::Open));
+    }
+}

@@ -1,0 +1,167 @@
+//! `verify` and `check --probe`: real logins with the stored bytes prove both sides, and leave nothing behind.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, secret_path};
+use crate::support::{each_major, newest};
+
+const ROLES: &str = "  migration_user:
+    access: ddl
+    secret: { name: migration, payload: password }
+  app_user:
+    access: dml
+    secret: { name: app, payload: url }
+    rotate: { strategy: alternate }
+  auditor:
+    access: { read: [app] }
+    secret: { name: auditor, payload: json }\n";
+
+const MIGRATIONS: &str = "SET ROLE migration_user;
+    CREATE TABLE app.orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, item text, shout text GENERATED ALWAYS AS (upper(item)) STORED);
+    CREATE TABLE app.\"Odd %s \"\"name\"\"\" (\"a b\" int);
+    CREATE TABLE app.empty ();
+    CREATE TABLE app.parted (a int) PARTITION BY RANGE (a);
+    CREATE TABLE app.parted_1 PARTITION OF app.parted FOR VALUES FROM (1) TO (2);
+    CREATE TABLE app.log (n serial, what text);
+    CREATE VIEW app.items AS SELECT item FROM app.orders;
+    CREATE MATERIALIZED VIEW app.counted AS SELECT count(*) FROM app.orders;
+    CREATE FUNCTION app.noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO app.log (what) VALUES ('fired'); RETURN NULL; END $$;
+    CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON app.orders FOR EACH STATEMENT EXECUTE FUNCTION app.noted();
+    CREATE PROCEDURE app.tidy(int) LANGUAGE sql AS 'SELECT 1';";
+
+async fn stage(major: u32) -> Stage {
+    let stage = Stage::new(major);
+    stage.cluster.batch("shop", "CREATE SCHEMA hr; CREATE TABLE hr.salaries (amount int)").await;
+    stage.roles(ROLES);
+    stage.apply(&[]).assert_status(0);
+    stage.cluster.batch("shop", MIGRATIONS).await;
+    stage
+}
+
+/// What a verification found, as `rule role object privilege`.
+fn found(verified: &Value) -> Vec<String> {
+    let word = |finding: &Value, key: &str| finding[key].as_str().unwrap_or("-").to_owned();
+    let findings = verified["findings"].as_array().expect("findings");
+    let line = |one: &Value| ["rule", "role", "object", "privilege"].map(|key| word(one, key)).join(" ");
+    findings.iter().map(line).collect()
+}
+
+fn proofs(verified: &Value) -> Vec<(String, u64, u64)> {
+    let number = |proof: &Value, key: &str| proof[key].as_u64().expect("a number");
+    let proofs = verified["proofs"].as_array().expect("proofs").iter();
+    proofs.map(|one| (one["login"].as_str().unwrap().into(), number(one, "works"), number(one, "refused"))).collect()
+}
+
+each_major! {
+    async fn every_credential_proves_both_sides_and_leaves_nothing(major: u32) {
+        let stage = stage(major).await;
+        let before = world(&stage).await;
+        let logged = stage.cluster.server_log().len();
+
+        let verified = stage.run("verify", &["--format", "json"]).assert_status(0).json();
+        assert_eq!(found(&verified), [""; 0]);
+        for (login, works, refused) in proofs(&verified) {
+            println!("{major}: {login}: {works} work, {refused} refused");
+            assert!(works >= 15 && refused >= 25, "{login}: {works} work, {refused} refused");
+        }
+        assert_eq!(proofs(&verified).len(), 3);
+        assert_eq!(other_errors(&stage.cluster.server_log()[logged..]), [""; 0]);
+
+        assert_eq!(world(&stage).await, before);
+        stage.assert_in_sync();
+    }
+
+    async fn what_is_tampered_with_is_found(major: u32) {
+        let stage = stage(major).await;
+        stage.cluster.batch("shop", "
+            REVOKE UPDATE ON app.orders FROM app_user;
+            GRANT TRUNCATE ON app.orders TO app_user;
+            GRANT CREATE ON SCHEMA app TO app_user;
+            GRANT USAGE ON SCHEMA hr TO PUBLIC;
+            GRANT SELECT ON hr.salaries TO auditor;
+            ALTER TABLE app.empty OWNER TO csadmin;
+            GRANT pg_execute_server_program TO auditor;
+            GRANT migration_user TO app_user;").await;
+        let verified = stage.run("verify", &["--format", "json"]).assert_status(2).json();
+        let found = found(&verified);
+        for expected in [
+            "privilege.effective app_user schema app CREATE",
+            "privilege.effective app_user table app.orders TRUNCATE",
+            "privilege.effective auditor table hr.salaries SELECT",
+            "privilege.effective auditor - -",
+            "privilege.effective app_user - -",
+            "grant.missing migration_user table app.empty INSERT",
+        ] {
+            assert!(found.iter().any(|line| line == expected), "no `{expected}` in {found:#?}");
+        }
+    }
+}
+
+/// What the server refused for another reason than want of a privilege: such a trial proves nothing.
+fn other_errors(log: &str) -> Vec<&str> {
+    let denied = ["permission denied", "must be owner", "must be a member", "must be superuser"];
+    let errors = log.lines().filter(|line| line.contains("ERROR: "));
+    errors.filter(|line| !denied.iter().any(|words| line.contains(words))).collect()
+}
+
+/// Everything a probe could have left: objects, rows, sequence positions, roles, locks, sessions.
+async fn world(stage: &Stage) -> Vec<String> {
+    let superuser = stage.cluster.connect_superuser("shop").await;
+    let rows = superuser
+        .query(
+            "SELECT 'class ' || oid::regclass::text FROM pg_class WHERE relnamespace = 'app'::regnamespace
+             UNION ALL SELECT 'role ' || rolname || ' ' || rolconnlimit FROM pg_roles
+             UNION ALL SELECT 'log ' || count(*) FROM app.log
+             UNION ALL SELECT 'sequence ' || schemaname || sequencename || coalesce(last_value, 0) FROM pg_sequences
+             UNION ALL SELECT 'proc ' || oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'app'::regnamespace
+             UNION ALL SELECT 'policy ' || polname FROM pg_policy
+             UNION ALL SELECT 'schema ' || nspname || coalesce(nspacl::text, '') FROM pg_namespace WHERE nspname !~ '^pg_'
+             UNION ALL SELECT 'lock ' || locktype FROM pg_locks WHERE locktype = 'advisory'
+             ORDER BY 1",
+            &[],
+        )
+        .await
+        .expect("the catalogs are read");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn a_migration_that_holds_a_table_keeps_nobody_waiting() {
+    newest(|major| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let stage = stage(major).await;
+            let migration = stage.cluster.connect_superuser("shop").await;
+            migration.batch_execute("BEGIN; LOCK TABLE app.orders IN ACCESS EXCLUSIVE MODE").await.unwrap();
+            // What cannot be tried is answered by the catalogs.
+            stage.run("verify", &[]).assert_status(0);
+            migration.batch_execute("ROLLBACK").await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_refused_credential_is_found_by_a_probe_alone() {
+    newest(|major| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let stage = stage(major).await;
+            stage.run("check", &["--probe"]).assert_status(0);
+            stage.cluster.batch("shop", "ALTER ROLE auditor PASSWORD 'changed by hand'").await;
+            stage.run("check", &[]).assert_status(0);
+            for command in [&["check", "--probe", "--format", "json"][..], &["verify", "--format", "json"]] {
+                let verdict = stage.run(command[0], &command[1..]).assert_status(2).json();
+                let found = found(&verdict);
+                assert_eq!(found.len(), 1, "{found:?}");
+                assert!(found[0].starts_with("credential.rejected auditor secret "), "{found:?}");
+            }
+            // A payload of another form is no credential, and its bytes are in no message.
+            let body = json!({"payload": {"data": "aHVudGVyMg=="}});
+            stage.must(Method::POST, &secret_path("auditor", ":addVersion"), body).await;
+            let body = json!({"versionAliases": {"current": "2"}});
+            stage.must(Method::PATCH, &secret_path("auditor", "?updateMask=versionAliases"), body).await;
+            let verified = stage.run("verify", &[]).assert_status(2);
+            assert!(verified.stdout.contains("is not of the declared form"), "{}", verified.stdout);
+            assert!(!verified.stdout.contains("hunter2") && !verified.stderr.contains("hunter2"));
+        });
+    });
+}
