@@ -19,6 +19,7 @@ mod leaks;
 mod oracle;
 mod policies;
 mod refusals;
+mod rotation;
 mod session;
 mod stage;
 mod verify;
