@@ -167,7 +167,7 @@ pub(super) fn creates(objects: &[Object], role: &RoleName, allowed: bool) -> Vec
 
 /// Nobody logs in as `role` any more; who is in stays in.
 pub fn close_login(role: &RoleName) -> String {
-    format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", name(role.as_str()))
+    format!("ALTER ROLE {} NOLOGIN PASSWORD NULL VALID UNTIL 'infinity'", name(role.as_str()))
 }
 
 /// From `at`, a literal that PostgreSQL reads, the server refuses the password of `role`.
