@@ -5,28 +5,37 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
-use super::{ApplyError, Edges, Guard, Run, observe};
+use super::database::of_aim;
+use super::{ApplyError, Edges, Guard, LOCK_NOT_AVAILABLE, LOCK_TIMEOUT, Run, observe};
 use crate::model::{Policy, State};
 use crate::plan::{Aim, Plan};
 use crate::postgres::{LoginError, PostgresError, Standing};
 
 /// Attempts at one step, when others change the same rows of the catalogs, hold what it needs locked, or the connection
 /// is lost.
-const ATTEMPTS: usize = 6;
+const ATTEMPTS: usize = 8;
 
-/// SQLSTATE of a statement that waited for a lock longer than it may.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// How often the time that a statement waits for a lock doubles from one attempt to the next. The first attempts give up
+/// before the server looks for a deadlock (`deadlock_timeout`, 1 s), which could end the other's transaction and not ours;
+/// the last ones wait long enough for an autovacuum to be sent away.
+const DOUBLINGS: u32 = 5;
 
 /// The attempts at one step that are left.
 pub(super) struct Attempts {
     pauses: ExponentialBackoff,
     last: Option<String>,
     silent: bool,
+    failed: u32,
 }
 
 impl Attempts {
     pub(super) fn new() -> Self {
-        Self { pauses: backoff().with_max_times(ATTEMPTS - 1).build(), last: None, silent: false }
+        Self { pauses: backoff().with_max_times(ATTEMPTS - 1).build(), last: None, silent: false, failed: 0 }
+    }
+
+    /// How long a statement of this one waits for a lock.
+    pub(super) fn lock_timeout(&self) -> Duration {
+        LOCK_TIMEOUT / 2_u32.pow(DOUBLINGS.saturating_sub(self.failed))
     }
 
     /// How long to wait before the next one; `None` where it would do no better.
@@ -37,7 +46,8 @@ impl Attempts {
         // One more look tells whether it was carried out; a server that hangs again is not waited for a third time.
         let hangs = error.is_silence() && std::mem::replace(&mut self.silent, true);
         self.last = Some(why);
-        self.pauses.next().filter(|_| passes(error) && !hopeless && !hangs)
+        self.failed += 1;
+        self.pauses.next().filter(|_| (passes(error) || error.is_refusal()) && !hopeless && !hangs)
     }
 }
 
@@ -52,6 +62,7 @@ impl Run<'_> {
         let Some(pause) = attempts.pause_after(&error) else { return Err(error) };
         tracing::warn!(error = cause(&error), "looking again");
         self.pause(pause).await?;
+        let before = of_aim(&self.replan(&self.state), aim);
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => {
@@ -61,6 +72,10 @@ impl Run<'_> {
             found => found?,
         };
         let plan = self.replan(&self.state);
+        if !passes(&error) && of_aim(&plan, aim) == before {
+            // It was no misunderstanding: the same would be refused again.
+            return Err(error);
+        }
         let done = !plan.steps.iter().any(|step| step.change.target() == *aim);
         self.report.events.push(match (&error, done) {
             (ApplyError::Commit { .. }, true) => format!("{}: it was", cause(&error)),
@@ -153,8 +168,13 @@ fn passes(error: &ApplyError) -> bool {
     let in_the_way =
         |error: &PostgresError| error.is_concurrent_update() || error.sqlstate() == Some(LOCK_NOT_AVAILABLE);
     match error {
-        ApplyError::NotConverged { .. } | ApplyError::Commit { .. } | ApplyError::LockLost => true,
+        ApplyError::NotConverged { .. }
+        | ApplyError::Moved { .. }
+        | ApplyError::Blocked { .. }
+        | ApplyError::Commit { .. }
+        | ApplyError::LockLost => true,
         ApplyError::Postgres(error) => error.is_away() || in_the_way(error),
+        ApplyError::Google(error) => error.is_stale(),
         ApplyError::Login { source, .. } => matches!(&**source, LoginError::Unreachable(error) if error.is_away()),
         _ => false,
     }

@@ -1,11 +1,18 @@
 //! One transaction for the roles and one per database: changed, read again, compared again, and only then committed.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use super::observe::asked;
 use super::retirement::retirement_now;
 use super::{ApplyError, Attempts, Run, place};
 use crate::model::{DatabaseName, RoleName, State};
-use crate::plan::{Aim, Change, Plan, Step, Transaction, rehearsal, script};
+use crate::plan::{Aim, Batch, Change, Plan, Step, Transaction, begin, left, rehearsal, script};
 use crate::postgres::{Session, Statement, inspect_database, inspect_shared};
+
+/// SQLSTATE of a row that does not fit into a page: `pg_class` and `pg_attribute` have no TOAST table.
+/// <https://www.postgresql.org/docs/current/storage-toast.html>
+const ROW_TOO_BIG: &str = "54000";
 
 /// What is left over is named up to here.
 const NAMED: usize = 5;
@@ -15,25 +22,30 @@ impl Run<'_> {
     pub(super) async fn converge(&mut self, aim: &Aim) -> Result<(), ApplyError> {
         let mut attempts = Attempts::new();
         let mut plan = self.report.plan.clone();
-        while let Err(error) = self.attempt(aim, &plan).await {
+        while let Err(error) = self.attempt(aim, &plan, attempts.lock_timeout()).await {
             plan = self.again(aim, error, &mut attempts).await?;
         }
         Ok(())
     }
 
-    async fn attempt(&mut self, aim: &Aim, plan: &Plan) -> Result<(), ApplyError> {
+    async fn attempt(&mut self, aim: &Aim, plan: &Plan, lock_timeout: Duration) -> Result<(), ApplyError> {
         let steps = of_aim(plan, aim);
         let part = Plan { steps, ..plan.clone() };
         let transactions = script(&part, &self.state);
-        for (index, transaction) in transactions.iter().enumerate() {
-            if index > 0 && self.go_on().is_err() {
-                let batches = transactions.len();
-                self.report.events.push(format!("{index} of {batches} batches of {} are committed", place(aim)));
+        for transaction in &transactions {
+            let Batch { number, of } = transaction.batch;
+            if of > 1 {
+                let next = format!("{}, transaction {number} of {of}", place(aim));
+                (self.edges.progress)(self.report.done, self.report.plan.steps.len(), &next);
             }
-            self.go_on()?;
-            // Of several batches only the last can leave everything as planned.
-            let recheck = (index + 1 == transactions.len()).then_some(plan);
-            self.transaction(aim, recheck, transaction).await?;
+            let done = match self.go_on() {
+                Ok(()) => self.transaction(aim, plan, transaction, lock_timeout).await,
+                interrupted => interrupted,
+            };
+            if number > 1 && done.is_err() {
+                self.report.events.push(format!("{} of {of} transactions in {} are committed", number - 1, place(aim)));
+            }
+            done?;
         }
         Ok(())
     }
@@ -41,29 +53,36 @@ impl Run<'_> {
     async fn transaction(
         &mut self,
         aim: &Aim,
-        recheck: Option<&Plan>,
+        plan: &Plan,
         transaction: &Transaction,
+        lock_timeout: Duration,
     ) -> Result<(), ApplyError> {
         let mut session = self.session(transaction.database.as_ref()).await?;
         let (last, before) =
             transaction.statements.split_last().ok_or_else(|| ApplyError::Vanished("the plan".into()))?;
-        let statements: Vec<_> = before.iter().map(Statement::plain).collect();
+        let mut statements: Vec<_> = before.iter().map(Statement::plain).collect();
+        let patience = format!("SET LOCAL lock_timeout = {}", lock_timeout.as_millis());
+        statements.insert(begin().len(), Statement::plain(patience));
         tracing::info!(database = %session.database(), statements = statements.len(), "changing");
         for statement in before {
             tracing::debug!(statement);
         }
-        for notice in session.run(&statements).await? {
+        for notice in self.run(&mut session, &statements).await.map_err(|error| self.crowded(error, transaction))? {
             tracing::debug!(severity = notice.severity, message = notice.said.message, "the server remarks");
         }
-        if let Some(plan) = recheck {
-            self.recheck(aim, plan, &mut session).await?;
-        }
+        let new = self.recheck(aim, plan, transaction, &mut session).await?;
         self.assure_lock().await?;
         // After a statement that failed, COMMIT alone would roll back and report success.
         session.run(&[Statement::plain("SELECT 1"), Statement::plain(last)]).await.map_err(|error| {
             if error.is_away() { ApplyError::Commit { place: place(aim), source: error.into() } } else { error.into() }
         })?;
         session.close().await;
+        // What has to be done because of others is done in another transaction: these changes are whole without it, and
+        // whoever creates objects has them right from now on. Of several batches the next ones are to come anyway.
+        let last = transaction.batch.number == transaction.batch.of;
+        if last && !new.is_empty() {
+            return Err(ApplyError::Moved { place: place(aim), left: named(&new) });
+        }
         Ok(())
     }
 
@@ -73,9 +92,16 @@ impl Run<'_> {
         Ok(Session::connect(self.edges.route, database, self.edges.purpose).await?)
     }
 
-    /// Reads the catalogs again inside the transaction: what is still missing was refused with no more than a warning,
-    /// or somebody made something new meanwhile. What the plan left may have become possible by it: it is left all the same.
-    async fn recheck(&self, aim: &Aim, plan: &Plan, session: &mut Session) -> Result<(), ApplyError> {
+    /// Reads the catalogs again inside the transaction: what it was to do and is still to be done was refused with no more
+    /// than a warning. What the plan left may have become possible by it: it is left all the same. Returns what others
+    /// made necessary meanwhile.
+    async fn recheck(
+        &self,
+        aim: &Aim,
+        plan: &Plan,
+        transaction: &Transaction,
+        session: &mut Session,
+    ) -> Result<Vec<Step>, ApplyError> {
         let database = session.database().clone();
         let asked = asked(self.policy, &database);
         let shared = inspect_shared(session, &asked).await?;
@@ -94,13 +120,32 @@ impl Run<'_> {
             self.keeps_connect(&state, name)?;
         }
         retirement_now(self.policy, &mut state, session).await?;
-        let mut left = of_aim(&self.replan(&state), aim);
-        left.retain(|step| !plan.left(step));
-        if left.is_empty() {
-            return Ok(());
+        let mut left = left(&transaction.changes, of_aim(&self.replan(&state), aim));
+        left.undone.retain(|step| !plan.left(step));
+        if !left.undone.is_empty() {
+            return Err(ApplyError::NotConverged { place: place(aim), left: named(&left.undone) });
         }
-        let named: Vec<_> = left.iter().take(NAMED).map(|step| step.change.to_string()).collect();
-        Err(ApplyError::NotConverged { place: place(aim), left: named.join("; ") })
+        if transaction.batch.number == transaction.batch.of {
+            left.new.retain(|step| !plan.left(step));
+        }
+        Ok(left.new)
+    }
+
+    /// Which object it is whose access list is too long the server does not say.
+    fn crowded(&self, error: ApplyError, transaction: &Transaction) -> ApplyError {
+        let source = match error {
+            ApplyError::Postgres(error) if error.sqlstate() == Some(ROW_TOO_BIG) => Box::new(error),
+            other => return other,
+        };
+        let groups = transaction.database.as_ref().and_then(|name| self.state.databases.get(name));
+        let granted: HashSet<_> = transaction.changes.iter().filter_map(Change::objects).flatten().collect();
+        let of_ours = groups.into_iter().flat_map(|database| &database.groups).filter_map(|group| {
+            Some((group.acl.items().len(), group.members.iter().find(|member| granted.contains(member))?))
+        });
+        match of_ours.max_by_key(|(entries, _)| *entries) {
+            Some((entries, object)) => ApplyError::Crowded { object: object.clone(), entries, source },
+            None => ApplyError::Postgres(*source),
+        }
     }
 
     fn keeps_connect(&self, state: &State, database: &DatabaseName) -> Result<(), ApplyError> {
@@ -146,7 +191,12 @@ impl Run<'_> {
     }
 }
 
-fn of_aim(plan: &Plan, aim: &Aim) -> Vec<Step> {
+pub(super) fn of_aim(plan: &Plan, aim: &Aim) -> Vec<Step> {
     let mine = |step: &&Step| step.change.target() == *aim && !matches!(step.change, Change::Credential { .. });
     plan.steps.iter().filter(mine).cloned().collect()
+}
+
+fn named(steps: &[Step]) -> String {
+    let named: Vec<_> = steps.iter().take(NAMED).map(|step| step.change.to_string()).collect();
+    named.join("; ")
 }

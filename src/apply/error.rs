@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::google::GoogleError;
-use crate::model::{DatabaseName, RoleName, SecretName, VerifierError};
-use crate::postgres::{LockError, LoginError, PostgresError};
+use crate::model::{DatabaseName, Object, RoleName, SecretName, VerifierError};
+use crate::postgres::{Blocker, LockError, LoginError, PostgresError};
 
 /// Why a run stopped. What was done before stays done.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,32 @@ pub enum ApplyError {
         place: String,
         /// What is missing, at most a few of them.
         left: String,
+    },
+    /// Others keep making what then has to be granted or taken over.
+    #[error("others changed {place} meanwhile, so that more is to be done there: {left}")]
+    Moved {
+        /// The database, or the roles.
+        place: String,
+        /// What is to be done, at most a few of them.
+        left: String,
+    },
+    /// Somebody has locked what is to be changed.
+    #[error("{} locked by {blocker}", relations(.blocker))]
+    Blocked {
+        /// Who.
+        blocker: Box<Blocker>,
+        /// The statement that waited.
+        source: Box<PostgresError>,
+    },
+    /// Everybody who holds something on an object stands in one row of the catalog.
+    #[error("{object} has {entries} entries in its access list, and no more fit into the catalog")]
+    Crowded {
+        /// The object with the most entries of those that were granted on.
+        object: Object,
+        /// How many.
+        entries: usize,
+        /// What the server said.
+        source: Box<PostgresError>,
     },
     /// The session would not get in again.
     #[error("after these changes `{admin}` could no longer connect to database `{database}`: rolled back")]
@@ -132,6 +158,26 @@ impl ApplyError {
         }
     }
 
+    /// Whether somebody else is in the way, who will be gone some time.
+    pub fn must_wait(&self) -> bool {
+        match self {
+            Self::Overtaken(_) | Self::Moved { .. } | Self::Blocked { .. } => true,
+            Self::Google(error) => error.is_stale(),
+            _ => self.postgres().is_some_and(|error| {
+                error.is_concurrent_update() || error.sqlstate() == Some(super::LOCK_NOT_AVAILABLE)
+            }),
+        }
+    }
+
+    /// Whether the server or Google refused what the plan was made for: the plan may be too old.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Vanished(_) => true,
+            Self::Google(error) => error.is_already_exists() || error.is_not_found(),
+            _ => self.postgres().is_some_and(|error| error.server().is_some()),
+        }
+    }
+
     /// One line of advice.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -143,7 +189,14 @@ impl ApplyError {
                  elsewhere a superuser runs CREATE EXTENSION first"
                     .into(),
             ),
-            Self::NotConverged { .. } => Some("somebody may be changing the same objects: run apply again".into()),
+            Self::Blocked { blocker, .. } => Some(format!(
+                "wait until it is done, or end it: SELECT pg_terminate_backend({})",
+                blocker.pid
+            )),
+            Self::Crowded { object, .. } => Some(format!(
+                "grant to a group role and make the logins its members, and revoke what nobody needs on {object}"
+            )),
+            Self::NotConverged { .. } | Self::Moved { .. } => Some("somebody may be changing the same objects: run apply again".into()),
             Self::LockedOut { database, admin } => Some(format!("GRANT CONNECT ON DATABASE {database} TO {admin}")),
             Self::ReadBack { .. } => {
                 Some("run apply again: the version is found by its fingerprint or replaced".into())
@@ -159,4 +212,14 @@ impl ApplyError {
             Self::Verifier { .. } | Self::NoGoogle => None,
         }
     }
+}
+
+fn relations(blocker: &Blocker) -> String {
+    blocker.relations.as_ref().map_or_else(
+        || "what is to be changed is".into(),
+        |names| match names.contains(", ") {
+            true => format!("`{names}` are"),
+            false => format!("`{names}` is"),
+        },
+    )
 }

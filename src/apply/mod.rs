@@ -10,6 +10,7 @@ mod observe;
 mod retirement;
 mod rotate;
 mod secret;
+mod watched;
 
 use std::time::Duration;
 
@@ -26,9 +27,12 @@ use crate::model::{Policy, SecretName, State};
 use crate::plan::{Aim, Change, Options, Plan, Report, Step, Withheld, diff};
 use crate::postgres::{ApplicationName, Route};
 
-/// How long a statement waits for a lock before its transaction is given up and tried again: a queued ALTER or GRANT
-/// makes everybody who comes after it wait too.
+/// How long a statement waits for a lock at most before its transaction is given up and tried again: a queued ALTER or
+/// GRANT makes everybody who comes after it wait too. Early attempts wait less.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// SQLSTATE of a statement that waited for a lock longer than it may.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Where the plan is carried out, and what it takes from outside.
 pub struct Edges<'a> {

@@ -17,21 +17,21 @@ const DESTROY_TTL: i64 = 86_400;
 impl Run<'_> {
     /// Adds labels; those of others stay.
     pub(super) async fn label(&self, name: &SecretName, labels: &BTreeMap<String, String>) -> Result<(), ApplyError> {
-        self.update_as_it_is(name, |secret| {
+        self.update(name, |secret| {
             let mut all = secret.labels.clone();
             all.extend(labels.clone());
-            SecretUpdate { labels: Some(all), ..SecretUpdate::default() }
+            Ok(SecretUpdate { labels: Some(all), ..SecretUpdate::default() })
         })
         .await
     }
 
     /// Takes our alias away, sees to it that what is destroyed can be brought back for a while, and orders the end.
     pub(super) async fn destroy(&self, name: &SecretName, versions: &[i64]) -> Result<(), ApplyError> {
-        self.update_as_it_is(name, |secret| {
+        self.update(name, |secret| {
             let mut aliases = secret.aliases.clone();
             aliases.retain(|_, number| !versions.contains(number));
             let destroy_ttl = secret.destroy_ttl.is_none().then_some(DESTROY_TTL);
-            SecretUpdate { aliases: Some(aliases), destroy_ttl, ..SecretUpdate::default() }
+            Ok(SecretUpdate { aliases: Some(aliases), destroy_ttl, ..SecretUpdate::default() })
         })
         .await?;
         for number in versions {
@@ -40,20 +40,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes what `update` makes of the secret. Whoever changed it since it was read goes first.
-    async fn update_as_it_is(
+    /// Writes what `change` makes of the secret. Where somebody else changed it since it was read, it is read again: labels
+    /// and annotations of others stay.
+    pub(super) async fn update(
         &self,
         name: &SecretName,
-        update: impl Fn(&Secret) -> SecretUpdate,
+        change: impl Fn(&Secret) -> Result<SecretUpdate, ApplyError>,
     ) -> Result<(), ApplyError> {
         let pauses =
             ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(200)).with_max_times(5);
-        let is_stale = |error: &ApplyError| matches!(error, ApplyError::Google(error) if error.is_stale());
-        let once = async || {
+        let write = async || {
             let secret = self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))?;
-            self.google()?.update_secret(name, &secret.etag, &update(&secret)).await?;
+            let update = change(&secret)?;
+            self.google_to_change().await?.update_secret(name, &secret.etag, &update).await?;
             Ok(())
         };
-        once.retry(pauses).when(is_stale).await
+        let is_stale = |error: &ApplyError| matches!(error, ApplyError::Google(error) if error.is_stale());
+        write.retry(pauses).when(is_stale).await
     }
 }

@@ -134,10 +134,7 @@ async fn carry_out(args: &ApplyArgs, prepared: Prepared, guard: Guard<'_>) -> Ou
 
 fn stop(error: ApplyError) -> Stop {
     let failure = Failure::new(&error, error.hint());
-    match error {
-        ApplyError::Overtaken(_) => Stop::Held(failure),
-        _ => Stop::Failed(failure),
-    }
+    if error.must_wait() { Stop::Held(failure) } else { Stop::Failed(failure) }
 }
 
 fn stopped(instance: Option<crate::model::InstanceName>, stop: Stop) -> Applied {

@@ -33,6 +33,9 @@ fn plan_of(planned: &PlannedInstance<'_>) -> String {
     let refusals = plan.refusals.iter().map(|one| [text(&one.message), text(&one.hint)]);
     section(&mut out, "Cannot be applied", &table(["Because", "Advice"], refusals));
     out.push_str(&table(["", "Change", "Rule"], plan.steps.iter().map(change)));
+    for batched in planned.batched() {
+        let _ = writeln!(out, "{}\n", text(&batched.to_string()));
+    }
     let losses = plan.steps.iter().filter_map(|step| step.change.loss().map(|loss| (step, loss)));
     let losses = losses.map(|(step, loss)| [code(&loss.who), text(&loss.what), text(&step.path.join(" → "))]);
     section(&mut out, "Who loses something", &table(["Who", "What", "How they came to it"], losses));

@@ -19,7 +19,7 @@ mod subject;
 mod text;
 
 pub use subject::{
-    Applied, ApplyStatus, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation, Verification,
+    Applied, ApplyStatus, Batched, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation, Verification,
     VerifiedInstance,
 };
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Planned, PlannedInstance};
 use crate::model::{DatabaseName, quote_identifier};
-use crate::plan::{Aim, Transaction};
+use crate::plan::{Aim, Batch, Transaction};
 
 /// The script of every instance.
 pub(super) fn plan(planned: &Planned<'_>) -> String {
@@ -22,6 +22,9 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
     if let Some(name) = &planned.plan.instance {
         comment(out, &format!("instance {name}"));
     }
+    for batched in planned.batched() {
+        comment(out, &batched.to_string());
+    }
     for transaction in planned.script {
         out.push_str(&block(transaction));
     }
@@ -36,12 +39,13 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
 
 /// One transaction, in its database.
 fn block(transaction: &Transaction) -> String {
-    let Transaction { database, statements } = transaction;
+    let Transaction { database, changes: _, statements, batch: Batch { number, of } } = transaction;
     let mut out = String::new();
     match database {
         None => comment(&mut out, "roles and memberships"),
         Some(database) => {
-            comment(&mut out, &format!("database {database}"));
+            let batch = if *of > 1 { format!(" ({number} of {of})") } else { String::new() };
+            comment(&mut out, &format!("database {database}{batch}"));
             connect(&mut out, database);
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{InstanceName, Origin};
+use crate::model::{DatabaseName, InstanceName, Origin};
 use crate::plan::{
     Failure, InstanceVerdict, Plan, Proven, Report, Severity, Transaction, Verdict, Withheld, WithheldKind,
 };
@@ -23,6 +23,38 @@ pub struct PlannedInstance<'a> {
     pub plan: &'a Plan,
     /// Its statements.
     pub script: &'a [Transaction],
+}
+
+/// A database that is changed in several transactions.
+#[derive(Debug, Serialize)]
+pub struct Batched<'a> {
+    /// Which.
+    pub database: &'a DatabaseName,
+    /// How many transactions.
+    pub transactions: usize,
+    /// Why not one.
+    pub reason: String,
+}
+
+impl PlannedInstance<'_> {
+    /// The databases for which the server's lock table is too small.
+    pub fn batched(&self) -> impl Iterator<Item = Batched<'_>> {
+        let slots = self.plan.server.lock_slots;
+        self.script.iter().filter(|one| one.batch.number == 1 && one.batch.of > 1).filter_map(move |one| {
+            let reason = format!(
+                "the server's lock table has {slots} slots (max_locks_per_transaction × max_connections), too few for all \
+                 these objects at once; each transaction leaves whole objects, and an interrupted run is continued by the next"
+            );
+            Some(Batched { database: one.database.as_ref()?, transactions: one.batch.of, reason })
+        })
+    }
+}
+
+impl std::fmt::Display for Batched<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { database, transactions, reason } = self;
+        write!(f, "database {database} is changed in {transactions} transactions: {reason}")
+    }
 }
 
 /// What stored credentials have shown in one run.

@@ -19,7 +19,7 @@ const SHARE: usize = 3;
 /// The changes, in batches that fit into the lock table. Each batch that changes an owner also restores what others hold on
 /// the object, so that whatever is committed is whole.
 pub(super) fn batches(changes: Vec<Change>, server: &Server) -> Vec<Vec<Change>> {
-    let room = (server.lock_slots / SHARE).max(LOCKS_TO_CHANGE_OWNER);
+    let room = room(server);
     let needed: usize = changes.iter().map(|change| locks(change, server.major())).sum();
     if needed <= room {
         return vec![changes];
@@ -33,6 +33,11 @@ pub(super) fn batches(changes: Vec<Change>, server: &Server) -> Vec<Vec<Change>>
     }
     batches.retain(|batch| !batch.is_empty());
     batches
+}
+
+/// How many locks one transaction may take.
+pub(super) fn room(server: &Server) -> usize {
+    (server.lock_slots / SHARE).max(LOCKS_TO_CHANGE_OWNER)
 }
 
 /// The objects of all changes, those that change their owner first: what hangs on them, such as the sequence of a serial

@@ -4,20 +4,34 @@ use std::collections::BTreeSet;
 
 use super::batch::batches;
 use super::reach::{Actor, Reach};
-use super::{Aim, Change, Plan, statement};
-use crate::model::{DatabaseName, Object, RoleName, State};
+use super::shelter::sheltered;
+use super::{Aim, Change, Phase, Plan, statement};
+use crate::model::{Database, DatabaseName, Object, RoleName, Server, State};
 
 /// The statements of one transaction, BEGIN and COMMIT included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
     /// The database it runs in; `None` for what is of the instance: any one will do.
     pub database: Option<DatabaseName>,
+    /// What it changes.
+    pub changes: Vec<Change>,
     /// The statements.
     pub statements: Vec<String>,
+    /// Which one it is of how many, where the server's lock table is too small for one.
+    pub batch: Batch,
 }
 
-/// How long a statement waits for a lock before the transaction is given up and tried again: a queued ALTER or GRANT
-/// makes everybody who comes after it wait too.
+/// One of several transactions in the same database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// From 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// How long a statement waits for a lock at most before the transaction is given up and tried again: a queued ALTER or
+/// GRANT makes everybody who comes after it wait too.
 pub const LOCK_TIMEOUT: &str = "5s";
 
 /// The transactions of `plan`, made for `state`: one for the roles and one for each database, unless the server has too
@@ -37,8 +51,13 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
             Aim::Secret(_) => continue,
         };
         let changes: Vec<Change> = now.iter().map(|step| step.change.clone()).collect();
-        for batch in batches(changes, &plan.server) {
-            transactions.push(transaction(&reach, database.clone(), &batch, plan.server.major()));
+        let batches = batches(changes, &plan.server);
+        let of = batches.len();
+        for (index, changes) in batches.into_iter().enumerate() {
+            let batch = Batch { number: index + 1, of };
+            let known = database.as_ref().and_then(|name| Some((name, state.databases.get(name)?)));
+            let statements = transaction(&reach, known, &changes, &plan.server);
+            transactions.push(Transaction { database: database.clone(), changes, statements, batch });
         }
     }
     transactions
@@ -83,20 +102,35 @@ pub fn begin() -> Vec<String> {
     ]
 }
 
-fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[Change], major: u32) -> Transaction {
+fn transaction(
+    reach: &Reach<'_>,
+    database: Option<(&DatabaseName, &Database)>,
+    changes: &[Change],
+    server: &Server,
+) -> Vec<String> {
+    let major = server.major();
+    let (database, known) = database.unzip();
     let mut writer = Writer { statements: begin(), now: Actor::Admin };
     // From 16 on a setting of the admin's could leave a membership behind with every role it makes.
     if major >= 16 && changes.iter().any(|change| matches!(change, Change::CreateRole { .. })) {
         writer.say("SET LOCAL createrole_self_grant = ''".into());
     }
-    let loans = loans(reach, database.as_ref(), changes);
+    let loans = loans(reach, database, changes);
     for (role, member, by) in &loans {
         writer.act_as(by, reach);
         writer.say(statement::lend(role, member, reach.existing(role, member, by), major));
     }
+    let acts = |owner: &RoleName, change: &Change| actor(reach, database, change) == Actor::Role(owner.clone());
+    let mut sheltered = known.map(|known| sheltered(changes, known, server, acts)).unwrap_or_default();
     for change in changes {
+        if change.phase() >= Phase::Revokes {
+            for (owner, relations) in std::mem::take(&mut sheltered) {
+                writer.act_as(&Actor::Role(owner), reach);
+                statement::shelter(&relations, major).into_iter().for_each(|text| writer.say(text));
+            }
+        }
         writer.let_create(change, true, reach);
-        writer.act_as(&actor(reach, database.as_ref(), change), reach);
+        writer.act_as(&actor(reach, database, change), reach);
         statement::statements(change, major, reach.maker_name()).into_iter().for_each(|text| writer.say(text));
         writer.let_create(change, false, reach);
     }
@@ -106,7 +140,7 @@ fn transaction(reach: &Reach<'_>, database: Option<DatabaseName>, changes: &[Cha
     }
     writer.act_as(&Actor::Admin, reach);
     writer.say("COMMIT".into());
-    Transaction { database, statements: writer.statements }
+    writer.statements
 }
 
 /// Whoever is to own something must be let create in its schema, until it does.

@@ -7,6 +7,7 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use super::Edge;
 use super::list::elements;
 use super::sentence::labelled;
+use super::shelter::Sheltered;
 use super::{Attribute, Change, Extent};
 use crate::model::{
     DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, SchemaName,
@@ -196,6 +197,24 @@ pub(super) fn give_back(role: &RoleName, member: &RoleName, before: Option<&Memb
             major,
         ),
     }
+}
+
+/// Keeps relations from being altered until COMMIT, in an order that is the same for everybody. Reading and writing, VACUUM
+/// and CREATE INDEX CONCURRENTLY go on. What cannot be locked by its name is looked up by a query that is parsed and never
+/// run, which asks for no privilege; from 18 on GRANT does that itself.
+/// <https://www.postgresql.org/docs/current/sql-lock.html>
+pub(super) fn shelter(Sheltered { tables, others }: &Sheltered<'_>, major: u32) -> Vec<String> {
+    let tables: Vec<_> = tables.iter().map(|table| format!("ONLY {}", reference(table))).collect();
+    let lock = |batch: &[String]| format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", batch.join(", "));
+    let mut statements: Vec<_> = tables.chunks(BATCH).map(lock).collect();
+    if major < 18 {
+        let others: Vec<_> = others.iter().map(|object| reference(object)).collect();
+        for batch in others.chunks(BATCH) {
+            statements.push(format!("PREPARE rolewright_shelter AS SELECT FROM {}", batch.join(", ")));
+            statements.push("DEALLOCATE rolewright_shelter".into());
+        }
+    }
+    statements
 }
 
 pub(super) fn name(text: &str) -> String {

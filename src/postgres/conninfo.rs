@@ -20,7 +20,7 @@ pub type Keywords = BTreeMap<String, Zeroizing<String>>;
 pub fn parse(text: &str) -> Result<Keywords, RouteError> {
     match text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
         Some(rest) => parse_url(rest),
-        None if text.contains("://") => Err(RouteError::Syntax("the scheme is neither `postgres` nor `postgresql`")),
+        None if has_scheme(text) => Err(RouteError::Syntax("the scheme is neither `postgres` nor `postgresql`")),
         None => parse_pairs(text),
     }
 }
@@ -43,6 +43,12 @@ fn parse_url(rest: &str) -> Result<Keywords, RouteError> {
         put(&mut found, &decode(keyword)?, value)?;
     }
     Ok(found)
+}
+
+/// A value of the other form may hold `://` as well.
+fn has_scheme(text: &str) -> bool {
+    let is_scheme = |before: &str| before.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    text.split_once("://").is_some_and(|(before, _)| is_scheme(before))
 }
 
 fn put(found: &mut Keywords, keyword: &str, value: &str) -> Result<(), RouteError> {
@@ -131,6 +137,13 @@ mod tests {
         );
         assert_eq!(shown("postgresql://[::1]:5433"), "host=::1 port=5433");
         assert_eq!(shown("postgresql://"), "");
+    }
+
+    #[test]
+    fn only_a_url_has_a_scheme() {
+        assert_eq!(shown("host=h password='://'"), "host=h password=://");
+        assert_eq!(shown("password=http://x user=u"), "password=http://x user=u");
+        assert!(shown("mysql://u@h").starts_with("error: "));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! ```
 
 mod activity;
+mod blocker;
 mod conninfo;
 mod environment;
 mod error;
@@ -25,6 +26,7 @@ mod tls;
 mod wire;
 
 pub use activity::{ClientSession, LoginActivity, activity};
+pub use blocker::Blocker;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
 pub use inspect::{

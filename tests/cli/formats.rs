@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quick_junit::TestCaseStatus;
 use rolewright::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use rolewright::output::{self, Applied, Outcome, Planned, PlannedInstance, Stop};
-use rolewright::plan::{Failure, Plan, Report, Rule, Transaction, Verdict};
+use rolewright::plan::{Batch, Failure, Plan, Report, Rule, Transaction, Verdict};
 use serde_json::Value;
 
 use crate::sample;
@@ -18,7 +18,7 @@ fn plain(text: &str) -> String {
 fn planned(plan: &Plan, format: PlanFormat) -> String {
     let transaction = |database, statement: &str| {
         let statements = ["BEGIN ISOLATION LEVEL READ COMMITTED", statement, "COMMIT"].map(String::from).to_vec();
-        Transaction { database, statements }
+        Transaction { database, changes: Vec::new(), statements, batch: Batch { number: 1, of: 1 } }
     };
     let script = vec![
         transaction(None, "CREATE ROLE \"app_user_a\" NOINHERIT CONNECTION LIMIT 20"),

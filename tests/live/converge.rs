@@ -55,7 +55,7 @@ UNION ALL SELECT 'extension', xmin::text, ctid::text FROM pg_extension
 ORDER BY 1, 2, 3";
 
 /// Memberships through which an admin has a managed role's privileges or may become it.
-const LEFT_OVER: &str = "
+pub const LEFT_OVER: &str = "
 SELECT format('%s in %s', m.member::regrole, m.roleid::regrole)
   FROM pg_auth_members m, to_jsonb(m) row
  WHERE m.member::regrole::text IN ('csadmin', 'postgres', 'cloudsqlsuperuser')
@@ -63,7 +63,7 @@ SELECT format('%s in %s', m.member::regrole, m.roleid::regrole)
    AND (coalesce(row->>'inherit_option', 'true') = 'true' OR coalesce(row->>'set_option', 'true') = 'true')
  ORDER BY 1";
 
-async fn texts(client: &Client, query: &str) -> Vec<String> {
+pub async fn texts(client: &Client, query: &str) -> Vec<String> {
     let rows = client.query(query, &[]).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
     rows.iter().map(|row| (0..row.len()).map(|n| row.get::<_, String>(n)).collect::<Vec<_>>().join(" ")).collect()
 }

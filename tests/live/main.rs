@@ -4,6 +4,7 @@
 mod support;
 
 mod adoption;
+mod big;
 mod bindings;
 mod connect;
 mod converge;
@@ -18,6 +19,7 @@ mod kills;
 mod leaks;
 mod oracle;
 mod policies;
+mod races;
 mod refusals;
 mod rotation;
 mod session;

@@ -17,7 +17,7 @@ impl Run<'_> {
         let password = Password::generate(random);
         let payload = self.wanted(job.role)?.payload(job.login, &password);
         let id = format!("{:016x}", random.random::<u64>());
-        self.announce(job, secret, format!("{id}:{}", payload.fingerprint(&id))).await?;
+        self.announce(job, secret, &format!("{id}:{}", payload.fingerprint(&id))).await?;
         if job.strategy == Strategy::Alternate {
             // Nobody uses this login yet: it is armed and proven before anything is stored.
             self.arm(job, &password).await?;
@@ -35,14 +35,18 @@ impl Run<'_> {
         self.put_to_work(job, number, &stored).await
     }
 
-    /// Leaves word of the version that is about to be added. Whoever changed the secret since it was read goes first.
-    async fn announce(&self, job: &Job<'_>, secret: &Secret, pending: String) -> Result<(), ApplyError> {
-        let mut annotations = secret.annotations.clone();
-        annotations.extend(self.ownership(job.role));
-        annotations.insert(Annotations::PENDING.into(), pending);
-        let update = SecretUpdate { annotations: Some(annotations), ..SecretUpdate::default() };
-        self.google_to_change().await?.update_secret(job.secret, &secret.etag, &update).await?;
-        Ok(())
+    /// Leaves word of the version that is about to be added. Whoever added one since the secret was read goes first.
+    async fn announce(&self, job: &Job<'_>, secret: &Secret, pending: &str) -> Result<(), ApplyError> {
+        let announcement = |found: &Secret| {
+            if found.versions != secret.versions {
+                return Err(ApplyError::Vanished(format!("{} as the plan was made for it", job.secret)));
+            }
+            let mut annotations = found.annotations.clone();
+            annotations.extend(self.ownership(job.role));
+            annotations.insert(Annotations::PENDING.into(), pending.into());
+            Ok(SecretUpdate { annotations: Some(annotations), ..SecretUpdate::default() })
+        };
+        self.update(job.secret, announcement).await
     }
 
     /// Adds the version once. Where the answer was lost, the version is looked for.

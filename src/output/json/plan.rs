@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::check::FindingEntry;
 use super::{Place, VERSION, document};
 use crate::model::{DatabaseName, InstanceName, RoleName};
-use crate::output::{Planned, PlannedInstance};
+use crate::output::{Batched, Planned, PlannedInstance};
 use crate::plan::{Change, Loss, Pending, Refusal, Rule, Step, Transaction, Withheld, WithheldKind};
 
 #[derive(Serialize)]
@@ -23,12 +23,15 @@ struct InstanceEntry<'a> {
     pending: Vec<PendingEntry<'a>>,
     notes: Vec<FindingEntry<'a>>,
     refusals: &'a [Refusal],
+    batched: Vec<Batched<'a>>,
     transactions: Vec<TransactionEntry<'a>>,
 }
 
 #[derive(Serialize)]
 struct TransactionEntry<'a> {
     database: Option<&'a DatabaseName>,
+    batch: usize,
+    batches: usize,
     statements: &'a [String],
 }
 
@@ -109,11 +112,12 @@ fn instance<'a>(planned: &'a PlannedInstance<'a>) -> InstanceEntry<'a> {
         pending: planned.plan.pending.iter().map(PendingEntry::of).collect(),
         notes: planned.plan.notes.iter().map(FindingEntry::of).collect(),
         refusals: &planned.plan.refusals,
+        batched: planned.batched().collect(),
         transactions: planned.script.iter().map(transaction).collect(),
     }
 }
 
 fn transaction(transaction: &Transaction) -> TransactionEntry<'_> {
-    let Transaction { database, statements } = transaction;
-    TransactionEntry { database: database.as_ref(), statements }
+    let Transaction { database, changes: _, statements, batch } = transaction;
+    TransactionEntry { database: database.as_ref(), batch: batch.number, batches: batch.of, statements }
 }

@@ -22,6 +22,9 @@ pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
         for note in notes {
             let _ = writeln!(out, "{}", super::check::block(note));
         }
+        for batched in instance.batched() {
+            let _ = writeln!(out, "  {}\n", plain(&batched.to_string()));
+        }
         let _ = writeln!(out, "{}", totals(instance.plan));
     }
     let _ = writeln!(out, "{} {}", paint(FAINT, "digest"), planned.digest);

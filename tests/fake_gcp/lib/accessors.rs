@@ -128,6 +128,14 @@ impl FakeGcp {
         seeded.unwrap_or_else(|ApiError { message, .. }| panic!("`{id}` cannot be seeded: {message}"));
     }
 
+    /// An execution of a job (`executions`) or a revision of a service (`revisions`), of which `seen` is to be seen.
+    pub fn seed_below(&self, kind: Kind, [project, region, id]: [&str; 3], below: [&str; 2], seen: &Value) {
+        let of = Collection { project, region, kind };
+        let seeded = run::seed_below(&mut lock(&self.world), of, id, below, seen);
+        let seeded = seeded.unwrap_or_else(|| panic!("{kind:?} has no `{}`", below[0]));
+        seeded.unwrap_or_else(|ApiError { message, .. }| panic!("`{}` cannot be seeded: {message}", below[1]));
+    }
+
     pub fn set_clock(&self, now: Timestamp) {
         lock(&self.world).clock.set(now);
     }

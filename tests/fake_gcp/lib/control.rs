@@ -93,11 +93,13 @@ fn lift(world: &mut World, caller: &str) -> Answer {
 
 /// The paths of the real resources, below `/_fake`.
 fn seed(world: &mut World, call: &Call, of: Collection<'_>, rest: &[&str]) -> Option<Answer> {
-    let body: Result<Value, ApiError> = call.body(&Shape::Any, "");
-    let seeded = match (call.method.as_str(), rest) {
-        ("PUT", [id]) => body.and_then(|body| run::seed(world, of, id, body)),
-        ("PUT", [job, "executions", id]) => body.and_then(|body| run::seed_execution(world, of, job, id, body)),
-        _ => return None,
+    let body = match call.body(&Shape::Any, "") {
+        Ok(body) => body,
+        Err(error) => return Some(Err(error)),
     };
-    Some(seeded)
+    match (call.method.as_str(), rest) {
+        ("PUT", [id]) => Some(run::seed(world, of, id, body)),
+        ("PUT", [above, collection, id]) => run::seed_below(world, of, above, [collection, id], &body),
+        _ => None,
+    }
 }

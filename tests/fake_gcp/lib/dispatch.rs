@@ -69,11 +69,14 @@ const METHODS: &[Method] = &[
     method("jobs.delete", "DELETE v2/projects/*/locations/*/jobs/*", |world, call, at| {
         run::delete(world, call, jobs(at), at[2])
     }),
+    method("jobs.patch", "PATCH v2/projects/*/locations/*/jobs/*", |world, call, at| {
+        run::patch(world, call, jobs(at), at[2])
+    }),
     method("executions.list", "GET v2/projects/*/locations/*/jobs/*/executions", |world, call, at| {
-        run::executions(world, call, jobs(at), at[2], None)
+        run::list_executions(world, call, jobs(at), at[2])
     }),
     method("executions.get", "GET v2/projects/*/locations/*/jobs/*/executions/*", |world, call, at| {
-        run::executions(world, call, jobs(at), at[2], Some(at[3]))
+        run::get_execution(world, call, jobs(at), at[2], at[3])
     }),
     method("services.create", "POST v2/projects/*/locations/*/services", |world, call, at| {
         run::create(world, call, services(at))
@@ -86,6 +89,15 @@ const METHODS: &[Method] = &[
     }),
     method("services.delete", "DELETE v2/projects/*/locations/*/services/*", |world, call, at| {
         run::delete(world, call, services(at), at[2])
+    }),
+    method("services.patch", "PATCH v2/projects/*/locations/*/services/*", |world, call, at| {
+        run::patch(world, call, services(at), at[2])
+    }),
+    method("revisions.list", "GET v2/projects/*/locations/*/services/*/revisions", |world, call, at| {
+        run::list_revisions(world, call, services(at), at[2])
+    }),
+    method("revisions.get", "GET v2/projects/*/locations/*/services/*/revisions/*", |world, call, at| {
+        run::get_revision(world, call, services(at), at[2], at[3])
     }),
     method("operations.get", "GET v2/projects/*/locations/*/operations/*", |world, call, at| {
         run::get_operation(world, call, at[0], at[1], at[2])

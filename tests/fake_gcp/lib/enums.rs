@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Field, name and number of the enums in what this fake answers.
-const ENUMS: [(&str, &str, u8); 11] = [
+const ENUMS: [(&str, &str, u8); 15] = [
     ("secretType", "CLOUD_SQL_DB_CREDENTIALS", 1),
     ("state", "ENABLED", 1),
     ("state", "DISABLED", 2),
@@ -15,6 +15,10 @@ const ENUMS: [(&str, &str, u8); 11] = [
     ("executionEnvironment", "EXECUTION_ENVIRONMENT_GEN1", 1),
     ("executionEnvironment", "EXECUTION_ENVIRONMENT_GEN2", 2),
     ("type", "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", 1),
+    ("type", "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", 2),
+    ("state", "CONDITION_FAILED", 3),
+    ("severity", "INFO", 3),
+    ("revisionReason", "RETIRED", 3),
 ];
 
 /// Replaces the names by the numbers. Maps of the user's own (labels, annotations) are left alone.

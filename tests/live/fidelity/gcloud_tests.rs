@@ -204,3 +204,26 @@ fn gcloud_describes_jobs_and_services() {
     let missing = gcloud.refused(&["run", "jobs", "describe", "migrate", "--region=us-east1"]);
     assert!(missing.contains("Cannot find job [migrate]"), "{missing}");
 }
+
+#[test]
+fn gcloud_sees_what_a_service_was_updated_to() {
+    let fake = fake();
+    let Some(gcloud) = gcloud_with_secret(&fake) else { return };
+    let account = format!("--member=serviceAccount:{READER}");
+    gcloud.must(&["secrets", "add-iam-policy-binding", "s", &account, "--role=roles/secretmanager.secretAccessor"]);
+    fake.seed_service(PROJECT, "europe-west1", "api", Some(READER));
+    let template = json!({"serviceAccount": READER, "containers": [{"image": "x", "env": [
+        {"name": "PW", "valueSource": {"secretKeyRef": {"secret": "s", "version": "current"}}},
+    ]}]});
+    super::install_crypto_provider();
+    let url = format!("{}/v2/projects/{PROJECT}/locations/europe-west1/services/api", fake.base_url());
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let status = runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        client.patch(url).json(&json!({ "template": template })).send().await.expect("an answer").status()
+    });
+    assert_eq!(status, 200);
+    let service = gcloud.json(&["run", "services", "describe", "api", "--region=europe-west1"]);
+    let variable = &service["spec"]["template"]["spec"]["containers"][0]["env"][0];
+    assert_eq!(variable["valueFrom"]["secretKeyRef"], json!({"name": "s", "key": "current"}));
+}

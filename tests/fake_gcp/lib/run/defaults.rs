@@ -35,11 +35,39 @@ pub fn completed(world: &mut World, name: &RunName, number: u64, mut given: Valu
             "ingress": "INGRESS_TRAFFIC_ALL",
             "traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}],
             "uri": format!("https://{}-{number}.{}.run.app", name.id, name.region),
-            "latestReadyRevision": format!("{name}/revisions/{}-00001-aaa", name.id),
         }),
     };
     fill(&mut given, &kind_defaults);
+    if name.kind == Kind::Service {
+        given["trafficStatuses"] = given["traffic"].clone();
+    }
     Ok(given)
+}
+
+/// What stays the same whatever is written.
+const KEPT: [&str; 6] =
+    ["uid", "createTime", "latestCreatedExecution", "executionCount", "latestCreatedRevision", "latestReadyRevision"];
+
+/// The resource after an update to `wanted`, with the next generation.
+///
+/// # Errors
+/// 400 when there is no container to run.
+pub fn updated(
+    world: &mut World,
+    name: &RunName,
+    number: u64,
+    current: &Value,
+    wanted: Value,
+) -> Result<Value, ApiError> {
+    let mut next = completed(world, name, number, wanted)?;
+    for field in KEPT.iter().filter(|field| !current[**field].is_null()) {
+        next[*field] = current[*field].clone();
+    }
+    let generation = current["generation"].as_str().and_then(|generation| generation.parse::<u64>().ok());
+    let generation = json!((generation.unwrap_or(0) + 1).to_string());
+    next["observedGeneration"] = generation.clone();
+    next["generation"] = generation;
+    Ok(next)
 }
 
 fn complete_template(kind: Kind, number: u64, given: &mut Value) -> Result<(), ApiError> {

@@ -2,8 +2,12 @@
 //! and read-only in the v1 (Knative) form that gcloud asks for.
 
 mod defaults;
+mod executions;
 mod knative;
+mod revisions;
 mod secret_access;
+mod shape;
+mod update;
 mod v2;
 
 use std::collections::BTreeMap;
@@ -12,8 +16,11 @@ use serde_json::Value;
 
 use super::error::ApiError;
 
+pub use executions::{get as get_execution, list as list_executions};
 pub use knative::{get as get_v1, list as list_v1};
-pub use v2::{Collection, create, delete, executions, get, get_operation, list, seed, seed_execution};
+pub use revisions::{get as get_revision, list as list_revisions};
+pub use update::patch;
+pub use v2::{Collection, create, delete, get, get_operation, list, seed, seed_below};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -75,10 +82,11 @@ impl RunName {
     }
 }
 
-/// What runs, by name; executions under the full name of their job.
+/// What runs, by name; executions and revisions, oldest first, under the full name of their job or service.
 #[derive(Default)]
 pub struct Run {
     resources: BTreeMap<RunName, Value>,
+    revisions: BTreeMap<String, Vec<Value>>,
     executions: BTreeMap<String, Vec<Value>>,
     operations: BTreeMap<String, Value>,
 }

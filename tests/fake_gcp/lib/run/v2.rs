@@ -3,12 +3,11 @@
 use serde_json::{Value, json};
 
 use super::super::call::Call;
-use super::super::clock::rfc3339;
 use super::super::error::{Answer, ApiError, Code};
 use super::super::list;
-use super::super::shape::Shape;
+use super::super::shape::normalise;
 use super::super::world::World;
-use super::{Kind, RunName, defaults, secret_access};
+use super::{Kind, RunName, defaults, executions, revisions, secret_access};
 
 /// The collection a request is about: project as given, region, jobs or services.
 #[derive(Clone, Copy)]
@@ -20,9 +19,18 @@ pub struct Collection<'a> {
 
 impl Collection<'_> {
     /// The name in this collection and the project's number, if the caller holds the permission.
-    fn name(self, world: &mut World, call: &Call, action: &str, id: &str) -> Result<(RunName, u64), ApiError> {
+    pub fn name(self, world: &mut World, call: &Call, action: &str, id: &str) -> Result<(RunName, u64), ApiError> {
         let permission = format!("run.{}.{action}", self.kind.collection());
         let project = world.project(call, &permission, self.project)?;
+        let name = RunName { kind: self.kind, project: project.id, region: self.region.to_owned(), id: id.to_owned() };
+        Ok((name, project.number))
+    }
+
+    /// The same for what is seeded, which everybody may do.
+    fn seeded(self, world: &mut World, id: &str) -> Result<(RunName, u64), ApiError> {
+        let project = world.projects.resolve(self.project);
+        let missing = || ApiError::not_found(format!("Project '{}' does not exist.", self.project));
+        let project = project.ok_or_else(missing)?;
         let name = RunName { kind: self.kind, project: project.id, region: self.region.to_owned(), id: id.to_owned() };
         Ok((name, project.number))
     }
@@ -57,19 +65,24 @@ pub fn create(world: &mut World, call: &Call, of: Collection<'_>) -> Answer {
     };
     call.only_query(&[parameter, "validateOnly"])?;
     let id = call.query(parameter).unwrap_or_default();
-    let given = call.body(&Shape::Any, "")?;
+    let given = call.body(of.kind.shape(), "")?;
     let (name, number) = of.name(world, call, "create", id)?;
+    create_named(world, call, &name, number, given)
+}
+
+pub fn create_named(world: &mut World, call: &Call, name: &RunName, number: u64, given: Value) -> Answer {
+    let id = &name.id;
     check_id(id)?;
-    if world.run.resources.contains_key(&name) {
+    if world.run.resources.contains_key(name) {
         let message = format!("Resource '{id}' already exists.");
         return Err(ApiError::new(Code::AlreadyExists, message));
     }
-    let resource = defaults::completed(world, &name, number, given)?;
-    secret_access::check(world, &name, &resource)?;
+    let mut resource = defaults::completed(world, name, number, given)?;
+    secret_access::check(world, name, &resource)?;
     if call.query("validateOnly") != Some("true") {
-        world.run.resources.insert(name.clone(), resource.clone());
+        resource = put(world, name, resource)?;
     }
-    Ok(operation(world, &name, resource))
+    Ok(operation(world, name, resource))
 }
 
 /// `DELETE …/jobs/J`, `DELETE …/services/S`.
@@ -79,10 +92,11 @@ pub fn delete(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> A
     let resource = world.run.resources.remove(&name);
     let resource = resource.ok_or_else(|| name.not_found())?;
     world.run.executions.remove(&name.to_string());
+    world.run.revisions.remove(&name.to_string());
     Ok(operation(world, &name, resource))
 }
 
-fn operation(world: &mut World, name: &RunName, mut response: Value) -> Value {
+pub fn operation(world: &mut World, name: &RunName, mut response: Value) -> Value {
     let kind = match name.kind {
         Kind::Job => "Job",
         Kind::Service => "Service",
@@ -109,53 +123,36 @@ pub fn get_operation(world: &mut World, call: &Call, project: &str, region: &str
     found.cloned().ok_or_else(|| ApiError::not_found(format!("Operation '{name}' does not exist.")))
 }
 
-/// `GET …/jobs/J/executions`, newest first, or one of them.
-pub fn executions(world: &mut World, call: &Call, of: Collection<'_>, job: &str, id: Option<&str>) -> Answer {
-    call.only_query(&["pageSize", "pageToken", "showDeleted"])?;
-    let (name, _) = of.name(world, call, "get", job)?;
-    let job = name.to_string();
-    let all = world.run.executions.get(&job).cloned().unwrap_or_default();
-    match id {
-        None => list::page(call, "executions", all.into_iter().rev().collect()),
-        Some(id) => {
-            let wanted = format!("{job}/executions/{id}");
-            let found = all.into_iter().find(|execution| execution["name"] == wanted);
-            found.ok_or_else(|| ApiError::not_found(format!("Execution '{wanted}' does not exist.")))
-        }
-    }
-}
-
 /// Puts a job or service there whatever its account may read, as one that has been there for long.
 pub fn seed(world: &mut World, of: Collection<'_>, id: &str, given: Value) -> Answer {
     check_id(id)?;
-    let project = world.projects.resolve(of.project);
-    let project = project.ok_or_else(|| ApiError::not_found(format!("Project '{}' does not exist.", of.project)))?;
-    let name = RunName { kind: of.kind, project: project.id, region: of.region.to_owned(), id: id.to_owned() };
-    let resource = defaults::completed(world, &name, project.number, given)?;
-    world.run.resources.insert(name, resource.clone());
+    let given = normalise(given, of.kind.shape(), "")?;
+    let (name, number) = of.seeded(world, id)?;
+    world.run.revisions.remove(&name.to_string());
+    let resource = defaults::completed(world, &name, number, given)?;
+    put(world, &name, resource)
+}
+
+/// With a service comes its first revision.
+fn put(world: &mut World, name: &RunName, mut resource: Value) -> Answer {
+    if name.kind == Kind::Service {
+        revisions::name_new(world, name, &mut resource)?;
+        revisions::check_traffic(world, name, &resource)?;
+        revisions::keep_newest(world, name, &resource);
+    }
+    world.run.resources.insert(name.clone(), resource.clone());
     Ok(resource)
 }
 
-/// Puts an execution of a job there; `given` says what is to be seen of it besides its names and times.
-pub fn seed_execution(world: &mut World, of: Collection<'_>, job: &str, id: &str, given: Value) -> Answer {
-    let project = world.projects.resolve(of.project);
-    let project = project.ok_or_else(|| ApiError::not_found(format!("Project '{}' does not exist.", of.project)))?;
-    let name = RunName { kind: of.kind, project: project.id, region: of.region.to_owned(), id: job.to_owned() };
-    let now = rfc3339(world.clock.now());
-    let full_name = format!("{name}/executions/{id}");
-    let resource = world.run.resources.get_mut(&name).ok_or_else(|| name.not_found())?;
-    let mut execution = json!({ "createTime": now, "startTime": now, "taskCount": 1, "runningCount": 1 });
-    if let (Some(execution), Some(given)) = (execution.as_object_mut(), given.as_object()) {
-        execution.extend(given.clone());
-    }
-    execution["name"] = json!(full_name);
-    execution["job"] = json!(job);
-    resource["latestCreatedExecution"] = json!({ "name": full_name, "createTime": execution["createTime"] });
-    let executions = world.run.executions.entry(name.to_string()).or_default();
-    executions.retain(|other| other["name"] != full_name);
-    executions.push(execution.clone());
-    resource["executionCount"] = json!(executions.len());
-    Ok(execution)
+/// Puts an execution of a job, or a revision of a service, there.
+pub fn seed_below(world: &mut World, of: Collection<'_>, id: &str, below: [&str; 2], given: &Value) -> Option<Answer> {
+    let seed = match (of.kind, below[0]) {
+        (Kind::Job, "executions") => executions::seed,
+        (Kind::Service, "revisions") => revisions::seed,
+        _ => return None,
+    };
+    let name = of.seeded(world, id).map(|(name, _)| name);
+    Some(name.and_then(|name| seed(world, &name, below[1], given)))
 }
 
 /// "Must be unique within the project and region, lower case letters, digits and hyphens, begin with a letter,

@@ -1,0 +1,154 @@
+//! What is left after a transaction: what it was to do and did not, apart from what others made necessary meanwhile.
+
+use std::collections::HashSet;
+use std::mem::{Discriminant, discriminant};
+
+use super::{Change, Step};
+use crate::model::{Grantee, Object, RoleName};
+
+/// The steps of a plan that was made after a transaction.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// About what the transaction was to do.
+    pub undone: Vec<Step>,
+    /// About something else.
+    pub new: Vec<Step>,
+}
+
+/// Whether what is left was to be done by a transaction that made the changes `made`. Of a step about many objects each
+/// is told apart.
+pub fn left(made: &[Change], steps: Vec<Step>) -> Left {
+    let made: HashSet<Subject<'_>> = made.iter().flat_map(subjects).collect();
+    let mut left = Left::default();
+    for step in steps {
+        let Some(objects) = step.change.objects() else {
+            let undone = subjects(&step.change).any(|subject| made.contains(&subject));
+            if undone {
+                left.undone.push(step)
+            } else {
+                left.new.push(step)
+            }
+            continue;
+        };
+        let was_made = |object: &&Object| made.contains(&Subject::of(&step.change, Some(object)));
+        let (undone, new): (Vec<_>, Vec<_>) = objects.iter().partition(was_made);
+        let about = |objects: Vec<&Object>| {
+            let change = step.change.with_objects(objects.into_iter().cloned().collect());
+            change.objects().is_some_and(|objects| !objects.is_empty()).then(|| Step { change, ..step.clone() })
+        };
+        left.undone.extend(about(undone));
+        left.new.extend(about(new));
+    }
+    left
+}
+
+/// What a change is about, whatever exactly it makes of it: a GRANT that gave less than it should is found by it.
+#[derive(PartialEq, Eq, Hash)]
+struct Subject<'a> {
+    kind: Discriminant<Change>,
+    names: [&'a str; 4],
+    object: Option<&'a Object>,
+}
+
+impl<'a> Subject<'a> {
+    fn of(change: &'a Change, object: Option<&'a Object>) -> Self {
+        Self { kind: discriminant(change), names: names(change), object }
+    }
+}
+
+fn subjects(change: &Change) -> impl Iterator<Item = Subject<'_>> {
+    let objects = change.objects();
+    let each = objects.into_iter().flatten().map(|object| Subject::of(change, Some(object)));
+    each.chain(objects.is_none().then(|| Subject::of(change, None)))
+}
+
+fn names(change: &Change) -> [&str; 4] {
+    match change {
+        Change::CreateRole { role, .. }
+        | Change::AlterRole { role, .. }
+        | Change::EndSessions { role }
+        | Change::DropOwned { role, .. }
+        | Change::DropRole { role, .. } => [role.as_str(), "", "", ""],
+        Change::ReassignOwned { from, to, .. } => [from.as_str(), to.as_str(), "", ""],
+        Change::SetParameter { role, setting } | Change::ResetParameter { role, setting } => {
+            let database = setting.database.as_ref().map_or("", |database| database.as_str());
+            [role.as_str(), &setting.parameter, database, ""]
+        }
+        Change::GrantMembership { edge } => [edge.role.as_str(), edge.member.as_str(), "", ""],
+        Change::RevokeMembership { membership, .. } => {
+            [membership.role.as_str(), membership.member.as_str(), membership.grantor.as_str(), ""]
+        }
+        Change::CreateSchema { schema, .. } => [schema.as_str(), "", "", ""],
+        Change::CreateExtension { extension, .. } | Change::UpdateExtension { extension, .. } => {
+            [extension.as_str(), "", "", ""]
+        }
+        Change::ChangeOwner { .. } => [""; 4],
+        Change::Grant { grantee, .. } => [name(grantee), "", "", ""],
+        Change::Revoke { grantee, grantor, .. } => [name(grantee), grantor.as_str(), "", ""],
+        Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => {
+            let schema = default.schema.as_ref().map_or("", |schema| schema.as_str());
+            [default.owner.as_str(), schema, default.objects.keyword(), name(&default.grantee)]
+        }
+        Change::CreateSecret { secret, .. }
+        | Change::Credential { secret, .. }
+        | Change::LabelSecret { secret, .. }
+        | Change::DestroyVersions { secret, .. }
+        | Change::Bind { secret, .. }
+        | Change::Unbind { secret, .. } => [secret.id.as_str(), "", "", ""],
+    }
+}
+
+/// Nothing for PUBLIC, which is no name of a role.
+fn name(grantee: &Grantee) -> &str {
+    grantee.role().map_or("", RoleName::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DatabaseName, ObjectKind, Privilege, Privileges, RelationKind, SchemaName};
+    use crate::plan::Rule;
+
+    fn grant(to: &str, tables: &[&str], privileges: &[Privilege]) -> Change {
+        let kind = ObjectKind::Relation(RelationKind::Table);
+        let schema = SchemaName::new("s").unwrap();
+        let table = |name: &&str| Object::InSchema { kind, schema: schema.clone(), name: (*name).into() };
+        Change::Grant {
+            database: DatabaseName::new("d").unwrap(),
+            objects: tables.iter().map(table).collect(),
+            owner: RoleName::new("mig").unwrap(),
+            grantee: Grantee::Role(RoleName::new(to).unwrap()),
+            privileges: Privileges::of(privileges),
+            grantable: false,
+        }
+    }
+
+    fn step(change: Change) -> Step {
+        Step { change, rule: Rule::GrantMissing, path: Vec::new(), origin: None }
+    }
+
+    #[test]
+    fn part_of_a_grant_is_undone_and_what_came_meanwhile_is_new() {
+        let made = [grant("app", &["a", "b"], &[Privilege::Select, Privilege::Insert])];
+        let missing = |table| step(grant("app", &[table], &[Privilege::Insert]));
+        let found = left(&made, vec![step(grant("app", &["b", "c"], &[Privilege::Insert]))]);
+        assert_eq!(found, Left { undone: vec![missing("b")], new: vec![missing("c")] });
+    }
+
+    #[test]
+    fn what_somebody_else_gets_is_new() {
+        let others = step(grant("reader", &["a"], &[Privilege::Select]));
+        let found = left(&[grant("app", &["a"], &[Privilege::Select])], vec![others.clone()]);
+        assert_eq!(found, Left { undone: Vec::new(), new: vec![others] });
+    }
+
+    #[test]
+    fn a_role_made_without_its_attributes_is_new_work() {
+        let role = RoleName::new("app").unwrap();
+        let create = Change::CreateRole { role: role.clone(), inherit: true, connection_limit: -1 };
+        let again = left(std::slice::from_ref(&create), vec![step(create.clone())]);
+        assert_eq!(again.undone.len(), 1);
+        let alter = step(Change::AlterRole { role, attributes: Vec::new() });
+        assert_eq!(left(&[create], vec![alter]).new.len(), 1);
+    }
+}

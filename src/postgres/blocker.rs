@@ -1,0 +1,79 @@
+//! Who keeps a session waiting. The server tells only while it waits.
+
+use std::fmt;
+
+use tokio_postgres::types::Type;
+
+use super::error::PostgresError;
+use super::session::Session;
+use super::sql::BLOCKER;
+
+/// A session that another one waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocker {
+    /// Its process on the server; 0 for a prepared transaction.
+    pub pid: i32,
+    /// Its login.
+    pub user: Option<String>,
+    /// What it calls itself.
+    pub application_name: Option<String>,
+    /// What it has locked, quoted as in SQL.
+    pub relations: Option<String>,
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, user, application_name, relations: _ } = self;
+        let named = [user, application_name].into_iter().flatten().filter(|name| !name.is_empty());
+        let named: Vec<_> = named.map(|name| format!("`{name}`")).collect();
+        match (pid, named.is_empty()) {
+            (0, _) => f.write_str("a prepared transaction"),
+            (_, true) => write!(f, "process {pid}"),
+            (_, false) => write!(f, "process {pid} ({})", named.join(", ")),
+        }
+    }
+}
+
+impl Session {
+    /// Its process on the server.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub async fn pid(&mut self) -> Result<i32, PostgresError> {
+        self.read("its own process", |client, _| async move {
+            Ok(client.query_typed_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?)
+        })
+        .await
+    }
+
+    /// Who keeps the process `pid` waiting, if it waits.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub async fn blocker(&mut self, pid: i32) -> Result<Option<Blocker>, PostgresError> {
+        self.read("who holds a lock", |client, _| async move {
+            let rows = client.query_typed(BLOCKER, &[(&pid, Type::INT4)]).await?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let (pid, user, application_name) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            Ok(Some(Blocker { pid, user, application_name, relations: row.try_get(3)? }))
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blocker_is_named_as_far_as_it_is_known() {
+        let blocker = |pid, user: Option<&str>, name: Option<&str>| {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            Blocker { pid, user: owned(user), application_name: owned(name), relations: None }.to_string()
+        };
+        assert_eq!(blocker(7, Some("alice"), Some("psql")), "process 7 (`alice`, `psql`)");
+        assert_eq!(blocker(7, Some("alice"), Some("")), "process 7 (`alice`)");
+        assert_eq!(blocker(7, None, None), "process 7");
+        assert_eq!(blocker(0, None, None), "a prepared transaction");
+    }
+}
