@@ -191,7 +191,7 @@ impl Ledger {
     /// The credential before is given up.
     #[must_use]
     pub fn forgotten(&self, now: Timestamp) -> Self {
-        let mut after = Self { previous_login: None, used: None, ..self.clone() };
+        let mut after = Self { previous_login: None, used: None, lease: None, ..self.clone() };
         let version = after.aliases.remove(Annotations::PREVIOUS);
         after.retire(version, now)
     }
