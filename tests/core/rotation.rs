@@ -10,13 +10,13 @@ use rolewright::model::VersionState;
 use rolewright::rotation::{Leave, Order, Step};
 
 use run::Run;
-use world::{GRACE, World, role};
+use world::{GRACE, World};
 
 /// Runs that are killed, or wake up late, on the way to one world.
 const FAULTS: u32 = 1;
 
-/// Things that happen from outside on the way to one world.
-const EVENTS: u32 = 1;
+/// Orders, and things that happen from outside, on the way to one world.
+const EVENTS: u32 = 3;
 
 /// No run takes more steps than this: it would never end.
 const STEPS: usize = 40;
@@ -59,10 +59,11 @@ impl Explored {
             if way.events < EVENTS {
                 events(&world).into_iter().for_each(|next| self.add(next, Way { events: way.events + 1, ..way }));
             }
-            for (order, leave) in
-                [(Order::Now, EVERYTHING), (Order::Back, EVERYTHING), (Order::Finish, Leave::default())]
-            {
-                self.run(&world, way, order, leave);
+            self.run(&world, way, Order::Finish, Leave::default());
+            if way.events < EVENTS {
+                let way = Way { events: way.events + 1, ..way };
+                self.run(&world, way, Order::Now, EVERYTHING);
+                self.run(&world, way, Order::Back, EVERYTHING);
             }
         }
         self
@@ -200,7 +201,7 @@ fn explore(alternate: bool, pin: bool, deadline: bool) {
         explored.runs,
         explored.late,
     );
-    assert!(explored.seen.len() > 100);
+    assert!(explored.seen.len() > 50);
 }
 
 #[test]
@@ -244,5 +245,4 @@ fn a_killed_rotation_costs_one_version_at_most() {
             assert_eq!(resumed.latest(), whole.latest(), "after {step:?}: {resumed:#?}");
         }
     }
-    let _ = role;
 }
