@@ -13,7 +13,7 @@ use run::Run;
 use world::{GRACE, World};
 
 /// Runs that are killed, or wake up late, on the way to one world.
-const FAULTS: u32 = 1;
+const FAULTS: u32 = 2;
 
 /// Orders, and things that happen from outside, on the way to one world.
 const EVENTS: u32 = 3;
