@@ -8,7 +8,7 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::google::Endpoint;
-use crate::model::RoleName;
+use crate::model::{Privilege, RoleName};
 pub use value::{AdminUrl, OutputFile, SecretReference};
 
 const EXIT_CODES: &str = "\
@@ -70,6 +70,10 @@ pub enum Command {
     /// Show how each credential stands: login in use, version, age, who still uses the one before; changes nothing
     #[command(after_help = "Examples:\n  rolewright status policies/\n  rolewright status policies/ --format json")]
     Status(StatusArgs),
+
+    /// Tell what a role can do on the live database, and by which path; changes nothing
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Print the JSON Schema of policy files
     #[command(after_help = "Example:\n  rolewright schema > rolewright.schema.json")]
     Schema,
@@ -188,6 +192,11 @@ pub struct StatusArgs {
     pub output: OutputArgs<ApplyFormat>,
 }
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  rolewright explain policies/payments.yaml app_user
+  rolewright explain policies/ app_user UPDATE 'table public.orders' --format json";
+
 /// Arguments of `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
@@ -275,6 +284,35 @@ pub struct VerifyArgs {
     pub output: OutputArgs<CheckFormat>,
 }
 
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The policy file, or a directory of files of one instance
+    #[arg(value_name = "FILE|DIR")]
+    pub file: PathBuf,
+    /// The role, whether the policy declares it or not
+    #[arg(value_name = "ROLE")]
+    pub role: String,
+    /// One privilege instead of everything: SELECT, EXECUTE, …
+    #[arg(value_name = "PRIVILEGE", requires = "object", value_parser = ValueParser::from(value::privilege))]
+    pub privilege: Option<Privilege>,
+    /// The object it is about, as under `grants:` in a policy: "table public.orders"
+    #[arg(value_name = "OBJECT")]
+    pub object: Option<String>,
+    /// The database the object is in; needed where the policy has several
+    #[arg(long, value_name = "NAME")]
+    pub database: Option<String>,
+    /// The values of the policy's variables.
+    #[command(flatten)]
+    pub variables: VariableArgs,
+    /// Where the instance is.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// The result.
+    #[command(flatten)]
+    pub output: OutputArgs<ApplyFormat>,
+}
+
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -289,13 +327,21 @@ pub struct PolicyArgs {
     /// Policy files, or directories: every *.yaml and *.yml below them. All of them are one desired state
     #[arg(value_name = "FILE|DIR", required = true)]
     pub files: Vec<PathBuf>,
+    /// The values of its variables.
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+/// What stands for ${NAME}.
+#[derive(Debug, Clone, Args)]
+pub struct VariableArgs {
     /// The value of ${NAME} in the policy; repeatable. Unless given here or in a --var-file, the environment variable
     /// ROLEWRIGHT_VAR_NAME counts
     #[arg(long = "var", value_name = "NAME=VALUE", action = ArgAction::Append)]
-    pub variables: Vec<String>,
+    pub values: Vec<String>,
     /// A YAML map of variables; repeatable, the later wins
     #[arg(long = "var-file", value_name = "FILE", action = ArgAction::Append)]
-    pub variable_files: Vec<PathBuf>,
+    pub value_files: Vec<PathBuf>,
 }
 
 /// Where the instance and Google's APIs are.
@@ -380,7 +426,7 @@ pub enum PlanFormat {
     Markdown,
 }
 
-/// Formats of what `apply` did.
+/// Formats of what `apply` did, and of explanations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ApplyFormat {
     /// For people

@@ -78,6 +78,11 @@ impl<'a> Access<'a> {
         Self { state, role: role.clone(), routes: graph.routes(role), closure: graph.closure(role) }
     }
 
+    /// The role.
+    pub fn role(&self) -> &RoleName {
+        &self.role
+    }
+
     /// Every chain of memberships by which it can act as another role, the best first.
     pub fn routes(&self) -> &[Route] {
         &self.routes
@@ -127,6 +132,7 @@ impl<'a> Access<'a> {
             way.privileges = way.privileges.intersection(applicable).minus(refused);
         }
         ways.retain(|way| !way.privileges.is_empty() || way.source == Source::Owner);
+        ways.sort_by_key(|way| (way.manner(), way.route.hops.len()));
         ways
     }
 

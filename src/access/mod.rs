@@ -4,11 +4,13 @@
 //! [`Access`] adds what those roles hold: by ACL entries, as owners, by name (`pg_read_all_data`), as superusers; and what
 //! PUBLIC holds. What `has_*_privilege` and `pg_has_role` answer is the part of it that needs no SET ROLE.
 
+mod explain;
 mod graph;
 mod held;
 mod power;
 mod ways;
 
+pub use explain::{Answer, Explanation, Lot, Place, Reserve, ask, explain, find};
 pub use graph::{DATABASE_OWNER, Graph, Route};
 pub use held::{Access, Source, Way};
 pub use power::{Power, Predefined};

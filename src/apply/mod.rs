@@ -19,7 +19,7 @@ use rand::CryptoRng;
 use again::Attempts;
 pub use error::ApplyError;
 pub use guard::{Guard, Interrupt};
-pub use observe::observe;
+pub use observe::{ColumnIn, observe, observe_alone};
 pub use rotate::{Ask, End, Seen, Turned, look, rotate};
 
 use crate::google::Google;

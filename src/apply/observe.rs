@@ -11,7 +11,7 @@ use crate::google::Google;
 use crate::model::{
     CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Reader, Secret, SecretName, State, Target,
 };
-use crate::postgres::{Asked, PostgresError, Session, Shared, inspect_database, inspect_shared};
+use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared, inspect_database, inspect_shared};
 
 /// SQLSTATE of a database that does not exist.
 const NO_SUCH_DATABASE: &str = "3D000";
@@ -25,8 +25,21 @@ pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyE
     patiently(edges, policy, look).await
 }
 
+/// A column, which is not listed without an ACL of its own unless it is asked for.
+pub type ColumnIn = (DatabaseName, ColumnName);
+
+/// Reads what the server shows of everything `policy` speaks of, and of `columns`; asks Google nothing.
+///
+/// # Errors
+/// A server that cannot be asked.
+pub async fn observe_alone(edges: &Edges<'_>, policy: &Policy, columns: &[ColumnIn]) -> Result<State, ApplyError> {
+    let (shared, databases) = observe_server(edges, policy, columns).await?;
+    let Shared { server, roles, memberships, groups } = shared;
+    Ok(State { server, roles, memberships, shared: groups, databases, ..State::default() })
+}
+
 async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
-    let (database, google) = tokio::join!(observe_server(edges, policy), observe_google(edges.google, policy));
+    let (database, google) = tokio::join!(observe_server(edges, policy, &[]), observe_google(edges.google, policy));
     let (shared, databases) = database?;
     let (secrets, cloud_run) = google?;
     let retirement = observe_retirement(edges, policy, &shared.roles, &databases).await?;
@@ -45,13 +58,15 @@ async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
 async fn observe_server(
     edges: &Edges<'_>,
     policy: &Policy,
+    columns: &[ColumnIn],
 ) -> Result<(Shared, BTreeMap<DatabaseName, Database>), ApplyError> {
     let mut shared = None;
     let mut databases = BTreeMap::new();
     for name in policy.databases.keys() {
         let Some(mut session) = enter(edges, name).await? else { continue };
         session.begin_snapshot().await?;
-        let asked = asked(policy, name);
+        let mut asked = asked(policy, name);
+        asked.columns.extend(columns.iter().filter(|column| column.0 == *name).map(|column| column.1.clone()));
         if shared.is_none() {
             shared = Some(inspect_shared(&mut session, &asked).await?);
         }

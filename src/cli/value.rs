@@ -10,7 +10,7 @@ use clap::{Arg, Command, ValueEnum};
 use zeroize::Zeroizing;
 
 use crate::google::{Endpoint, GoogleError};
-use crate::model::{ProjectId, RoleName, SecretId, SecretName};
+use crate::model::{Privilege, ProjectId, RoleName, SecretId, SecretName};
 
 /// Where the admin session goes, in a text that may hold a password: never shown, wiped when dropped.
 #[derive(Clone)]
@@ -141,6 +141,12 @@ pub(super) fn duration(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || "expected a span of time, for example 90s or 5m".to_owned();
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     duration.try_into().map_err(|_| wrong())
+}
+
+/// Reads a privilege.
+pub(super) fn privilege(text: &str) -> Result<Privilege, String> {
+    let known: Vec<_> = Privilege::every().map(Privilege::keyword).collect();
+    text.parse().map_err(|()| format!("expected one of {}", known.join(", ")))
 }
 
 /// A time that a server can measure: with zero it would measure none.

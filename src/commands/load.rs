@@ -74,7 +74,7 @@ fn variables(args: &PolicyArgs) -> anyhow::Result<Result<Variables, Problems>> {
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut variables = Variables::from_environment(environment);
-    for path in &args.variable_files {
+    for path in &args.variables.value_files {
         if !path.exists() {
             return Err(Usage::NoSuchPath(path.clone()).into());
         }
@@ -82,7 +82,7 @@ fn variables(args: &PolicyArgs) -> anyhow::Result<Result<Variables, Problems>> {
             return Ok(Err(problems));
         }
     }
-    for assignment in &args.variables {
+    for assignment in &args.variables.values {
         variables.assign(assignment).map_err(Usage::Variable)?;
     }
     Ok(Ok(variables))

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod connection;
 mod exit;
+mod explain;
 mod files;
 mod interrupt;
 mod load;
@@ -26,6 +27,7 @@ use crate::apply::ApplyError;
 use crate::cli::{Cli, Command};
 use crate::google::GoogleError;
 use crate::plan::Failure;
+use crate::policy::ObjectError;
 use crate::postgres::{LockError, LoginError, PostgresError, RouteError};
 
 /// Runs one command.
@@ -42,6 +44,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Rotate(args) => rotate::run(&args).await,
         Command::Rollback(args) => rotate::back(&args).await,
         Command::Status(args) => status::run(&args).await,
+        Command::Explain(args) => explain::run(&args).await,
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(args.shell),
         Command::Man => man::run(),
@@ -76,6 +79,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     let lock = || cause.downcast_ref().and_then(LockError::hint);
     let login = || cause.downcast_ref().and_then(LoginError::hint);
     let postgres = || cause.downcast_ref().and_then(PostgresError::hint);
+    let object = || cause.downcast_ref().and_then(ObjectError::hint);
     let google = || cause.downcast_ref().and_then(GoogleError::hint);
-    usage().or_else(apply).or_else(route).or_else(lock).or_else(login).or_else(postgres).or_else(google)
+    usage().or_else(apply).or_else(route).or_else(lock).or_else(login).or_else(postgres).or_else(object).or_else(google)
 }

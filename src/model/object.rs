@@ -201,6 +201,11 @@ impl Object {
         }
     }
 
+    /// Whether all databases of the instance share it.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.kind(), ObjectKind::Database | ObjectKind::Tablespace | ObjectKind::Parameter)
+    }
+
     /// The schema it lives in; of a schema, itself.
     pub fn schema(&self) -> Option<&SchemaName> {
         match self {

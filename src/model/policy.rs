@@ -192,6 +192,14 @@ impl std::fmt::Display for Target {
 }
 
 impl Target {
+    /// The class of what it names.
+    pub fn class(&self) -> PrivilegeClass {
+        match self {
+            Self::Object(object) => object.kind().class(),
+            Self::AllInSchema(class, _) => *class,
+        }
+    }
+
     /// Whether the target names `object`: the same name and the same class of object, whatever its exact kind.
     pub fn covers(&self, object: &Object) -> bool {
         match self {

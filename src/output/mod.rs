@@ -19,8 +19,8 @@ mod subject;
 mod text;
 
 pub use subject::{
-    Applied, ApplyStatus, Batched, Diagnostic, Outcome, Planned, PlannedInstance, Stop, Validation, Verification,
-    VerifiedInstance,
+    Applied, ApplyStatus, Batched, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop, Validation,
+    Verification, VerifiedInstance, Why,
 };
 
 use credential::Credentials;
@@ -59,6 +59,14 @@ pub fn status(credentials: &Credentials, format: ApplyFormat) -> String {
     match format {
         ApplyFormat::Text => text::status(credentials),
         ApplyFormat::Json => json::credentials(credentials),
+    }
+}
+
+/// What `explain` says.
+pub fn explain(explained: &Explained, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::explain(explained),
+        ApplyFormat::Json => json::explain(explained),
     }
 }
 

@@ -2,10 +2,29 @@
 
 use serde::Serialize;
 
+use crate::access::{Answer, Explanation};
 use crate::model::{DatabaseName, InstanceName, Origin};
 use crate::plan::{
     Failure, InstanceVerdict, Plan, Proven, Report, Severity, Transaction, Verdict, Withheld, WithheldKind,
 };
+
+/// What `explain` tells of a role.
+#[derive(Debug)]
+pub struct Explained {
+    /// The instance; absent when only an admin URL says where.
+    pub instance: Option<InstanceName>,
+    /// What was asked.
+    pub why: Why,
+}
+
+/// The answer of `explain`.
+#[derive(Debug)]
+pub enum Why {
+    /// Everything a role can do.
+    Everything(Explanation),
+    /// One privilege on one object.
+    One(Answer),
+}
 
 /// The plans of one run.
 #[derive(Debug)]

@@ -19,11 +19,12 @@ mod variables;
 mod yaml;
 
 pub use lint::warnings;
+pub use object::ObjectError;
 pub use problem::{Problem, Problems};
 pub use schema::json_schema;
 pub use variables::{VariableError, Variables};
 
-use crate::model::Policy;
+use crate::model::{Policy, Target};
 
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,17 @@ pub struct Source {
     pub name: String,
     /// Its content.
     pub text: String,
+}
+
+/// Reads the name of one object, in the notation of `object:` under `grants:`.
+///
+/// # Errors
+/// It names none, or more than one.
+pub fn object(text: &str) -> Result<Target, ObjectError> {
+    match object::parse(text)?.targets.as_slice() {
+        [Target::Object(object)] => Ok(Target::Object(object.clone())),
+        _ => Err(ObjectError::Several),
+    }
 }
 
 /// Reads files that are one desired state: one policy for each instance they name, sorted by instance.

@@ -10,6 +10,7 @@ mod connect;
 mod converge;
 mod credentials;
 mod drift;
+mod explain;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
 mod fidelity;

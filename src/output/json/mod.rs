@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod credential;
+mod explain;
 mod plan;
 mod validate;
 mod verify;
@@ -12,6 +13,7 @@ use serde::Serialize;
 pub(super) use apply::apply;
 pub(super) use check::check;
 pub(super) use credential::credentials;
+pub(super) use explain::explain;
 pub(super) use plan::plan;
 pub(super) use validate::validate;
 pub(super) use verify::verify;

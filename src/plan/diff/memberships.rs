@@ -3,15 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::emit::{Reason, step};
+use super::fence::IAM_GROUPS;
 use super::{Diff, Phase};
 use crate::model::{Lifecycle, Membership, Origin, RoleName};
 use crate::plan::expected::is_ddl;
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Edge, Rule};
-
-/// The groups Cloud SQL puts every IAM user into.
-/// <https://cloud.google.com/sql/docs/postgres/iam-authentication>
-const IAM_GROUPS: &str = "cloudsqliam";
 
 /// What is declared, by role and member.
 type Wanted = BTreeMap<(RoleName, RoleName), (Edge, Origin)>;

@@ -3,9 +3,11 @@
 mod chain;
 mod defaults;
 mod departures;
+mod effective;
 mod emit;
 mod excess;
 mod extensions;
+mod fence;
 mod former;
 mod memberships;
 mod missing;
@@ -83,9 +85,12 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     diff.memberships();
     for (name, database) in &state.databases {
         diff.database(name, database);
+        diff.effective(name, database);
     }
     diff.elsewhere();
     diff.other_databases();
+    diff.owned_elsewhere();
+    diff.fence();
     diff.departures();
     diff.secrets();
     diff.finish()

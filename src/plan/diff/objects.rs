@@ -163,7 +163,7 @@ impl Diff<'_> {
         object.kind() == ObjectKind::Column || expectations.singles_out(object) || self.is_accepted(object)
     }
 
-    fn is_accepted(&self, object: &Object) -> bool {
+    pub(super) fn is_accepted(&self, object: &Object) -> bool {
         let mut named = self.policy.allow.iter().filter_map(|allow| allow.object.as_ref()).peekable();
         named.peek().is_some() && {
             let text = object.to_string();

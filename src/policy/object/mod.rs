@@ -13,31 +13,48 @@ use crate::model::{
 
 /// Why a text names no object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ObjectError {
+#[non_exhaustive]
+pub enum ObjectError {
+    /// A character that cannot be part of a name.
     #[error("`{0}` has no place in an object's name")]
     Character(char),
+    /// A quoted name without its end.
     #[error("a `\"` is not closed")]
     Quote,
+    /// No kind of object begins it.
     #[error("unknown kind of object in `{0}`")]
     Kind(String),
+    /// Nothing behind the kind.
     #[error("the name is missing behind `{0}`")]
     NoName(&'static str),
+    /// A parenthesis is missing.
     #[error("`{0}` is missing")]
     Missing(char),
+    /// A name without its schema.
     #[error("`{0}` does not say in which schema")]
     NoSchema(String),
+    /// More parts than schema and name.
     #[error("a name has at most a schema and a name, not three parts")]
     ThreeParts,
+    /// An unknown type.
     #[error("`{0}` is not a type this program knows")]
     Type(String),
+    /// A type modifier of another form.
     #[error("a type modifier is a number in parentheses")]
     Modifier,
+    /// A routine without its argument types.
     #[error("`{0}` does not say which argument types")]
     NoArguments(String),
+    /// A large object that is not named by number.
     #[error("a large object is named by its OID")]
     NotAnOid,
+    /// More than a name.
     #[error("nothing may follow the object's name")]
     Trailing,
+    /// More than one object.
+    #[error("it names more than one object")]
+    Several,
+    /// A name that cannot be one.
     #[error(transparent)]
     Name(#[from] NameError),
 }

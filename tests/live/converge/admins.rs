@@ -9,6 +9,7 @@ databases: { shop: { schemas: [app, audit], extensions: [hstore] } }
 roles:
   mig: { access: ddl, settings: { lock_timeout: 5s } }
   app: { access: dml, connection_limit: 9 }
+admins: [csadmin, deploy@shop.iam, boss, careful, other, rival]
 ";
 
 /// What only somebody who can act for every owner and grantor takes back.
