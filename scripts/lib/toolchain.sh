@@ -16,3 +16,13 @@ need_c_compiler() {
   note "installing a C compiler"
   apt_get install gcc libc6-dev || die "apt-get could not install a C compiler"
 }
+
+# libFuzzer is C++.
+need_cxx_compiler() {
+  if have c++; then
+    return
+  fi
+  have apt-get || die "a C++ compiler is missing"
+  note "installing a C++ compiler"
+  apt_get install g++ || die "apt-get could not install a C++ compiler"
+}

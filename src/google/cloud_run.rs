@@ -8,18 +8,18 @@ use super::{Call, Google, GoogleError, Operation};
 use crate::model::{CloudRunKind, CloudRunReference, ProjectId};
 
 #[derive(Deserialize)]
-struct Job {
-    template: ExecutionTemplate,
+pub(super) struct Job {
+    pub(super) template: ExecutionTemplate,
 }
 
 #[derive(Deserialize)]
-struct ExecutionTemplate {
-    template: Template,
+pub(super) struct ExecutionTemplate {
+    pub(super) template: Template,
 }
 
 #[derive(Deserialize)]
-struct RunService {
-    template: Template,
+pub(super) struct RunService {
+    pub(super) template: Template,
 }
 
 /// `TaskTemplate` of a job, `RevisionTemplate` of a service.

@@ -173,7 +173,7 @@ async fn read(mut response: Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqw
     Ok(Some(body))
 }
 
-fn refused(call: &Call, status: StatusCode, headers: &HeaderMap, answer: &[u8]) -> GoogleError {
+pub(super) fn refused(call: &Call, status: StatusCode, headers: &HeaderMap, answer: &[u8]) -> GoogleError {
     let status = wire::status(status, wire::retry_after(headers), answer);
     GoogleError::Refused { call: call.clone(), status: Box::new(status) }
 }

@@ -98,7 +98,7 @@ fn backoff() -> ExponentialBuilder {
 }
 
 /// Changes the unconditional accessors, and says whether there was anything to change. Who is in both sets stays.
-fn change(policy: &mut iam::Policy, add: &BTreeSet<String>, remove: &BTreeSet<String>) -> bool {
+pub(super) fn change(policy: &mut iam::Policy, add: &BTreeSet<String>, remove: &BTreeSet<String>) -> bool {
     let before = policy.bindings.clone();
     let kept = |member: &String| !holds(remove, member) || holds(add, member);
     for binding in policy.bindings.iter_mut().filter(|binding| is_ours(binding)) {
@@ -131,7 +131,7 @@ fn is_ours(binding: &iam::Binding) -> bool {
     binding.role == ACCESSOR && binding.condition.is_none()
 }
 
-fn binding(binding: iam::Binding) -> Binding {
+pub(super) fn binding(binding: iam::Binding) -> Binding {
     let condition = binding.condition.map(|condition| condition.title);
     Binding { role: binding.role, members: binding.members, condition }
 }

@@ -9,6 +9,9 @@ mod cloud_run;
 mod credentials;
 mod endpoint;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod holders;
 mod http;
 mod iam;

@@ -30,7 +30,7 @@ pub struct SecretUpdate {
 }
 
 /// A secret without its versions and policy.
-struct Metadata {
+pub(super) struct Metadata {
     etag: String,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
@@ -41,7 +41,7 @@ struct Metadata {
 }
 
 impl Metadata {
-    fn new(call: Call, found: wire::Secret) -> Result<Self, GoogleError> {
+    pub(super) fn new(call: Call, found: wire::Secret) -> Result<Self, GoogleError> {
         // Without an etag no update could be guarded: better no secret than such a one.
         if found.etag.is_empty() {
             return Err(GoogleError::Malformed { call, reason: "the secret has no etag" });
@@ -57,7 +57,7 @@ impl Metadata {
         })
     }
 
-    fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
+    pub(super) fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
         let Self { etag, labels, annotations, aliases, destroy_ttl, has_topics, managed_rotation } = self;
         let name = name.clone();
         Secret {

@@ -93,7 +93,7 @@ impl Google {
     }
 }
 
-fn version(listed: SecretVersion) -> Result<Version, &'static str> {
+pub(super) fn version(listed: SecretVersion) -> Result<Version, &'static str> {
     let state = match listed.state {
         State::Enabled => VersionState::Enabled,
         State::Disabled => VersionState::Disabled,

@@ -99,9 +99,10 @@ impl SecretPolicy {
 
     /// What stands where the password is to be, if everything around it is as the template says.
     fn parse_template(&self, template: &str, user: &str, text: &str) -> Option<Credential> {
-        const MARK: &str = "\u{1}";
-        let marked = self.fill(template, user, MARK);
-        let mut around = marked.split(MARK);
+        let without = self.fill(template, user, "");
+        let mark = ('\u{1}'..).find(|mark| !without.contains(*mark))?;
+        let marked = self.fill(template, user, mark.encode_utf8(&mut [0; 4]));
+        let mut around = marked.split(mark);
         let (before, after) = (around.next()?, around.next()?);
         let rest = text.strip_prefix(before)?;
         let user = template.contains("{user}").then(|| user.to_owned());
@@ -208,6 +209,7 @@ mod tests {
             PayloadFormat::Json,
             PayloadFormat::Template("u={user} p={password} h={host}".into()),
             PayloadFormat::Template("{password}:{password}".into()),
+            PayloadFormat::Template("\u{1}{password}\u{2}".into()),
         ];
         for format in formats {
             for host in ["/cloudsql/p:r:i", "db.example.com"] {

@@ -7,6 +7,9 @@
 mod choice;
 mod document;
 mod file;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lint;
 mod object;
 mod problem;

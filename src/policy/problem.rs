@@ -71,12 +71,20 @@ pub(super) fn place(origin: &Origin) -> String {
 /// The one of `words` that `wrong` was probably meant to be.
 pub(super) fn closest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = wrong.to_lowercase();
+    let length = folded.chars().count();
     words
         .into_iter()
+        // The table that the distance is computed in is as large as the product of the lengths.
+        .filter(|word| word.chars().count().abs_diff(length) <= allowed(word))
         .map(|word| (strsim::damerau_levenshtein(&folded, &word.to_lowercase()), word))
-        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1) && *distance < word.len())
+        .filter(|(distance, word)| *distance <= allowed(word) && *distance < word.len())
         .min()
         .map(|(_, word)| word)
+}
+
+/// How many letters of `word` may be wrong.
+fn allowed(word: &str) -> usize {
+    (word.len() / 3).max(1)
 }
 
 /// `did you mean …?`, or failing that the words there are.

@@ -57,7 +57,9 @@ impl Values<'_> {
         match keywords.find(|keyword| !KNOWN.contains(keyword) && !WITHOUT_EFFECT.contains(keyword)) {
             None => Ok(()),
             Some(unknown) => {
-                let known = KNOWN.into_iter().find(|known| strsim::damerau_levenshtein(known, unknown) <= 2);
+                // Compared in a table as large as the product of the lengths: what is much longer resembles nothing.
+                let near = |known: &&str| unknown.len() <= 32 && strsim::damerau_levenshtein(known, unknown) <= 2;
+                let known = KNOWN.into_iter().find(near);
                 Err(RouteError::UnknownKeyword { known })
             }
         }

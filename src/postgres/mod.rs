@@ -12,6 +12,9 @@ mod blocker;
 mod conninfo;
 mod environment;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inspect;
 mod keywords;
 mod lock;

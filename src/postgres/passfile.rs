@@ -18,7 +18,7 @@ pub fn lookup(path: &Path, host: &str, port: u16, database: &str, user: &str) ->
     find(&text, &[host, &port.to_string(), database, user])
 }
 
-fn find(text: &str, wanted: &[&str; 4]) -> Option<Password> {
+pub(super) fn find(text: &str, wanted: &[&str; 4]) -> Option<Password> {
     text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
         let mut rest = line;
         for wanted in wanted {

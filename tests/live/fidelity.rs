@@ -62,7 +62,7 @@ fn required(variable: &str) -> bool {
 ///
 /// # Panics
 /// Where `variable` demands it.
-fn skip<T>(what: &str, variable: &str) -> Option<T> {
+pub fn skip<T>(what: &str, variable: &str) -> Option<T> {
     assert!(!required(variable), "{what}, and {variable} demands it");
     eprintln!("skipped: {what}");
     None

@@ -18,6 +18,7 @@ mod google;
 mod inspect;
 mod kills;
 mod leaks;
+mod migrations;
 mod oracle;
 mod policies;
 mod races;

@@ -196,15 +196,25 @@ fn targets(form: Form, cursor: &mut Cursor) -> Result<(PrivilegeClass, Vec<Targe
             }
             _ => return Err(ObjectError::NotAnOid),
         },
-        Form::Parameter => {
-            let mut name = cursor.name()?.0.to_ascii_lowercase();
-            while cursor.eat('.') {
-                name = format!("{name}.{}", cursor.name()?.0.to_ascii_lowercase());
-            }
-            Object::Bare { kind: ObjectKind::Parameter, name: name.into() }
-        }
+        Form::Parameter => Object::Bare { kind: ObjectKind::Parameter, name: parameter(cursor)?.into() },
     };
     Ok((object.kind().class(), vec![Target::Object(object)]))
+}
+
+/// Reads `name` or `prefix.name`, of which PostgreSQL takes no other letters in quotes either
+/// (`valid_custom_variable_name()`).
+fn parameter(cursor: &mut Cursor) -> Result<String, ObjectError> {
+    let mut parts = Vec::new();
+    loop {
+        let part = cursor.name()?.0.to_ascii_lowercase();
+        if !token::is_plain(&part) {
+            return Err(NameError::Grammar { name: part, expected: "the name of a parameter" }.into());
+        }
+        parts.push(part);
+        if !cursor.eat('.') {
+            return Ok(parts.join("."));
+        }
+    }
 }
 
 fn columns(cursor: &mut Cursor) -> Result<Vec<Target>, ObjectError> {

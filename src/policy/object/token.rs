@@ -58,6 +58,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ObjectError> {
     Ok(tokens)
 }
 
+/// Whether `name` could stand without quotes.
+pub(super) fn is_plain(name: &str) -> bool {
+    name.starts_with(starts_name) && name.chars().all(continues_name)
+}
+
 fn starts_name(c: char) -> bool {
     c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
 }

@@ -191,13 +191,17 @@ fn phrase(cursor: &mut Cursor) -> Result<String, ObjectError> {
     phrase.or_else(|| catalog(&written)).ok_or(ObjectError::Type(written))
 }
 
-/// How the type that `pg_catalog` calls `name` is printed.
+/// How the type that `pg_catalog` calls `name` is printed; `_int4` is the array of `int4`, and of that there is none.
 fn catalog(name: &str) -> Option<String> {
-    if let Some(element) = name.strip_prefix('_') {
-        return catalog(element).map(|element| format!("{element}[]"));
+    match name.strip_prefix('_') {
+        Some(element) => scalar(element).map(|element| format!("{element}[]")),
+        None => scalar(name).map(str::to_owned),
     }
+}
+
+fn scalar(name: &str) -> Option<&'static str> {
     let renamed = RENAMED.iter().find(|(called, _)| *called == name).map(|(_, printed)| *printed);
-    renamed.or_else(|| BUILT_IN.iter().find(|called| **called == name).copied()).map(str::to_owned)
+    renamed.or_else(|| BUILT_IN.iter().find(|called| **called == name).copied())
 }
 
 /// Skips `(20)` or `(10, 2)`, which is no part of a routine's identity; the first number is told.

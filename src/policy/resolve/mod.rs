@@ -92,6 +92,12 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().filter(|_| items.next().is_none())
 }
 
+/// Whether a secret may have this host, and this text with places in it as its payload.
+#[cfg(feature = "fuzzing")]
+pub(super) fn is_payload(host: &str, template: Option<&str>) -> bool {
+    secrets::is_host(host) && template.is_none_or(|text| template::places(text).is_ok())
+}
+
 /// Resolves all files: one policy per instance. `complete` says whether there are no others that could not be read.
 pub(super) fn resolve(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> Vec<Policy> {
     let unread = unread(&files, complete);

@@ -96,7 +96,7 @@ fn payload(field: &Option<Located<String>>, problems: &mut Problems) -> (Payload
 fn host(shape: &Secret, origin: &Origin, said: bool, scope: &Scope<'_>, problems: &mut Problems) -> Option<String> {
     if let Some(field) = &shape.host {
         let host = field.get()?;
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "@?#".contains(c)) {
+        if !is_host(host) {
             problems.push(&field.origin, format!("`{host}` is neither a host nor the directory of a socket"));
             return None;
         }
@@ -108,6 +108,14 @@ fn host(shape: &Secret, origin: &Origin, said: bool, scope: &Scope<'_>, problems
         scope.no_default(origin, "the payload names a host, and nothing says which", hint, problems);
     }
     Some(socket.unwrap_or_else(|| "localhost".into()))
+}
+
+/// Whether `text` is a host, an address or the directory of a socket, as far as a URL around it stays one.
+pub(super) fn is_host(text: &str) -> bool {
+    let name = text.strip_prefix('/').unwrap_or(text);
+    let directory = name.len() < text.len();
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "@?#&%[]".contains(c) || c == '/' && !directory;
+    !name.is_empty() && !name.contains(odd)
 }
 
 fn database(

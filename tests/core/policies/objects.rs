@@ -146,3 +146,21 @@ fn privileges_are_read_in_any_case() {
     assert_eq!(of_role("grants: [{ privileges: [alter system], object: parameter work_mem }]\n"), "OK");
     assert_eq!(of_role("grants: [{ privileges: [MAINTAIN], object: all tables in schema public }]\n"), "OK");
 }
+
+/// Found by fuzzing: `__int4` was taken for an array of arrays, a level of recursion an underscore.
+#[test]
+fn there_is_no_array_of_arrays() {
+    for element in ["_", "__int4", &"_".repeat(1 << 20)] {
+        let told = of_role(&format!("grants: [{{ privileges: [EXECUTE], object: 'function public.f({element})' }}]\n"));
+        assert!(told.contains("is not a type this program knows"), "{element}: {told}");
+    }
+}
+
+/// Found by fuzzing: a parameter prints bare, so that what needs quotes would print as something else.
+#[test]
+fn a_parameter_has_no_name_that_needs_quotes() {
+    for name in ["\"\"", "\"a b\"", "\"a.b\"", "my.\"x\"\"y\"", "\"1\""] {
+        let told = of_role(&format!("grants: [{{ privileges: [SET], object: 'parameter {name}' }}]\n"));
+        assert!(told.contains("is not the name of a parameter"), "{name}: {told}");
+    }
+}

@@ -1,0 +1,73 @@
+//! Payloads of secrets: login, password, host, database and format, a part each. What is written is what is read back;
+//! a payload by somebody else, the last part, is read or refused.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use libfuzzer_sys::fuzz_target;
+use rolewright::model::{
+    DatabaseName, Origin, Password, Payload, PayloadFormat, ProjectId, Replication, RoleName, SecretId, SecretName,
+    SecretPolicy,
+};
+use rolewright::policy::fuzzing::is_payload;
+
+fuzz_target!(|text: &str| {
+    let mut parts = rolewright_fuzz::parts(text);
+    let mut part = || parts.next().unwrap_or_default();
+    let (login, password, host, database, format, foreign) = (part(), part(), part(), part(), part(), part());
+    let (Ok(login), Ok(database)) = (RoleName::new(login), DatabaseName::new(database)) else { return };
+    let secret = secret(format, host, database);
+    let payload = secret.payload(&login, &Password::from_text(password.into()));
+    let read = secret.credential(&payload, std::slice::from_ref(&login));
+    if is_declared(&secret) {
+        #[cfg(feature = "live")]
+        is_a_connection_string(&secret, &login, password, &payload);
+        let read = read.expect("what was written");
+        assert!(read.password.expose() == password, "another password");
+        assert!(read.user.is_none_or(|user| user == login.as_str()), "another login");
+    }
+    secret.credential(&Payload::new(foreign.into()), &[login]);
+});
+
+/// Whether a policy can declare it.
+fn is_declared(secret: &SecretPolicy) -> bool {
+    let template = match &secret.payload {
+        PayloadFormat::Template(template) => Some(template.as_str()),
+        PayloadFormat::Password | PayloadFormat::Url | PayloadFormat::Json => None,
+    };
+    is_payload(&secret.host, template)
+}
+
+/// libpq, and whoever reads as it does, finds in the URL what was put there.
+#[cfg(feature = "live")]
+fn is_a_connection_string(secret: &SecretPolicy, login: &RoleName, password: &str, payload: &Payload) {
+    use rolewright::postgres::fuzzing::keywords;
+    let text = std::str::from_utf8(payload.expose()).expect("text");
+    if secret.payload == PayloadFormat::Url && !password.is_empty() && !password.contains('\0') {
+        let found = keywords(text).expect("a connection string");
+        let value = |keyword: &str| found.get(keyword).map(|value| value.as_str());
+        assert!(value("user") == Some(login.as_str()) && value("password") == Some(password));
+        assert!(value("host") == Some(&secret.host) && value("dbname") == Some(secret.database.as_str()));
+    }
+}
+
+fn secret(format: &str, host: &str, database: DatabaseName) -> SecretPolicy {
+    let payload = match format {
+        "password" => PayloadFormat::Password,
+        "url" => PayloadFormat::Url,
+        "json" => PayloadFormat::Json,
+        template => PayloadFormat::Template(template.into()),
+    };
+    SecretPolicy {
+        name: SecretName { project: ProjectId::new("p").expect("a project"), id: SecretId::new("s").expect("an id") },
+        payload,
+        host: host.into(),
+        port: 5432,
+        database,
+        readers: Vec::new(),
+        replication: Replication::Automatic,
+        keep: 2,
+        labels: BTreeMap::new(),
+        origin: Origin::default(),
+    }
+}
