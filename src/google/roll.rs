@@ -30,7 +30,7 @@ impl Google {
             (Operation::GetJob, Operation::UpdateJob)
         };
         let mut found: Value = self.http.json(&request(read, resource)).await?;
-        point_at(&mut found["template"], secret, number);
+        found.get_mut("template").into_iter().for_each(|template| point_at(template, secret, number));
         let mut update = request(write, resource);
         if is_service {
             // A revision that names itself could not be made again.
@@ -66,10 +66,13 @@ fn request(operation: Operation, object: &str) -> Request {
 
 /// Replaces every number behind the secret's name, in variables and volumes; `latest` and aliases stay.
 fn point_at(value: &mut Value, secret: &SecretName, number: i64) {
-    let names_it = value["secret"].as_str().is_some_and(|name| name.rsplit('/').next() == Some(secret.id.as_str()));
+    let names_it = value
+        .get("secret")
+        .and_then(Value::as_str)
+        .is_some_and(|name| name.rsplit('/').next() == Some(secret.id.as_str()));
     if names_it {
-        let items = value["items"].as_array_mut().into_iter().flatten();
-        items.for_each(|item| pin(item, number));
+        let items = value.get_mut("items").and_then(Value::as_array_mut);
+        items.into_iter().flatten().for_each(|item| pin(item, number));
         pin(value, number);
     }
     match value {
