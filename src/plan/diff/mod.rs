@@ -24,6 +24,7 @@ mod secrets;
 
 use departures::Departures;
 
+use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
 use super::{Plan, Refusal, RefusalCause};
@@ -77,8 +78,8 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         });
         return plan;
     };
-    let (cast, departures) = (Cast::new(policy, state), Departures::default());
-    let mut diff = Diff { policy, state, options, cast, reach, departures, plan };
+    let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
+    let mut diff = Diff { policy, state, options, cast, reach, departures, plan, merging };
     diff.preconditions();
     diff.roles();
     diff.closings();
@@ -105,6 +106,7 @@ struct Diff<'a> {
     reach: Reach<'a>,
     departures: Departures,
     plan: Plan,
+    merging: Merging,
 }
 
 impl Diff<'_> {
