@@ -146,9 +146,9 @@ impl Turn<'_> {
 
     /// Added once, read back by its number, and the same byte by byte.
     async fn store(&mut self) -> Result<(), ApplyError> {
-        let (job, payload) =
-            (self.job(), self.hand.as_ref().ok_or_else(|| ApplyError::Vanished("the payload".into()))?);
-        let number = self.run.store(&job.as_ref(), payload).await?;
+        let payload = self.hand.as_ref().ok_or_else(|| ApplyError::Vanished("the payload".into()))?;
+        let newest = self.seen.state.versions.keys().next_back().copied().unwrap_or_default();
+        let number = self.run.google_to_change().await?.store(self.secret, payload, newest).await?;
         let stored = self.run.google()?.access(self.secret, number).await?;
         if stored.expose() != payload.expose() {
             return Err(ApplyError::ReadBack { secret: self.secret.clone(), version: number });

@@ -15,7 +15,7 @@ pub(super) use check::check;
 pub(super) use credential::credentials;
 pub(super) use explain::explain;
 pub(super) use plan::plan;
-pub(super) use validate::validate;
+pub(super) use validate::{no_plan, validate};
 pub(super) use verify::verify;
 
 use crate::model::Origin;
