@@ -187,7 +187,9 @@ impl Diff<'_> {
         Some(Reason::impossible(
             format!("it was granted by {who}, and only its grantor or a superuser takes it back"),
             match self.holds_nothing(&edge.member) {
-                true => format!("{who} or a superuser runs: {statement}; or DROP ROLE {member}, and apply makes it anew"),
+                true => {
+                    format!("{who} or a superuser runs: {statement}; or DROP ROLE {member}, and apply makes it anew")
+                }
                 false => format!("{who} or a superuser runs: {statement}"),
             },
         ))
