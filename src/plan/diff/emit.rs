@@ -76,18 +76,16 @@ impl Diff<'_> {
     }
 
     fn push_part(&mut self, step: Step, part: Part) -> bool {
-        let before = self.plan.steps.len();
-        if let Some(step) = self.set_allowed_aside(step) {
-            let wanted = match self.options.phase {
-                Phase::Both => true,
-                Phase::Expand => !step.change.removes_access(),
-                Phase::Contract => part == Part::Restores || step.change.removes_access(),
-            };
-            if wanted {
-                self.plan.steps.push(step);
-            }
+        let Some(step) = self.set_allowed_aside(step) else { return false };
+        let wanted = match self.options.phase {
+            Phase::Both => true,
+            Phase::Expand => !step.change.removes_access(),
+            Phase::Contract => part == Part::Restores || step.change.removes_access(),
+        };
+        if wanted {
+            self.merging.add(&mut self.plan.steps, step);
         }
-        self.plan.steps.len() > before
+        wanted
     }
 
     /// Leaves a step, and says why.
@@ -142,6 +140,7 @@ impl Diff<'_> {
     /// The finished plan, its steps in the order they are to be taken.
     pub(super) fn finish(self) -> Plan {
         let mut plan = self.plan;
+        self.merging.finish(&mut plan.steps);
         plan.steps = order(plan.steps);
         plan
     }

@@ -1,5 +1,7 @@
 //! What is held beyond the policy, and whether it may be taken away.
 
+use std::borrow::Cow;
+
 use super::Diff;
 use super::chain::{Chain, Cut};
 use super::emit::{Reason, step};
@@ -19,7 +21,14 @@ struct Case<'c> {
 
 impl Diff<'_> {
     /// Takes away what is too much. Returns the entries as they will be.
-    pub(super) fn excess(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants) -> Chain {
+    pub(super) fn excess<'j>(&mut self, lot: &Lot<'_>, judged: &'j Judged, wants: &Wants) -> Cow<'j, [AclItem]> {
+        let items = judged.acl.items();
+        // Where every object has an ACL of its own, most have nothing too much all the same.
+        let fine =
+            |item| self.excess_of(lot, item, wants).is_empty() && self.excess_option(lot, item, wants).is_empty();
+        if items.iter().all(fine) {
+            return Cow::Borrowed(items);
+        }
         let mut chain = Chain::new(&judged.owner, &judged.acl);
         let case = Case { lot, judged, wants };
         for item in chain.deepest_first() {
@@ -38,7 +47,7 @@ impl Diff<'_> {
                 self.cut(&case, &mut chain, &cut(option, Extent::GrantOption), None);
             }
         }
-        chain
+        Cow::Owned(chain.into_items())
     }
 
     fn excess_of(&self, lot: &Lot<'_>, item: &AclItem, wants: &Wants) -> Privileges {
@@ -59,6 +68,9 @@ impl Diff<'_> {
     }
 
     fn excess_option(&self, lot: &Lot<'_>, item: &AclItem, wants: &Wants) -> Privileges {
+        if item.grantable.is_empty() {
+            return Privileges::NONE;
+        }
         let managed = item.grantee.role().filter(|role| self.judges(lot) && self.cast.standing(role).is_managed());
         let wanted = managed.map(|role| wants.get(role).copied().unwrap_or_default().grantable);
         wanted.map_or(Privileges::NONE, |wanted| item.grantable.minus(wanted))

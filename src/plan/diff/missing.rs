@@ -13,7 +13,9 @@ impl Diff<'_> {
     pub(super) fn missing(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants, left: &[AclItem]) {
         for (role, wanted) in wants.iter().filter(|(role, _)| **role != judged.owner) {
             let wanted = self.of_this_run(lot, judged, role, *wanted);
-            let held = left.iter().filter(|item| item.grantee.role() == Some(role));
+            // Sorted by grantee, as every ACL is.
+            let first = left.partition_point(|item| item.grantee.role() < Some(role));
+            let held = left[first..].iter().take_while(|item| item.grantee.role() == Some(role));
             let (mut privileges, mut grantable) = (Privileges::NONE, Privileges::NONE);
             held.for_each(|item| {
                 privileges = privileges.union(item.privileges);

@@ -25,6 +25,7 @@ mod secrets;
 use departures::Departures;
 use heritage::Heritage;
 
+use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
 use super::{Plan, Refusal, RefusalCause};
@@ -76,8 +77,9 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         });
         return plan;
     };
-    let (cast, departures) = (Cast::new(policy, state), Departures::default());
-    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage: Heritage::default(), plan };
+    let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
+    let heritage = Heritage::default();
+    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage, plan, merging };
     diff.preconditions();
     diff.roles();
     diff.closings();
@@ -106,6 +108,7 @@ struct Diff<'a> {
     departures: Departures,
     heritage: Heritage,
     plan: Plan,
+    merging: Merging,
 }
 
 impl Diff<'_> {

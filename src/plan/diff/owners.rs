@@ -54,9 +54,12 @@ impl Diff<'_> {
     fn owner_of_dependent(&self, lot: &Lot<'_>) -> Judged {
         let as_relation = |kind| Group {
             kind: ObjectKind::Relation(kind),
+            owner: lot.group.owner.clone(),
+            owner_holds: lot.group.owner_holds,
+            acl: lot.group.acl.clone(),
             dependence: Dependence::Free,
-            members: lot.members.clone(),
-            ..lot.group.clone()
+            security_definer: lot.group.security_definer,
+            members: Vec::new(),
         };
         let verdict = |group: &Group| self.heir(&Lot { group, members: lot.members.clone(), ..*lot });
         let mut heir = verdict(&as_relation(RelationKind::Table));
