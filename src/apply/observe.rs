@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::again::patiently;
 use super::retirement::observe_retirement;
@@ -11,7 +12,11 @@ use crate::google::Google;
 use crate::model::{
     CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Reader, Secret, SecretName, State, Target,
 };
-use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared, inspect_database, inspect_shared};
+use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared};
+use crate::postgres::{inspect_shared, snapshot_all, snapshot_database};
+
+/// Databases that are read at the same time: each is a session, of which a small instance has few to spare.
+const DATABASES_AT_ONCE: usize = 4;
 
 /// SQLSTATE of a database that does not exist.
 const NO_SUCH_DATABASE: &str = "3D000";
@@ -60,25 +65,48 @@ async fn observe_server(
     policy: &Policy,
     columns: &[ColumnIn],
 ) -> Result<(Shared, BTreeMap<DatabaseName, Database>), ApplyError> {
-    let mut shared = None;
-    let mut databases = BTreeMap::new();
-    for name in policy.databases.keys() {
-        let Some(mut session) = enter(edges, name).await? else { continue };
-        session.begin_snapshot().await?;
+    let mut asked = policy.databases.keys().map(|name| {
         let mut asked = asked(policy, name);
         asked.columns.extend(columns.iter().filter(|column| column.0 == *name).map(|column| column.1.clone()));
-        if shared.is_none() {
-            shared = Some(inspect_shared(&mut session, &asked).await?);
+        (name, asked)
+    });
+    let first = asked.next();
+    let others = stream::iter(asked.map(|(name, asked)| observe_database(edges, name, asked)));
+    let others = others.buffer_unordered(DATABASES_AT_ONCE - 1).try_collect::<Vec<_>>();
+    let (first, others) = tokio::try_join!(observe_first(edges, first), others)?;
+    let mut databases: BTreeMap<_, _> = others.into_iter().flatten().collect();
+    let shared = match first {
+        Some((name, (shared, database))) => {
+            databases.insert(name, database);
+            shared
         }
-        databases.insert(name.clone(), inspect_database(&mut session, &asked).await?);
-        session.rollback().await?;
-        session.close().await;
-    }
-    let shared = match shared {
-        Some(shared) => shared,
-        None => shared_alone(edges, policy).await?,
+        // All databases see the same.
+        None => observe_shared(edges, policy, databases.keys().next()).await?,
     };
     Ok((shared, databases))
+}
+
+/// The database that is asked about the shared catalogs too; `None` where it does not exist.
+async fn observe_first(
+    edges: &Edges<'_>,
+    first: Option<(&DatabaseName, Asked)>,
+) -> Result<Option<(DatabaseName, (Shared, Database))>, ApplyError> {
+    let Some((name, asked)) = first else { return Ok(None) };
+    let Some(mut session) = enter(edges, name).await? else { return Ok(None) };
+    let found = snapshot_all(&mut session, &asked).await?;
+    session.close().await;
+    Ok(Some((name.clone(), found)))
+}
+
+async fn observe_database(
+    edges: &Edges<'_>,
+    name: &DatabaseName,
+    asked: Asked,
+) -> Result<Option<(DatabaseName, Database)>, ApplyError> {
+    let Some(mut session) = enter(edges, name).await? else { return Ok(None) };
+    let database = snapshot_database(&mut session, &asked).await?;
+    session.close().await;
+    Ok(Some((name.clone(), database)))
 }
 
 /// A session in `name`; `None` where there is no such database.
@@ -89,12 +117,16 @@ async fn enter(edges: &Edges<'_>, name: &DatabaseName) -> Result<Option<Session>
     }
 }
 
-/// None of the managed databases is there: where the route begins, the shared catalogs are the same.
-async fn shared_alone(edges: &Edges<'_>, policy: &Policy) -> Result<Shared, ApplyError> {
-    let start = edges.route.start_database().clone();
-    let mut session = Session::connect(edges.route, &start, edges.purpose).await?;
+/// The shared catalogs alone: where none of the managed databases is there, as seen from where the route begins.
+async fn observe_shared(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    database: Option<&DatabaseName>,
+) -> Result<Shared, ApplyError> {
+    let database = database.unwrap_or_else(|| edges.route.start_database());
+    let mut session = Session::connect(edges.route, database, edges.purpose).await?;
     session.begin_snapshot().await?;
-    let shared = inspect_shared(&mut session, &asked(policy, &start)).await?;
+    let shared = inspect_shared(&mut session, &asked(policy, database)).await?;
     session.close().await;
     Ok(shared)
 }

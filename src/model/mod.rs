@@ -19,7 +19,7 @@ pub use name::{
     DatabaseName, ExtensionName, InstanceName, NameError, ProjectId, RoleName, RolePattern, SchemaName, SecretId,
     SecretName, quote_identifier,
 };
-pub use object::{Object, ObjectKind, RelationKind, RoutineKind};
+pub use object::{Naming, Object, ObjectKind, RelationKind, RoutineKind};
 pub use password::{Password, Payload, Verifier, VerifierError};
 pub use payload::Credential;
 pub use policy::{

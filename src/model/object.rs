@@ -218,6 +218,29 @@ impl Object {
     }
 }
 
+/// An object as a policy and GRANT name it: TABLE stands for every relation, ROUTINE for every routine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Naming<'a> {
+    class: PrivilegeClass,
+    schema: Option<&'a SchemaName>,
+    name: &'a str,
+    detail: &'a str,
+}
+
+impl Object {
+    /// What names it, whatever its exact kind.
+    pub fn naming(&self) -> Naming<'_> {
+        let (name, detail): (&str, &str) = match self {
+            Self::Database(name) => (name.as_str(), ""),
+            Self::Schema(_) => ("", ""),
+            Self::Column { relation, column, .. } => (relation, column),
+            Self::Routine { name, arguments, .. } => (name, arguments),
+            Self::InSchema { name, .. } | Self::Bare { name, .. } => (name, ""),
+        };
+        Naming { class: self.kind().class(), schema: self.schema(), name, detail }
+    }
+}
+
 impl fmt::Display for Object {
     /// The kind, then the name as it reads in SQL: `table public.orders`, `function audit.log(text)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

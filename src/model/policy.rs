@@ -204,14 +204,7 @@ impl Target {
     pub fn covers(&self, object: &Object) -> bool {
         match self {
             Self::AllInSchema(class, schema) => object.kind().class() == *class && object.schema() == Some(schema),
-            Self::Object(Object::Routine { schema, name, arguments, .. }) => {
-                matches!(object, Object::Routine { schema: s, name: n, arguments: a, .. } if s == schema && n == name && a == arguments)
-            }
-            Self::Object(Object::InSchema { kind, schema, name }) => {
-                matches!(object, Object::InSchema { kind: k, schema: s, name: n }
-                    if k.class() == kind.class() && s == schema && n == name)
-            }
-            Self::Object(wanted) => wanted == object,
+            Self::Object(wanted) => wanted.naming() == object.naming(),
         }
     }
 }

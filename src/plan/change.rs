@@ -1,6 +1,7 @@
 //! Everything `apply` can do, as one closed list.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -8,6 +9,9 @@ use crate::model::{
     DatabaseName, DefaultPrivilege, ExtensionName, Grantee, Membership, Object, Privileges, RoleName, SchemaName,
     SecretName, Setting, Strategy,
 };
+
+/// What a change is about. Grants to many roles are about the same tens of thousands of tables: one list serves them all.
+pub type Objects = Arc<[Object]>;
 
 /// One intended change. It says what and why, never a password: it is safe to print and to serialise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -89,7 +93,7 @@ pub enum Change {
         /// In this database.
         database: DatabaseName,
         /// The objects, all of one kind.
-        objects: Vec<Object>,
+        objects: Objects,
         /// The owner now.
         from: RoleName,
         /// The owner to be.
@@ -102,7 +106,7 @@ pub enum Change {
         /// In this database; of a shared object, the one it is granted from.
         database: DatabaseName,
         /// The objects, all of one kind.
-        objects: Vec<Object>,
+        objects: Objects,
         /// The owner at that time.
         owner: RoleName,
         /// To whom.
@@ -117,7 +121,7 @@ pub enum Change {
         /// In this database; of a shared object, the one it is revoked from.
         database: DatabaseName,
         /// The objects, all of one kind.
-        objects: Vec<Object>,
+        objects: Objects,
         /// Who granted.
         grantor: RoleName,
         /// From whom.
@@ -391,7 +395,8 @@ impl Change {
 }
 
 impl Attribute {
-    fn widens(&self) -> bool {
+    /// Whether nobody can do less with it.
+    pub(super) fn widens(&self) -> bool {
         match *self {
             Self::Login(on)
             | Self::Superuser(on)

@@ -1,10 +1,13 @@
 //! What every role is to hold on an object: presets and declared grants, resolved against what is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use crate::model::{
-    Access, Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Object, ObjectKind,
-    Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName, RolePolicy, SchemaName, Strategy, Target,
+    Access, Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Naming, Object,
+    ObjectKind, Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName, RolePolicy, SchemaName, Strategy,
+    Target,
 };
 
 /// What one role is to hold on one object.
@@ -45,8 +48,24 @@ pub struct Expectations<'a> {
     name: &'a DatabaseName,
     roles: Vec<(&'a RoleName, &'a RolePolicy)>,
     extension_schemas: BTreeSet<SchemaName>,
-    named: BTreeSet<PrivilegeClass>,
+    /// Grants on one object each.
+    named: HashMap<Naming<'a>, Vec<Declared<'a>>>,
+    /// Grants on all objects of a schema.
+    wide: Vec<Declared<'a>>,
     major: u32,
+    known: RefCell<HashMap<Alike, Rc<Wants>>>,
+}
+
+type Declared<'a> = (&'a RoleName, &'a DeclaredGrant);
+
+/// What objects have in common of which no grant names one: the policy wants the same of all of them.
+#[derive(PartialEq, Eq, Hash)]
+struct Alike {
+    kind: ObjectKind,
+    schema: SchemaName,
+    dependence: Dependence,
+    security_definer: bool,
+    trusted_owner: bool,
 }
 
 impl<'a> Expectations<'a> {
@@ -54,12 +73,14 @@ impl<'a> Expectations<'a> {
     pub fn new(policy: &'a Policy, name: &'a DatabaseName, actual: &Database, major: u32) -> Self {
         let present = |(_, role): &(&RoleName, &RolePolicy)| role.lifecycle == Lifecycle::Present;
         let roles: Vec<_> = policy.roles.iter().filter(present).collect();
-        let grants = roles.iter().flat_map(|(_, role)| &role.grants).filter(|grant| grant.database == *name);
-        let named = grants.filter_map(|grant| match &grant.target {
-            Target::Object(object) => Some(object.kind().class()),
-            Target::AllInSchema(..) => None,
-        });
-        let named = named.collect();
+        let mut named = HashMap::<_, Vec<_>>::new();
+        let mut wide = Vec::new();
+        for (role, grant) in grants(&roles, name) {
+            match &grant.target {
+                Target::Object(object) => named.entry(object.naming()).or_default().push((role, grant)),
+                Target::AllInSchema(..) => wide.push((role, grant)),
+            }
+        }
         let declared = policy.databases.get(name).and_then(|database| database.extensions.as_ref());
         let extension_schemas = declared
             .into_iter()
@@ -71,27 +92,37 @@ impl<'a> Expectations<'a> {
                 installed.into_iter().chain(declared)
             })
             .collect();
-        Self { name, roles, extension_schemas, named, major }
+        Self { name, roles, extension_schemas, named, wide, major, known: RefCell::default() }
     }
 
     /// Whether a declared grant names this very object, so that it is judged apart from its group.
     pub fn singles_out(&self, object: &Object) -> bool {
-        self.named.contains(&object.kind().class())
-            && self.grants().any(|(_, grant)| matches!(grant.target, Target::Object(_)) && grant.target.covers(object))
+        self.named.contains_key(&object.naming())
     }
 
     /// Declared grants in this database, with their roles.
-    pub fn grants(&self) -> impl Iterator<Item = (&'a RoleName, &'a DeclaredGrant)> {
-        let of_role = |(name, role): &(&'a RoleName, &'a RolePolicy)| {
-            let name = *name;
-            role.grants.iter().map(move |grant| (name, grant))
-        };
-        self.roles.iter().flat_map(of_role).filter(|(_, grant)| grant.database == *self.name)
+    pub fn grants(&self) -> impl Iterator<Item = Declared<'a>> {
+        grants(&self.roles, self.name)
     }
 
     /// What every role is to hold on `object`, one of `group`'s. `trusted_owner`: it belongs to a `ddl` role of its schema,
     /// or nobody judges owners there.
-    pub fn of(&self, group: &Group, object: &Object, trusted_owner: bool) -> Wants {
+    pub fn of(&self, group: &Group, object: &Object, trusted_owner: bool) -> Rc<Wants> {
+        let Some(schema) = object.schema().filter(|_| !self.singles_out(object)) else {
+            return Rc::new(self.resolve(group, object, trusted_owner));
+        };
+        let alike = Alike {
+            kind: group.kind,
+            schema: schema.clone(),
+            dependence: group.dependence,
+            security_definer: group.security_definer,
+            trusted_owner,
+        };
+        let resolve = || Rc::new(self.resolve(group, object, trusted_owner));
+        self.known.borrow_mut().entry(alike).or_insert_with(resolve).clone()
+    }
+
+    fn resolve(&self, group: &Group, object: &Object, trusted_owner: bool) -> Wants {
         let mut wants = Wants::new();
         for (name, role) in &self.roles {
             let preset = self.by_preset(role, group, object, trusted_owner);
@@ -102,7 +133,7 @@ impl<'a> Expectations<'a> {
                 role.logins(name).iter().for_each(|login| add(&mut wants, login, connect, Privileges::NONE));
             }
         }
-        for (name, grant) in self.grants() {
+        for (name, grant) in self.wide.iter().chain(self.named.get(&object.naming()).into_iter().flatten()) {
             if grant.target.covers(object) && (group.dependence != Dependence::Extension || names_it(grant)) {
                 let privileges = grant.privileges.intersection(object.kind().class().applicable(self.major));
                 let grantable = if grant.grantable { privileges } else { Privileges::NONE };
@@ -169,6 +200,15 @@ impl<'a> Expectations<'a> {
         }
         privileges
     }
+}
+
+/// The grants that `roles` are declared to have in `database`.
+fn grants<'a, 'r>(
+    roles: &'r [(&'a RoleName, &'a RolePolicy)],
+    database: &'r DatabaseName,
+) -> impl Iterator<Item = Declared<'a>> + use<'a, 'r> {
+    let of_role = |&(name, role): &(&'a RoleName, &'a RolePolicy)| role.grants.iter().map(move |grant| (name, grant));
+    roles.iter().flat_map(of_role).filter(move |(_, grant)| grant.database == *database)
 }
 
 /// The schema a missing extension is made in.

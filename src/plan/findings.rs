@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::sentence::{labelled, numbered};
-use super::{Change, Extent, Finding, Plan, Rule, Severity, Step, statement};
+use super::{Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, statement};
 use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName};
 
 impl Plan {
@@ -231,7 +231,7 @@ impl Change {
 
     /// The same change for one object and some of the privileges.
     fn narrowed(&self, object: &Object, only: Privileges) -> Self {
-        let mut narrowed = self.with_objects(vec![object.clone()]);
+        let mut narrowed = self.with_objects([object.clone()].into());
         if let Self::Grant { privileges, .. } | Self::Revoke { privileges, .. } = &mut narrowed {
             *privileges = only;
         }
@@ -239,7 +239,7 @@ impl Change {
     }
 
     /// The same change on other objects; one without objects stays as it is.
-    pub(super) fn with_objects(&self, new: Vec<Object>) -> Self {
+    pub(super) fn with_objects(&self, new: Objects) -> Self {
         match self {
             Self::Grant { database, owner, grantee, privileges, grantable, .. } => Self::Grant {
                 database: database.clone(),

@@ -18,6 +18,9 @@ pub struct Left {
 /// Whether what is left was to be done by a transaction that made the changes `made`. Of a step about many objects each
 /// is told apart.
 pub fn left(made: &[Change], steps: Vec<Step>) -> Left {
+    if steps.is_empty() {
+        return Left::default();
+    }
     let made: HashSet<Subject<'_>> = made.iter().flat_map(subjects).collect();
     let mut left = Left::default();
     for step in steps {

@@ -1,8 +1,6 @@
-//! The order of steps, and steps that differ in their objects only made one.
+//! The order of steps.
 
-use std::collections::HashMap;
-
-use super::{Aim, Change, Step};
+use super::{Aim, Change, Objects, Step};
 use crate::model::Object;
 
 /// When within its transaction a change is made. Whoever is to own or use something exists before; what is taken away
@@ -96,49 +94,17 @@ pub fn order(steps: Vec<Step>) -> Vec<Step> {
     let mut steps = steps;
     // Stable: within a phase the order of the diff stands, which has dependent grants before what they hang on.
     steps.sort_by_cached_key(|step| (rank(step), step.change.phase()));
-    merge(steps)
-}
-
-/// Makes steps that differ in their objects only one step. A step comes no earlier by that than another one about one of
-/// its objects: of two REVOKEs the second may hang on the first.
-fn merge(steps: Vec<Step>) -> Vec<Step> {
-    let mut merged: Vec<Step> = Vec::with_capacity(steps.len());
-    let mut alike: HashMap<_, usize> = HashMap::new();
-    let mut last: HashMap<Object, usize> = HashMap::new();
-    for step in steps {
-        let Some(objects) = step.change.objects() else {
-            merged.push(step);
-            continue;
-        };
-        let kind = objects.first().map(|object| (object.kind(), object.schema().cloned()));
-        let key = (format!("{:?}", step.change.with_objects(Vec::new())), kind, step.rule, step.origin.clone());
-        let after = objects.iter().filter_map(|object| last.get(object)).max().copied().unwrap_or(0);
-        let at = alike.get(&key).copied().filter(|at| *at >= after).unwrap_or(merged.len());
-        last.extend(objects.iter().map(|object| (object.clone(), at)));
-        alike.insert(key, at);
-        match merged.get_mut(at) {
-            Some(into) => absorb(into, &step),
-            None => merged.push(step),
-        }
-    }
-    merged
-}
-
-fn absorb(into: &mut Step, from: &Step) {
-    if let (
-        Some(more),
-        Change::Grant { objects, .. } | Change::Revoke { objects, .. } | Change::ChangeOwner { objects, .. },
-    ) = (from.change.objects(), &mut into.change)
-    {
-        objects.extend(more.iter().cloned());
-    }
-    // Each came to it by a line of its own; the first stands for all.
-    into.path.truncate(2);
+    steps
 }
 
 impl Change {
     /// The objects it is about, where it is about objects.
-    pub fn objects(&self) -> Option<&Vec<Object>> {
+    pub fn objects(&self) -> Option<&[Object]> {
+        self.list().map(|list| &**list)
+    }
+
+    /// The same as the list that it shares with others.
+    pub(super) fn list(&self) -> Option<&Objects> {
         match self {
             Self::Grant { objects, .. } | Self::Revoke { objects, .. } | Self::ChangeOwner { objects, .. } => {
                 Some(objects)

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::batch::batches;
+use super::batch::{batches, room};
 use super::reach::{Actor, Reach};
 use super::shelter::sheltered;
+use super::together::{Wholes, together};
 use super::{Aim, Change, Phase, Plan, statement};
 use crate::model::{Database, DatabaseName, Object, RoleName, Server, State};
 
@@ -51,12 +52,13 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
             Aim::Secret(_) => continue,
         };
         let changes: Vec<Change> = now.iter().map(|step| step.change.clone()).collect();
-        let batches = batches(changes, &plan.server);
+        let known = database.as_ref().and_then(|name| Some((name, state.databases.get(name)?)));
+        let wholes = Wholes::new(known.map(|(_, inventory)| inventory), &changes, room(&plan.server));
+        let batches = batches(changes, &plan.server, &wholes);
         let of = batches.len();
         for (index, changes) in batches.into_iter().enumerate() {
             let batch = Batch { number: index + 1, of };
-            let known = database.as_ref().and_then(|name| Some((name, state.databases.get(name)?)));
-            let statements = transaction(&reach, known, &changes, &plan.server);
+            let statements = transaction(&reach, known, &changes, &wholes, &plan.server);
             transactions.push(Transaction { database: database.clone(), changes, statements, batch });
         }
     }
@@ -106,6 +108,7 @@ fn transaction(
     reach: &Reach<'_>,
     database: Option<(&DatabaseName, &Database)>,
     changes: &[Change],
+    wholes: &Wholes,
     server: &Server,
 ) -> Vec<String> {
     let major = server.major();
@@ -122,7 +125,8 @@ fn transaction(
     }
     let acts = |owner: &RoleName, change: &Change| actor(reach, database, change) == Actor::Role(owner.clone());
     let mut sheltered = known.map(|known| sheltered(changes, known, server, acts)).unwrap_or_default();
-    for change in changes {
+    for saying in together(changes) {
+        let change = saying.change();
         if change.phase() >= Phase::Revokes {
             for (owner, relations) in std::mem::take(&mut sheltered) {
                 writer.act_as(&Actor::Role(owner), reach);
@@ -131,7 +135,8 @@ fn transaction(
         }
         writer.let_create(change, true, reach);
         writer.act_as(&actor(reach, database, change), reach);
-        statement::statements(change, major, reach.maker_name()).into_iter().for_each(|text| writer.say(text));
+        let said = statement::said(&saying, wholes, major, reach.maker_name());
+        said.into_iter().for_each(|text| writer.say(text));
         writer.let_create(change, false, reach);
     }
     for (role, member, by) in &loans {

@@ -336,7 +336,7 @@ mod tests {
     fn grant(objects: Vec<Object>) -> Change {
         Change::Grant {
             database: DatabaseName::new("payments").unwrap(),
-            objects,
+            objects: objects.into(),
             owner: role("migration_user"),
             grantee: Grantee::Role(role("app_user")),
             privileges: Privileges::of(&[Privilege::Select, Privilege::Insert]),
@@ -374,7 +374,7 @@ mod tests {
     fn a_role_called_public_is_not_everybody() {
         let revoke = |grantee| Change::Revoke {
             database: DatabaseName::new("payments").unwrap(),
-            objects: vec![Object::Schema(SchemaName::new("public").unwrap())],
+            objects: [Object::Schema(SchemaName::new("public").unwrap())].into(),
             grantor: role("postgres"),
             grantee,
             privileges: Privileges::of(&[Privilege::Create]),

@@ -1,6 +1,6 @@
 //! Who is who: what the policy says of every role it may meet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{DatabaseName, Grantee, Lifecycle, Policy, Preset, Role, RoleName, SchemaName, State, Strategy};
 
@@ -40,6 +40,8 @@ pub struct Cast<'a> {
     iam: BTreeSet<RoleName>,
     /// Roles that are to go, each login with its role.
     retiring: BTreeMap<RoleName, &'a RoleName>,
+    /// The answer for every role there is: asked for every entry of every ACL.
+    known: HashMap<RoleName, Standing>,
 }
 
 /// The roles there are that `policy` wants to be no more, logins of a pair before their role; each with the declared role.
@@ -79,11 +81,17 @@ impl<'a> Cast<'a> {
                 .extend(role.logins(name).into_iter().filter(|login| login != name).map(|login| (login, name.clone())));
             iam.extend(role.iam.iter().cloned());
         }
-        Self { policy, admins, logins, iam, retiring }
+        let mut cast = Self { policy, admins, logins, iam, retiring, known: HashMap::new() };
+        cast.known = state.roles.keys().map(|role| (role.clone(), cast.judge(role))).collect();
+        cast
     }
 
     /// What `role` is.
     pub fn standing(&self, role: &RoleName) -> Standing {
+        self.known.get(role).copied().unwrap_or_else(|| self.judge(role))
+    }
+
+    fn judge(&self, role: &RoleName) -> Standing {
         if self.retiring.contains_key(role) {
             Standing::Retiring
         } else if self.policy.roles.contains_key(role) {

@@ -8,6 +8,7 @@ use super::Edge;
 use super::list::elements;
 use super::sentence::labelled;
 use super::shelter::Sheltered;
+use super::together::{Saying, Wholes};
 use super::{Attribute, Change, Extent};
 use crate::model::{
     DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, SchemaName,
@@ -50,17 +51,16 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
         }
         Change::ChangeOwner { objects, to, .. } => objects.iter().map(|object| alter_owner(object, to)).collect(),
         Change::Grant { objects, grantee, privileges, grantable, .. } => {
-            let option = if *grantable { " WITH GRANT OPTION" } else { "" };
-            let to = format!("TO {}{option}", grantee_name(grantee));
-            on_objects(objects, *privileges, |what| format!("GRANT {what} {to}"))
+            let to = to([grantee], *grantable);
+            on_objects(objects.iter(), *privileges, |what| format!("GRANT {what} {to}"))
         }
         Change::Revoke { objects, grantor, privileges, via: Some(_), .. } => clear(objects, grantor, *privileges),
         Change::Revoke { objects, grantee, privileges, extent, cascade, via: None, .. } => {
             let option = option_for(*extent);
             let from = format!("FROM {}{}", grantee_name(grantee), if cascade.is_empty() { "" } else { " CASCADE" });
-            on_objects(objects, *privileges, |what| format!("REVOKE {option}{what} {from}"))
+            on_objects(objects.iter(), *privileges, |what| format!("REVOKE {option}{what} {from}"))
         }
-        Change::GrantDefault { default, .. } => vec![grant_default(default)],
+        Change::GrantDefault { default, .. } => vec![grant_defaults(&[default])],
         Change::RevokeDefault { default, extent, .. } => vec![revoke_default(default, *extent)],
         Change::EndSessions { role } => end_sessions(role),
         Change::ReassignOwned { from, to, .. } => {
@@ -74,6 +74,23 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
         | Change::Credential { .. }
         | Change::Bind { .. }
         | Change::Unbind { .. } => Vec::new(),
+    }
+}
+
+/// The statements of what is said in one go; as with [`statements`], without those that say in whose name.
+pub(super) fn said(saying: &Saying<'_>, wholes: &Wholes, major: u32, maker: &RoleName) -> Vec<String> {
+    match saying {
+        Saying::One(change) => statements(change, major, maker),
+        Saying::Defaults(defaults, _) => vec![grant_defaults(defaults)],
+        Saying::Grants(grants) => {
+            let to = to(grants.grantees.iter().copied(), grants.grantable);
+            match wholes.of(grants) {
+                Some((all, schema)) => {
+                    vec![format!("GRANT {} ON {all} IN SCHEMA {} {to}", grants.privileges, name(schema.as_str()))]
+                }
+                None => on_objects(grants.objects(), grants.privileges, |what| format!("GRANT {what} {to}")),
+            }
+        }
     }
 }
 
@@ -109,9 +126,11 @@ fn drop_owned(role: &RoleName) -> Vec<String> {
 /// keep that is judged by itself. <https://www.postgresql.org/docs/current/sql-revoke.html#SQL-REVOKE-DESCRIPTION>
 fn clear(objects: &[Object], delegate: &RoleName, privileges: Privileges) -> Vec<String> {
     let delegate = name(delegate.as_str());
-    let mut statements =
-        on_objects(objects, privileges, |what| format!("REVOKE GRANT OPTION FOR {what} FROM {delegate} CASCADE"));
-    statements.extend(on_objects(objects, privileges, |what| format!("GRANT {what} TO {delegate} WITH GRANT OPTION")));
+    let mut statements = on_objects(objects.iter(), privileges, |what| {
+        format!("REVOKE GRANT OPTION FOR {what} FROM {delegate} CASCADE")
+    });
+    statements
+        .extend(on_objects(objects.iter(), privileges, |what| format!("GRANT {what} TO {delegate} WITH GRANT OPTION")));
     statements
 }
 
@@ -222,6 +241,11 @@ fn grantee_name(grantee: &Grantee) -> String {
     }
 }
 
+fn to<'g>(grantees: impl IntoIterator<Item = &'g Grantee>, grantable: bool) -> String {
+    let names: Vec<_> = grantees.into_iter().map(grantee_name).collect();
+    format!("TO {}{}", names.join(", "), if grantable { " WITH GRANT OPTION" } else { "" })
+}
+
 fn alter_role(role: &RoleName, attributes: &[Attribute]) -> String {
     let attributes: Vec<_> = attributes.iter().map(ToString::to_string).collect();
     format!("ALTER ROLE {} {}", name(role.as_str()), attributes.join(" "))
@@ -291,7 +315,7 @@ pub(super) fn reference(object: &Object) -> String {
 }
 
 /// The keyword behind `ON`. TABLE stands for every relation, ROUTINE for every routine.
-fn grant_keyword(kind: ObjectKind) -> &'static str {
+pub(super) fn grant_keyword(kind: ObjectKind) -> &'static str {
     match kind.class() {
         PrivilegeClass::Relation | PrivilegeClass::Column => "TABLE",
         PrivilegeClass::Sequence => "SEQUENCE",
@@ -310,13 +334,18 @@ fn grant_keyword(kind: ObjectKind) -> &'static str {
     }
 }
 
-fn on_objects(objects: &[Object], privileges: Privileges, write: impl Fn(String) -> String) -> Vec<String> {
-    let Some(kind) = objects.first().map(Object::kind) else { return Vec::new() };
+fn on_objects<'o>(
+    objects: impl Iterator<Item = &'o Object>,
+    privileges: Privileges,
+    write: impl Fn(String) -> String,
+) -> Vec<String> {
+    let objects: Vec<&Object> = objects.collect();
+    let Some(kind) = objects.first().map(|object| object.kind()) else { return Vec::new() };
     if kind == ObjectKind::Column {
         return objects.iter().map(|object| write(on_column(object, privileges))).collect();
     }
-    let on = |batch: &[Object]| {
-        let list: Vec<_> = batch.iter().map(reference).collect();
+    let on = |batch: &[&Object]| {
+        let list: Vec<_> = batch.iter().map(|object| reference(object)).collect();
         write(format!("{privileges} ON {} {}", grant_keyword(kind), list.join(", ")))
     };
     objects.chunks(BATCH).map(on).collect()
@@ -346,10 +375,11 @@ fn default_place(default: &DefaultPrivilege) -> String {
     format!("ALTER DEFAULT PRIVILEGES FOR ROLE {}{place}", name(default.owner.as_str()))
 }
 
-fn grant_default(default: &DefaultPrivilege) -> String {
-    let option = if default.grantable.is_empty() { "" } else { " WITH GRANT OPTION" };
-    let (place, to) = (default_place(default), grantee_name(&default.grantee));
-    format!("{place} GRANT {} ON {} TO {to}{option}", default.privileges, default.objects.keyword())
+/// Default privileges that differ in their grantees only.
+fn grant_defaults(defaults: &[&DefaultPrivilege]) -> String {
+    let Some(first) = defaults.first() else { return String::new() };
+    let to = to(defaults.iter().map(|default| &default.grantee), !first.grantable.is_empty());
+    format!("{} GRANT {} ON {} {to}", default_place(first), first.privileges, first.objects.keyword())
 }
 
 fn revoke_default(default: &DefaultPrivilege, extent: Extent) -> String {

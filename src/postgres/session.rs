@@ -40,6 +40,9 @@ const SETTINGS: [&str; 11] = [
 /// The server cancels a statement itself, and says so; only a server that hangs is not waited for any longer.
 const BEYOND_STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Everything is read as of one moment.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
 /// Who the server's own log says we are: `rolewright/<command>/<run id>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplicationName(String);
@@ -189,7 +192,7 @@ impl Session {
     /// # Errors
     /// The server refused, or is gone.
     pub async fn begin_snapshot(&mut self) -> Result<(), PostgresError> {
-        self.transaction("begin a snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+        self.transaction("begin a snapshot", BEGIN_SNAPSHOT).await
     }
 
     /// Begins a transaction that changes something and waits for no lock longer than `lock_timeout`. READ COMMITTED, so

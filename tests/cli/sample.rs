@@ -101,7 +101,7 @@ fn objects_of_the_database() -> Vec<Step> {
         Rule::GrantUnexpected,
         Change::Revoke {
             database: database(),
-            objects: vec![table("orders")],
+            objects: [table("orders")].into(),
             grantor: role("migration_user"),
             grantee: Grantee::Role(role("app_user")),
             privileges: Privileges::of(&[Privilege::Truncate]),
@@ -137,7 +137,7 @@ fn objects_of_the_database() -> Vec<Step> {
             Change::ChangeOwner {
                 creates_by: None,
                 database: database(),
-                objects: vec![table("orders"), table("users")],
+                objects: [table("orders"), table("users")].into(),
                 from: role("postgres"),
                 to: role("migration_user"),
             },
@@ -146,7 +146,7 @@ fn objects_of_the_database() -> Vec<Step> {
             Rule::GrantMissing,
             Change::Grant {
                 database: database(),
-                objects: ["orders", "users", "Items", "lines"].map(table).to_vec(),
+                objects: ["orders", "users", "Items", "lines"].map(table).into(),
                 owner: role("migration_user"),
                 grantee: Grantee::Role(role("app_user")),
                 privileges: Privileges::of(&[

@@ -25,8 +25,13 @@ impl Chain {
         Self { owner: owner.clone(), items: acl.items().to_vec() }
     }
 
+    /// The entries.
     pub(super) fn items(&self) -> &[AclItem] {
         &self.items
+    }
+
+    pub(super) fn into_items(self) -> Vec<AclItem> {
+        self.items
     }
 
     /// The entries, those that hang on others first.
@@ -134,7 +139,7 @@ mod tests {
     }
 
     fn left(chain: &Chain) -> Vec<AclItem> {
-        chain.items().to_vec()
+        chain.items.clone()
     }
 
     #[test]

@@ -224,7 +224,7 @@ fn fix(database: &DatabaseName, lot: &[(&Group, Object)], cause: &Cause<'_>, gra
     let revoke = |(group, object): &(&Group, Object)| {
         statement::fix(&Change::Revoke {
             database: database.clone(),
-            objects: vec![object.clone()],
+            objects: [object.clone()].into(),
             grantor: grantor.clone(),
             grantee: Grantee::Public,
             privileges: group.acl.held_by(&Grantee::Public).intersection(cause.privileges),

@@ -1,12 +1,14 @@
 //! What is held beyond the policy, and whether it may be taken away.
 
+use std::borrow::Cow;
+
+use super::Diff;
 use super::chain::{Chain, Cut};
 use super::emit::{Reason, step};
 use super::objects::Lot;
 use super::owners::Judged;
-use super::{Diff, Phase};
 use crate::model::{AclItem, Grantee, Object, ObjectKind, Privileges, RoleName};
-use crate::plan::expected::Wants;
+use crate::plan::expected::{Wanted, Wants};
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Extent, Rule};
 
@@ -19,7 +21,14 @@ struct Case<'c> {
 
 impl Diff<'_> {
     /// Takes away what is too much. Returns the entries as they will be.
-    pub(super) fn excess(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants) -> Chain {
+    pub(super) fn excess<'j>(&mut self, lot: &Lot<'_>, judged: &'j Judged, wants: &Wants) -> Cow<'j, [AclItem]> {
+        let items = judged.acl.items();
+        // Where every object has an ACL of its own, most have nothing too much all the same.
+        let fine =
+            |item| self.excess_of(lot, item, wants).is_empty() && self.excess_option(lot, item, wants).is_empty();
+        if items.iter().all(fine) {
+            return Cow::Borrowed(items);
+        }
         let mut chain = Chain::new(&judged.owner, &judged.acl);
         let case = Case { lot, judged, wants };
         for item in chain.deepest_first() {
@@ -30,7 +39,7 @@ impl Diff<'_> {
                 extent,
             };
             let excess = self.excess_of(lot, &item, wants);
-            for (privileges, blocked) in self.connect_apart(lot, &item, excess) {
+            for (privileges, blocked) in self.connect_apart(lot, &item, excess, wants) {
                 self.cut(&case, &mut chain, &cut(privileges, Extent::Privileges), blocked);
             }
             let option = self.excess_option(lot, &item, wants).minus(excess);
@@ -38,7 +47,7 @@ impl Diff<'_> {
                 self.cut(&case, &mut chain, &cut(option, Extent::GrantOption), None);
             }
         }
-        chain
+        Cow::Owned(chain.into_items())
     }
 
     fn excess_of(&self, lot: &Lot<'_>, item: &AclItem, wants: &Wants) -> Privileges {
@@ -59,6 +68,9 @@ impl Diff<'_> {
     }
 
     fn excess_option(&self, lot: &Lot<'_>, item: &AclItem, wants: &Wants) -> Privileges {
+        if item.grantable.is_empty() {
+            return Privileges::NONE;
+        }
         let managed = item.grantee.role().filter(|role| self.judges(lot) && self.cast.standing(role).is_managed());
         let wanted = managed.map(|role| wants.get(role).copied().unwrap_or_default().grantable);
         wanted.map_or(Privileges::NONE, |wanted| item.grantable.minus(wanted))
@@ -93,7 +105,8 @@ impl Diff<'_> {
             .or(blocked)
             .or_else(|| self.blocked_by_prune(cut))
             .or(route.err())
-            .or_else(|| self.blocked_by_losers(cut, &lost, case.wants));
+            .or_else(|| self.blocked_by_losers(cut, &lost))
+            .or_else(|| self.blocked_by_restoration(case, chain, &after));
         if let Some(role) = cut.grantee.role() {
             self.note_unfinished(role, Some(case.lot.database), blocked.as_ref());
         }
@@ -151,13 +164,26 @@ impl Diff<'_> {
         })
     }
 
+    /// What is declared and goes with it would have to be granted anew, which nobody can.
+    fn blocked_by_restoration(&self, case: &Case<'_>, chain: &Chain, after: &Chain) -> Option<Reason> {
+        let held = |chain: &Chain, role: &RoleName| {
+            let mine = chain.items().iter().filter(|item| item.grantee.role().is_none_or(|one| one == role));
+            mine.fold(Privileges::NONE, |sum, item| sum.union(item.privileges))
+        };
+        let loses = |(role, wanted): (&RoleName, &Wanted)| {
+            let lost = held(chain, role).minus(held(after, role));
+            *role != case.judged.owner && !wanted.privileges.intersection(lost).is_empty()
+        };
+        let owner = self.reach.real_owner(&case.judged.owner, case.lot.database);
+        let helpless = || self.out_of_reach(owner).or_else(|| self.lacks_usage(case.lot, owner));
+        case.wants.iter().any(loses).then(helpless).flatten()
+    }
+
     /// Whoever else would lose something by it.
-    fn blocked_by_losers(&self, cut: &Cut, lost: &[AclItem], wants: &Wants) -> Option<Reason> {
+    fn blocked_by_losers(&self, cut: &Cut, lost: &[AclItem]) -> Option<Reason> {
         let spared = |role: &RoleName| match self.cast.standing(role) {
-            // A further grant restores what is declared, but not in a run that only takes away.
-            Standing::Declared | Standing::Login | Standing::Iam => {
-                self.options.phase == Phase::Contract && wants.contains_key(role)
-            }
+            // A further grant of the same transaction restores what is declared.
+            Standing::Declared | Standing::Login | Standing::Iam => false,
             // What a role that goes has given goes with it, to whomever.
             Standing::Undeclared => {
                 !self.options.prune && self.cast.standing_of(&cut.grantee) != Some(Standing::Retiring)

@@ -195,7 +195,7 @@ impl Diff<'_> {
             for object in &group.members {
                 let change = Change::Revoke {
                     database: database.clone(),
-                    objects: vec![object.clone()],
+                    objects: [object.clone()].into(),
                     grantor: group.owner.clone(),
                     grantee: Grantee::Role(role.clone()),
                     privileges: group.acl.held_by(&Grantee::Role(role.clone())),

@@ -1,6 +1,7 @@
 //! Who may do what with which object: the ACLs of a database and of the instance.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::Diff;
 use super::owners::Judged;
@@ -9,13 +10,13 @@ use crate::model::{
     SchemaName,
 };
 use crate::plan::expected::{Expectations, Wants};
-use crate::plan::findings;
+use crate::plan::{Objects, findings};
 
 /// Objects that are judged together: one group, or the part of it that no declared grant names.
 pub(super) struct Lot<'g> {
     pub(super) database: &'g DatabaseName,
     pub(super) group: &'g Group,
-    pub(super) members: Vec<Object>,
+    pub(super) members: Objects,
     /// The schema they are in; none for a schema itself.
     pub(super) place: Option<&'g Place<'g>>,
 }
@@ -25,7 +26,9 @@ pub(super) struct Place<'g> {
     pub(super) schema: &'g Group,
     /// Whose it will be.
     pub(super) owner: RoleName,
-    pub(super) wants: Wants,
+    pub(super) wants: Rc<Wants>,
+    /// Whether that is granted in this run.
+    pub(super) gives: bool,
 }
 
 impl Diff<'_> {
@@ -65,6 +68,7 @@ impl Diff<'_> {
             let (apart, together): (Vec<_>, Vec<_>) =
                 group.members.iter().cloned().partition(|object| self.apart(object, expectations));
             let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
+            let lots = lots.map(Objects::from);
             found.extend(lots.map(|members| Lot { database: name, group, members, place }));
         }
         self.find_stuck(name, &found);
@@ -84,9 +88,10 @@ impl Diff<'_> {
         for group in groups.filter(|group| group.kind == ObjectKind::Schema) {
             for object in &group.members {
                 let Some(name) = object.schema() else { continue };
-                let lot = Lot { database, group, members: vec![object.clone()], place: None };
-                let owner = self.owner_to_be(&lot);
-                places.insert(name, Place { schema: group, owner, wants: expectations.of(group, object, true) });
+                let lot = Lot { database, group, members: [object.clone()].into(), place: None };
+                let (owner, gives) = (self.owner_to_be(&lot), self.gives(&lot));
+                let wants = expectations.of(group, object, true);
+                places.insert(name, Place { schema: group, owner, wants, gives });
             }
         }
         places
@@ -106,7 +111,7 @@ impl Diff<'_> {
     /// A SECURITY DEFINER routine is a way round the ACLs that its owner chose to offer: no drift, but worth a look.
     fn definer_notes(&mut self, lot: &Lot<'_>, wants: &Wants) {
         for role in wants.keys() {
-            for object in &lot.members {
+            for object in lot.members.iter() {
                 self.note(findings::definer(lot.database, role, object, &lot.group.owner));
             }
         }
@@ -122,7 +127,7 @@ impl Diff<'_> {
                     continue;
                 }
                 let wants = declared_on(self.policy, object);
-                let lot = Lot { database: from, group, members: vec![object.clone()], place: None };
+                let lot = Lot { database: from, group, members: [object.clone()].into(), place: None };
                 let judged = match self.cast.going(&group.owner) {
                     Some(_) => self.owner(&lot),
                     None => Judged::as_is(group),
@@ -137,7 +142,7 @@ impl Diff<'_> {
             return;
         }
         let left = self.excess(lot, judged, wants);
-        self.missing(lot, judged, wants, left.items());
+        self.missing(lot, judged, wants, &left);
     }
 
     /// Whether the policy speaks of the object itself: a managed database, a managed schema, what is in one.

@@ -1,10 +1,12 @@
 //! Declared grants whose object does not exist yet, and those that will never be.
 
+use std::collections::HashSet;
+
 use super::Diff;
 use super::emit::Reason;
 use crate::model::{
-    Database, DatabaseName, DeclaredGrant, Group, Object, ObjectKind, Privilege, PrivilegeClass, Privileges, RoleName,
-    SchemaName, Target,
+    Database, DatabaseName, DeclaredGrant, Group, Naming, Object, ObjectKind, Privilege, PrivilegeClass, Privileges,
+    RoleName, SchemaName, Target,
 };
 use crate::plan::expected::Expectations;
 use crate::plan::{Finding, Pending, Rule};
@@ -24,10 +26,16 @@ impl Diff<'_> {
         made: &[Group],
         expectations: &Expectations<'_>,
     ) {
-        let inventory: Vec<&Group> = database.groups.iter().chain(made).chain(&self.state.shared).collect();
+        let inventory = database.groups.iter().chain(made).chain(&self.state.shared);
+        let inventory = inventory.flat_map(|group| &group.members).filter(|object| expectations.singles_out(object));
+        let there: HashSet<Naming<'_>> = inventory.map(Object::naming).collect();
         for (role, grant) in expectations.grants() {
             self.unknown_here(name, role, grant);
-            if exists(&inventory, &grant.target) {
+            let exists = match &grant.target {
+                Target::Object(object) => there.contains(&object.naming()),
+                Target::AllInSchema(_, schema) => database.schema(schema).is_some() || is_made(made, schema),
+            };
+            if exists {
                 continue;
             }
             match self.never(&grant.target) {
@@ -102,10 +110,6 @@ fn class_of(target: &Target) -> PrivilegeClass {
     }
 }
 
-fn exists(inventory: &[&Group], target: &Target) -> bool {
-    let mut objects = inventory.iter().flat_map(|group| &group.members);
-    match target {
-        Target::AllInSchema(_, schema) => objects.any(|one| matches!(one, Object::Schema(name) if name == schema)),
-        target => objects.any(|object| target.covers(object)),
-    }
+fn is_made(made: &[Group], schema: &SchemaName) -> bool {
+    made.iter().flat_map(|group| &group.members).any(|one| matches!(one, Object::Schema(name) if name == schema))
 }

@@ -15,11 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::try_join;
+use tokio_postgres::Client;
 
 pub use ties::{Dependents, inspect_dependents, inspect_ties};
 
-use super::error::PostgresError;
-use super::session::Session;
+use super::error::{Cause, PostgresError};
+use super::session::{BEGIN_SNAPSHOT, Session};
 use crate::model::{Database, ExtensionName, Group, Membership, Role, RoleName, SchemaName, Server};
 
 /// What a policy asks about beyond what is there.
@@ -54,17 +55,7 @@ pub struct Shared {
 /// # Errors
 /// The server refused or is gone, or its catalogs hold something unknown.
 pub async fn inspect_shared(session: &mut Session, asked: &Asked) -> Result<Shared, PostgresError> {
-    session
-        .read("the shared catalogs", |client, major| async move {
-            let (server, roles, memberships, groups) = try_join!(
-                shared::server(client, major, &asked.parameters),
-                shared::roles(client),
-                shared::memberships(client, major),
-                objects::shared(client, major),
-            )?;
-            Ok(Shared { server, roles, memberships, groups })
-        })
-        .await
+    session.read("the shared catalogs", |client, major| shared_catalogs(client, major, asked)).await
 }
 
 /// Reads the catalogs of the session's database, with three statements, and one more where a declared extension is
@@ -73,15 +64,58 @@ pub async fn inspect_shared(session: &mut Session, asked: &Asked) -> Result<Shar
 /// # Errors
 /// The server refused or is gone, or its catalogs hold something unknown.
 pub async fn inspect_database(session: &mut Session, asked: &Asked) -> Result<Database, PostgresError> {
+    session.read("the catalogs", |client, major| database_catalogs(client, major, asked)).await
+}
+
+/// Reads the catalogs of the session's database as of one moment. BEGIN and all that follows is sent at once, so that a
+/// server far away is waited for once. The transaction ends with the session.
+///
+/// # Errors
+/// The server refused or is gone, or its catalogs hold something unknown.
+pub async fn snapshot_database(session: &mut Session, asked: &Asked) -> Result<Database, PostgresError> {
     session
         .read("the catalogs", |client, major| async move {
-            let (groups, (defaults, global_defaults), mut extensions) = try_join!(
-                objects::of_database(client, major, &asked.columns),
-                defaults::read(client),
-                extensions::installed(client)
-            )?;
-            let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
-            Ok(Database { groups, defaults, global_defaults, extensions, available })
+            let ((), database) = try_join!(begin(client), database_catalogs(client, major, asked))?;
+            Ok(database)
         })
         .await
+}
+
+/// The same, with the shared catalogs as of the same moment.
+///
+/// # Errors
+/// The server refused or is gone, or its catalogs hold something unknown.
+pub async fn snapshot_all(session: &mut Session, asked: &Asked) -> Result<(Shared, Database), PostgresError> {
+    session
+        .read("the catalogs", |client, major| async move {
+            let shared = shared_catalogs(client, major, asked);
+            let ((), shared, database) = try_join!(begin(client), shared, database_catalogs(client, major, asked))?;
+            Ok((shared, database))
+        })
+        .await
+}
+
+/// Comes first: what is joined is sent in the order in which it is first polled.
+async fn begin(client: &Client) -> Result<(), Cause> {
+    Ok(client.batch_execute(BEGIN_SNAPSHOT).await?)
+}
+
+async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Shared, Cause> {
+    let (server, roles, memberships, groups) = try_join!(
+        shared::server(client, major, &asked.parameters),
+        shared::roles(client),
+        shared::memberships(client, major),
+        objects::shared(client, major),
+    )?;
+    Ok(Shared { server, roles, memberships, groups })
+}
+
+async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Database, Cause> {
+    let (groups, (defaults, global_defaults), mut extensions) = try_join!(
+        objects::of_database(client, major, &asked.columns),
+        defaults::read(client),
+        extensions::installed(client)
+    )?;
+    let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
+    Ok(Database { groups, defaults, global_defaults, extensions, available })
 }

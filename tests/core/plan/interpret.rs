@@ -51,7 +51,7 @@ pub fn make(state: &mut State, change: &Change) {
             objects.iter().for_each(|object| change_owner(state, object, from, to));
         }
         Change::Grant { objects, owner, grantee, privileges, grantable, .. } => {
-            for object in objects {
+            for object in objects.iter() {
                 let group = find(state, object);
                 assert_eq!(group.owner, *owner, "only the owner grants on {object}");
                 let option = if *grantable { *privileges } else { Privileges::NONE };
@@ -59,7 +59,7 @@ pub fn make(state: &mut State, change: &Change) {
             }
         }
         Change::Revoke { objects, grantor, grantee, privileges, extent, cascade, via, .. } => {
-            for object in objects {
+            for object in objects.iter() {
                 let group = find(state, object);
                 match via {
                     None => revoke(group, grantor, grantee, *privileges, *extent, !cascade.is_empty()),
