@@ -33,6 +33,8 @@ pub enum Operation {
     ListVersions,
     /// `projects.secrets.addVersion`
     AddVersion,
+    /// `projects.secrets.versions.get`
+    GetVersion,
     /// `projects.secrets.versions.access`
     AccessVersion,
     /// `projects.secrets.versions.enable`
@@ -99,6 +101,7 @@ impl Operation {
             Self::CreateSecret => changes("create secret", "secretmanager.secrets.create", ADMIN),
             Self::UpdateSecret => changes("update secret", "secretmanager.secrets.update", ADMIN),
             Self::ListVersions => reads("list the versions of secret", "secretmanager.versions.list", VIEWER),
+            Self::GetVersion => reads("read secret version", "secretmanager.versions.get", VIEWER),
             Self::AddVersion => changes("add a version to secret", "secretmanager.versions.add", ADDER),
             Self::AccessVersion => reads("access secret version", "secretmanager.versions.access", ACCESSOR),
             Self::EnableVersion => changes("enable secret version", "secretmanager.versions.enable", VERSION_MANAGER),

@@ -35,6 +35,14 @@ pub fn plan(planned: &Planned<'_>, format: PlanFormat) -> String {
     }
 }
 
+/// What `plan` says where the policy cannot be used: people have been told already.
+pub fn no_plan(validation: &Validation, format: PlanFormat) -> String {
+    match format {
+        PlanFormat::Json => json::no_plan(validation),
+        PlanFormat::Text | PlanFormat::Sql | PlanFormat::Markdown => String::new(),
+    }
+}
+
 /// What `apply` says.
 pub fn apply(applied: &Applied, format: ApplyFormat) -> String {
     match format {

@@ -51,7 +51,7 @@ impl Run<'_> {
     }
 
     async fn present(&self, name: &SecretName) -> Result<Secret, ApplyError> {
-        self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))
+        self.google()?.existing_secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))
     }
 
     fn wanted(&self, role: &RoleName) -> Result<&SecretPolicy, ApplyError> {
@@ -69,10 +69,15 @@ impl Run<'_> {
 }
 
 /// The newest versions that can be read.
-fn newest(secret: &Secret) -> Vec<i64> {
+fn readable(secret: &Secret) -> Vec<i64> {
     let mut numbers: Vec<_> =
         secret.versions.iter().filter(|one| one.state == VersionState::Enabled).map(|one| one.number).collect();
     numbers.sort_unstable_by(|a, b| b.cmp(a));
     numbers.truncate(LOOKED_AT);
     numbers
+}
+
+/// The number of the newest version that is known of.
+fn newest(secret: &Secret) -> i64 {
+    secret.latest().map_or(0, |version| version.number)
 }

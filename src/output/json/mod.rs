@@ -13,7 +13,7 @@ pub(super) use apply::apply;
 pub(super) use check::check;
 pub(super) use explain::explain;
 pub(super) use plan::plan;
-pub(super) use validate::validate;
+pub(super) use validate::{no_plan, validate};
 pub(super) use verify::verify;
 
 use crate::model::Origin;

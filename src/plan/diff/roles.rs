@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Diff;
 use super::emit::{Reason, step};
+use super::{Diff, Phase};
 use crate::model::{Annotations, Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
 use crate::plan::expected::is_ddl;
 use crate::plan::list::normal_value;
@@ -121,8 +121,11 @@ impl Diff<'_> {
         };
         let (reserved, ordinary): (Vec<_>, Vec<_>) =
             differing.into_iter().partition(|attribute| !admin_is_superuser && (superuser || reserved(attribute)));
-        if !ordinary.is_empty() {
-            let change = Change::AlterRole { role: role.clone(), attributes: ordinary };
+        // One statement, unless giving and taking belong to two parts of a deployment.
+        let (given, taken): (Vec<_>, Vec<_>) =
+            ordinary.into_iter().partition(|one| self.options.phase != Phase::Both && one.widens());
+        for attributes in [given, taken].into_iter().filter(|attributes| !attributes.is_empty()) {
+            let change = Change::AlterRole { role: role.clone(), attributes };
             let blocked = self.not_administered(role);
             self.push_or(step(change, Rule::RoleAttribute, Some(origin)), blocked);
         }
