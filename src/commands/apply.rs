@@ -119,7 +119,9 @@ async fn begin(
 
 #[allow(clippy::disallowed_methods, reason = "commands hand in the randomness")]
 async fn carry_out(args: &ApplyArgs, prepared: Prepared, guard: Guard<'_>) -> Outcome {
-    let Prepared { policy, connection, state, plan, .. } = prepared;
+    let Prepared { policy, connection, state, plan, script } = prepared;
+    // Each attempt writes its own.
+    drop(script);
     let instance = policy.instance.clone();
     if let Some(refusal) = plan.refusals.first() {
         let failure = Failure { causes: vec![refusal.message.clone()], hint: Some(refusal.hint.clone()) };
