@@ -78,5 +78,6 @@ pub(super) fn options(scope: &ScopeArgs, now: jiff::Timestamp) -> Options {
         reset_passwords: scope.reset_passwords,
         take_over: scope.take_over,
         today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        now,
     }
 }

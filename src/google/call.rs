@@ -51,6 +51,16 @@ pub enum Operation {
     GetJob,
     /// `projects.locations.services.get`
     GetService,
+    /// `projects.locations.jobs.patch`
+    UpdateJob,
+    /// `projects.locations.services.patch`
+    UpdateService,
+    /// `projects.locations.jobs.executions.list`
+    ListExecutions,
+    /// `projects.locations.services.revisions.list`
+    ListRevisions,
+    /// `projects.locations.operations.get`
+    GetOperation,
     /// `projects.get`
     GetProject,
 }
@@ -73,6 +83,7 @@ const fn changes(phrase: &'static str, permission: &'static str, role: &'static 
 const ADDER: &str = "roles/secretmanager.secretVersionAdder";
 const ADMIN: &str = "roles/secretmanager.admin";
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+const RUN_DEVELOPER: &str = "roles/run.developer";
 const RUN_VIEWER: &str = "roles/run.viewer";
 const VERSION_MANAGER: &str = "roles/secretmanager.secretVersionManager";
 const VIEWER: &str = "roles/secretmanager.viewer";
@@ -115,6 +126,11 @@ impl Operation {
             Self::SetPolicy => changes("write the IAM policy of", "secretmanager.secrets.setIamPolicy", ADMIN),
             Self::GetJob => reads("read Cloud Run job", "run.jobs.get", RUN_VIEWER),
             Self::GetService => reads("read Cloud Run service", "run.services.get", RUN_VIEWER),
+            Self::UpdateJob => changes("update Cloud Run job", "run.jobs.update", RUN_DEVELOPER),
+            Self::UpdateService => changes("update Cloud Run service", "run.services.update", RUN_DEVELOPER),
+            Self::ListExecutions => reads("list the executions of", "run.executions.list", RUN_VIEWER),
+            Self::ListRevisions => reads("list the revisions of", "run.revisions.list", RUN_VIEWER),
+            Self::GetOperation => reads("read Cloud Run operation", "run.operations.get", RUN_VIEWER),
             Self::GetProject => reads("read project", "resourcemanager.projects.get", "roles/browser"),
         }
     }

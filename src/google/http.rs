@@ -1,4 +1,4 @@
-//! Reading over REST: authorised, bounded, and tried again where that may help.
+//! Over REST: authorised, bounded, and tried again where that may help.
 
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use reqwest::header::HeaderMap;
@@ -35,6 +35,17 @@ pub(super) struct Request {
     pub(super) service: Service,
     /// Path segments, not encoded.
     pub(super) path: Vec<String>,
+    /// Parameters.
+    pub(super) query: Vec<(&'static str, String)>,
+    /// What to write; without it, the request only reads.
+    pub(super) change: Option<serde_json::Value>,
+}
+
+impl Request {
+    /// A request that reads what is at `path`.
+    pub(super) fn read(call: Call, service: Service, path: Vec<String>) -> Self {
+        Self { call, service, path, query: Vec::new(), change: None }
+    }
 }
 
 /// The connection to Google.
@@ -86,7 +97,11 @@ impl Http {
         let headers = self.authorization(&request.call).await?;
         let url = url(self.endpoint.as_ref(), request);
         tracing::debug!(call = %request.call, "calling Google");
-        let builder = self.client.get(url).headers(headers);
+        let builder = match &request.change {
+            None => self.client.get(url),
+            Some(body) => self.client.patch(url).json(body),
+        };
+        let builder = builder.headers(headers);
         let unreachable = |error: reqwest::Error| GoogleError::Unreachable {
             call: request.call.clone(),
             sent: !error.is_connect() && !error.is_builder(),
@@ -121,6 +136,9 @@ fn url(endpoint: Option<&Url>, request: &Request) -> Url {
         None => Url::parse(request.service.base()).expect("a constant"),
     };
     url.path_segments_mut().expect("http URLs have a path").pop_if_empty().extend(&request.path);
+    if !request.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&request.query);
+    }
     url
 }
 

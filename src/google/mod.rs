@@ -12,11 +12,13 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod holders;
 mod http;
 mod iam;
 mod payload;
 mod project;
 mod retry;
+mod roll;
 mod secret;
 mod version;
 mod wire;

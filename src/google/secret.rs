@@ -23,6 +23,9 @@ pub struct SecretUpdate {
     pub labels: Option<BTreeMap<String, String>>,
     /// Seconds between the order to destroy a version and its end, a day at least.
     pub destroy_ttl: Option<i64>,
+    /// When its next rotation is due, in seconds since 1970: only where it has topics, and five minutes ahead at least.
+    /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets#Rotation>
+    pub next_rotation: Option<i64>,
 }
 
 /// A secret without its versions and policy.
@@ -32,6 +35,7 @@ pub(super) struct Metadata {
     annotations: BTreeMap<String, String>,
     aliases: BTreeMap<String, i64>,
     destroy_ttl: Option<i64>,
+    has_topics: bool,
     managed_rotation: bool,
 }
 
@@ -47,14 +51,26 @@ impl Metadata {
             annotations: found.annotations.into_iter().collect(),
             aliases: found.version_aliases.into_iter().collect(),
             destroy_ttl: found.version_destroy_ttl.map(|ttl| ttl.seconds()),
+            has_topics: !found.topics.is_empty(),
             managed_rotation: found.secret_type == SecretType::CloudSqlDbCredentials,
         })
     }
 
     pub(super) fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
-        let Self { etag, labels, annotations, aliases, destroy_ttl, managed_rotation } = self;
+        let Self { etag, labels, annotations, aliases, destroy_ttl, has_topics, managed_rotation } = self;
         let name = name.clone();
-        Secret { name, etag, labels, annotations, aliases, versions, bindings, destroy_ttl, managed_rotation }
+        Secret {
+            name,
+            etag,
+            labels,
+            annotations,
+            aliases,
+            versions,
+            bindings,
+            destroy_ttl,
+            has_topics,
+            managed_rotation,
+        }
     }
 }
 
@@ -186,7 +202,8 @@ impl Google {
 
 impl SecretUpdate {
     fn holds_in(&self, found: &Metadata) -> bool {
-        let Self { annotations, aliases, labels, destroy_ttl } = self;
+        // When Google is to remind of the next rotation moves by itself once it has.
+        let Self { annotations, aliases, labels, destroy_ttl, next_rotation: _ } = self;
         annotations.as_ref().is_none_or(|wanted| *wanted == found.annotations)
             && aliases.as_ref().is_none_or(|wanted| *wanted == found.aliases)
             && labels.as_ref().is_none_or(|wanted| *wanted == found.labels)
@@ -196,7 +213,7 @@ impl SecretUpdate {
 
 /// The secret of a PATCH and its mask; what is not in the mask is not in the secret either.
 fn masked(name: &SecretName, etag: &str, update: &SecretUpdate) -> (wire::Secret, FieldMask) {
-    let SecretUpdate { annotations, aliases, labels, destroy_ttl } = update;
+    let SecretUpdate { annotations, aliases, labels, destroy_ttl, next_rotation } = update;
     let mut secret = wire::Secret::new().set_name(name.to_string()).set_etag(etag);
     let mut mask = Vec::new();
     if let Some(annotations) = annotations {
@@ -210,6 +227,11 @@ fn masked(name: &SecretName, etag: &str, update: &SecretUpdate) -> (wire::Secret
     if let Some(labels) = labels {
         secret = secret.set_labels(labels);
         mask.push("labels");
+    }
+    if let Some(seconds) = next_rotation {
+        let time = google_cloud_wkt::Timestamp::clamp(*seconds, 0);
+        secret = secret.set_rotation(wire::Rotation::new().set_next_rotation_time(time));
+        mask.push("rotation.next_rotation_time");
     }
     if let Some(seconds) = destroy_ttl {
         secret = secret.set_version_destroy_ttl(Duration::clamp(*seconds, 0));

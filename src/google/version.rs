@@ -191,6 +191,7 @@ pub(super) fn version(listed: SecretVersion) -> Result<Version, &'static str> {
     Ok(Version {
         number,
         state,
+        doomed: listed.scheduled_destroy_time.is_some(),
         created: listed.create_time.map(String::from),
         destroyed_at: listed.scheduled_destroy_time.map(String::from),
     })

@@ -4,6 +4,7 @@
 //! Text carries ANSI styles; [`stream`] takes them away where they do not belong.
 
 mod annotation;
+pub mod credential;
 mod github;
 mod json;
 mod junit;
@@ -21,6 +22,8 @@ pub use subject::{
     Applied, ApplyStatus, Batched, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop, Validation,
     Verification, VerifiedInstance, Why,
 };
+
+use credential::Credentials;
 
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use crate::plan::Verdict;
@@ -48,6 +51,22 @@ pub fn apply(applied: &Applied, format: ApplyFormat) -> String {
     match format {
         ApplyFormat::Text => text::apply(applied),
         ApplyFormat::Json => json::apply(applied),
+    }
+}
+
+/// What `rotate` and `rollback` say.
+pub fn rotate(credentials: &Credentials, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::turned(credentials),
+        ApplyFormat::Json => json::credentials(credentials),
+    }
+}
+
+/// What `status` says.
+pub fn status(credentials: &Credentials, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::status(credentials),
+        ApplyFormat::Json => json::credentials(credentials),
     }
 }
 

@@ -27,6 +27,7 @@ mod oracle;
 mod policies;
 mod races;
 mod refusals;
+mod rotation;
 mod session;
 mod signals;
 mod stage;

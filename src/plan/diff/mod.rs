@@ -19,6 +19,7 @@ mod public;
 mod readers;
 mod retired_secrets;
 mod roles;
+mod rotation;
 mod schemas;
 mod secrets;
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub take_over: bool,
     /// Today, for `until`.
     pub today: jiff::civil::Date,
+    /// The present, for the age of credentials.
+    pub now: jiff::Timestamp,
 }
 
 /// `--phase`.
