@@ -34,6 +34,8 @@ async fn read(client: &Client, statement: &str, parameters: &[&[String]]) -> Res
     })
     .await?;
     groups.shrink_to_fit();
+    // The server groups by hash: the same world has to be read, and planned, in the same order.
+    groups.sort_unstable_by(|a, b| a.members.first().cmp(&b.members.first()));
     Ok(groups)
 }
 
