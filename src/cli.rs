@@ -8,7 +8,7 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::google::Endpoint;
-use crate::model::Privilege;
+use crate::model::{Privilege, RoleName};
 pub use value::{AdminUrl, OutputFile, SecretReference};
 
 const EXIT_CODES: &str = "\
@@ -61,6 +61,16 @@ pub enum Command {
     /// Log in with every stored credential, and prove what it can do and what it cannot; changes nothing
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Replace credentials that are due, and finish rotations that have begun
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Rotate(RotateArgs),
+    /// Go back to the credential before, while it still works
+    #[command(after_help = "Example:\n  rolewright rollback policies/payments.yaml --role app_user")]
+    Rollback(RollbackArgs),
+    /// Show how each credential stands: login in use, version, age, who still uses the one before; changes nothing
+    #[command(after_help = "Examples:\n  rolewright status policies/\n  rolewright status policies/ --format json")]
+    Status(StatusArgs),
+
     /// Tell what a role can do on the live database, and by which path; changes nothing
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
@@ -101,6 +111,86 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   rolewright verify policies/
   rolewright verify policies/ --format json --output junit=verify.xml";
+
+const ROTATE_EXAMPLES: &str = "\
+Examples:
+  rolewright rotate policies/                          # from a schedule: does what is due, and the rest of what was
+  rolewright rotate policies/ --role app_user --now
+  rolewright rotate policies/ --roll                   # also moves pinned jobs and makes new revisions of services";
+
+/// Arguments of `rotate`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// The policy.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// Where the instance is.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Rotate, due or not
+    #[arg(long, help_heading = "Rotation")]
+    pub now: bool,
+    /// Only the credential of this role
+    #[arg(long, value_name = "ROLE", help_heading = "Rotation")]
+    #[arg(value_parser = ValueParser::from(value::role))]
+    pub role: Option<RoleName>,
+    /// Move pinned Cloud Run jobs and services to the new version, and make new revisions of services
+    #[arg(long, help_heading = "Rotation")]
+    pub roll: bool,
+    /// With `strategy: single`: consumers may fail until they have read the new password
+    #[arg(long, help_heading = "Rotation")]
+    pub accept_outage: bool,
+    /// How long to wait for another run on the same instance, and for a server that went away
+    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Rotation")]
+    #[arg(value_parser = ValueParser::from(value::duration))]
+    pub wait: std::time::Duration,
+    /// The result.
+    #[command(flatten)]
+    pub output: OutputArgs<ApplyFormat>,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The policy.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// Where the instance is.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// The role whose credential is to go back
+    #[arg(long, value_name = "ROLE", help_heading = "Rotation")]
+    #[arg(value_parser = ValueParser::from(value::role))]
+    pub role: RoleName,
+    /// Move pinned Cloud Run jobs and services too, and make new revisions of services
+    #[arg(long, help_heading = "Rotation")]
+    pub roll: bool,
+    /// How long to wait for another run on the same instance, and for a server that went away
+    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Rotation")]
+    #[arg(value_parser = ValueParser::from(value::duration))]
+    pub wait: std::time::Duration,
+    /// The result.
+    #[command(flatten)]
+    pub output: OutputArgs<ApplyFormat>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The policy.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// Where the instance is.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Only the credential of this role
+    #[arg(long, value_name = "ROLE")]
+    #[arg(value_parser = ValueParser::from(value::role))]
+    pub role: Option<RoleName>,
+    /// The result.
+    #[command(flatten)]
+    pub output: OutputArgs<ApplyFormat>,
+}
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:

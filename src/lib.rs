@@ -13,6 +13,7 @@
 //! - [`policy`]: policy files, strictly read and resolved.
 //! - [`access`]: who can do what, by which path.
 //! - [`plan`]: who is to have what, what differs, which statements mend it.
+//! - [`rotation`]: what is next for a credential.
 //! - `postgres`, `google`: the edges. Neither knows the other, a policy or a plan.
 //! - `apply`: a plan carried out over the edges. `verify`: credentials put to the test over them.
 //! - `cli`, `commands`, `output`: the command line.
@@ -34,5 +35,6 @@ pub mod plan;
 pub mod policy;
 #[cfg(feature = "live")]
 pub mod postgres;
+pub mod rotation;
 #[cfg(feature = "live")]
 pub mod verify;

@@ -2,16 +2,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rolewright::policy::fuzzing::object;
+use rolewright::policy::fuzzing::targets;
 
 fuzz_target!(|text: &str| {
-    match object(text) {
-        Err((message, hint)) => assert!(!message.is_empty() && hint != Some(String::new())),
-        Ok(targets) => {
-            assert!(!targets.is_empty());
-            for target in targets {
+    match targets(text) {
+        Err(error) => assert!(!error.to_string().is_empty() && error.hint() != Some(String::new())),
+        Ok(found) => {
+            assert!(!found.is_empty());
+            for target in found {
                 let printed = target.to_string();
-                assert_eq!(object(&printed).as_deref(), Ok([target].as_slice()), "{printed:?}");
+                assert_eq!(targets(&printed).as_deref(), Ok([target].as_slice()), "{printed:?}");
             }
         }
     }

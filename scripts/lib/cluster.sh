@@ -188,6 +188,15 @@ watch_parent() {
   ) </dev/null >/dev/null 2>&1 &
 }
 
+# restart_cluster DIR MODE: MODE as for pg_ctl; immediate is a crash.
+restart_cluster() {
+  local dir=$1 mode=$2 bin
+  [ -e "$dir/cluster" ] || die "\`$dir\` is not a cluster of \`scripts/cluster\`"
+  bin=$(server_bin "$(as_server cat "$dir/data/PG_VERSION")")
+  as_server env LC_ALL=C "$bin/pg_ctl" restart -s -w -t 60 -m "$mode" -D "$dir/data" -l "$dir/log" -o "-p $(cat "$dir/port")" \
+    </dev/null >/dev/null
+}
+
 stop_cluster() {
   local dir=$1 running=$1/data/postmaster.pid pid i
   [ -e "$dir" ] || return 0

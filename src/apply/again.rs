@@ -78,8 +78,14 @@ impl Run<'_> {
         }
         let done = !plan.steps.iter().any(|step| step.change.target() == *aim);
         self.report.events.push(match (&error, done) {
-            (ApplyError::Commit { .. }, true) => format!("{}: it was", cause(&error)),
-            (ApplyError::Commit { .. }, false) => format!("{}: it was not, and is tried again", cause(&error)),
+            (ApplyError::Commit { place, .. }, true) => {
+                format!("the connection was lost at COMMIT of {place}: it had been carried out")
+            }
+            (ApplyError::Commit { place, .. }, false) => {
+                format!(
+                    "the connection was lost at COMMIT of {place}: it had not been carried out, and was tried again"
+                )
+            }
             _ => format!("tried again: {}", cause(&error)),
         });
         Ok(plan)

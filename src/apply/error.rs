@@ -96,7 +96,7 @@ pub enum ApplyError {
     #[error("{0} is no longer there")]
     Vanished(String),
     /// A COMMIT without an answer. The catalogs tell what became of it.
-    #[error("the connection was lost at COMMIT of {place}, and whether it was carried out had to be looked up")]
+    #[error("the connection was lost at COMMIT of {place}: whether it was carried out is not known")]
     Commit {
         /// The database, or the roles.
         place: String,
@@ -201,7 +201,8 @@ impl ApplyError {
             Self::ReadBack { .. } => {
                 Some("run apply again: the version is found by its fingerprint or replaced".into())
             }
-            Self::Vanished(_) | Self::LockLost | Self::Commit { .. } => Some("run apply again".into()),
+            Self::Vanished(_) | Self::LockLost => Some("run apply again".into()),
+            Self::Commit { .. } => Some("run apply again: what was committed is found as done".into()),
             Self::Gone { .. } => Some(
                 "run apply again when the server is back: what was committed is found as done; --wait says how long to \
                  wait for it"

@@ -8,6 +8,7 @@ mod error;
 mod guard;
 mod observe;
 mod retirement;
+mod rotate;
 mod secret;
 mod watched;
 
@@ -19,6 +20,7 @@ use again::Attempts;
 pub use error::ApplyError;
 pub use guard::{Guard, Interrupt};
 pub use observe::{ColumnIn, observe, observe_alone};
+pub use rotate::{Ask, End, Seen, Turned, look, rotate};
 
 use crate::google::Google;
 use crate::model::{Policy, SecretName, State};

@@ -35,22 +35,26 @@ impl Run<'_> {
         })
         .await?;
         for number in versions {
-            self.google()?.set_version_state(name, *number, VersionState::Destroyed).await?;
+            self.google_to_change().await?.set_version_state(name, *number, VersionState::Destroyed).await?;
         }
         Ok(())
     }
 
-    /// Writes what `change` makes of the secret. Where somebody else changed it since it was read, it is read again: labels
-    /// and annotations of others stay.
+    /// Writes what `change` makes of the secret. Where somebody else changed it since it was read, or what was read lagged
+    /// behind, it is read again: labels and annotations of others stay.
     pub(super) async fn update(
         &self,
         name: &SecretName,
         change: impl Fn(&Secret) -> Result<SecretUpdate, ApplyError>,
     ) -> Result<(), ApplyError> {
-        let pauses =
-            ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(200)).with_max_times(5);
+        let pauses = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(8))
+            .with_max_times(7);
         let write = async || {
-            let secret = self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))?;
+            let secret = self.google()?.existing_secret(name).await?;
+            let secret = secret.ok_or_else(|| ApplyError::Vanished(name.to_string()))?;
             let update = change(&secret)?;
             self.google_to_change().await?.update_secret(name, &secret.etag, &update).await?;
             Ok(())

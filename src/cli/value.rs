@@ -10,7 +10,7 @@ use clap::{Arg, Command, ValueEnum};
 use zeroize::Zeroizing;
 
 use crate::google::{Endpoint, GoogleError};
-use crate::model::{Privilege, ProjectId, SecretId, SecretName};
+use crate::model::{Privilege, ProjectId, RoleName, SecretId, SecretName};
 
 /// Where the admin session goes, in a text that may hold a password: never shown, wiped when dropped.
 #[derive(Clone)]
@@ -129,6 +129,11 @@ impl TypedValueParser for EndpointParser {
             clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
         })
     }
+}
+
+/// Reads the name of a role.
+pub(super) fn role(text: &str) -> Result<RoleName, String> {
+    RoleName::new(text).map_err(|error| error.to_string())
 }
 
 /// Reads a span of time, for example `90s` or `5m`.

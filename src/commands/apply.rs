@@ -2,19 +2,16 @@
 
 use std::io::IsTerminal as _;
 
-use super::connection::{Connection, Dialer};
+use super::connection::Dialer;
 use super::plan::{Prepared, digest, options, planned, prepare};
-use super::{Exit, Usage, interrupt, load, publish};
+use super::{Exit, Usage, interrupt, load, lock, publish};
 use crate::apply::{self, ApplyError, Edges, Guard, Interrupt};
 use crate::cli::{ApplyArgs, PlanFormat};
-use crate::model::{DatabaseName, Policy};
+use crate::model::Policy;
 use crate::output::progress::Progress;
 use crate::output::{self, Applied, Outcome, Stop, stream};
 use crate::plan::{Failure, Report};
-use crate::postgres::{Lock, LockError, Session, lock};
-
-/// Where the lock of the instance is: every instance has this database.
-const LOCK_DATABASE: &str = "postgres";
+use crate::postgres::Lock;
 
 pub(super) async fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     let somebody_answers = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -92,7 +89,7 @@ async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) ->
     }
     let mut instances = Vec::new();
     for (one, lock) in prepared.into_iter().zip(&locks) {
-        instances.push(carry_out(args, one, guard(args, lock, &interrupt)).await);
+        instances.push(carry_out(args, one, lock::guard(args.wait, lock, &interrupt)).await);
     }
     for lock in locks {
         lock.release().await;
@@ -110,36 +107,21 @@ async fn begin(
     let dialer = Dialer::new(&args.connection, &policies, "apply")?;
     for policy in policies {
         let connection = dialer.connect(&policy).await?;
-        let lock = match take_lock(args, &connection).await {
+        let lock = match lock::take(args.wait, &connection).await {
             Ok(lock) => lock,
             Err(held) => return Ok(Err(stopped(policy.instance, held))),
         };
-        let prepared = prepare(policy, connection, &args.scope, Some(guard(args, &lock, interrupt))).await?;
+        let prepared = prepare(policy, connection, &args.scope, Some(lock::guard(args.wait, &lock, interrupt))).await?;
         begun.push((prepared, lock));
     }
     Ok(Ok(begun))
 }
 
-fn guard<'a>(args: &ApplyArgs, lock: &'a Lock, interrupt: &Interrupt) -> Guard<'a> {
-    Guard { lock, patience: args.wait, interrupt: interrupt.clone() }
-}
-
-async fn take_lock(args: &ApplyArgs, connection: &Connection) -> Result<Lock, Stop> {
-    let database = DatabaseName::new(LOCK_DATABASE).expect("a name");
-    let session = Session::connect(&connection.route, &database, &connection.purpose).await;
-    let session = session.map_err(|error| Stop::Failed(Failure::new(&error, error.hint())))?;
-    lock(session, args.wait).await.map_err(|error| {
-        let failure = Failure::new(&error, error.hint());
-        match error {
-            LockError::Held { .. } => Stop::Held(failure),
-            _ => Stop::Failed(failure),
-        }
-    })
-}
-
 #[allow(clippy::disallowed_methods, reason = "commands hand in the randomness")]
 async fn carry_out(args: &ApplyArgs, prepared: Prepared, guard: Guard<'_>) -> Outcome {
-    let Prepared { policy, connection, state, plan, .. } = prepared;
+    let Prepared { policy, connection, state, plan, script } = prepared;
+    // Each attempt writes its own.
+    drop(script);
     let instance = policy.instance.clone();
     if let Some(refusal) = plan.refusals.first() {
         let failure = Failure { causes: vec![refusal.message.clone()], hint: Some(refusal.hint.clone()) };

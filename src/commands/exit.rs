@@ -1,5 +1,6 @@
 //! Exit codes.
 
+use crate::output::credential::TurnStatus;
 use crate::output::{ApplyStatus, Validation};
 use crate::plan::Status;
 
@@ -47,6 +48,16 @@ impl From<ApplyStatus> for Exit {
             ApplyStatus::NothingToDo | ApplyStatus::Applied => Self::Done,
             ApplyStatus::Held => Self::Held,
             ApplyStatus::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<TurnStatus> for Exit {
+    fn from(status: TurnStatus) -> Self {
+        match status {
+            TurnStatus::Done => Self::Done,
+            TurnStatus::Held => Self::Held,
+            TurnStatus::Failed => Self::Failed,
         }
     }
 }

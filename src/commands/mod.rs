@@ -9,10 +9,13 @@ mod explain;
 mod files;
 mod interrupt;
 mod load;
+mod lock;
 mod man;
 mod plan;
 mod publish;
+mod rotate;
 mod schema;
+mod status;
 mod usage;
 mod validate;
 mod verify;
@@ -38,6 +41,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Apply(args) => apply::run(&args).await,
         Command::Check(args) => check::run(&args).await,
         Command::Verify(args) => verify::run(&args).await,
+        Command::Rotate(args) => rotate::run(&args).await,
+        Command::Rollback(args) => rotate::back(&args).await,
+        Command::Status(args) => status::run(&args).await,
         Command::Explain(args) => explain::run(&args).await,
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(args.shell),

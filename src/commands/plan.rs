@@ -19,7 +19,16 @@ pub(super) struct Prepared {
 }
 
 pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
-    let policies = load::policies(&args.policy)?;
+    let loaded = load::load(&args.policy)?;
+    let policies = match loaded.policies {
+        Ok(policies) => policies,
+        Err(problems) => {
+            load::say(&problems);
+            let validation = load::validation(load::Loaded { files: loaded.files, policies: Err(problems) });
+            publish::publish(&args.output, |format| output::no_plan(&validation, format))?;
+            return Ok(Exit::Failed);
+        }
+    };
     let mut prepared = Vec::new();
     let dialer = Dialer::new(&args.connection, &policies, "plan")?;
     for policy in policies {
@@ -69,5 +78,6 @@ pub(super) fn options(scope: &ScopeArgs, now: jiff::Timestamp) -> Options {
         reset_passwords: scope.reset_passwords,
         take_over: scope.take_over,
         today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        now,
     }
 }

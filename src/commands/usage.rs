@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::model::RoleName;
 use crate::policy::VariableError;
 
 /// Wrong usage: nothing was looked at or contacted.
@@ -23,6 +24,9 @@ pub enum Usage {
     /// One server for the instances of several policies.
     #[error("the policies name more than one instance, and there is one admin URL")]
     OneUrlForSeveralInstances,
+    /// A role that has no credential to rotate.
+    #[error("the policy declares no role `{0}` with a secret")]
+    NoSuchCredential(RoleName),
     /// Nobody is there to answer the question of `apply`.
     #[error("`apply` asks before it changes anything, and there is no terminal to ask on")]
     NobodyToAsk,
@@ -32,7 +36,7 @@ impl Usage {
     /// One line of advice.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoSuchPath(_) | Self::NoPolicyFile(_) | Self::Variable(_) => None,
+            Self::NoSuchPath(_) | Self::NoPolicyFile(_) | Self::Variable(_) | Self::NoSuchCredential(_) => None,
             Self::PasswordInAdminUrl => Some(
                 "give it in PGPASSWORD, a password file or --admin-password-secret, or the whole URL in \
                  ROLEWRIGHT_ADMIN_URL"

@@ -33,6 +33,8 @@ pub enum Operation {
     ListVersions,
     /// `projects.secrets.addVersion`
     AddVersion,
+    /// `projects.secrets.versions.get`
+    GetVersion,
     /// `projects.secrets.versions.access`
     AccessVersion,
     /// `projects.secrets.versions.enable`
@@ -49,6 +51,16 @@ pub enum Operation {
     GetJob,
     /// `projects.locations.services.get`
     GetService,
+    /// `projects.locations.jobs.patch`
+    UpdateJob,
+    /// `projects.locations.services.patch`
+    UpdateService,
+    /// `projects.locations.jobs.executions.list`
+    ListExecutions,
+    /// `projects.locations.services.revisions.list`
+    ListRevisions,
+    /// `projects.locations.operations.get`
+    GetOperation,
     /// `projects.get`
     GetProject,
 }
@@ -71,6 +83,7 @@ const fn changes(phrase: &'static str, permission: &'static str, role: &'static 
 const ADDER: &str = "roles/secretmanager.secretVersionAdder";
 const ADMIN: &str = "roles/secretmanager.admin";
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+const RUN_DEVELOPER: &str = "roles/run.developer";
 const RUN_VIEWER: &str = "roles/run.viewer";
 const VERSION_MANAGER: &str = "roles/secretmanager.secretVersionManager";
 const VIEWER: &str = "roles/secretmanager.viewer";
@@ -99,6 +112,7 @@ impl Operation {
             Self::CreateSecret => changes("create secret", "secretmanager.secrets.create", ADMIN),
             Self::UpdateSecret => changes("update secret", "secretmanager.secrets.update", ADMIN),
             Self::ListVersions => reads("list the versions of secret", "secretmanager.versions.list", VIEWER),
+            Self::GetVersion => reads("read secret version", "secretmanager.versions.get", VIEWER),
             Self::AddVersion => changes("add a version to secret", "secretmanager.versions.add", ADDER),
             Self::AccessVersion => reads("access secret version", "secretmanager.versions.access", ACCESSOR),
             Self::EnableVersion => changes("enable secret version", "secretmanager.versions.enable", VERSION_MANAGER),
@@ -112,6 +126,11 @@ impl Operation {
             Self::SetPolicy => changes("write the IAM policy of", "secretmanager.secrets.setIamPolicy", ADMIN),
             Self::GetJob => reads("read Cloud Run job", "run.jobs.get", RUN_VIEWER),
             Self::GetService => reads("read Cloud Run service", "run.services.get", RUN_VIEWER),
+            Self::UpdateJob => changes("update Cloud Run job", "run.jobs.update", RUN_DEVELOPER),
+            Self::UpdateService => changes("update Cloud Run service", "run.services.update", RUN_DEVELOPER),
+            Self::ListExecutions => reads("list the executions of", "run.executions.list", RUN_VIEWER),
+            Self::ListRevisions => reads("list the revisions of", "run.revisions.list", RUN_VIEWER),
+            Self::GetOperation => reads("read Cloud Run operation", "run.operations.get", RUN_VIEWER),
             Self::GetProject => reads("read project", "resourcemanager.projects.get", "roles/browser"),
         }
     }

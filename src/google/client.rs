@@ -1,50 +1,29 @@
-//! Google's client for Secret Manager: how patient it is, how quiet, and what its errors mean here.
-
-use std::error::Error as _;
-use std::fmt;
-use std::time::Duration;
+//! Google's client for Secret Manager: how quiet it is, and what its errors mean here.
 
 use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::error::Error;
 use google_cloud_gax::error::rpc::StatusDetails;
-use google_cloud_gax::exponential_backoff::ExponentialBackoffBuilder;
-use google_cloud_gax::retry_policy::{Aip194Strict, RetryPolicyExt as _};
+use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_secretmanager_v1::client::SecretManagerService;
 use reqwest::StatusCode;
+use std::error::Error as _;
+use std::fmt;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
 
-use super::{ATTEMPT, Call, Endpoint, GoogleError, OVERALL, Status, wire};
+use super::retry::ATTEMPT;
+use super::{Call, Endpoint, Google, GoogleError, Status, wire};
 
-/// No attempt begins later than this after the first: long enough for a hiccup, short enough for a wrong address.
-const ATTEMPTS: Duration = Duration::from_secs(30);
-
-/// The same for an endpoint on this machine: what does not listen there is not coming back from a hiccup of the network.
-const ATTEMPTS_ON_LOOPBACK: Duration = Duration::from_secs(5);
-
-/// A client for `endpoint` (default: Google itself).
-///
-/// It repeats what cannot have been carried out, whatever it was, and otherwise only what reads: Secret Manager has no
-/// request ids, and a repeated change would add another version or stumble over its own first attempt.
+/// A client for `endpoint` (default: Google itself) that tries nothing again by itself: that is decided here, as for
+/// every other call.
 pub(super) async fn build(
     endpoint: Option<&Endpoint>,
     credentials: Credentials,
 ) -> Result<SecretManagerService, GoogleError> {
-    let patience = if endpoint.is_some_and(Endpoint::is_loopback) { ATTEMPTS_ON_LOOPBACK } else { ATTEMPTS };
-    let retries = Aip194Strict
-        .continue_on_too_many_requests()
-        .continue_on_client_timeout()
-        .with_attempt_limit(6)
-        .with_time_limit(patience);
-    let delays = ExponentialBackoffBuilder::new()
-        .with_initial_delay(Duration::from_millis(500))
-        .with_maximum_delay(Duration::from_secs(8))
-        .clamp();
     let builder = SecretManagerService::builder()
         .with_credentials(credentials)
         .with_attempt_timeout(ATTEMPT)
-        .with_retry_policy(retries)
-        .with_backoff_policy(delays);
+        .with_retry_policy(NeverRetry);
     let builder = match endpoint {
         Some(endpoint) => builder.with_endpoint(endpoint.to_string()),
         None => builder,
@@ -57,23 +36,25 @@ pub(super) async fn build(
     })
 }
 
-/// Carries out a request of the client's, heard by nobody: where `GOOGLE_CLOUD_RUST_LOGGING` is set, its spans hold
-/// requests and answers, payloads included, and no option of its builder forbids that.
-///
-/// # Errors
-/// Refused, unreachable or malformed, as [`failure`] has it.
-pub(super) async fn send<T>(
-    call: &Call,
-    request: impl Future<Output = google_cloud_gax::Result<T>>,
-) -> Result<T, GoogleError> {
-    tracing::debug!(%call, "calling Google");
-    let unheard = request.with_subscriber(Dispatch::none());
-    let result = match tokio::time::timeout(OVERALL, unheard).await {
-        Ok(answer) => answer.map_err(|error| failure(call, error)),
-        Err(elapsed) => Err(GoogleError::Unreachable { call: call.clone(), sent: true, source: elapsed.into() }),
-    };
-    tracing::debug!(%call, answered = result.is_ok(), "Google answered");
-    result
+impl Google {
+    /// Carries out a request of the client's, which `request` makes anew for each attempt, heard by nobody: where
+    /// `GOOGLE_CLOUD_RUST_LOGGING` is set, its spans hold requests and answers, payloads included, and no option of its
+    /// builder forbids that.
+    ///
+    /// # Errors
+    /// Refused, unreachable or malformed, as [`failure`] has it.
+    pub(super) async fn send<T, R>(&self, call: &Call, request: impl Fn() -> R) -> Result<T, GoogleError>
+    where
+        R: Future<Output = google_cloud_gax::Result<T>>,
+    {
+        let attempt = async || {
+            tracing::debug!(%call, "calling Google");
+            let answer = request().with_subscriber(Dispatch::none()).await;
+            tracing::debug!(%call, answered = answer.is_ok(), "Google answered");
+            answer.map_err(|error| failure(call, error))
+        };
+        self.patience.call(call, attempt).await
+    }
 }
 
 /// What the client's error means. Of the server's bytes it keeps what the API has a field for, nothing else: an answer

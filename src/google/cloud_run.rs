@@ -112,7 +112,7 @@ impl Google {
         let object = format!("projects/{project}/locations/{region}/{collection}/{name}");
         let path = std::iter::once("v2").chain(object.split('/')).map(String::from).collect();
         let call = Call { operation, project: project.to_string(), object };
-        let request = Request { call, service: Service::CloudRun, path };
+        let request = Request::read(call, Service::CloudRun, path);
         let found = match kind {
             CloudRunKind::Job => self.http.json(&request).await.map(|job: Job| job.template.template),
             CloudRunKind::Service => self.http.json(&request).await.map(|service: RunService| service.template),

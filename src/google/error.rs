@@ -130,7 +130,12 @@ impl GoogleError {
     /// of a policy with `ABORTED`.
     pub fn is_stale(&self) -> bool {
         let updates = self.call().is_some_and(|call| call.operation == Operation::UpdateSecret);
-        self.has_code("ABORTED") || (updates && self.has_code("FAILED_PRECONDITION"))
+        self.has_code("ABORTED") || (updates && self.is_failed_precondition())
+    }
+
+    /// The state of the object does not allow it.
+    pub(super) fn is_failed_precondition(&self) -> bool {
+        self.has_code("FAILED_PRECONDITION")
     }
 
     /// A change of which nobody knows whether it went through: look before trying again.

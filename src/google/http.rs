@@ -1,8 +1,5 @@
-//! Reading over REST: authorised, bounded, and tried again where that may help.
+//! Over REST: authorised, bounded, and tried again where that may help.
 
-use std::time::Duration;
-
-use backon::{ExponentialBuilder, Retryable as _};
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
@@ -10,7 +7,8 @@ use serde::de::DeserializeOwned;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{ATTEMPT, Call, Endpoint, GoogleError, OVERALL, wire};
+use super::retry::{ATTEMPT, Patience};
+use super::{Call, Endpoint, GoogleError, wire};
 
 /// Beyond this an answer is none of ours.
 const LARGEST_ANSWER: usize = 4 << 20;
@@ -37,6 +35,17 @@ pub(super) struct Request {
     pub(super) service: Service,
     /// Path segments, not encoded.
     pub(super) path: Vec<String>,
+    /// Parameters.
+    pub(super) query: Vec<(&'static str, String)>,
+    /// What to write; without it, the request only reads.
+    pub(super) change: Option<serde_json::Value>,
+}
+
+impl Request {
+    /// A request that reads what is at `path`.
+    pub(super) fn read(call: Call, service: Service, path: Vec<String>) -> Self {
+        Self { call, service, path, query: Vec::new(), change: None }
+    }
 }
 
 /// The connection to Google.
@@ -44,6 +53,7 @@ pub(super) struct Http {
     client: reqwest::Client,
     credentials: Credentials,
     endpoint: Option<Url>,
+    patience: Patience,
 }
 
 impl Http {
@@ -58,7 +68,8 @@ impl Http {
             _ => builder.https_only(true),
         };
         let client = builder.build().map_err(|error| GoogleError::Tls { source: error.into() })?;
-        Ok(Self { client, credentials, endpoint: endpoint.map(|endpoint| endpoint.url().clone()) })
+        let patience = Patience::toward(endpoint);
+        Ok(Self { client, credentials, endpoint: endpoint.map(|endpoint| endpoint.url().clone()), patience })
     }
 
     /// Sends `request` and reads the answer as JSON.
@@ -79,23 +90,18 @@ impl Http {
     /// # Errors
     /// Refused or unreachable.
     pub(super) async fn bytes(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, GoogleError> {
-        let attempts = (|| self.attempt(request))
-            .retry(backoff())
-            .when(GoogleError::may_retry)
-            .adjust(|error, delay| delay.map(|delay| delay.max(asked_delay(error))));
-        match tokio::time::timeout(OVERALL, attempts).await {
-            Ok(result) => result,
-            Err(elapsed) => {
-                Err(GoogleError::Unreachable { call: request.call.clone(), sent: true, source: elapsed.into() })
-            }
-        }
+        self.patience.call(&request.call, async || self.attempt(request).await).await
     }
 
     async fn attempt(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, GoogleError> {
         let headers = self.authorization(&request.call).await?;
         let url = url(self.endpoint.as_ref(), request);
         tracing::debug!(call = %request.call, "calling Google");
-        let builder = self.client.get(url).headers(headers);
+        let builder = match &request.change {
+            None => self.client.get(url),
+            Some(body) => self.client.patch(url).json(body),
+        };
+        let builder = builder.headers(headers);
         let unreachable = |error: reqwest::Error| GoogleError::Unreachable {
             call: request.call.clone(),
             sent: !error.is_connect() && !error.is_builder(),
@@ -124,21 +130,15 @@ impl Http {
     }
 }
 
-/// Eight to sixteen seconds in all: long enough for a hiccup, short enough for a wrong address.
-fn backoff() -> ExponentialBuilder {
-    ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(250)).with_max_times(5)
-}
-
-fn asked_delay(error: &GoogleError) -> Duration {
-    error.status().and_then(|status| status.retry_after).unwrap_or_default()
-}
-
 fn url(endpoint: Option<&Url>, request: &Request) -> Url {
     let mut url = match endpoint {
         Some(endpoint) => endpoint.clone(),
         None => Url::parse(request.service.base()).expect("a constant"),
     };
     url.path_segments_mut().expect("http URLs have a path").pop_if_empty().extend(&request.path);
+    if !request.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&request.query);
+    }
     url
 }
 

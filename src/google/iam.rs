@@ -2,12 +2,10 @@
 //! <https://cloud.google.com/iam/docs/allow-policies#etag>
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use bytes::Bytes;
 use google_cloud_iam_v1::model as iam;
 
-use super::client::send;
 use super::secret::secret_call;
 use super::{Google, GoogleError, Operation};
 use crate::model::{Binding, SecretName};
@@ -32,15 +30,21 @@ impl Google {
         add: &BTreeSet<String>,
         remove: &BTreeSet<String>,
     ) -> Result<(), GoogleError> {
-        // A lost race and a lost answer are both mended by beginning with the read again.
-        (|| self.write_members(name, add, remove))
-            .retry(backoff())
-            .when(|error| error.is_stale() || error.is_ambiguous())
-            .await?;
-        (|| self.confirm_members(name, add, remove))
-            .retry(backoff())
-            .when(|error| matches!(error, GoogleError::Unconfirmed { .. }))
-            .await
+        let mut pauses = self.patience.pauses();
+        loop {
+            // A lost race, a lost answer, a secret that does not show yet and a policy that others wrote over are all
+            // mended by beginning with the read again.
+            let error = match self.write_members(name, add, remove).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(before)) => match self.confirm_members(name, add, remove, &before).await {
+                    Err(error @ GoogleError::Unconfirmed { .. }) => error,
+                    confirmed => return confirmed,
+                },
+                Err(error) if error.is_stale() || error.is_ambiguous() || error.is_not_found() => error,
+                Err(error) => return Err(error),
+            };
+            tokio::time::sleep(pauses.next().ok_or(error)?).await;
+        }
     }
 
     /// The bindings of the secret's own policy.
@@ -54,7 +58,7 @@ impl Google {
         let call = secret_call(Operation::GetPolicy, name);
         let with_conditions = iam::GetPolicyOptions::new().set_requested_policy_version(VERSION);
         let get = self.secrets.get_iam_policy().set_resource(name.to_string()).set_options(with_conditions);
-        let policy = send(&call, get.send()).await?;
+        let policy = self.send(&call, || get.clone().send()).await?;
         // A policy written without its etag overwrites whatever is there.
         if policy.etag.is_empty() {
             return Err(GoogleError::Malformed { call, reason: "the policy has no etag" });
@@ -62,39 +66,44 @@ impl Google {
         Ok(policy)
     }
 
+    /// Writes the policy, if there is anything to change, and returns the etag that it had before.
     async fn write_members(
         &self,
         name: &SecretName,
         add: &BTreeSet<String>,
         remove: &BTreeSet<String>,
-    ) -> Result<(), GoogleError> {
+    ) -> Result<Option<Bytes>, GoogleError> {
         let mut policy = self.policy(name).await?;
         if !change(&mut policy, add, remove) {
-            return Ok(());
+            return Ok(None);
         }
+        let before = policy.etag.clone();
         let set = self.secrets.set_iam_policy().set_resource(name.to_string()).set_policy(policy);
-        send(&secret_call(Operation::SetPolicy, name), set.send()).await.map(drop)
+        self.send(&secret_call(Operation::SetPolicy, name), || set.clone().send()).await?;
+        Ok(Some(before))
     }
 
+    /// Waits until the policy reads as it was written. One that for all that time reads as it was `before` lags behind,
+    /// which takes nothing from an answer that said it was written.
     async fn confirm_members(
         &self,
         name: &SecretName,
         add: &BTreeSet<String>,
         remove: &BTreeSet<String>,
+        before: &Bytes,
     ) -> Result<(), GoogleError> {
-        if change(&mut self.policy(name).await?, add, remove) {
-            return Err(GoogleError::Unconfirmed { call: secret_call(Operation::SetPolicy, name) });
+        for pause in self.patience.pauses() {
+            let mut policy = self.policy(name).await?;
+            let lags = policy.etag == *before;
+            match change(&mut policy, add, remove) {
+                false => return Ok(()),
+                true if lags => tokio::time::sleep(pause).await,
+                true => return Err(GoogleError::Unconfirmed { call: secret_call(Operation::SetPolicy, name) }),
+            }
         }
+        tracing::warn!(secret = %name, "the IAM policy was written and does not show yet");
         Ok(())
     }
-}
-
-fn backoff() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(5))
-        .with_max_times(6)
 }
 
 /// Changes the unconditional accessors, and says whether there was anything to change. Who is in both sets stays.

@@ -12,15 +12,16 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod holders;
 mod http;
 mod iam;
 mod payload;
 mod project;
+mod retry;
+mod roll;
 mod secret;
 mod version;
 mod wire;
-
-use std::time::Duration;
 
 use google_cloud_secretmanager_v1::client::SecretManagerService;
 
@@ -29,15 +30,11 @@ pub use endpoint::Endpoint;
 pub use error::{GoogleError, Status};
 pub use secret::SecretUpdate;
 
-/// Secret Manager answers within a second or two; a connection that hangs longer is replaced.
-const ATTEMPT: Duration = Duration::from_secs(12);
-/// A call gives up after this, however many attempts it had: database work waits for it.
-const OVERALL: Duration = Duration::from_secs(60);
-
 /// The Google APIs, with the credentials of this run.
 pub struct Google {
     secrets: SecretManagerService,
     http: http::Http,
+    patience: retry::Patience,
 }
 
 impl Google {
@@ -56,6 +53,7 @@ impl Google {
         }
         let credentials = credentials::find(endpoint).await?;
         let secrets = client::build(endpoint, credentials.clone()).await?;
-        Ok(Self { secrets, http: http::Http::new(endpoint, credentials)? })
+        let patience = retry::Patience::toward(endpoint);
+        Ok(Self { secrets, http: http::Http::new(endpoint, credentials)?, patience })
     }
 }

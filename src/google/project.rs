@@ -23,7 +23,7 @@ impl Google {
         }
         let call = Call { operation: Operation::GetProject, project: project.to_string(), object: project.to_string() };
         let path = ["v3", "projects", project.as_str()].map(String::from).into();
-        let request = Request { call, service: Service::ResourceManager, path };
+        let request = Request::read(call, Service::ResourceManager, path);
         let found: Project = self.http.json(&request).await?;
         match found.name.strip_prefix("projects/") {
             Some(number) => Ok(number.to_owned()),

@@ -9,7 +9,6 @@ use google_cloud_secretmanager_v1::model::replication::{Automatic, UserManaged, 
 use google_cloud_secretmanager_v1::model::secret::SecretType;
 use google_cloud_wkt::{Duration, FieldMask};
 
-use super::client::send;
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{Binding, Replication, Secret, SecretName, Version};
 
@@ -24,6 +23,9 @@ pub struct SecretUpdate {
     pub labels: Option<BTreeMap<String, String>>,
     /// Seconds between the order to destroy a version and its end, a day at least.
     pub destroy_ttl: Option<i64>,
+    /// When its next rotation is due, in seconds since 1970: only where it has topics, and five minutes ahead at least.
+    /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets#Rotation>
+    pub next_rotation: Option<i64>,
 }
 
 /// A secret without its versions and policy.
@@ -33,6 +35,7 @@ pub(super) struct Metadata {
     annotations: BTreeMap<String, String>,
     aliases: BTreeMap<String, i64>,
     destroy_ttl: Option<i64>,
+    has_topics: bool,
     managed_rotation: bool,
 }
 
@@ -48,14 +51,26 @@ impl Metadata {
             annotations: found.annotations.into_iter().collect(),
             aliases: found.version_aliases.into_iter().collect(),
             destroy_ttl: found.version_destroy_ttl.map(|ttl| ttl.seconds()),
+            has_topics: !found.topics.is_empty(),
             managed_rotation: found.secret_type == SecretType::CloudSqlDbCredentials,
         })
     }
 
     pub(super) fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
-        let Self { etag, labels, annotations, aliases, destroy_ttl, managed_rotation } = self;
+        let Self { etag, labels, annotations, aliases, destroy_ttl, has_topics, managed_rotation } = self;
         let name = name.clone();
-        Secret { name, etag, labels, annotations, aliases, versions, bindings, destroy_ttl, managed_rotation }
+        Secret {
+            name,
+            etag,
+            labels,
+            annotations,
+            aliases,
+            versions,
+            bindings,
+            destroy_ttl,
+            has_topics,
+            managed_rotation,
+        }
     }
 }
 
@@ -71,11 +86,29 @@ impl Google {
         let Some(metadata) = metadata? else {
             return Ok(None);
         };
+        let mut versions = versions?;
+        self.complete(name, metadata.aliases.values(), &mut versions).await?;
         let bindings = match bindings {
             Err(error) if error.is_permission_denied() => None,
             bindings => Some(bindings?),
         };
-        Ok(Some(metadata.secret(name, versions?, bindings)))
+        Ok(Some(metadata.secret(name, versions, bindings)))
+    }
+
+    /// The secret, of which is known that it is there: what was made a moment ago may not show yet.
+    ///
+    /// # Errors
+    /// As for [`Google::secret`].
+    pub async fn existing_secret(&self, name: &SecretName) -> Result<Option<Secret>, GoogleError> {
+        for pause in self.patience.pauses() {
+            match self.secret(name).await {
+                Ok(None) => tokio::time::sleep(pause).await,
+                // The secret shows, and its versions or its policy do not.
+                Err(error) if error.is_not_found() => tokio::time::sleep(pause).await,
+                found => return found,
+            }
+        }
+        self.secret(name).await
     }
 
     /// Makes a secret without a version.
@@ -89,23 +122,35 @@ impl Google {
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
     ) -> Result<Secret, GoogleError> {
-        let call = secret_call(Operation::CreateSecret, name);
         let secret = wire::Secret::new()
             .set_replication(replicated(replication))
             .set_labels(labels)
             .set_annotations(annotations);
         let create = self.secrets.create_secret().set_parent(format!("projects/{}", name.project));
         let create = create.set_secret_id(name.id.to_string()).set_secret(secret);
-        let created = send(&call, create.send()).await.and_then(|created| Metadata::new(call, created));
-        let created = match created {
-            Err(error) if error.is_ambiguous() => match self.metadata(name).await {
-                // The answer was lost, but not the secret: it says what ours was to say.
-                Ok(Some(found)) if found.annotations == *annotations && found.labels == *labels => found,
-                _ => return Err(error),
-            },
-            created => created?,
+        let is_ours = |found: &Metadata| found.annotations == *annotations && found.labels == *labels;
+        let mut pauses = self.patience.pauses();
+        let mut lost = false;
+        let created = loop {
+            let error = match self.create(name, &create).await {
+                Err(error) if error.is_ambiguous() || (lost && error.is_already_exists()) => error,
+                created => break created?,
+            };
+            lost = true;
+            // The answer was lost, but perhaps not the secret: it says what ours was to say. Nobody can make it twice.
+            match self.metadata(name).await? {
+                Some(found) if is_ours(&found) => break found,
+                Some(_) => return Err(error),
+                None => tokio::time::sleep(pauses.next().ok_or(error)?).await,
+            }
         };
         Ok(created.secret(name, Vec::new(), Some(Vec::new())))
+    }
+
+    async fn create(&self, name: &SecretName, create: &builder::CreateSecret) -> Result<Metadata, GoogleError> {
+        let call = secret_call(Operation::CreateSecret, name);
+        let created = self.send(&call, || create.clone().send()).await?;
+        Metadata::new(call, created)
     }
 
     /// Writes `update` in one call, on the secret as it was when its `etag` was read, and returns the new etag.
@@ -120,35 +165,45 @@ impl Google {
     ) -> Result<String, GoogleError> {
         let (secret, mask) = masked(name, etag, update);
         let request = self.secrets.update_secret().set_secret(secret).set_update_mask(mask);
-        let lost = match patch(name, request.clone()).await {
+        let mut error = match self.patch(name, &request).await {
             Err(error) if error.is_ambiguous() => error,
             updated => return Ok(updated?.etag),
         };
-        match self.metadata(name).await {
-            Ok(Some(found)) if update.holds_in(&found) => Ok(found.etag),
-            Ok(Some(found)) if found.etag == etag => Ok(patch(name, request).await?.etag),
-            _ => Err(lost),
+        for pause in self.patience.pauses() {
+            let found = self.metadata(name).await?;
+            if let Some(found) = found.as_ref().filter(|found| update.holds_in(found)) {
+                return Ok(found.etag.clone());
+            }
+            // It was not carried out, or what was read lags behind: the etag lets it through once.
+            error = match self.patch(name, &request).await {
+                Err(error) if error.is_ambiguous() => error,
+                Err(error) if error.is_stale() && found.is_none_or(|found| found.etag == etag) => error,
+                updated => return Ok(updated?.etag),
+            };
+            tokio::time::sleep(pause).await;
         }
+        Err(error)
+    }
+
+    async fn patch(&self, name: &SecretName, request: &builder::UpdateSecret) -> Result<Metadata, GoogleError> {
+        let call = secret_call(Operation::UpdateSecret, name);
+        let updated = self.send(&call, || request.clone().send()).await?;
+        Metadata::new(call, updated)
     }
 
     async fn metadata(&self, name: &SecretName) -> Result<Option<Metadata>, GoogleError> {
         let call = secret_call(Operation::GetSecret, name);
-        match send(&call, self.secrets.get_secret().set_name(name.to_string()).send()).await {
+        match self.send(&call, || self.secrets.get_secret().set_name(name.to_string()).send()).await {
             Err(error) if error.is_not_found() => Ok(None),
             found => Metadata::new(call, found?).map(Some),
         }
     }
 }
 
-async fn patch(name: &SecretName, request: builder::UpdateSecret) -> Result<Metadata, GoogleError> {
-    let call = secret_call(Operation::UpdateSecret, name);
-    let updated = send(&call, request.send()).await?;
-    Metadata::new(call, updated)
-}
-
 impl SecretUpdate {
     fn holds_in(&self, found: &Metadata) -> bool {
-        let Self { annotations, aliases, labels, destroy_ttl } = self;
+        // When Google is to remind of the next rotation moves by itself once it has.
+        let Self { annotations, aliases, labels, destroy_ttl, next_rotation: _ } = self;
         annotations.as_ref().is_none_or(|wanted| *wanted == found.annotations)
             && aliases.as_ref().is_none_or(|wanted| *wanted == found.aliases)
             && labels.as_ref().is_none_or(|wanted| *wanted == found.labels)
@@ -158,7 +213,7 @@ impl SecretUpdate {
 
 /// The secret of a PATCH and its mask; what is not in the mask is not in the secret either.
 fn masked(name: &SecretName, etag: &str, update: &SecretUpdate) -> (wire::Secret, FieldMask) {
-    let SecretUpdate { annotations, aliases, labels, destroy_ttl } = update;
+    let SecretUpdate { annotations, aliases, labels, destroy_ttl, next_rotation } = update;
     let mut secret = wire::Secret::new().set_name(name.to_string()).set_etag(etag);
     let mut mask = Vec::new();
     if let Some(annotations) = annotations {
@@ -172,6 +227,11 @@ fn masked(name: &SecretName, etag: &str, update: &SecretUpdate) -> (wire::Secret
     if let Some(labels) = labels {
         secret = secret.set_labels(labels);
         mask.push("labels");
+    }
+    if let Some(seconds) = next_rotation {
+        let time = google_cloud_wkt::Timestamp::clamp(*seconds, 0);
+        secret = secret.set_rotation(wire::Rotation::new().set_next_rotation_time(time));
+        mask.push("rotation.next_rotation_time");
     }
     if let Some(seconds) = destroy_ttl {
         secret = secret.set_version_destroy_ttl(Duration::clamp(*seconds, 0));

@@ -4,7 +4,6 @@
 use google_cloud_secretmanager_v1::model::SecretVersion;
 use google_cloud_secretmanager_v1::model::secret_version::State;
 
-use super::client::send;
 use super::payload::{self, number};
 use super::secret::secret_call;
 use super::{Call, Google, GoogleError, Operation};
@@ -19,7 +18,8 @@ impl Google {
     pub async fn add_version(&self, name: &SecretName, payload: &Payload) -> Result<i64, GoogleError> {
         let call = secret_call(Operation::AddVersion, name);
         let add = self.secrets.add_secret_version().set_parent(name.to_string());
-        let added = send(&call, add.set_payload(payload::checked(payload)).send()).await;
+        let add = add.set_payload(payload::checked(payload));
+        let added = self.send(&call, || add.clone().send()).await;
         let added = added.map_err(|error| without(payload, error))?;
         let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
         if !added.client_specified_payload_checksum {
@@ -34,7 +34,8 @@ impl Google {
     /// [`GoogleError::is_not_found`]; refused where the version is disabled or destroyed; damaged on the way.
     pub async fn access(&self, name: &SecretName, number: i64) -> Result<Payload, GoogleError> {
         let call = version_call(Operation::AccessVersion, name, number);
-        let answer = send(&call, self.secrets.access_secret_version().set_name(&call.object).send()).await?;
+        let access = self.secrets.access_secret_version().set_name(&call.object);
+        let answer = self.send(&call, || access.clone().send()).await?;
         let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
         match payload::from_answer(answer).map_err(malformed)? {
             (answered, payload) if answered == number => Ok(payload),
@@ -52,23 +53,109 @@ impl Google {
         number: i64,
         state: VersionState,
     ) -> Result<(), GoogleError> {
+        let mut lost = false;
+        for pause in self.patience.pauses() {
+            match self.try_state(name, number, state).await {
+                // Done twice, each of them is done once.
+                Err(error) if error.is_ambiguous() => lost = true,
+                // What was destroyed the first time refuses everything else.
+                Err(error) if lost && state == VersionState::Destroyed && error.is_failed_precondition() => {
+                    return Ok(());
+                }
+                changed => return changed,
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.try_state(name, number, state).await
+    }
+
+    async fn try_state(&self, name: &SecretName, number: i64, state: VersionState) -> Result<(), GoogleError> {
         let call = |operation| version_call(operation, name, number);
-        let version = version_name(name, number);
+        let version = || version_name(name, number);
         let changed = match state {
             VersionState::Enabled => {
-                let enable = self.secrets.enable_secret_version().set_name(version);
-                send(&call(Operation::EnableVersion), enable.send()).await
+                let enable = || self.secrets.enable_secret_version().set_name(version()).send();
+                self.send(&call(Operation::EnableVersion), enable).await
             }
             VersionState::Disabled => {
-                let disable = self.secrets.disable_secret_version().set_name(version);
-                send(&call(Operation::DisableVersion), disable.send()).await
+                let disable = || self.secrets.disable_secret_version().set_name(version()).send();
+                self.send(&call(Operation::DisableVersion), disable).await
             }
             VersionState::Destroyed => {
-                let destroy = self.secrets.destroy_secret_version().set_name(version);
-                send(&call(Operation::DestroyVersion), destroy.send()).await
+                let destroy = || self.secrets.destroy_secret_version().set_name(version()).send();
+                self.send(&call(Operation::DestroyVersion), destroy).await
             }
         };
         changed.map(drop)
+    }
+
+    /// Adds a version as [`Google::add_version`] does and, where the answer is lost, looks for it among the numbers
+    /// after `known`. Only if it is not there is it added again: two versions hold the payload where Google carries the
+    /// first request out after that.
+    ///
+    /// # Errors
+    /// [`GoogleError::is_ambiguous`] where no answer ever came.
+    pub async fn store(&self, name: &SecretName, payload: &Payload, known: i64) -> Result<i64, GoogleError> {
+        let mut pauses = self.patience.pauses();
+        loop {
+            let lost = match self.add_version(name, payload).await {
+                Err(error) if error.is_ambiguous() => error,
+                added => return added,
+            };
+            let Some(pause) = pauses.next() else { return Err(lost) };
+            tokio::time::sleep(pause).await;
+            let is_it = |stored: &Payload| stored.expose() == payload.expose();
+            if let Some((number, _)) = self.find_after(name, known, is_it).await? {
+                return Ok(number);
+            }
+        }
+    }
+
+    /// The first version after the number `known` whose payload `is_it`. A list of versions may lag behind for minutes;
+    /// what has been added is accessed by its number at once.
+    /// <https://cloud.google.com/secret-manager/docs/reference/rest#consistency>
+    ///
+    /// # Errors
+    /// As for [`Google::access`].
+    pub async fn find_after(
+        &self,
+        name: &SecretName,
+        known: i64,
+        is_it: impl Fn(&Payload) -> bool,
+    ) -> Result<Option<(i64, Payload)>, GoogleError> {
+        for number in known + 1.. {
+            match self.access(name, number).await {
+                Ok(payload) if is_it(&payload) => return Ok(Some((number, payload))),
+                Ok(_) => {}
+                Err(error) if error.is_not_found() => break,
+                // Disabled or destroyed.
+                Err(error) if error.is_failed_precondition() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Adds to `versions` those that aliases name: a list without them lags behind.
+    pub(super) async fn complete(
+        &self,
+        name: &SecretName,
+        aliased: impl Iterator<Item = &i64>,
+        versions: &mut Vec<Version>,
+    ) -> Result<(), GoogleError> {
+        let mut missing: Vec<i64> =
+            aliased.filter(|number| versions.iter().all(|version| version.number != **number)).copied().collect();
+        missing.sort_unstable();
+        missing.dedup();
+        for number in missing {
+            let call = version_call(Operation::GetVersion, name, number);
+            let get = self.secrets.get_secret_version().set_name(&call.object);
+            let found = self.send(&call, || get.clone().send()).await?;
+            let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
+            versions.push(version(found).map_err(malformed)?);
+        }
+        versions.sort_by_key(|version| std::cmp::Reverse(version.number));
+        Ok(())
     }
 
     /// Every version, newest first.
@@ -78,7 +165,7 @@ impl Google {
         let mut versions = Vec::new();
         let mut token = String::new();
         loop {
-            let page = send(&call, list.clone().set_page_token(token).send()).await?;
+            let page = self.send(&call, || list.clone().set_page_token(token.clone()).send()).await?;
             for listed in page.versions {
                 let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
                 versions.push(version(listed).map_err(malformed)?);
@@ -104,6 +191,7 @@ pub(super) fn version(listed: SecretVersion) -> Result<Version, &'static str> {
     Ok(Version {
         number,
         state,
+        doomed: listed.scheduled_destroy_time.is_some(),
         created: listed.create_time.map(String::from),
         destroyed_at: listed.scheduled_destroy_time.map(String::from),
     })

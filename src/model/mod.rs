@@ -30,5 +30,5 @@ pub use policy::{
 pub use privilege::{Privilege, PrivilegeClass, Privileges};
 pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
-pub use secret::{Annotations, Binding, CloudRunReference, Secret, Version, VersionState};
+pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
 pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Extension, Group, Server, State};

@@ -26,6 +26,8 @@ pub struct Version {
     pub state: VersionState,
     /// When it was made, RFC 3339.
     pub created: Option<String>,
+    /// Its end is ordered, and `versionDestroyTtl` keeps it for a while.
+    pub doomed: bool,
     /// When it will be destroyed, RFC 3339: until then it is disabled, and may be enabled again.
     pub destroyed_at: Option<String>,
 }
@@ -46,6 +48,24 @@ impl Annotations {
     pub const PUBLISHED: &'static str = "rolewright.published";
     /// The alias of the version in use.
     pub const CURRENT: &'static str = "current";
+    /// The alias of the version before it, while its credential is not given up.
+    pub const PREVIOUS: &'static str = "previous";
+    /// The login inside the version that `previous` names.
+    pub const PREVIOUS_LOGIN: &'static str = "rolewright.previous-login";
+    /// The login that the pending version is for.
+    pub const NEXT: &'static str = "rolewright.next";
+    /// The version whose password the pending one has; without, it has a new one.
+    pub const SOURCE: &'static str = "rolewright.source";
+    /// Pending versions that were given up, so that they are known should they turn up.
+    pub const ABANDONED: &'static str = "rolewright.abandoned";
+    /// Since when, RFC 3339, and which versions nothing needs any more.
+    pub const RETIRED: &'static str = "rolewright.retired";
+    /// When the login of the strategy before was seen in use last, RFC 3339.
+    pub const USED: &'static str = "rolewright.used";
+    /// The run at work, and until when it may be taken for alive.
+    pub const LEASE: &'static str = "rolewright.lease";
+    /// When the next rotation is due, RFC 3339: Google keeps that only on secrets with Pub/Sub topics.
+    pub const DUE: &'static str = "rolewright.due";
 }
 
 /// A secret with its versions and bindings.
@@ -67,6 +87,8 @@ pub struct Secret {
     pub bindings: Option<Vec<Binding>>,
     /// Seconds between the order to destroy a version and its end; `None`: it ends at once.
     pub destroy_ttl: Option<i64>,
+    /// It has Pub/Sub topics: only then Google keeps a time for its next rotation.
+    pub has_topics: bool,
     /// Google's managed rotation owns this secret (`secretType` is `CLOUD_SQL_DB_CREDENTIALS`).
     pub managed_rotation: bool,
 }
@@ -101,5 +123,16 @@ pub struct CloudRunReference {
     /// E-mail of the service account it runs as.
     pub service_account: String,
     /// The version (number, alias or `latest`) by which it refers to each secret, by `projects/P/secrets/S` or bare id.
+    pub secrets: Vec<(String, String)>,
+}
+
+/// A revision of a service or an execution of a job that may be at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudRunHolder {
+    /// The last part of its name.
+    pub name: String,
+    /// When it was made, RFC 3339.
+    pub started: Option<String>,
+    /// The version by which it refers to each secret, as in [`CloudRunReference`].
     pub secrets: Vec<(String, String)>,
 }

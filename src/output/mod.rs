@@ -4,6 +4,7 @@
 //! Text carries ANSI styles; [`stream`] takes them away where they do not belong.
 
 mod annotation;
+pub mod credential;
 mod github;
 mod json;
 mod junit;
@@ -22,6 +23,8 @@ pub use subject::{
     Verification, VerifiedInstance, Why,
 };
 
+use credential::Credentials;
+
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use crate::plan::Verdict;
 
@@ -35,11 +38,35 @@ pub fn plan(planned: &Planned<'_>, format: PlanFormat) -> String {
     }
 }
 
+/// What `plan` says where the policy cannot be used: people have been told already.
+pub fn no_plan(validation: &Validation, format: PlanFormat) -> String {
+    match format {
+        PlanFormat::Json => json::no_plan(validation),
+        PlanFormat::Text | PlanFormat::Sql | PlanFormat::Markdown => String::new(),
+    }
+}
+
 /// What `apply` says.
 pub fn apply(applied: &Applied, format: ApplyFormat) -> String {
     match format {
         ApplyFormat::Text => text::apply(applied),
         ApplyFormat::Json => json::apply(applied),
+    }
+}
+
+/// What `rotate` and `rollback` say.
+pub fn rotate(credentials: &Credentials, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::turned(credentials),
+        ApplyFormat::Json => json::credentials(credentials),
+    }
+}
+
+/// What `status` says.
+pub fn status(credentials: &Credentials, format: ApplyFormat) -> String {
+    match format {
+        ApplyFormat::Text => text::status(credentials),
+        ApplyFormat::Json => json::credentials(credentials),
     }
 }
 

@@ -395,7 +395,8 @@ impl Change {
 }
 
 impl Attribute {
-    fn widens(&self) -> bool {
+    /// Whether nobody can do less with it.
+    pub(super) fn widens(&self) -> bool {
         match *self {
             Self::Login(on)
             | Self::Superuser(on)

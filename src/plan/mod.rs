@@ -3,6 +3,7 @@
 mod allow;
 mod batch;
 mod change;
+mod departure;
 mod diff;
 mod draft;
 mod expected;
@@ -24,6 +25,7 @@ mod verdict;
 
 pub use allow::accept;
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent, Objects};
+pub use departure::departures;
 pub use diff::{Options, Phase as Direction, diff};
 pub use draft::{Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
 pub use finding::{Finding, Plane, Rule, Severity};
@@ -33,5 +35,5 @@ pub use proof::{Charter, Expected, Held, Holdings, Proof, Proven, Right, Trial, 
 pub use script::{Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
 pub use standing::retiring;
-pub use statement::set_password;
+pub use statement::{close_login, expire_login, set_password};
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

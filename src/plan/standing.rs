@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{DatabaseName, Grantee, Lifecycle, Policy, Preset, Role, RoleName, SchemaName, State, Strategy};
+use crate::rotation::Ledger;
 
 /// What a role is to the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Cast<'a> {
     admins: BTreeSet<RoleName>,
     logins: BTreeMap<RoleName, RoleName>,
     iam: BTreeSet<RoleName>,
+    /// What is left of pairs whose role logs in itself by now: in use until rotation has moved on, closed after it.
+    former: BTreeSet<RoleName>,
     /// Roles that are to go, each login with its role.
     retiring: BTreeMap<RoleName, &'a RoleName>,
     /// The answer for every role there is: asked for every entry of every ACL.
@@ -64,6 +67,27 @@ pub fn retiring<'a>(policy: &'a Policy, roles: &BTreeMap<RoleName, Role>) -> Vec
     going
 }
 
+/// The logins that were a pair of a role that logs in itself: told by their `role` setting, and either with the credential
+/// that is in use or with none.
+fn former(policy: &Policy, state: &State) -> BTreeSet<RoleName> {
+    let mut former = BTreeSet::new();
+    let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+    for (name, role) in present.filter(|(_, role)| role.rotation.strategy == Strategy::Single) {
+        let secret = role.secret.as_ref().and_then(|secret| state.secrets.get(&secret.name));
+        let ledger = secret.map(Ledger::read).unwrap_or_default();
+        let stored = |login: &RoleName| {
+            ledger.login.as_ref() == Some(login) || ledger.previous().is_some_and(|previous| previous.login == login)
+        };
+        let is_former = |login: &RoleName| {
+            let Some(found) = state.roles.get(login) else { return false };
+            let becomes = found.settings.iter().any(|one| one.parameter == "role" && one.value == name.as_str());
+            becomes && !policy.roles.contains_key(login) && (!found.login || stored(login))
+        };
+        former.extend(PAIR.iter().filter_map(|suffix| name.with_suffix(suffix).ok()).filter(is_former));
+    }
+    former
+}
+
 /// What the names of a pair of logins end with.
 const PAIR: [&str; 2] = ["_a", "_b"];
 
@@ -81,7 +105,8 @@ impl<'a> Cast<'a> {
                 .extend(role.logins(name).into_iter().filter(|login| login != name).map(|login| (login, name.clone())));
             iam.extend(role.iam.iter().cloned());
         }
-        let mut cast = Self { policy, admins, logins, iam, retiring, known: HashMap::new() };
+        let former = former(policy, state);
+        let mut cast = Self { policy, admins, logins, iam, former, retiring, known: HashMap::new() };
         cast.known = state.roles.keys().map(|role| (role.clone(), cast.judge(role))).collect();
         cast
     }
@@ -96,6 +121,8 @@ impl<'a> Cast<'a> {
             Standing::Retiring
         } else if self.policy.roles.contains_key(role) {
             Standing::Declared
+        } else if self.former.contains(role) {
+            Standing::Ignored
         } else if self.logins.contains_key(role) {
             Standing::Login
         } else if self.iam.contains(role) {

@@ -185,6 +185,16 @@ pub(super) fn creates(objects: &[Object], role: &RoleName, allowed: bool) -> Vec
     schemas.into_iter().map(text).collect()
 }
 
+/// Nobody logs in as `role` any more; who is in stays in.
+pub fn close_login(role: &RoleName) -> String {
+    format!("ALTER ROLE {} NOLOGIN PASSWORD NULL VALID UNTIL 'infinity'", name(role.as_str()))
+}
+
+/// From `at`, a literal that PostgreSQL reads, the server refuses the password of `role`.
+pub fn expire_login(role: &RoleName, at: &str) -> String {
+    format!("ALTER ROLE {} VALID UNTIL {}", name(role.as_str()), literal(at))
+}
+
 /// `SET LOCAL ROLE`; without a role, back to the session's own login.
 pub(super) fn set_role(role: Option<&RoleName>) -> String {
     role.map_or_else(|| "SET LOCAL ROLE NONE".into(), |role| format!("SET LOCAL ROLE {}", name(role.as_str())))

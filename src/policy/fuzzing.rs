@@ -1,14 +1,14 @@
 //! What the fuzz targets reach and nobody else.
 
-use super::{object, resolve};
+use super::{ObjectError, object, resolve};
 use crate::model::Target;
 
-/// What the `object:` of a grant names, or the problem and the hint that the user is told.
+/// What the `object:` of a grant names.
 ///
 /// # Errors
 /// It names nothing.
-pub fn object(text: &str) -> Result<Vec<Target>, (String, Option<String>)> {
-    object::parse(text).map(|named| named.targets).map_err(|error| (error.to_string(), error.hint()))
+pub fn targets(text: &str) -> Result<Vec<Target>, ObjectError> {
+    object::parse(text).map(|named| named.targets)
 }
 
 /// Whether a secret may have this host, and this text with places in it as its payload.

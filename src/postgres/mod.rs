@@ -7,6 +7,7 @@
 //!                                    login     Lock
 //! ```
 
+mod activity;
 mod blocker;
 mod conninfo;
 mod environment;
@@ -27,6 +28,7 @@ mod sql;
 mod tls;
 mod wire;
 
+pub use activity::{ClientSession, LoginActivity, activity};
 pub use blocker::Blocker;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};

@@ -73,7 +73,8 @@ pub(super) async fn run(client: &Client, wire: &mut Wire, statements: &[Statemen
     let done = AtomicUsize::new(0);
     let mut notices = Vec::new();
     let on_notice = |notice: &DbError| notices.push(Notice::new(done.load(Ordering::Relaxed), notice));
-    match wire.drive_with(send(client, statements, &done), on_notice).await {
+    let so_far = || done.load(Ordering::Relaxed);
+    match wire.drive_with(send(client, statements, &done), on_notice, so_far).await {
         Ok(()) => Ok(notices),
         Err(cause) => Err(Failed { index: done.into_inner(), cause }),
     }

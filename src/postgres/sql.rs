@@ -14,6 +14,7 @@ pub const BLOCKER: &str = include_str!("sql/blocker.sql");
 pub const DEPENDENTS: &str = include_str!("sql/dependents.sql");
 pub const HELD: &str = include_str!("sql/held.sql");
 pub const SESSIONS: &str = include_str!("sql/sessions.sql");
+pub const ACTIVITY: &str = include_str!("sql/activity.sql");
 pub const TIES: &str = include_str!("sql/ties.sql");
 pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
 pub const HOLDS_LOCK: &str = include_str!("sql/holds_lock.sql");

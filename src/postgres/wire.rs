@@ -38,25 +38,28 @@ impl Wire {
 
     /// Completes `work`, which waits for answers on this connection.
     pub async fn drive<T>(&mut self, work: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
-        self.drive_with(work, |_| {}).await
+        self.drive_with(work, |_| {}, || 0).await
     }
 
-    /// The same; `on_notice` gets each notice after all work that was finished before it.
+    /// The same; `on_notice` gets each notice after all work that was finished before it. Work that has several parts says
+    /// in `done` how many are: each of them may take the time that the server may say nothing.
     pub async fn drive_with<T>(
         &mut self,
         work: impl Future<Output = Result<T, Cause>>,
         mut on_notice: impl FnMut(&DbError),
+        done: impl Fn() -> usize,
     ) -> Result<T, Cause> {
         let mut work = pin!(work);
         let mut alarm = pin!(tokio::time::sleep(self.silence));
         let mut notice = None;
+        let mut so_far = 0;
         poll_fn(|cx| {
-            // Whatever woke us but the alarm itself: something came from the server.
-            if !alarm.is_elapsed() {
-                alarm.set(tokio::time::sleep(self.silence));
-            }
             loop {
                 let polled = work.as_mut().poll(cx);
+                // Others wake this task too: that alone is no sign of the server.
+                if std::mem::replace(&mut so_far, done()) != done() {
+                    alarm.set(tokio::time::sleep(self.silence));
+                }
                 if let Some(notice) = notice.take() {
                     on_notice(&notice);
                 }

@@ -5,3 +5,4 @@ mod policies;
 mod layers;
 
 mod plan;
+mod rotation;

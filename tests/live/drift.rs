@@ -6,6 +6,7 @@
 //! `decision` (exit 3), `impossible` (exit 1) or `refused` (exit 1, nothing touched): it is left, and named. `<16` behind it:
 //! from 16 on it is impossible.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
@@ -24,6 +25,7 @@ each_major! {
             include_str!("cases/roles.tsv"),
             include_str!("cases/owners.tsv"),
             include_str!("cases/effective.tsv"),
+            include_str!("cases/kinds.tsv"),
             include_str!("cases/innocent.tsv"),
         ];
         every_case(major, "drift", &tables).await;
@@ -82,6 +84,23 @@ impl<'a> Case<'a> {
     }
 }
 
+/// Everything that mending could have dropped, roles included.
+async fn objects(superuser: &tokio_postgres::Client) -> Result<BTreeSet<String>, String> {
+    let rows = superuser.query(OBJECTS, &[]).await.map_err(|error| format!("the objects: {error:?}"))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+const OBJECTS: &str = "
+SELECT 'role ' || rolname FROM pg_roles
+UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_'
+UNION ALL SELECT 'relation ' || oid FROM pg_class WHERE relpersistence <> 't' AND relkind <> 't'
+UNION ALL SELECT 'routine ' || oid FROM pg_proc
+UNION ALL SELECT 'type ' || typname FROM pg_type WHERE typrelid = 0 AND typelem = 0
+UNION ALL SELECT 'large object ' || oid FROM pg_largeobject_metadata
+UNION ALL SELECT 'extension ' || extname FROM pg_extension
+UNION ALL SELECT 'policy ' || oid FROM pg_policy
+UNION ALL SELECT 'server ' || srvname FROM pg_foreign_server";
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Undo<'a> {
     Nothing,
@@ -128,8 +147,13 @@ impl World {
     async fn try_case(&self, case: &Case<'_>) -> Verdict {
         let superuser = self.cluster.connect_superuser("shop").await;
         superuser.batch_execute(case.sql).await.map_err(|error| format!("the case itself: {error:?}"))?;
-        drop(superuser);
+        let before = objects(&superuser).await?;
         let mut result = if case.rules.is_empty() { self.stays_in_sync() } else { self.drifts(case) };
+        let gone: Vec<_> = before.difference(&objects(&superuser).await?).cloned().collect();
+        if !gone.is_empty() {
+            result = result.and_then(|_| Err(format!("dropped: {gone:?}")));
+        }
+        drop(superuser);
         let in_sync = result == Ok(End::InSync);
         // A case that passes because the world was wrong before it is no proof.
         if let Err(why) = self.restore(case, in_sync).await {

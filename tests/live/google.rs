@@ -2,6 +2,7 @@
 
 mod alone;
 mod hop;
+mod outages;
 mod policy;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,5 @@
-//! Killed at any request to Google, the next run ends in a working state; an answer that gets lost changes nothing.
+//! A reset of a live login that is killed at any request to Google locks nobody out; an answer that gets lost changes
+//! nothing. What is killed elsewhere is in `killed.rs`.
 
 use std::process::Stdio;
 use std::thread::sleep;
@@ -8,7 +9,7 @@ use tokio_postgres::Config;
 
 use crate::fake_gcp::{Moment, RequestSeen};
 use crate::stage::{INSTANCE, READER, Stage};
-use crate::support::newest;
+use crate::support::{newest, on_a_runtime};
 
 /// The password of a login that is live before the first run.
 const IN_USE: &str = "in-use";
@@ -69,16 +70,6 @@ roles:
         true
     }
 
-    /// What may be true even before the next run: whatever is published logs in.
-    async fn assert_nothing_dead_is_published(&self) {
-        let secret = self.secret();
-        let published = self.stage.has_secret(&secret).await
-            && self.stage.secret(&secret).await["versionAliases"]["current"].is_string();
-        if published {
-            self.assert_logs_in().await;
-        }
-    }
-
     async fn assert_logs_in(&self) {
         let stored: Config = self.stage.payload(&self.secret(), "current").await.parse().expect("a URL");
         let user = stored.get_user().expect("a user");
@@ -131,28 +122,6 @@ fn moments(requests: &[RequestSeen]) -> Vec<Moment> {
     requests.iter().enumerate().skip(first).flat_map(of).collect()
 }
 
-async fn kill_everywhere(major: u32, strategy: &str) {
-    let stage = Stage::new(major);
-    Scene::new(&stage, 0, strategy).await;
-    stage.apply(&[]).assert_status(0);
-    let requests: Vec<_> = stage.fake.requests();
-    let (mut kills, mut extra) = (0, 0);
-    for moment in moments(&requests) {
-        let scene = Scene::new(&stage, kills + 1, strategy).await;
-        assert!(scene.kill_at(moment, &[]), "{moment:?} never came");
-        scene.assert_nothing_dead_is_published().await;
-        let versions = scene.assert_mended().await;
-        assert!(versions <= 2, "{moment:?}: {versions} versions");
-        kills += 1;
-        extra += versions - 1;
-    }
-    println!(
-        "{strategy}: {kills} kills at {} requests, {extra} extra versions, each mended by the next run",
-        requests.len()
-    );
-    assert!(kills >= 10, "{kills}");
-}
-
 /// Kills runs that replace the password of a live login, which nobody stored: at no moment is the one that works
 /// unknown, and a run that is not told to replace it does not.
 async fn kill_every_reset(major: u32) {
@@ -197,20 +166,6 @@ async fn lose_every_answer(major: u32) {
         assert_eq!(stage.versions(&scene.secret()).await, ["1 ENABLED"], "answer {lost}");
     }
     println!("{requests} answers lost one by one, each run ended in sync with one version");
-}
-
-fn on_a_runtime(case: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
-}
-
-#[test]
-fn a_killed_run_of_a_single_login_is_mended() {
-    newest(|major| on_a_runtime(kill_everywhere(major, "single")));
-}
-
-#[test]
-fn a_killed_run_of_an_alternate_pair_is_mended() {
-    newest(|major| on_a_runtime(kill_everywhere(major, "alternate")));
 }
 
 #[test]

@@ -171,11 +171,12 @@ impl Stage {
         self.must(Method::POST, &secret_path(id, ":setIamPolicy"), policy).await;
     }
 
-    /// When the fake answered the first request of this method and ending.
+    /// When the fake first carried out a request of this method and ending.
     #[track_caller]
     pub fn asked_at(&self, method: &str, ending: &str) -> Timestamp {
         let requests = self.fake.requests();
-        let found = requests.iter().find(|seen| seen.method == method && seen.path.ends_with(ending));
+        let found =
+            requests.iter().find(|seen| seen.status == 200 && seen.method == method && seen.path.ends_with(ending));
         let found = found.unwrap_or_else(|| panic!("no {method} …{ending} in {}", described(&requests)));
         found.time.parse().expect("a time")
     }

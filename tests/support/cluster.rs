@@ -42,6 +42,7 @@ impl Options {
 /// A running server, stopped and removed when dropped.
 #[derive(Debug)]
 pub struct Cluster {
+    major: u32,
     dir: PathBuf,
     log: PathBuf,
     socket_dir: PathBuf,
@@ -63,16 +64,15 @@ impl Cluster {
 
     /// The same, for a server that also ends when the process `parent` does, however that ends.
     pub fn of_parent(major: u32, options: Options, parent: u32) -> Self {
-        let bin = &major::installed()[&major];
-        let started = Command::new(SCRIPT)
+        let started = script(major)
             .args(["start", "--major", &major.to_string(), "--parent", &parent.to_string()])
             .args(options.arguments)
-            .env("ROLEWRIGHT_TEST_PG", format!("{major}={}", bin.display()))
             .output()
             .expect("scripts/cluster runs");
         let described = succeeded(started);
         let facts: HashMap<&str, &str> = described.lines().filter_map(|line| line.split_once('=')).collect();
         Self {
+            major,
             dir: facts["DIR"].into(),
             log: facts["LOG"].into(),
             socket_dir: facts["SOCKET_DIR"].into(),
@@ -107,6 +107,12 @@ impl Cluster {
         String::from_utf8_lossy(&fs::read(&self.log).expect("the server's log")).into_owned()
     }
 
+    /// Ends the server and starts it again: `fast` as an operator does, `immediate` as a crash does.
+    pub fn restart(&self, mode: &str) {
+        let restarted = script(self.major).arg("restart").arg(&self.dir).arg(mode).output();
+        succeeded(restarted.expect("scripts/cluster runs"));
+    }
+
     /// A session of `csadmin`.
     pub async fn connect_admin(&self, database: &str) -> Client {
         session(&self.admin_url, database).await.expect("the admin logs in")
@@ -138,6 +144,12 @@ impl Drop for Cluster {
             succeeded(stopped.expect("scripts/cluster runs"));
         }
     }
+}
+
+fn script(major: u32) -> Command {
+    let mut script = Command::new(SCRIPT);
+    script.env("ROLEWRIGHT_TEST_PG", format!("{major}={}", major::installed()[&major].display()));
+    script
 }
 
 fn succeeded(output: Output) -> String {

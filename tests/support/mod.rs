@@ -13,11 +13,18 @@
 
 mod cluster;
 mod major;
+mod proxy;
 mod rolewright;
 
 pub use cluster::{Cluster, Options};
 pub use major::{newest, run};
+pub use proxy::{Fault, Proxy, Seen, Turn};
 pub use rolewright::{Outcome, Rolewright};
+
+/// Runs an `async` case: for [`newest`].
+pub fn on_a_runtime(case: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
+}
 
 /// Turns one test into one `#[test]` per PostgreSQL major, so that the runner shows `name::pg14` to `name::pg18`.
 ///

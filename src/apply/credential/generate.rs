@@ -17,13 +17,14 @@ impl Run<'_> {
         let password = Password::generate(random);
         let payload = self.wanted(job.role)?.payload(job.login, &password);
         let id = format!("{:016x}", random.random::<u64>());
+        self.assure_newest(job, secret).await?;
         self.announce(job, secret, &format!("{id}:{}", payload.fingerprint(&id))).await?;
         if job.strategy == Strategy::Alternate {
             // Nobody uses this login yet: it is armed and proven before anything is stored.
             self.arm(job, &password).await?;
             self.prove(job, &password).await?;
         }
-        let number = self.store(job, &payload).await?;
+        let number = self.store(job, secret, &payload).await?;
         let stored = self.google()?.access(job.secret, number).await?;
         if stored.expose() != payload.expose() {
             return Err(ApplyError::ReadBack { secret: job.secret.clone(), version: number });
@@ -49,17 +50,16 @@ impl Run<'_> {
         self.update(job.secret, announcement).await
     }
 
-    /// Adds the version once. Where the answer was lost, the version is looked for.
-    async fn store(&self, job: &Job<'_>, payload: &Payload) -> Result<i64, ApplyError> {
-        let error = match self.google_to_change().await?.add_version(job.secret, payload).await {
-            Err(error) if error.is_ambiguous() => error,
-            added => return Ok(added?),
-        };
-        for number in newest(&self.present(job.secret).await?) {
-            if self.google()?.access(job.secret, number).await?.expose() == payload.expose() {
-                return Ok(number);
-            }
+    /// Adds the version. Where the answer was lost, it is looked for.
+    async fn store(&self, job: &Job<'_>, secret: &Secret, payload: &Payload) -> Result<i64, ApplyError> {
+        Ok(self.google_to_change().await?.store(job.secret, payload, newest(secret)).await?)
+    }
+
+    /// A list of versions may lag behind: whoever added one goes first.
+    async fn assure_newest(&self, job: &Job<'_>, secret: &Secret) -> Result<(), ApplyError> {
+        match self.google()?.find_after(job.secret, newest(secret), |_| true).await? {
+            None => Ok(()),
+            Some(_) => Err(ApplyError::Vanished(format!("{} as the plan was made for it", job.secret))),
         }
-        Err(error.into())
     }
 }

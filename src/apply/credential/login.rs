@@ -13,7 +13,7 @@ use crate::postgres::{LoginError, login};
 impl Run<'_> {
     /// Gives the login its password. A row of the catalog that somebody else changes at the same moment is worth another
     /// try.
-    pub(super) async fn arm(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
+    pub(in crate::apply) async fn arm(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
         let verifier = password.verifier();
         let statement = set_password(job.login, &verifier)
             .map_err(|source| ApplyError::Verifier { login: job.login.clone(), source })?;
@@ -22,7 +22,7 @@ impl Run<'_> {
         (|| self.set_password(job.login, &statement)).retry(pauses).when(passes).await
     }
 
-    pub(super) async fn prove(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
+    pub(in crate::apply) async fn prove(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
         self.log_in(job.login, password, job.role).await.map_err(|error| login_error(job, error))
     }
 
@@ -34,7 +34,12 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn log_in(&self, user: &RoleName, password: &Password, role: &RoleName) -> Result<(), LoginError> {
+    pub(in crate::apply) async fn log_in(
+        &self,
+        user: &RoleName,
+        password: &Password,
+        role: &RoleName,
+    ) -> Result<(), LoginError> {
         let database = self.wanted(role).map(|secret| secret.database.clone());
         let database = database.unwrap_or_else(|_| self.edges.route.start_database().clone());
         login(self.edges.route, &database, user, password, self.edges.purpose).await
@@ -49,7 +54,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) fn stored_credential(
+    pub(in crate::apply) fn stored_credential(
         &self,
         job: &Job<'_>,
         number: i64,
@@ -60,10 +65,10 @@ impl Run<'_> {
     }
 }
 
-pub(super) fn login_error(job: &Job<'_>, source: LoginError) -> ApplyError {
+pub(in crate::apply) fn login_error(job: &Job<'_>, source: LoginError) -> ApplyError {
     ApplyError::Login { secret: job.secret.clone(), login: job.login.clone(), source: Box::new(source) }
 }
 
-fn passes(error: &ApplyError) -> bool {
+pub(in crate::apply) fn passes(error: &ApplyError) -> bool {
     matches!(error, ApplyError::Postgres(error) if error.is_concurrent_update())
 }

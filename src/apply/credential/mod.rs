@@ -7,6 +7,8 @@ mod login;
 mod publish;
 mod resume;
 
+pub(super) use login::login_error;
+
 use std::collections::BTreeMap;
 
 use rand::CryptoRng;
@@ -50,17 +52,17 @@ impl Run<'_> {
         }
     }
 
-    async fn present(&self, name: &SecretName) -> Result<Secret, ApplyError> {
-        self.google()?.secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))
+    pub(in crate::apply) async fn present(&self, name: &SecretName) -> Result<Secret, ApplyError> {
+        self.google()?.existing_secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))
     }
 
-    fn wanted(&self, role: &RoleName) -> Result<&SecretPolicy, ApplyError> {
+    pub(in crate::apply) fn wanted(&self, role: &RoleName) -> Result<&SecretPolicy, ApplyError> {
         let policy = self.policy.roles.get(role).and_then(|role| role.secret.as_ref());
         policy.ok_or_else(|| ApplyError::Vanished(format!("the secret of `{role}`")))
     }
 
     /// Whose the secret is, as annotations say it.
-    fn ownership(&self, role: &RoleName) -> BTreeMap<String, String> {
+    pub(in crate::apply) fn ownership(&self, role: &RoleName) -> BTreeMap<String, String> {
         let instance = self.policy.instance.as_ref().map_or_else(|| "-".into(), ToString::to_string);
         [(Annotations::ROLE, role.to_string()), (Annotations::INSTANCE, instance)]
             .map(|(key, value)| (key.to_owned(), value))
@@ -69,10 +71,15 @@ impl Run<'_> {
 }
 
 /// The newest versions that can be read.
-fn newest(secret: &Secret) -> Vec<i64> {
+fn readable(secret: &Secret) -> Vec<i64> {
     let mut numbers: Vec<_> =
         secret.versions.iter().filter(|one| one.state == VersionState::Enabled).map(|one| one.number).collect();
     numbers.sort_unstable_by(|a, b| b.cmp(a));
     numbers.truncate(LOOKED_AT);
     numbers
+}
+
+/// The number of the newest version that is known of.
+fn newest(secret: &Secret) -> i64 {
+    secret.latest().map_or(0, |version| version.number)
 }

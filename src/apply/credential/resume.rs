@@ -2,7 +2,7 @@
 
 use rand::CryptoRng;
 
-use super::{Job, newest};
+use super::{Job, newest, readable};
 use crate::apply::{ApplyError, Run};
 use crate::model::{Annotations, Payload, Secret, Strategy};
 use crate::plan::{Finding, Rule, Withheld, WithheldKind};
@@ -32,13 +32,14 @@ impl Run<'_> {
         }
         let pending = secret.annotations.get(Annotations::PENDING).and_then(|pending| pending.split_once(':'));
         let Some((id, fingerprint)) = pending else { return Ok(None) };
-        for number in newest(secret) {
+        let is_it = |payload: &Payload| payload.fingerprint(id) == fingerprint;
+        for number in readable(secret) {
             let payload = self.google()?.access(job.secret, number).await?;
-            if payload.fingerprint(id) == fingerprint {
+            if is_it(&payload) {
                 return Ok(Some((number, payload)));
             }
         }
-        Ok(None)
+        Ok(self.google()?.find_after(job.secret, newest(secret), is_it).await?)
     }
 
     /// Whether the server got the password of the stored version is not known: a login tells, and sets it if not.

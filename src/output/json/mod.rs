@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod credential;
 mod explain;
 mod plan;
 mod validate;
@@ -11,9 +12,10 @@ use serde::Serialize;
 
 pub(super) use apply::apply;
 pub(super) use check::check;
+pub(super) use credential::credentials;
 pub(super) use explain::explain;
 pub(super) use plan::plan;
-pub(super) use validate::validate;
+pub(super) use validate::{no_plan, validate};
 pub(super) use verify::verify;
 
 use crate::model::Origin;

@@ -33,6 +33,17 @@ pub(in crate::output) fn validate(validation: &Validation) -> String {
     })
 }
 
+/// No plan, and every problem.
+pub(in crate::output) fn no_plan(validation: &Validation) -> String {
+    let nothing: [(); 0] = [];
+    document(&serde_json::json!({
+        "version": VERSION,
+        "digest": null,
+        "instances": nothing,
+        "problems": validation.diagnostics.iter().map(problem).collect::<Vec<_>>(),
+    }))
+}
+
 fn problem(diagnostic: &Diagnostic) -> ProblemEntry<'_> {
     let Diagnostic { severity, origin, message, hint } = diagnostic;
     ProblemEntry { severity: *severity, message, hint: hint.as_deref(), place: Place::of(Some(origin)) }

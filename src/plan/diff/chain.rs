@@ -25,6 +25,11 @@ impl Chain {
         Self { owner: owner.clone(), items: acl.items().to_vec() }
     }
 
+    /// The entries.
+    pub(super) fn items(&self) -> &[AclItem] {
+        &self.items
+    }
+
     pub(super) fn into_items(self) -> Vec<AclItem> {
         self.items
     }

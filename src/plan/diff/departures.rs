@@ -93,6 +93,8 @@ impl Diff<'_> {
             .or_else(|| self.cannot_hand_over(lot, owner, &to))
             .or_else(|| self.container_blocked(lot, self.reach.name(&by)))
             .or_else(|| self.create_blocked(lot, &to))
+            // What is declared there is granted by the new owner.
+            .or_else(|| self.lacks_usage(lot, &to).filter(|_| self.is_managed(lot)))
             .or_else(|| self.needs_a_word(lot, owner, Standing::Retiring));
         Verdict::Wrong { to: Some(to), blocked }
     }

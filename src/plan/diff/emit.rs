@@ -24,6 +24,15 @@ impl Reason {
     }
 }
 
+/// Which part of a deployment a step belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// That of its change: what takes something away contracts, everything else expands.
+    ByChange,
+    /// It gives back what another step of the same transaction takes, and so goes where that goes.
+    Restores,
+}
+
 impl Diff<'_> {
     /// This admin cannot act as `role`.
     pub(super) fn unreachable(&self, role: &RoleName) -> Reason {
@@ -47,8 +56,13 @@ impl Diff<'_> {
 
     /// Takes a step, unless `blocked` says why not. Returns whether it is taken.
     pub(super) fn push_or(&mut self, step: Step, blocked: Option<Reason>) -> bool {
+        self.push_part_or(step, Part::ByChange, blocked)
+    }
+
+    /// Takes a step of a part, unless `blocked` says why not. Returns whether it is taken.
+    pub(super) fn push_part_or(&mut self, step: Step, part: Part, blocked: Option<Reason>) -> bool {
         match blocked {
-            None => self.push(step),
+            None => self.push_part(step, part),
             Some(reason) => {
                 self.withhold(step, reason);
                 false
@@ -58,12 +72,15 @@ impl Diff<'_> {
 
     /// Takes a step. Returns whether it is taken: not what the policy accepts, nor what another phase is for.
     pub(super) fn push(&mut self, step: Step) -> bool {
-        let Some(step) = self.set_allowed_aside(step) else { return false };
+        self.push_part(step, Part::ByChange)
+    }
 
+    fn push_part(&mut self, step: Step, part: Part) -> bool {
+        let Some(step) = self.set_allowed_aside(step) else { return false };
         let wanted = match self.options.phase {
             Phase::Both => true,
             Phase::Expand => !step.change.removes_access(),
-            Phase::Contract => step.change.removes_access(),
+            Phase::Contract => part == Part::Restores || step.change.removes_access(),
         };
         if wanted {
             self.merging.add(&mut self.plan.steps, step);

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
+use super::Diff;
 use super::chain::{Chain, Cut};
 use super::emit::{Reason, step};
 use super::objects::Lot;
 use super::owners::Judged;
-use super::{Diff, Phase};
 use crate::model::{AclItem, Grantee, Object, ObjectKind, Privileges, RoleName};
-use crate::plan::expected::Wants;
+use crate::plan::expected::{Wanted, Wants};
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Extent, Rule};
 
@@ -39,7 +39,7 @@ impl Diff<'_> {
                 extent,
             };
             let excess = self.excess_of(lot, &item, wants);
-            for (privileges, blocked) in self.connect_apart(lot, &item, excess) {
+            for (privileges, blocked) in self.connect_apart(lot, &item, excess, wants) {
                 self.cut(&case, &mut chain, &cut(privileges, Extent::Privileges), blocked);
             }
             let option = self.excess_option(lot, &item, wants).minus(excess);
@@ -105,7 +105,8 @@ impl Diff<'_> {
             .or(blocked)
             .or_else(|| self.blocked_by_prune(cut))
             .or(route.err())
-            .or_else(|| self.blocked_by_losers(cut, &lost, case.wants));
+            .or_else(|| self.blocked_by_losers(cut, &lost))
+            .or_else(|| self.blocked_by_restoration(case, chain, &after));
         if let Some(role) = cut.grantee.role() {
             self.note_unfinished(role, Some(case.lot.database), blocked.as_ref());
         }
@@ -163,13 +164,26 @@ impl Diff<'_> {
         })
     }
 
+    /// What is declared and goes with it would have to be granted anew, which nobody can.
+    fn blocked_by_restoration(&self, case: &Case<'_>, chain: &Chain, after: &Chain) -> Option<Reason> {
+        let held = |chain: &Chain, role: &RoleName| {
+            let mine = chain.items().iter().filter(|item| item.grantee.role().is_none_or(|one| one == role));
+            mine.fold(Privileges::NONE, |sum, item| sum.union(item.privileges))
+        };
+        let loses = |(role, wanted): (&RoleName, &Wanted)| {
+            let lost = held(chain, role).minus(held(after, role));
+            *role != case.judged.owner && !wanted.privileges.intersection(lost).is_empty()
+        };
+        let owner = self.reach.real_owner(&case.judged.owner, case.lot.database);
+        let helpless = || self.out_of_reach(owner).or_else(|| self.lacks_usage(case.lot, owner));
+        case.wants.iter().any(loses).then(helpless).flatten()
+    }
+
     /// Whoever else would lose something by it.
-    fn blocked_by_losers(&self, cut: &Cut, lost: &[AclItem], wants: &Wants) -> Option<Reason> {
+    fn blocked_by_losers(&self, cut: &Cut, lost: &[AclItem]) -> Option<Reason> {
         let spared = |role: &RoleName| match self.cast.standing(role) {
-            // A further grant restores what is declared, but not in a run that only takes away.
-            Standing::Declared | Standing::Login | Standing::Iam => {
-                self.options.phase == Phase::Contract && wants.contains_key(role)
-            }
+            // A further grant of the same transaction restores what is declared.
+            Standing::Declared | Standing::Login | Standing::Iam => false,
             // What a role that goes has given goes with it, to whomever.
             Standing::Undeclared => {
                 !self.options.prune && self.cast.standing_of(&cut.grantee) != Some(Standing::Retiring)

@@ -2,7 +2,7 @@
 //! where the policy does not speak.
 
 use super::Diff;
-use super::emit::{Reason, step};
+use super::emit::{Part, Reason, step};
 use super::objects::Lot;
 use super::owners::Judged;
 use crate::model::{DatabaseName, Dependence, Grantee, Group, ObjectKind, Preset, RelationKind, RoleName};
@@ -32,7 +32,7 @@ impl Diff<'_> {
             privileges,
             grantable: false,
         };
-        self.push(step(change, Rule::OwnerUnexpected, None));
+        self.push_part_or(step(change, Rule::OwnerUnexpected, None), Part::Restores, None);
     }
 
     fn leaves_code(&self, database: &DatabaseName, owner: &RoleName) -> bool {

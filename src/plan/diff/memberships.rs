@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::emit::{Reason, step};
+use super::emit::{Part, Reason, step};
 use super::fence::IAM_GROUPS;
 use super::{Diff, Phase};
 use crate::model::{Lifecycle, Membership, Origin, RoleName};
@@ -152,7 +152,8 @@ impl Diff<'_> {
     /// Nobody the policy leaves alone loses a membership with somebody else's.
     fn blocked_by_members(&self, lost: &BTreeSet<Membership>) -> Option<Reason> {
         let spared = |edge: &&Membership| match self.cast.standing(&edge.member) {
-            Standing::Declared | Standing::Login | Standing::Iam => self.options.phase == Phase::Contract,
+            // Granted anew in the same transaction where it is declared.
+            Standing::Declared | Standing::Login | Standing::Iam => false,
             Standing::Undeclared => !self.options.prune,
             Standing::Retiring => false,
             Standing::Admin | Standing::System | Standing::Ignored => true,
@@ -182,11 +183,21 @@ impl Diff<'_> {
             quote(edge.member.as_str()),
             quote(edge.grantor.as_str())
         );
-        let who = format!("`{}`", edge.grantor);
+        let (who, member) = (format!("`{}`", edge.grantor), quote(edge.member.as_str()));
         Some(Reason::impossible(
             format!("it was granted by {who}, and only its grantor or a superuser takes it back"),
-            format!("{who} or a superuser runs: {statement}"),
+            match self.holds_nothing(&edge.member) {
+                true => {
+                    format!("{who} or a superuser runs: {statement}; or DROP ROLE {member}, and apply makes it anew")
+                }
+                false => format!("{who} or a superuser runs: {statement}"),
+            },
         ))
+    }
+
+    /// One of the pair of logins of a role that is ours to drop: all of its memberships go with it, whoever granted them.
+    fn holds_nothing(&self, login: &RoleName) -> bool {
+        self.cast.standing(login) == Standing::Login && self.reach.administrator(login).is_some()
     }
 
     fn missing_edge(&mut self, edge: &Edge, origin: &Origin, left: &BTreeSet<Membership>) {
@@ -201,9 +212,25 @@ impl Diff<'_> {
         }
         let existed = self.state.memberships.iter().any(|one| one.role == edge.role && one.member == edge.member);
         let rule = if existed { Rule::MembershipOptions } else { Rule::MembershipMissing };
-        let change = Change::GrantMembership { edge: edge.clone() };
-        let blocked = self.not_administered(&edge.role).or_else(|| self.options_wanted(edge));
-        self.push_or(step(change, rule, Some(origin)), blocked);
+        let Some((edge, part)) = self.of_phase(edge, left) else { return };
+        let blocked = self.not_administered(&edge.role).or_else(|| self.options_wanted(&edge));
+        self.push_part_or(step(Change::GrantMembership { edge }, rule, Some(origin)), part, blocked);
+    }
+
+    /// What a run gives: one that only takes away gives no more than what it took too much of.
+    fn of_phase(&self, edge: &Edge, left: &BTreeSet<Membership>) -> Option<(Edge, Part)> {
+        if self.options.phase != Phase::Contract {
+            return Some((edge.clone(), Part::ByChange));
+        }
+        let rows = || self.state.memberships.iter().filter(|one| one.role == edge.role && one.member == edge.member);
+        let held = |option: fn(&Membership) -> bool| rows().any(option);
+        let restored = Edge {
+            admin: edge.admin && held(|row| row.admin),
+            inherit: edge.inherit && held(|row| row.inherit),
+            set: edge.set && held(|row| row.set),
+            ..edge.clone()
+        };
+        rows().any(|row| !left.contains(row)).then_some((restored, Part::Restores))
     }
 
     fn options_wanted(&self, edge: &Edge) -> Option<Reason> {

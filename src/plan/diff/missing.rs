@@ -1,17 +1,18 @@
 //! What is granted too little.
 
-use super::Diff;
-use super::emit::step;
+use super::emit::{Part, step};
 use super::objects::Lot;
 use super::owners::Judged;
+use super::{Diff, Phase};
 use crate::model::{AclItem, Grantee, Privileges, RoleName};
-use crate::plan::expected::Wants;
+use crate::plan::expected::{Wanted, Wants};
 use crate::plan::{Change, Rule};
 
 impl Diff<'_> {
     /// Grants what the policy gives and no entry that stays does.
     pub(super) fn missing(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants, left: &[AclItem]) {
         for (role, wanted) in wants.iter().filter(|(role, _)| **role != judged.owner) {
+            let wanted = self.of_this_run(lot, judged, role, *wanted);
             // Sorted by grantee, as every ACL is.
             let first = left.partition_point(|item| item.grantee.role() < Some(role));
             let held = left[first..].iter().take_while(|item| item.grantee.role() == Some(role));
@@ -34,6 +35,20 @@ impl Diff<'_> {
         }
     }
 
+    /// A run that only takes away gives no more than what somebody had until then, and so does one that leaves the object with
+    /// somebody else: that is one finding, `owner.unexpected`, and what is lacking would only repeat it.
+    fn of_this_run(&self, lot: &Lot<'_>, judged: &Judged, role: &RoleName, wanted: Wanted) -> Wanted {
+        if self.options.phase != Phase::Contract && !judged.foreign {
+            return wanted;
+        }
+        let exists = self.state.roles.contains_key(role);
+        let (privileges, grantable) = if exists { held_until_now(lot, judged, role) } else { Default::default() };
+        Wanted {
+            privileges: wanted.privileges.intersection(privileges),
+            grantable: wanted.grantable.intersection(grantable),
+        }
+    }
+
     fn grant(
         &mut self,
         lot: &Lot<'_>,
@@ -43,8 +58,7 @@ impl Diff<'_> {
         grantable: bool,
         rule: Rule,
     ) {
-        // What stays with somebody else is one finding, `owner.unexpected`; what it lacks would only repeat that.
-        if privileges.is_empty() || judged.foreign {
+        if privileges.is_empty() {
             return;
         }
         let change = Change::Grant {
@@ -58,6 +72,25 @@ impl Diff<'_> {
         let owner = self.reach.real_owner(&judged.owner, lot.database);
         let blocked = self.out_of_reach(owner).or_else(|| self.lacks_usage(lot, owner));
         let origin = self.origin(role);
-        self.push_or(step(change, rule, origin.as_ref()), blocked);
+        if judged.waits && blocked.is_some() {
+            // Its owner to be will give it.
+            return;
+        }
+        let part = if self.options.phase == Phase::Contract { Part::Restores } else { Part::ByChange };
+        self.push_part_or(step(change, rule, origin.as_ref()), part, blocked);
     }
+}
+
+/// What `role` can do with the objects of a lot until now, by whatever entry: a run that takes such an entry away gives what
+/// is declared by another one in the same transaction. What is taken over brings along everything that is declared.
+fn held_until_now(lot: &Lot<'_>, judged: &Judged, role: &RoleName) -> (Privileges, Privileges) {
+    let all = lot.group.kind.class().applicable(u32::MAX);
+    if judged.owner != lot.group.owner {
+        return (all, all);
+    }
+    let items = lot.group.acl.items().iter();
+    let mine = items.filter(|item| item.grantee.role().is_none_or(|grantee| grantee == role));
+    mine.fold(Default::default(), |(privileges, grantable), item| {
+        (item.privileges.union(privileges), item.grantable.union(grantable))
+    })
 }

@@ -9,6 +9,7 @@ mod excess;
 mod extensions;
 mod fence;
 mod former;
+mod heritage;
 mod memberships;
 mod missing;
 mod objects;
@@ -18,10 +19,12 @@ mod public;
 mod readers;
 mod retired_secrets;
 mod roles;
+mod rotation;
 mod schemas;
 mod secrets;
 
 use departures::Departures;
+use heritage::Heritage;
 
 use super::merge::Merging;
 use super::reach::Reach;
@@ -42,6 +45,8 @@ pub struct Options {
     pub take_over: bool,
     /// Today, for `until`.
     pub today: jiff::civil::Date,
+    /// The present, for the age of credentials.
+    pub now: jiff::Timestamp,
 }
 
 /// `--phase`.
@@ -76,11 +81,13 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         return plan;
     };
     let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
-    let mut diff = Diff { policy, state, options, cast, reach, departures, plan, merging };
+    let heritage = Heritage::default();
+    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage, plan, merging };
     diff.preconditions();
     diff.roles();
     diff.closings();
     diff.memberships();
+    diff.heritage = diff.heritage();
     for (name, database) in &state.databases {
         diff.database(name, database);
         diff.effective(name, database);
@@ -102,6 +109,7 @@ struct Diff<'a> {
     cast: Cast<'a>,
     reach: Reach<'a>,
     departures: Departures,
+    heritage: Heritage,
     plan: Plan,
     merging: Merging,
 }

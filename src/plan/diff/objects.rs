@@ -27,6 +27,8 @@ pub(super) struct Place<'g> {
     /// Whose it will be.
     pub(super) owner: RoleName,
     pub(super) wants: Rc<Wants>,
+    /// Whether that is granted in this run.
+    pub(super) gives: bool,
 }
 
 impl Diff<'_> {
@@ -87,8 +89,9 @@ impl Diff<'_> {
             for object in &group.members {
                 let Some(name) = object.schema() else { continue };
                 let lot = Lot { database, group, members: [object.clone()].into(), place: None };
-                let owner = self.owner_to_be(&lot);
-                places.insert(name, Place { schema: group, owner, wants: expectations.of(group, object, true) });
+                let (owner, gives) = (self.owner_to_be(&lot), self.gives(&lot));
+                let wants = expectations.of(group, object, true);
+                places.insert(name, Place { schema: group, owner, wants, gives });
             }
         }
         places

@@ -18,11 +18,14 @@ pub(super) struct Judged {
     pub(super) trusted: bool,
     /// It stays with somebody the policy does not want it to be with.
     pub(super) foreign: bool,
+    /// It stays so until the other part of the deployment.
+    pub(super) waits: bool,
 }
 
 impl Judged {
     pub(super) fn as_is(group: &Group) -> Self {
-        Self { owner: group.owner.clone(), acl: group.acl.clone(), trusted: true, foreign: false }
+        let (owner, acl) = (group.owner.clone(), group.acl.clone());
+        Self { owner, acl, trusted: true, foreign: false, waits: false }
     }
 }
 
@@ -68,17 +71,27 @@ impl Diff<'_> {
             Verdict::Left => Judged { trusted: false, ..Judged::as_is(lot.group) },
             Verdict::Wrong { to: Some(heir), blocked: None } if self.takes_owners() => {
                 let acl = lot.group.acl.after_owner_change(&lot.group.owner, &heir);
-                Judged { owner: heir, acl, trusted: true, foreign: false }
+                Judged { owner: heir, acl, trusted: true, foreign: false, waits: false }
             }
-            Verdict::Wrong { .. } => Judged { trusted: false, foreign: true, ..Judged::as_is(lot.group) },
+            Verdict::Wrong { blocked, .. } => self.not_taken(lot, blocked.is_none()),
         }
     }
 
     /// Whether tables change their owner in this run: not where running code may live by what the owner may do, and
     /// perhaps not where the policy accepts some that do not.
     fn takes_owners(&self) -> bool {
-        let accepted = self.policy.allow.iter().any(|allow| allow.rule == Rule::OwnerUnexpected.id());
-        self.options.phase != Phase::Expand && !accepted
+        self.options.phase != Phase::Expand && !self.accepts_owners()
+    }
+
+    fn accepts_owners(&self) -> bool {
+        self.policy.allow.iter().any(|allow| allow.rule == Rule::OwnerUnexpected.id())
+    }
+
+    /// What keeps its owner: for good, or until the other part of a deployment. Until then the owner gives what the policy
+    /// gives, and whoever gets the object keeps that.
+    fn not_taken(&self, lot: &Lot<'_>, may_be: bool) -> Judged {
+        let waits = may_be && self.options.phase == Phase::Expand && !self.accepts_owners();
+        Judged { trusted: false, foreign: !waits, waits, ..Judged::as_is(lot.group) }
     }
 
     /// The kind of relation a column belongs to; a sequence belongs to a table.
@@ -156,6 +169,7 @@ impl Diff<'_> {
         let blocked = unreachable
             .or_else(|| self.cannot_hand_over(lot, owner, heir))
             .or_else(|| self.create_blocked(lot, heir))
+            .or_else(|| self.lacks_usage(lot, heir))
             .or_else(|| self.needs_a_word(lot, owner, standing));
         Verdict::Wrong { to: Some(heir.clone()), blocked }
     }
@@ -189,6 +203,18 @@ impl Diff<'_> {
         (!self.reach.can_become(role)).then(|| self.unreachable(role))
     }
 
+    /// Whether what is declared on a schema is granted in this run: not where it stays with somebody the policy does not want
+    /// it to be with; and a run that only takes away grants what gets another owner by it.
+    pub(super) fn gives(&self, schema: &Lot<'_>) -> bool {
+        let (kept, changes) = match self.heir(schema) {
+            Verdict::Fine | Verdict::Left => (true, false),
+            Verdict::Wrong { to, blocked } => (blocked.is_none() && !self.accepts_owners(), to.is_some()),
+        };
+        let owner = self.owner_to_be(schema);
+        kept && self.reach.can_become(self.reach.real_owner(&owner, schema.database))
+            && (self.options.phase != Phase::Contract || changes)
+    }
+
     /// Whoever hands something over has the rights of both owners while it does.
     pub(super) fn cannot_hand_over(&self, lot: &Lot<'_>, from: &RoleName, to: &RoleName) -> Option<Reason> {
         let by = self.reach.transferrer([from, to]);
@@ -198,20 +224,24 @@ impl Diff<'_> {
 
     /// Whoever has no USAGE on a schema cannot even name what is in it.
     pub(super) fn lacks_usage(&self, lot: &Lot<'_>, role: &RoleName) -> Option<Reason> {
-        let Place { schema, owner, wants } = lot.place?;
-        let has = |holder: &RoleName| self.reach.inherits(role, holder);
+        let Place { schema, owner, wants, gives } = lot.place?;
+        let has = |holder: &RoleName| self.heritage.includes(role, holder);
         let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Usage));
-        let given = self.options.phase != Phase::Contract
-            && wants.get(role).is_some_and(|wanted| wanted.privileges.contains(Privilege::Usage));
+        let given =
+            *gives && wants.iter().any(|(holder, wanted)| wanted.privileges.contains(Privilege::Usage) && has(holder));
         let may = has(self.reach.real_owner(owner, lot.database))
             || entries.any(|item| item.grantee.role().is_none_or(has))
             || given;
         let name = lot.members[0].schema()?;
-        (!may).then(|| {
-            Reason::impossible(
+        let will = self.options.phase == Phase::Contract && wants.contains_key(role);
+        (!may).then(|| match will {
+            true => {
+                Reason::decision(format!("`{role}` has no USAGE on schema `{name}` yet"), "use --phase expand first")
+            }
+            false => Reason::impossible(
                 format!("`{role}` has no USAGE on schema `{name}`"),
                 format!("`{owner}` runs: GRANT USAGE ON SCHEMA {name} TO {role}"),
-            )
+            ),
         })
     }
 
@@ -236,13 +266,11 @@ impl Diff<'_> {
 
     /// Who has to let `to` create in the lot's schema for it to become the owner; nobody where it may already, or will.
     fn creates_by(&self, lot: &Lot<'_>, to: &RoleName) -> Option<RoleName> {
-        let Place { schema, owner, wants } = lot.place?;
+        let Place { schema, owner, wants, gives } = lot.place?;
         let owner = self.reach.real_owner(owner, lot.database);
-        let has = |holder: &RoleName| self.reach.inherits(to, holder);
+        let has = |holder: &RoleName| self.heritage.includes(to, holder);
         let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Create));
-        let given = self.options.phase != Phase::Contract
-            && self.reach.can_become(owner)
-            && wants.get(to).is_some_and(|wanted| wanted.privileges.contains(Privilege::Create));
+        let given = *gives && wants.get(to).is_some_and(|wanted| wanted.privileges.contains(Privilege::Create));
         let may = to == owner || has(owner) || given || entries.any(|item| item.grantee.role().is_none_or(has));
         (!may).then(|| owner.clone())
     }
@@ -276,11 +304,12 @@ impl Diff<'_> {
                 step(change, Rule::OwnerUnexpected, origin.as_ref())
             }
         };
+        let may_be = blocked.is_none();
         if !self.depart(&from, Some(lot.database), step, blocked) {
-            return Judged { trusted: false, foreign: true, ..Judged::as_is(lot.group) };
+            return self.not_taken(lot, may_be);
         }
         let acl = lot.group.acl.after_owner_change(&from, &heir);
-        Judged { owner: heir, acl, trusted: true, foreign: false }
+        Judged { owner: heir, acl, trusted: true, foreign: false, waits: false }
     }
 
     pub(super) fn schema_origin(&self, database: &DatabaseName, schema: &SchemaName) -> Option<crate::model::Origin> {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::Diff;
 use super::emit::Reason;
 use super::objects::Lot;
+use super::{Diff, Phase};
 use crate::model::{
     AclItem, Dependence, Grantee, Object, ObjectKind, Privilege, PrivilegeClass, Privileges, PublicAccess, RoleName,
 };
+use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
 
 impl Diff<'_> {
@@ -46,6 +47,7 @@ impl Diff<'_> {
         lot: &Lot<'_>,
         item: &AclItem,
         excess: Privileges,
+        wants: &Wants,
     ) -> Vec<(Privileges, Option<Reason>)> {
         let connect = Privileges::of(&[Privilege::Connect]);
         let is_public = lot.group.kind == ObjectKind::Database && item.grantee == Grantee::Public;
@@ -61,8 +63,10 @@ impl Diff<'_> {
                 format!("`{admin}` itself gets into `{}` only through PUBLIC", lot.database),
                 format!("GRANT CONNECT ON DATABASE {} TO {admin}", lot.database),
             ))
+        } else if let Some(stranded) = self.stranded(lot, wants) {
+            Some(stranded)
         } else {
-            let guests = self.guests(lot);
+            let guests = self.guests(lot, wants);
             (!guests.is_empty() && !self.options.prune).then(|| {
                 Reason::decision(
                     format!("{} would no longer get in", guests.join(", ")),
@@ -80,8 +84,39 @@ impl Diff<'_> {
         }
     }
 
+    /// A login of a declared role that gets in through PUBLIC only, because its membership in the role is withheld, or is for
+    /// the other part of a deployment to give.
+    fn stranded(&self, lot: &Lot<'_>, wants: &Wants) -> Option<Reason> {
+        let connect = Privilege::Connect;
+        let enters = |role: &RoleName| {
+            wants.get(role).is_some_and(|wanted| wanted.privileges.contains(connect))
+                || lot
+                    .group
+                    .acl
+                    .items()
+                    .iter()
+                    .any(|item| item.grantee.role() == Some(role) && item.privileges.contains(connect))
+        };
+        let entitled = self.policy.roles.iter().filter(|(name, _)| enters(name));
+        let logins = entitled.flat_map(|(name, role)| {
+            role.logins(name).into_iter().chain(role.iam.iter().cloned()).map(move |login| (login, name))
+        });
+        let mut stranded = logins.filter(|(login, _)| {
+            self.state.roles.get(login).is_some_and(|role| role.login)
+                && !self.heritage.all(login).into_iter().any(enters)
+        });
+        let (login, role) = stranded.next()?;
+        let quote = crate::model::quote_identifier;
+        let (login, role) = (quote(login.as_str()), quote(role.as_str()));
+        let reason = format!("`{login}` would no longer get in: it is no inheriting member of `{role}`");
+        Some(match self.options.phase {
+            Phase::Contract => Reason::decision(reason, "use --phase expand first"),
+            Phase::Both | Phase::Expand => Reason::impossible(reason, format!("GRANT {role} TO {login}")),
+        })
+    }
+
     /// Logins the policy does not declare that hold something in the database and CONNECT only through PUBLIC.
-    fn guests(&self, lot: &Lot<'_>) -> Vec<String> {
+    fn guests(&self, lot: &Lot<'_>, wants: &Wants) -> Vec<String> {
         let Some(database) = self.state.databases.get(lot.database) else { return Vec::new() };
         let mut holders: BTreeSet<&RoleName> = BTreeSet::new();
         for group in database.groups.iter().chain([lot.group]) {
@@ -93,6 +128,8 @@ impl Diff<'_> {
             lot.group.acl.items().iter().any(|item| {
                 item.privileges.contains(Privilege::Connect)
                     && item.grantee.role().is_some_and(|role| self.reach.inherits(login, role))
+            }) || wants.iter().any(|(role, wanted)| {
+                wanted.privileges.contains(Privilege::Connect) && self.reach.inherits(login, role)
             })
         };
         let logins = self.state.roles.values().filter(|role| role.login && foreign(&role.name));

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::Diff;
 use super::emit::{Reason, step};
-use crate::model::{Annotations, Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
+use super::{Diff, Phase};
+use crate::model::{Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
 use crate::plan::expected::is_ddl;
 use crate::plan::list::normal_value;
 use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity};
+use crate::rotation::Ledger;
 
 /// One role or login as the policy wants it.
 struct Wanted<'p> {
@@ -74,7 +75,7 @@ impl Diff<'_> {
             differing.push(Attribute::ConnectionLimit(limit));
         }
         // A password past its date is refused like a wrong one.
-        if wanted.logs_in && actual.valid_until.is_some() {
+        if wanted.logs_in && actual.valid_until.is_some() && !self.is_before(wanted.policy, &actual.name) {
             differing.push(Attribute::ValidForEver);
         }
         differing.extend(self.login(actual, wanted));
@@ -84,9 +85,9 @@ impl Diff<'_> {
     /// Whether the role logs in as it should: of a pair, only the login that the published credential is for. Whoever else
     /// can log in has a password that nobody stored; where somebody may be living by it, that is only said.
     fn login(&mut self, actual: &Role, wanted: &Wanted<'_>) -> Option<Attribute> {
-        let in_use = self.published_login(wanted.policy);
-        let stored = wanted.policy.secret.is_some() && wanted.logs_in;
-        if !actual.login || (stored && in_use.as_ref().is_none_or(|login| *login == actual.name)) {
+        let stored = wanted.policy.secret.is_some();
+        let expected = || self.stored_logins(wanted.policy).is_none_or(|logins| logins.contains(&actual.name));
+        if !actual.login || (stored && expected()) {
             return None;
         }
         if wanted.becomes.is_some() {
@@ -102,14 +103,23 @@ impl Diff<'_> {
         None
     }
 
-    /// The login inside the published version; `None` while a credential is on its way.
-    fn published_login(&self, policy: &RolePolicy) -> Option<RoleName> {
-        let secret = self.state.secrets.get(&policy.secret.as_ref()?.name)?;
-        let annotation = |key| secret.annotations.get(key);
-        if annotation(Annotations::PENDING).is_some() {
-            return None;
-        }
-        annotation(Annotations::LOGIN).and_then(|login| RoleName::new(login).ok())
+    /// The logins inside the published version and the one before it; `None` while a credential is on its way.
+    fn stored_logins(&self, policy: &RolePolicy) -> Option<Vec<RoleName>> {
+        let ledger = self.ledger(policy)?;
+        let before = ledger.previous().map(|previous| previous.login.clone());
+        let stored: Vec<_> = ledger.login.iter().cloned().chain(before).collect();
+        (ledger.pending.is_none() && !stored.is_empty()).then_some(stored)
+    }
+
+    /// What the secret of the role remembers.
+    fn ledger(&self, policy: &RolePolicy) -> Option<Ledger> {
+        self.state.secrets.get(&policy.secret.as_ref()?.name).map(Ledger::read)
+    }
+
+    /// Whether the login is that of the credential before: its end may be set.
+    fn is_before(&self, policy: &RolePolicy, login: &RoleName) -> bool {
+        let ledger = self.ledger(policy);
+        ledger.is_some_and(|ledger| ledger.previous().is_some_and(|previous| previous.login == login))
     }
 
     /// Splits what this admin may change from what only a superuser may.
@@ -121,8 +131,11 @@ impl Diff<'_> {
         };
         let (reserved, ordinary): (Vec<_>, Vec<_>) =
             differing.into_iter().partition(|attribute| !admin_is_superuser && (superuser || reserved(attribute)));
-        if !ordinary.is_empty() {
-            let change = Change::AlterRole { role: role.clone(), attributes: ordinary };
+        // One statement, unless giving and taking belong to two parts of a deployment.
+        let (given, taken): (Vec<_>, Vec<_>) =
+            ordinary.into_iter().partition(|one| self.options.phase != Phase::Both && one.widens());
+        for attributes in [given, taken].into_iter().filter(|attributes| !attributes.is_empty()) {
+            let change = Change::AlterRole { role: role.clone(), attributes };
             let blocked = self.not_administered(role);
             self.push_or(step(change, Rule::RoleAttribute, Some(origin)), blocked);
         }

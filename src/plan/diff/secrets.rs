@@ -88,6 +88,7 @@ impl Diff<'_> {
             }
             (Some(_), _) if ours => {
                 self.published(name, role, wanted, secret);
+                self.rotation(name, role, wanted, secret);
                 true
             }
             (None, _) if secret.annotations.contains_key(Annotations::PENDING) => {

@@ -1,0 +1,181 @@
+//! The effects at Google, and who does which.
+
+use rand::{CryptoRng, RngExt as _};
+
+use super::look::newer;
+use super::{End, Turn};
+use crate::apply::ApplyError;
+use crate::google::SecretUpdate;
+use crate::model::{Annotations, Password, Payload, RoleName, VersionState};
+use crate::rotation::{self, Found, Held, Ledger, Mark, Order, Pending, ServerSide, Source, Step};
+
+/// How many versions above the newest that is listed are tried by their numbers: lists may lag, numbers do not.
+const BEYOND: i64 = 3;
+
+/// Google takes a time for the next rotation that is at least so many seconds ahead.
+const AHEAD: i64 = 300;
+
+impl Turn<'_> {
+    /// Does `step`. Whatever happens between two steps, the next run begins with what it sees.
+    pub(super) async fn act(&mut self, step: Step, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+        match step {
+            Step::Begin { login, source } => self.begin(login, source, random).await,
+            Step::Record(ledger) => self.write(*ledger).await,
+            Step::Arm(login) => self.arm(&login).await,
+            Step::Prepare(login) => self.prepare(&login).await,
+            Step::Commit(login) => self.commit(&login).await,
+            Step::Prove(login) => self.prove(&login).await,
+            Step::Store => self.store().await,
+            Step::Roll { resource, version } => self.roll(&resource, version).await,
+            Step::Expire { login, at } => self.expire(&login, at).await,
+            Step::Close(login) => self.close(&login).await,
+            Step::Disable(number) => self.end_version(number, VersionState::Disabled).await,
+            Step::Destroy(number) => self.end_version(number, VersionState::Destroyed).await,
+            Step::Rest(_) | Step::Wait(_) | Step::Hold(_) => Ok(()),
+        }
+    }
+
+    /// Tells the versions apart that are newer than the one in use, and takes the payload of the attempt under way.
+    pub(super) async fn find(&mut self) -> Result<(), ApplyError> {
+        let mut found = Found::default();
+        let Ledger { pending, abandoned, .. } = self.seen.state.ledger.clone();
+        let still_ours = |payload: &Payload| pending.as_ref().is_some_and(|pending| pending.mark.is_of(payload));
+        self.hand = self.hand.take().filter(still_ours);
+        if pending.as_ref().is_some_and(|pending| pending.login.is_some()) {
+            self.look_beyond().await?;
+        }
+        for number in newer(&self.seen.state) {
+            let payload = self.run.google()?.access(self.secret, number).await?;
+            if still_ours(&payload) {
+                found.pending = Some(number);
+                self.hand = Some(payload);
+            } else if abandoned.iter().any(|mark| mark.is_of(&payload)) {
+                found.orphans.push(number);
+            } else {
+                found.foreign.push(number);
+            }
+        }
+        self.seen.state.found = found;
+        Ok(())
+    }
+
+    /// A version that was just added may not be listed yet.
+    async fn look_beyond(&mut self) -> Result<(), ApplyError> {
+        let versions = &mut self.seen.state.versions;
+        let newest = versions.keys().next_back().copied().unwrap_or_default();
+        for number in newest + 1..=newest + BEYOND {
+            match self.run.google()?.access(self.secret, number).await {
+                Err(error) if error.is_not_found() => break,
+                Err(error) if error.status().is_some() => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => {
+                    versions.insert(number, VersionState::Enabled);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A login that is not as the policy says is put right by `apply`, which shows what it does.
+    pub(super) fn unready(&self, step: &Step) -> Option<End> {
+        let Step::Begin { login, source: Source::Fresh } = step else { return None };
+        let wrong = crate::plan::departures(self.run.policy, &self.seen.server, login);
+        (!wrong.is_empty()).then_some(End::Held(Held::NotReady(wrong)))
+    }
+
+    async fn begin(&mut self, login: RoleName, source: Source, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+        let (payload, source) = match source {
+            Source::Fresh => (self.run.wanted(self.role)?.payload(&login, &Password::generate(random)), None),
+            Source::Version(number) => (self.run.google()?.access(self.secret, number).await?, Some(number)),
+        };
+        let id = format!("{:016x}", random.random::<u64>());
+        let mark = Mark { fingerprint: payload.fingerprint(&id), id };
+        let pending = Pending { mark, login: Some(login), source };
+        let ledger = self.seen.state.ledger.begun(pending, self.seen.state.lease());
+        self.write(ledger).await?;
+        self.hand = Some(payload);
+        self.seen.state.order = Order::Finish;
+        Ok(())
+    }
+
+    /// One call: annotations and aliases together, or neither. Where somebody else changed the secret since it was read, it
+    /// is refused.
+    pub(super) async fn write(&mut self, ledger: Ledger) -> Result<(), ApplyError> {
+        let Some(secret) = &self.seen.secret else { return Err(ApplyError::Vanished(self.secret.to_string())) };
+        let mut annotations = ledger.annotations(&secret.annotations);
+        annotations.extend(self.run.ownership(self.role));
+        let state = &self.seen.state;
+        let due = ledger.published.and_then(|published| rotation::due(&state.terms, self.secret, published));
+        match due {
+            Some(due) => annotations.insert(Annotations::DUE.into(), due.to_string()),
+            None => annotations.remove(Annotations::DUE),
+        };
+        let reminds = |due: &i64| secret.has_topics && *due >= state.now.as_second() + AHEAD;
+        let next_rotation = due.map(|due| due.as_second()).filter(reminds);
+        let update = SecretUpdate {
+            annotations: Some(annotations.clone()),
+            aliases: Some(ledger.aliases.clone()),
+            next_rotation: next_rotation.filter(|_| state.ledger.published != ledger.published),
+            ..SecretUpdate::default()
+        };
+        let etag = self.run.google_to_change().await?.update_secret(self.secret, &secret.etag, &update).await?;
+        if let Some(secret) = &mut self.seen.secret {
+            (secret.etag, secret.annotations, secret.aliases) = (etag, annotations, ledger.aliases.clone());
+        }
+        self.written(ledger);
+        Ok(())
+    }
+
+    /// What follows from a ledger that is written.
+    fn written(&mut self, ledger: Ledger) {
+        let state = &mut self.seen.state;
+        let (before, now) = (state.ledger.current(), ledger.current());
+        if now != before
+            && let (Some(version), Some(login)) = (now, &ledger.login)
+        {
+            self.run.report.events.push(format!("version {version} is in use, for `{login}`"));
+        }
+        if ledger.pending.as_ref().map(|one| &one.mark) != state.ledger.pending.as_ref().map(|one| &one.mark) {
+            (self.hand, state.server) = (None, ServerSide::Unknown);
+            state.found.orphans.extend(state.found.pending.take().filter(|version| Some(*version) != now));
+        }
+        state.found.orphans.retain(|version| Some(*version) > now);
+        state.found.foreign.retain(|version| Some(*version) > now);
+        state.ledger = ledger;
+    }
+
+    /// Added once, read back by its number, and the same byte by byte.
+    async fn store(&mut self) -> Result<(), ApplyError> {
+        let payload = self.hand.as_ref().ok_or_else(|| ApplyError::Vanished("the payload".into()))?;
+        let newest = self.seen.state.versions.keys().next_back().copied().unwrap_or_default();
+        let number = self.run.google_to_change().await?.store(self.secret, payload, newest).await?;
+        let stored = self.run.google()?.access(self.secret, number).await?;
+        if stored.expose() != payload.expose() {
+            return Err(ApplyError::ReadBack { secret: self.secret.clone(), version: number });
+        }
+        self.seen.state.versions.insert(number, VersionState::Enabled);
+        self.seen.state.found.pending = Some(number);
+        Ok(())
+    }
+
+    async fn end_version(&mut self, number: i64, state: VersionState) -> Result<(), ApplyError> {
+        self.run.google_to_change().await?.set_version_state(self.secret, number, state).await?;
+        self.seen.state.versions.insert(number, state);
+        if state == VersionState::Destroyed {
+            self.seen.state.doomed.insert(number);
+        }
+        let verb = if state == VersionState::Destroyed { "destroyed" } else { "disabled" };
+        self.run.report.events.push(format!("version {number} is {verb}: nothing refers to it"));
+        Ok(())
+    }
+
+    async fn roll(&mut self, resource: &str, version: i64) -> Result<(), ApplyError> {
+        self.run.assure_lock().await?;
+        self.run.google()?.move_reference(resource, self.secret, version).await?;
+        self.run.report.events.push(format!("{resource} gets version {version}"));
+        let order = self.seen.state.order;
+        self.seen = super::look(self.run.edges, self.run.policy, self.role, self.ask).await?;
+        self.seen.state.order = order;
+        self.find().await
+    }
+}

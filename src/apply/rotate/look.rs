@@ -1,0 +1,156 @@
+//! Everything that can be seen of one credential, without a payload.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Ask;
+use crate::apply::observe::asked;
+use crate::apply::{ApplyError, Edges};
+use crate::google::Google;
+use crate::model::{
+    CloudRunHolder, CloudRunKind, Policy, Reader, RoleName, RolePolicy, Secret, SecretName, SecretPolicy, State,
+    VersionState,
+};
+use crate::postgres::{ClientSession, LoginActivity, Session, activity, inspect_shared};
+use crate::rotation::{self, Consumer, Found, Holder, HolderKind, Ledger, LoginFacts, Reference, Terms};
+
+/// What is seen of one credential.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The secret.
+    pub secret: Option<Secret>,
+    /// Roles and memberships.
+    pub server: State,
+    /// What is decided from. Whose the versions are that are newer than the one in use is not known yet.
+    pub state: rotation::State,
+}
+
+/// Looks at the credential of `role`.
+///
+/// # Errors
+/// The server or Google cannot be asked.
+pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask) -> Result<Seen, ApplyError> {
+    let gone = || ApplyError::Vanished(format!("the secret of `{role}`"));
+    let declared = policy.roles.get(role).ok_or_else(gone)?;
+    let wanted = declared.secret.as_ref().ok_or_else(gone)?;
+    let google = edges.google.ok_or(ApplyError::NoGoogle)?;
+    let (secret, consumers) = tokio::join!(google.secret(&wanted.name), consumers(google, wanted));
+    let (secret, consumers) = (secret?, consumers?);
+    let ledger = secret.as_ref().map(Ledger::read).unwrap_or_default();
+    let (server, logins) = at_server(edges, policy, &logins_of(role, declared, &ledger)).await?;
+    let versions = secret.iter().flat_map(|secret| &secret.versions);
+    let state = rotation::State {
+        now: Timestamp::from_second(edges.now.as_second()).unwrap_or(edges.now),
+        secret: wanted.name.clone(),
+        terms: terms(role, declared, wanted),
+        order: ask.order,
+        leave: ask.leave,
+        owner: edges.purpose.as_str().to_owned(),
+        managed: secret.as_ref().is_some_and(|secret| secret.managed_rotation),
+        ledger,
+        versions: versions.clone().map(|version| (version.number, version.state)).collect(),
+        doomed: versions.filter(|version| version.doomed).map(|version| version.number).collect(),
+        found: Found::default(),
+        logins,
+        consumers,
+        in_hand: false,
+        server: Default::default(),
+    };
+    let secrets = secret.clone().map(|secret| (secret.name.clone(), secret)).into_iter().collect();
+    Ok(Seen { secret, server: State { secrets, ..server }, state })
+}
+
+/// The policy's word on a credential.
+fn terms(role: &RoleName, declared: &RolePolicy, wanted: &SecretPolicy) -> Terms {
+    let crate::model::Rotation { strategy, every, grace, deadline } = declared.rotation.clone();
+    Terms { strategy, logins: declared.logins(role), every, grace, deadline, keep: wanted.keep }
+}
+
+/// Every login that has, had or may get the credential.
+fn logins_of(role: &RoleName, declared: &RolePolicy, ledger: &Ledger) -> Vec<RoleName> {
+    let mut logins = declared.logins(role);
+    logins.extend(ledger.login.clone());
+    logins.extend(ledger.previous_login.clone());
+    logins.extend(ledger.pending.iter().filter_map(|pending| pending.login.clone()));
+    logins.sort();
+    logins.dedup();
+    logins
+}
+
+async fn at_server(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    logins: &[RoleName],
+) -> Result<(State, BTreeMap<RoleName, LoginFacts>), ApplyError> {
+    let database = policy.databases.keys().next().unwrap_or_else(|| edges.route.start_database());
+    let mut session = Session::connect(edges.route, database, edges.purpose).await?;
+    session.begin_snapshot().await?;
+    let shared = inspect_shared(&mut session, &asked(policy, database)).await?;
+    session.rollback().await?;
+    let found = activity(&mut session, logins).await?;
+    session.close().await;
+    let server = State {
+        server: shared.server,
+        roles: shared.roles,
+        memberships: shared.memberships,
+        shared: shared.groups,
+        ..State::default()
+    };
+    let own = edges.purpose.as_str();
+    Ok((server, found.into_iter().map(|login| (login.login.clone(), facts(login, own))).collect()))
+}
+
+/// What `next` is told of a login: all its sessions but those of this very run, which proves credentials by them.
+pub(super) fn facts(found: LoginActivity, own: &str) -> LoginFacts {
+    let LoginActivity { login: _, can_login, valid_until, sessions } = found;
+    let time = |seconds: Option<i64>| seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let session = |session: ClientSession| rotation::Session {
+        application: session.application,
+        address: session.address,
+        since: time(session.since),
+    };
+    let others = sessions.into_iter().filter(|session| session.application != own);
+    LoginFacts { can_login, valid_until: time(valid_until), sessions: others.map(session).collect() }
+}
+
+async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<Vec<Consumer>, ApplyError> {
+    let mut found = Vec::new();
+    for reader in &wanted.readers {
+        let Reader::CloudRun { kind, project, region, name, .. } = reader else { continue };
+        let (Some(reference), Some(resource)) =
+            (google.cloud_run(*kind, project, region, name).await?, reader.resource())
+        else {
+            continue;
+        };
+        let references = references(&wanted.name, &reference.secrets);
+        let holders = google.cloud_run_holders(*kind, project, region, name).await?;
+        let holders = holders.into_iter().filter_map(|holder| holding(*kind, &wanted.name, holder)).collect();
+        found.push(Consumer { resource, kind: *kind, references, holders });
+    }
+    Ok(found)
+}
+
+/// A revision or execution that names the secret; one that does not show what it names may.
+fn holding(kind: CloudRunKind, secret: &SecretName, holder: CloudRunHolder) -> Option<Holder> {
+    let kind = match kind {
+        CloudRunKind::Job => HolderKind::Execution,
+        CloudRunKind::Service => HolderKind::Revision,
+    };
+    let references = references(secret, &holder.secrets);
+    let started = holder.started.and_then(|time| time.parse().ok());
+    (!references.is_empty()).then_some(Holder { name: holder.name, kind, started, references })
+}
+
+/// How `named` refers to the secret. Google answers with the project's number: the id has to do.
+fn references(secret: &SecretName, named: &[(String, String)]) -> Vec<Reference> {
+    let ours = |name: &str| name.rsplit('/').next() == Some(secret.id.as_str());
+    named.iter().filter(|(name, _)| ours(name)).map(|(_, version)| Reference::parse(version)).collect()
+}
+
+/// The versions newer than the one in use whose payload can be read, newest first.
+pub(super) fn newer(state: &rotation::State) -> Vec<i64> {
+    let current = state.ledger.current().unwrap_or_default();
+    let readable = state.versions.range(current + 1..).filter(|(_, state)| **state == VersionState::Enabled);
+    readable.map(|(number, _)| *number).rev().collect()
+}

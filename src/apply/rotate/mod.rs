@@ -1,0 +1,162 @@
+//! Rotations carried out: what `rotation` says is next is done, one effect at a time, each found as done by whoever comes
+//! after. A run that was overtaken notices at its next write: every one of them is on the etag it has read.
+
+mod act;
+mod look;
+mod server;
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use rand::CryptoRng;
+
+pub use look::{Seen, look};
+
+use super::{ApplyError, Edges, Run};
+use crate::model::{Payload, Policy, RoleName, SecretName, Strategy};
+use crate::plan::{Options, Report, diff};
+use crate::postgres::Session;
+use crate::rotation::{Held, Leave, Order, Step, Wait, next};
+
+/// No credential takes more steps than this.
+const STEPS: usize = 64;
+
+/// What is asked of a credential, and what is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// What is asked for.
+    pub order: Order,
+    /// What is allowed.
+    pub leave: Leave,
+}
+
+/// How far a credential came.
+pub struct Turned {
+    /// The role.
+    pub role: RoleName,
+    /// Its secret.
+    pub secret: SecretName,
+    /// What was done, a line each.
+    pub events: Vec<String>,
+    /// How it stands, as far as it was seen.
+    pub seen: Seen,
+    /// How it ended.
+    pub end: Result<End, ApplyError>,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Nothing is left to do; due at this moment.
+    Rest(Option<jiff::Timestamp>),
+    /// The rest is for a later run.
+    Wait(Wait),
+    /// Something has to happen first.
+    Held(Held),
+}
+
+/// Rotates the credential of `role`, as far as it goes now.
+pub async fn rotate(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    role: &RoleName,
+    ask: Ask,
+    random: &mut impl CryptoRng,
+) -> Result<Turned, ApplyError> {
+    let seen = look(edges, policy, role, ask).await?;
+    let options = Options::default();
+    let run = Run {
+        edges,
+        policy,
+        options: &options,
+        state: seen.server.clone(),
+        report: Report::begin(diff(policy, &seen.server, &options)),
+    };
+    let secret = run.wanted(role)?.name.clone();
+    let mut turn = Turn { run, role, secret: &secret, ask, seen, hand: None, open: None };
+    let end = turn.all(random).await;
+    let Turn { run, seen, .. } = turn;
+    Ok(Turned { role: role.clone(), events: run.report.events, seen, end, secret })
+}
+
+/// One credential on its way.
+struct Turn<'a> {
+    run: Run<'a>,
+    role: &'a RoleName,
+    secret: &'a SecretName,
+    ask: Ask,
+    seen: Seen,
+    /// The payload of the attempt under way.
+    hand: Option<Payload>,
+    /// The transaction that holds its password.
+    open: Option<Session>,
+}
+
+impl Turn<'_> {
+    async fn all(&mut self, random: &mut impl CryptoRng) -> Result<End, ApplyError> {
+        let mut attempts = Attempts(pauses());
+        self.find().await?;
+        for _ in 0..STEPS {
+            let step = self.next();
+            tracing::debug!(role = %self.role, ?step, "next");
+            match step {
+                Step::Rest(due) => return Ok(End::Rest(due)),
+                Step::Wait(wait) => return Ok(End::Wait(wait)),
+                Step::Hold(held) => return Ok(End::Held(held)),
+                step => {
+                    self.run.go_on()?;
+                    if let Some(end) = self.unready(&step) {
+                        return Ok(end);
+                    }
+                    if let Err(error) = self.act(step, random).await {
+                        self.again(error, &mut attempts).await?;
+                    }
+                }
+            }
+        }
+        Err(ApplyError::Vanished(format!("the end of the rotation of `{}`", self.role)))
+    }
+
+    fn next(&self) -> Step {
+        let mut state = self.seen.state.clone();
+        state.order = state.order_left();
+        state.in_hand = self.hand.is_some();
+        next(&state)
+    }
+
+    /// What did not go through is looked at again: somebody else may have written the secret, a lost answer may have been
+    /// a yes, the server may be back.
+    async fn again(&mut self, error: ApplyError, attempts: &mut Attempts) -> Result<(), ApplyError> {
+        let Some(pause) = attempts.0.next().filter(|_| passes(&error)) else { return Err(error) };
+        tracing::warn!(%error, "looking again");
+        tokio::time::sleep(pause).await;
+        let order = self.seen.state.order;
+        self.open = None;
+        self.seen = look(self.run.edges, self.run.policy, self.role, self.ask).await?;
+        // What was begun in this run is not begun a second time.
+        self.seen.state.order = order;
+        self.run.state = self.seen.server.clone();
+        self.find().await
+    }
+}
+
+struct Attempts(ExponentialBackoff);
+
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(200)).with_max_times(5).build()
+}
+
+/// Whether another look may do better.
+fn passes(error: &ApplyError) -> bool {
+    match error {
+        ApplyError::Google(error) => error.is_stale(),
+        ApplyError::Postgres(error) => error.is_away() || error.is_concurrent_update(),
+        ApplyError::Commit { .. } | ApplyError::LockLost => true,
+        _ => false,
+    }
+}
+
+/// How the logins of a strategy take turns.
+fn strategy_of(in_place: bool) -> Strategy {
+    if in_place { Strategy::Single } else { Strategy::Alternate }
+}

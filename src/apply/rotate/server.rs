@@ -1,0 +1,175 @@
+//! The effects on the server. Each is a transaction that holds the login's row before it asks whether this run still has
+//! the lock: a run that was paused between the two keeps every other one from that row, and is ended by the server when
+//! it is idle too long.
+
+use jiff::Timestamp;
+
+use super::look::facts;
+use super::{Turn, strategy_of};
+use crate::apply::credential::{Job, login_error};
+use crate::apply::{ApplyError, Run};
+use crate::model::{Password, RoleName, SecretName, Strategy};
+use crate::plan::{administer, close_login, expire_login, set_password};
+use crate::postgres::{Session, Statement, activity};
+use crate::rotation::ServerSide;
+
+/// Longer than storing and reading back a version takes, however often it is tried again.
+const IDLE: &str = "SET LOCAL idle_in_transaction_session_timeout = '120s'";
+
+/// SQLSTATEs of an ALTER that will never be taken: wrong value, not permitted, authorization.
+const DEFINITE: [&str; 3] = ["22023", "42501", "28"];
+
+/// Whose credential it is.
+pub(super) struct Owned {
+    role: RoleName,
+    login: RoleName,
+    secret: SecretName,
+    strategy: Strategy,
+}
+
+impl Owned {
+    pub(super) fn as_ref(&self) -> Job<'_> {
+        Job { role: &self.role, login: &self.login, secret: &self.secret, strategy: self.strategy }
+    }
+}
+
+impl Turn<'_> {
+    /// Whose credential the attempt under way is for.
+    pub(super) fn job(&self) -> Owned {
+        let ledger = &self.seen.state.ledger;
+        let login = ledger.pending.as_ref().and_then(|pending| pending.login.clone());
+        let in_place = login == ledger.login;
+        Owned {
+            role: self.role.clone(),
+            login: login.unwrap_or_else(|| self.role.clone()),
+            secret: self.secret.clone(),
+            strategy: strategy_of(in_place),
+        }
+    }
+
+    fn password(&self) -> Result<Password, ApplyError> {
+        let payload = self.hand.as_ref().ok_or_else(|| ApplyError::Vanished("the payload".into()))?;
+        let number = self.seen.state.found.pending.unwrap_or_default();
+        Ok(self.run.stored_credential(&self.job().as_ref(), number, payload)?.password)
+    }
+
+    /// The password of an idle login: nobody has it yet, and nobody is told.
+    pub(super) async fn arm(&mut self, login: &RoleName) -> Result<(), ApplyError> {
+        let password = self.password()?;
+        let set = self.run.arm(&self.job().as_ref(), &password).await;
+        self.offered(login, set, ServerSide::Set)
+    }
+
+    /// The server has seen the ALTER and found nothing wrong with it; nobody else sees it yet.
+    pub(super) async fn prepare(&mut self, login: &RoleName) -> Result<(), ApplyError> {
+        let password = self.password()?;
+        let prepared = self.prepared(login, &password).await;
+        let prepared = prepared.map(|session| self.open = Some(session));
+        self.offered(login, prepared, ServerSide::Prepared)
+    }
+
+    async fn prepared(&self, login: &RoleName, password: &Password) -> Result<Session, ApplyError> {
+        let verifier = password.verifier();
+        let statement =
+            set_password(login, &verifier).map_err(|source| ApplyError::Verifier { login: login.clone(), source })?;
+        let mut statements = self.run.beginning(login);
+        statements.push(Statement::secret(statement, format!("ALTER ROLE {login} LOGIN PASSWORD …")));
+        let mut session = self.run.session(None).await?;
+        session.run(&statements).await?;
+        Ok(session)
+    }
+
+    /// A password that the server will never take is not offered again: where it is stored, its version is given up.
+    fn offered(
+        &mut self,
+        login: &RoleName,
+        answer: Result<(), ApplyError>,
+        then: ServerSide,
+    ) -> Result<(), ApplyError> {
+        let definite = |error: &ApplyError| {
+            let ApplyError::Postgres(error) = error else { return false };
+            error.sqlstate().is_some_and(|state| DEFINITE.iter().any(|refusal| state.starts_with(refusal)))
+        };
+        match answer {
+            Ok(()) => self.seen.state.server = then,
+            Err(error) if definite(&error) && self.seen.state.found.pending.is_some() => {
+                self.run.report.events.push(format!("the server refuses the stored password of `{login}`: given up"));
+                self.seen.state.server = ServerSide::Refused;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn commit(&mut self, login: &RoleName) -> Result<(), ApplyError> {
+        let Some(mut session) = self.open.take() else {
+            self.seen.state.server = ServerSide::Unknown;
+            return Ok(());
+        };
+        // Whether it was taken or not: the same again does no harm.
+        self.seen.state.server = ServerSide::Unknown;
+        self.run.assure_lock().await?;
+        session.commit().await.map_err(|error| match error.is_away() {
+            true => ApplyError::Commit { place: format!("the password of `{login}`"), source: error.into() },
+            false => error.into(),
+        })?;
+        session.close().await;
+        self.seen.state.server = ServerSide::Set;
+        Ok(())
+    }
+
+    /// One login with the bytes that consumers get.
+    pub(super) async fn prove(&mut self, login: &RoleName) -> Result<(), ApplyError> {
+        let password = self.password()?;
+        let proven = self.run.log_in(login, &password, self.role).await;
+        proven.map_err(|error| login_error(&self.job().as_ref(), error))?;
+        self.seen.state.server = ServerSide::Proven;
+        Ok(())
+    }
+
+    pub(super) async fn expire(&mut self, login: &RoleName, at: Timestamp) -> Result<(), ApplyError> {
+        self.run.change_login(login, expire_login(login, &at.to_string())).await?;
+        self.seen.state.logins.entry(login.clone()).or_default().valid_until = Some(at);
+        self.run.report.events.push(format!("the server refuses the password of `{login}` from {at}"));
+        Ok(())
+    }
+
+    /// Looks once more before: sessions come and go.
+    pub(super) async fn close(&mut self, login: &RoleName) -> Result<(), ApplyError> {
+        let before = self.seen.state.login(login);
+        let mut session = self.run.session(None).await?;
+        let found = activity(&mut session, std::slice::from_ref(login)).await?;
+        session.close().await;
+        for login in found {
+            let (name, own) = (login.login.clone(), self.run.edges.purpose.as_str());
+            self.seen.state.logins.insert(name, facts(login, own));
+        }
+        if self.seen.state.login(login) != before {
+            return Ok(());
+        }
+        self.run.change_login(login, close_login(login)).await?;
+        self.seen.state.logins.entry(login.clone()).or_default().can_login = false;
+        self.run.report.events.push(format!("`{login}` cannot log in any more"));
+        Ok(())
+    }
+}
+
+impl Run<'_> {
+    /// How a transaction begins that changes `login`: in the name of whoever may, and not idle for ever.
+    fn beginning(&self, login: &RoleName) -> Vec<Statement> {
+        let mut statements: Vec<_> = administer(&self.state, login).into_iter().map(Statement::plain).collect();
+        statements.insert(1, Statement::plain(IDLE));
+        statements
+    }
+
+    async fn change_login(&self, login: &RoleName, statement: String) -> Result<(), ApplyError> {
+        let mut statements = self.beginning(login);
+        statements.push(Statement::plain(statement));
+        let mut session = self.session(None).await?;
+        session.run(&statements).await?;
+        self.assure_lock().await?;
+        session.commit().await?;
+        session.close().await;
+        Ok(())
+    }
+}

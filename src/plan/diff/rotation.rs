@@ -1,0 +1,112 @@
+//! Credentials in the course of time: what rotation would have to do, and what nobody did here. `apply` mends none of it.
+
+use jiff::SignedDuration;
+
+use super::Diff;
+use super::secrets::of_role;
+use crate::model::{Reader, RoleName, RolePolicy, Secret, SecretPolicy, Version, VersionState};
+use crate::plan::{Finding, Rule, Severity};
+use crate::rotation::{Ledger, Reference};
+
+impl Diff<'_> {
+    /// Judges a published credential of ours.
+    pub(super) fn rotation(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, secret: &Secret) {
+        let ledger = Ledger::read(secret);
+        let under_way = ledger.pending.is_some() || ledger.previous().is_some();
+        if !under_way {
+            self.age(name, role, wanted, &ledger);
+            self.sprawl(name, wanted, secret);
+        }
+        let newer = secret.latest().filter(|latest| ledger.pending.is_none() && Some(latest.number) > ledger.current());
+        if let Some(latest) = newer {
+            self.foreign(name, wanted, secret, latest);
+        }
+        self.references(name, wanted, secret, under_way);
+    }
+
+    fn age(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, ledger: &Ledger) {
+        let (Some(every), Some(published)) = (role.rotation.every, ledger.published) else { return };
+        let limit = published.checked_add(SignedDuration::from_secs(every.saturating_add(role.rotation.grace)));
+        if limit.is_ok_and(|limit| self.options.now > limit) {
+            let message = format!("the credential of {name} is from {published}, and was to be replaced before now");
+            self.note_secret(name, wanted, Rule::SecretAge, Severity::Error, message, "rolewright rotate".into());
+        }
+    }
+
+    fn sprawl(&mut self, name: &RoleName, wanted: &SecretPolicy, secret: &Secret) {
+        let billed = secret.versions.iter().filter(|version| version.state != VersionState::Destroyed).count();
+        if billed > wanted.keep as usize {
+            let message = format!("{} has {billed} billed versions, {} are to be kept", wanted.name, wanted.keep);
+            let fix = "rolewright rotate destroys its own; gcloud secrets versions destroy the rest".into();
+            self.note_secret(name, wanted, Rule::SecretSprawl, Severity::Warning, message, fix);
+        }
+    }
+
+    /// Whoever asks for `latest` gets another version than the one in use.
+    fn foreign(&mut self, name: &RoleName, wanted: &SecretPolicy, secret: &Secret, latest: &Version) {
+        let current = secret.current().map(|current| current.number).unwrap_or_default();
+        let message = format!(
+            "version {} of {} is newer than version {current}, which is in use: `latest` is not `current`",
+            latest.number, wanted.name
+        );
+        let fix = "rolewright rotate, if a run of it left that version; else let `current` name it and apply".into();
+        self.note_secret(name, wanted, Rule::SecretForeign, Severity::Error, message, fix);
+    }
+
+    fn references(&mut self, name: &RoleName, wanted: &SecretPolicy, secret: &Secret, under_way: bool) {
+        let state = self.state;
+        for resource in wanted.readers.iter().filter_map(Reader::resource) {
+            let Some(Some(found)) = state.cloud_run.get(&resource) else { continue };
+            let ours = |named: &str| named.rsplit('/').next() == Some(wanted.name.id.as_str());
+            for (_, version) in found.secrets.iter().filter(|(named, _)| ours(named)) {
+                self.reference(name, wanted, secret, &resource, &Reference::parse(version), under_way);
+            }
+        }
+    }
+
+    fn reference(
+        &mut self,
+        name: &RoleName,
+        wanted: &SecretPolicy,
+        secret: &Secret,
+        resource: &str,
+        reference: &Reference,
+        under_way: bool,
+    ) {
+        let current = secret.current().map(|current| current.number);
+        let (number, what) = match reference {
+            Reference::Latest => (secret.latest().map(|latest| latest.number), "`latest`".to_owned()),
+            Reference::Alias(alias) => (secret.aliases.get(alias).copied(), format!("the alias `{alias}`")),
+            Reference::Pinned(number) => (Some(*number), format!("version {number}")),
+        };
+        let version = number.and_then(|number| secret.versions.iter().find(|version| version.number == number));
+        let readable = version.is_some_and(|version| version.state == VersionState::Enabled);
+        let severity = match reference {
+            _ if !readable => Severity::Error,
+            Reference::Latest if number != current && !under_way => Severity::Error,
+            Reference::Pinned(_) if number != current && !under_way => Severity::Warning,
+            _ => return,
+        };
+        let message = format!("{resource} refers to {what} of {}, which is not the version in use", wanted.name);
+        let finding = Finding {
+            object: Some(resource.to_owned()),
+            severity,
+            fix: Some("rolewright rotate --roll".into()),
+            ..of_role(name, &wanted.origin, Rule::JobReference, message)
+        };
+        self.note(finding);
+    }
+
+    fn note_secret(
+        &mut self,
+        name: &RoleName,
+        wanted: &SecretPolicy,
+        rule: Rule,
+        severity: Severity,
+        message: String,
+        fix: String,
+    ) {
+        let object = Some(format!("secret {}", wanted.name));
+        self.note(Finding { object, severity, fix: Some(fix), ..of_role(name, &wanted.origin, rule, message) });
+    }
+}

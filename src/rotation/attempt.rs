@@ -1,0 +1,114 @@
+//! From a payload to a published credential.
+
+use super::ledger::{Lease, Pending};
+use super::schedule::after;
+use super::{Blocker, Held, ServerSide, Source, State, Step};
+use crate::model::{CloudRunKind, RoleName};
+
+/// Seconds for which somebody who only looks may take a run for alive.
+const LEASE: i64 = 600;
+
+impl State {
+    /// The attempt under way, if there is one: its next step, or a new one where nobody has its payload any more.
+    pub(super) fn attempt(&self) -> Option<Step> {
+        let pending = self.ledger.pending.as_ref()?;
+        let login = pending.login.clone()?;
+        if self.found.pending.is_none() && !self.in_hand {
+            return Some(self.again(pending, login));
+        }
+        if self.server == ServerSide::Refused {
+            // Its password is never offered a second time.
+            return Some(Step::Record(self.ledger.given_up().into()));
+        }
+        let in_place = self.ledger.login.as_ref() == Some(&login);
+        Some(self.with_lease(if in_place { self.replaced(login) } else { self.alternated(login) }))
+    }
+
+    /// `step`, or first the word that this run takes it: what was read may be old, and is the latest where it can be written.
+    pub(super) fn with_lease(&self, step: Step) -> Step {
+        match &self.ledger.lease {
+            Some(lease) if lease.owner == self.owner => step,
+            _ => Step::Record(self.ledger.leased(self.lease()).into()),
+        }
+    }
+
+    /// Whoever made the payload took it along; the server may have its password, which nobody knows.
+    fn again(&self, pending: &Pending, login: RoleName) -> Step {
+        match pending.source {
+            Some(version) if !self.versions.contains_key(&version) => Step::Record(self.ledger.given_up().into()),
+            Some(version) => Step::Begin { login, source: Source::Version(version) },
+            // The policy may be another one by now.
+            None => match self.next_login() {
+                Some(login) => Step::Begin { login: login.clone(), source: Source::Fresh },
+                None => Step::Record(self.ledger.given_up().into()),
+            },
+        }
+    }
+
+    /// An idle login is armed and proven before anybody can read its password.
+    fn alternated(&self, login: RoleName) -> Step {
+        match (self.server, self.found.pending) {
+            (ServerSide::Unknown | ServerSide::Prepared | ServerSide::Refused, _) => Step::Arm(login),
+            (ServerSide::Set, _) => Step::Prove(login),
+            (ServerSide::Proven, None) => Step::Store,
+            (ServerSide::Proven, Some(version)) => self.promote(version),
+        }
+    }
+
+    /// A password in use is stored before the server takes it, and in a transaction that has shown that it will.
+    fn replaced(&self, login: RoleName) -> Step {
+        match (self.server, self.found.pending) {
+            (ServerSide::Unknown | ServerSide::Refused, _) => Step::Prepare(login),
+            (ServerSide::Prepared, None) => Step::Store,
+            (ServerSide::Prepared, Some(_)) => Step::Commit(login),
+            (ServerSide::Set, _) => Step::Prove(login),
+            (ServerSide::Proven, Some(version)) => self.promote(version),
+            // What works and is not there: gone since.
+            (ServerSide::Proven, None) => Step::Store,
+        }
+    }
+
+    fn promote(&self, version: i64) -> Step {
+        Step::Record(self.ledger.promoted(version, &self.found.orphans, self.now).into())
+    }
+
+    /// The right of this run to write the secret.
+    pub fn lease(&self) -> Lease {
+        Lease { owner: self.owner.clone(), until: after(self.now, LEASE) }
+    }
+
+    /// Who is still on the login that is to get a password.
+    pub(super) fn not_idle(&self, login: &RoleName) -> Option<Held> {
+        let blockers = self.sessions(login);
+        (!blockers.is_empty()).then_some(Held::NotIdle(blockers))
+    }
+
+    /// Who would fail from the moment the password is another one until they have read it.
+    pub(super) fn outage(&self, login: &RoleName) -> Option<Held> {
+        if self.leave.outage {
+            return None;
+        }
+        let mut blockers = self.sessions(login);
+        for consumer in &self.consumers {
+            let holders = consumer.holders.iter().map(|holder| Blocker::Holder {
+                resource: consumer.resource.clone(),
+                name: holder.name.clone(),
+                since: holder.started,
+            });
+            blockers.extend(holders);
+            let pin = consumer.references.iter().find_map(|reference| match reference {
+                super::Reference::Pinned(version) => Some(*version),
+                _ => None,
+            });
+            // A service with nothing running has nothing to lose; a pinned job fails at its next execution.
+            let pinned = pin.filter(|_| !self.leave.roll || consumer.kind == CloudRunKind::Service);
+            blockers.extend(pinned.map(|version| Blocker::Pin { resource: consumer.resource.clone(), version }));
+        }
+        (!blockers.is_empty()).then_some(Held::Outage(blockers))
+    }
+
+    pub(super) fn sessions(&self, login: &RoleName) -> Vec<Blocker> {
+        let of = |session: super::Session| Blocker::Session { login: login.clone(), session };
+        self.login(login).sessions.into_iter().map(of).collect()
+    }
+}

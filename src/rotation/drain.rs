@@ -1,0 +1,117 @@
+//! From a published credential to the end of the one before it.
+
+use super::ledger::Previous;
+use super::schedule::after;
+use super::{Blocker, Held, State, Step, Wait};
+use crate::model::VersionState;
+
+impl State {
+    /// What is left to do with the credential before, if there is one.
+    pub(super) fn drain(&self) -> Option<Step> {
+        let previous = self.ledger.previous()?;
+        let current = self.ledger.current()?;
+        let published = self.ledger.published.unwrap_or(self.now);
+        if let Some(step) = self.deadline(&previous) {
+            return Some(step);
+        }
+        let grace = after(published, self.terms.grace);
+        if self.now < grace {
+            return Some(Step::Wait(Wait::Grace(grace)));
+        }
+        Some(self.retire(&previous, current))
+    }
+
+    fn retire(&self, previous: &Previous<'_>, current: i64) -> Step {
+        let other = self.ledger.login.as_ref() != Some(previous.login);
+        let expired = self.login(previous.login).valid_until.is_some_and(|until| until <= self.now);
+        if let Some(step) = self.unused(previous).filter(|_| other && !expired) {
+            return step;
+        }
+        // What the server refuses already is closed, whoever would still like to use it.
+        let blockers = if expired { Vec::new() } else { self.in_use(previous, current) };
+        if !blockers.is_empty() {
+            return Step::Hold(Held::StillUsed(blockers));
+        }
+        if other && self.login(previous.login).can_login {
+            return self.with_lease(Step::Close(previous.login.clone()));
+        }
+        let gone = |version| self.versions.get(&version) == Some(&VersionState::Destroyed);
+        Step::Record(self.ledger.without(gone).forgotten(self.now).into())
+    }
+
+    /// The login of the strategy before has to be unused for as long as `grace`: nobody was told that it would go.
+    fn unused(&self, previous: &Previous<'_>) -> Option<Step> {
+        if self.terms.logins.contains(previous.login) {
+            return None;
+        }
+        if !self.login(previous.login).sessions.is_empty() && self.ledger.used != Some(self.now) {
+            let mut ledger = self.ledger.clone();
+            ledger.used = Some(self.now);
+            return Some(Step::Record(ledger.into()));
+        }
+        let until = after(self.ledger.used?, self.terms.grace);
+        (self.now < until && self.login(previous.login).sessions.is_empty())
+            .then(|| Step::Wait(Wait::Unused { login: previous.login.clone(), until }))
+    }
+
+    /// A job or service that only a change of it brings to the version in use.
+    pub(super) fn roll(&self, current: i64) -> Option<Step> {
+        let since = self.ledger.previous().and(self.ledger.published);
+        let behind = |one: &&super::Consumer| {
+            one.pinned_behind(current).is_some() || since.is_some_and(|since| one.wants_revision(current, since))
+        };
+        let consumer = self.consumers.iter().filter(|_| self.leave.roll).find(behind)?;
+        Some(Step::Roll { resource: consumer.resource.clone(), version: current })
+    }
+
+    fn deadline(&self, previous: &Previous<'_>) -> Option<Step> {
+        let login = self.login(previous.login);
+        let at = after(self.ledger.published?, self.terms.deadline?);
+        let open = self.ledger.login.as_ref() != Some(previous.login) && login.can_login;
+        let expire = || self.with_lease(Step::Expire { login: previous.login.clone(), at });
+        (open && login.valid_until != Some(at)).then(expire)
+    }
+
+    /// Who still uses the credential before, if there is one.
+    pub fn users_of_previous(&self) -> Vec<Blocker> {
+        let users = self.ledger.previous().zip(self.ledger.current());
+        users.map(|(previous, current)| self.in_use(&previous, current)).unwrap_or_default()
+    }
+
+    /// Who still uses the credential before.
+    fn in_use(&self, previous: &Previous<'_>, current: i64) -> Vec<Blocker> {
+        let published = self.ledger.published.unwrap_or(self.now);
+        let in_place = self.ledger.login.as_ref() == Some(previous.login);
+        let mut blockers = if in_place { Vec::new() } else { self.sessions(previous.login) };
+        for consumer in &self.consumers {
+            let resource = || consumer.resource.clone();
+            blockers
+                .extend(consumer.pinned_behind(current).map(|version| Blocker::Pin { resource: resource(), version }));
+            let holders = consumer.holding(current, published);
+            blockers.extend(holders.map(|holder| Blocker::Holder {
+                resource: resource(),
+                name: holder.name.clone(),
+                since: holder.started,
+            }));
+        }
+        blockers
+    }
+
+    /// Versions that nothing needs: disabled at once, destroyed when they were so for as long as `grace` and more are there
+    /// than are to be kept. Never one that something refers to, and never one that is not ours.
+    pub(super) fn tidy(&self, current: i64) -> Option<Step> {
+        let retired = self.ledger.retired.as_ref()?;
+        let state = |version: &i64| self.versions.get(version).copied().unwrap_or(VersionState::Destroyed);
+        let mut idle =
+            retired.versions.iter().copied().filter(|version| *version != current && !self.is_referenced(*version));
+        if let Some(version) = idle.clone().find(|version| state(version) == VersionState::Enabled) {
+            return Some(Step::Disable(version));
+        }
+        let billed = retired.versions.iter().filter(|version| state(version) != VersionState::Destroyed).count();
+        let kept = billed + 1 + usize::from(self.ledger.previous().is_some());
+        let soaked = self.now >= after(retired.since, self.terms.grace);
+        let surplus = soaked && kept > usize::try_from(self.terms.keep.max(1)).unwrap_or(usize::MAX);
+        idle.find(|version| surplus && state(version) == VersionState::Disabled && !self.doomed.contains(version))
+            .map(Step::Destroy)
+    }
+}

@@ -1,0 +1,81 @@
+//! The decision.
+
+use super::schedule::{due, is_due};
+use super::{Held, Order, Source, State, Step};
+use crate::model::VersionState;
+
+/// What is next for one credential. Doing it and asking again ends in [`Step::Rest`], [`Step::Wait`] or [`Step::Hold`];
+/// so does every run that begins where another one was killed.
+pub fn next(state: &State) -> Step {
+    if state.managed {
+        return Step::Hold(Held::Managed);
+    }
+    let Some(current) = state.ledger.current().filter(|_| state.ledger.login.is_some()) else {
+        return Step::Hold(Held::NotPublished);
+    };
+    // What has begun is finished first: until then the server may have a password that nobody is told.
+    if let Some(step) = state.attempt() {
+        return step;
+    }
+    if state.versions.get(&current) != Some(&VersionState::Enabled) {
+        return Step::Hold(Held::Unreadable(current));
+    }
+    let under_way = || {
+        state.repair(current).or_else(|| state.roll(current)).or_else(|| state.tidy(current)).or_else(|| state.drain())
+    };
+    state.back(current).or_else(under_way).unwrap_or_else(|| state.begin())
+}
+
+impl State {
+    /// Back to the credential before, which has to work.
+    fn back(&self, current: i64) -> Option<Step> {
+        if self.order != Order::Back {
+            return None;
+        }
+        let refuse = |why| Some(Step::Hold(Held::NothingBefore(why)));
+        let Some(previous) = self.ledger.previous().filter(|previous| previous.version != current) else {
+            return refuse("no rotation is under way, and what was before the last one is closed");
+        };
+        if self.versions.get(&previous.version) != Some(&VersionState::Enabled) {
+            return refuse("the version before cannot be read any more");
+        }
+        let login = self.login(previous.login);
+        let in_place = self.ledger.login.as_ref() == Some(previous.login);
+        if !in_place && (!login.can_login || login.valid_until.is_some_and(|until| until <= self.now)) {
+            return refuse("the server does not take the credential before any more");
+        }
+        Some(Step::Begin { login: previous.login.clone(), source: Source::Version(previous.version) })
+    }
+
+    /// A version that turned up late is what `latest` means: the one in use is stored again, above it.
+    fn repair(&self, current: i64) -> Option<Step> {
+        let login = self.ledger.login.clone()?;
+        let late = self.found.orphans.iter().any(|orphan| *orphan > current) && self.found.foreign.is_empty();
+        late.then_some(Step::Begin { login, source: Source::Version(current) })
+    }
+
+    /// Nothing is under way: begin, if it is time.
+    fn begin(&self) -> Step {
+        let Some(login) = self.next_login().cloned() else { return Step::Hold(Held::NotPublished) };
+        if !self.is_wanted() {
+            let due = |published| due(&self.terms, &self.secret, published);
+            return Step::Rest(self.ledger.published.and_then(due));
+        }
+        if let Some(foreign) = self.found.foreign.first() {
+            return Step::Hold(Held::Foreign(*foreign));
+        }
+        let in_place = self.ledger.login.as_ref() == Some(&login);
+        let held = if in_place { self.outage(&login) } else { self.not_idle(&login) };
+        held.map_or(Step::Begin { login, source: Source::Fresh }, Step::Hold)
+    }
+
+    /// Asked for, due, or in use is a login of another strategy.
+    fn is_wanted(&self) -> bool {
+        let moves = self.ledger.login.as_ref().is_some_and(|login| !self.terms.logins.contains(login));
+        match self.order {
+            Order::Now => true,
+            Order::Due => moves || is_due(&self.terms, &self.secret, self.ledger.published, self.now),
+            Order::Finish | Order::Back => false,
+        }
+    }
+}

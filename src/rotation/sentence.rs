@@ -1,0 +1,112 @@
+//! Reasons in words.
+
+use std::fmt;
+
+use super::{Blocker, Held, Step, Wait};
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grace(until) => write!(f, "the old credential works until {until} at least"),
+            Self::Unused { login, until } => write!(f, "`{login}` has to be unused until {until}"),
+        }
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPublished => f.write_str("no credential is published yet"),
+            Self::Unreadable(version) => write!(f, "version {version}, the one in use, cannot be read"),
+            Self::Managed => f.write_str("Google's managed rotation keeps this secret"),
+            Self::Foreign(version) => {
+                write!(f, "version {version} is newer than the one in use, and nobody here stored it")
+            }
+            Self::NotIdle(_) => f.write_str("the login that is to get the next password is in use"),
+            Self::Outage(_) => {
+                f.write_str("there is one password only: until they have read the new one, these cannot connect")
+            }
+            Self::StillUsed(_) => f.write_str("the old credential is still in use"),
+            Self::NothingBefore(why) => write!(f, "there is nothing to go back to: {why}"),
+            Self::NotReady(changes) => write!(f, "the next login is not as the policy says: {}", changes.join("; ")),
+        }
+    }
+}
+
+impl Held {
+    /// Who is in the way.
+    pub fn blockers(&self) -> &[Blocker] {
+        match self {
+            Self::NotIdle(blockers) | Self::Outage(blockers) | Self::StillUsed(blockers) => blockers,
+            Self::NotPublished
+            | Self::Unreadable(_)
+            | Self::Managed
+            | Self::Foreign(_)
+            | Self::NothingBefore(_)
+            | Self::NotReady(_) => &[],
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotPublished | Self::NotReady(_) => "run `rolewright apply` first",
+            Self::Unreadable(_) => "enable that version, or run `rolewright apply`",
+            Self::Managed => "two rotations of one password would undo each other: use another secret",
+            Self::Foreign(_) => {
+                "if it is to count, let `current` name it and run `rolewright apply`; if not, destroy it"
+            }
+            Self::NotIdle(_) => "end these sessions: they log in with a credential that is given up",
+            Self::Outage(_) => {
+                "expect a gap until each has read the new password: a service until its next revision, a job until its next \
+                 execution, a session when it connects again; --accept-outage takes it, `strategy: alternate` has none"
+            }
+            Self::StillUsed(_) => {
+                "let them read the secret again: restart what holds a session; --roll moves pins and makes new revisions"
+            }
+            Self::NothingBefore(_) => "rotate instead: `rolewright rotate --now`",
+        }
+    }
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session { login, session } => {
+                let application =
+                    if session.application.is_empty() { "an unnamed application" } else { &session.application };
+                write!(f, "a session of `{login}`: {application}")?;
+                match &session.address {
+                    Some(address) => write!(f, " at {address}")?,
+                    None => f.write_str(" on a socket, or at an address that is not shown")?,
+                }
+                session.since.map_or(Ok(()), |since| write!(f, ", since {since}"))
+            }
+            Self::Pin { resource, version } => write!(f, "{resource} is pinned to version {version}"),
+            Self::Holder { resource, name, since } => {
+                write!(f, "{name} of {resource} may hold it")?;
+                since.map_or(Ok(()), |since| write!(f, ", since {since}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rest(None) => f.write_str("nothing: it is never due"),
+            Self::Rest(Some(due)) => write!(f, "rotate, due {due}"),
+            Self::Wait(wait) => wait.fmt(f),
+            Self::Hold(held) => held.fmt(f),
+            Self::Begin { login, .. } => write!(f, "begin a rotation to `{login}`"),
+            Self::Record(_) | Self::Arm(_) | Self::Prepare(_) | Self::Commit(_) | Self::Prove(_) | Self::Store => {
+                f.write_str("finish what has begun")
+            }
+            Self::Roll { resource, version } => write!(f, "bring {resource} to version {version}"),
+            Self::Expire { login, at } => write!(f, "let the password of `{login}` end at {at}"),
+            Self::Close(login) => write!(f, "close `{login}`"),
+            Self::Disable(version) => write!(f, "disable version {version}"),
+            Self::Destroy(version) => write!(f, "destroy version {version}"),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What `next` decides from: everything that can be seen of one credential, and the time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Consumer, Ledger};
+use crate::model::{RoleName, SecretName, Strategy, VersionState};
+
+/// One credential as it is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The present.
+    pub now: Timestamp,
+    /// The secret.
+    pub secret: SecretName,
+    /// What the policy says.
+    pub terms: Terms,
+    /// What is asked for.
+    pub order: Order,
+    /// What is allowed.
+    pub leave: Leave,
+    /// This run.
+    pub owner: String,
+    /// What the secret remembers.
+    pub ledger: Ledger,
+    /// Google's own rotation keeps the secret.
+    pub managed: bool,
+    /// Every version that is there.
+    pub versions: BTreeMap<i64, VersionState>,
+    /// Versions whose end is set already: `versionDestroyTtl` keeps them for a while.
+    pub doomed: BTreeSet<i64>,
+    /// Whose the versions are that are newer than the one in use.
+    pub found: Found,
+    /// The logins that matter: those of the policy, and those in the ledger.
+    pub logins: BTreeMap<RoleName, LoginFacts>,
+    /// Cloud Run jobs and services that read the secret.
+    pub consumers: Vec<Consumer>,
+    /// This run has the payload of the attempt in hand.
+    pub in_hand: bool,
+    /// How far this run has brought the server with it.
+    pub server: ServerSide,
+}
+
+/// The policy's word on one credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// One login, or two in turn.
+    pub strategy: Strategy,
+    /// The logins of the role.
+    pub logins: Vec<RoleName>,
+    /// Seconds between rotations.
+    pub every: Option<i64>,
+    /// Least seconds the old credential works.
+    pub grace: i64,
+    /// Seconds after which the server refuses the old one.
+    pub deadline: Option<i64>,
+    /// Versions kept.
+    pub keep: u32,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// Begin nothing, finish what is under way.
+    Finish,
+    /// Rotate what is due.
+    Due,
+    /// Rotate, due or not.
+    Now,
+    /// Back to the credential before.
+    Back,
+}
+
+/// What the caller allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Leave {
+    /// Move pins, make new revisions.
+    pub roll: bool,
+    /// Consumers may fail for a moment.
+    pub outage: bool,
+}
+
+/// Versions newer than the one in use, told apart by their fingerprints.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// The one that the attempt under way stored.
+    pub pending: Option<i64>,
+    /// Those that attempts given up before had stored, or stored too late.
+    pub orphans: Vec<i64>,
+    /// Somebody else's.
+    pub foreign: Vec<i64>,
+}
+
+/// A login on the server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoginFacts {
+    /// LOGIN
+    pub can_login: bool,
+    /// VALID UNTIL
+    pub valid_until: Option<Timestamp>,
+    /// Its sessions.
+    pub sessions: Vec<Session>,
+}
+
+/// A session of a login.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Session {
+    /// `application_name`
+    pub application: String,
+    /// Where it comes from; `None`: a socket, or not to be seen.
+    pub address: Option<String>,
+    /// Since when; `None`: not to be seen.
+    pub since: Option<Timestamp>,
+}
+
+/// How far a rotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// There is no credential yet.
+    Unpublished,
+    /// One credential, and nothing to do.
+    Settled,
+    /// A rotation began, and has not published anything.
+    Beginning,
+    /// The new credential is published, and the old one works for sure.
+    Grace,
+    /// The old credential may go as soon as nobody uses it.
+    Draining,
+}
+
+/// What the server knows of the password in hand, as far as this run can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum ServerSide {
+    /// Nothing, or nobody can tell.
+    #[default]
+    Unknown,
+    /// It has it in a transaction that is still open.
+    Prepared,
+    /// It definitely does not take it.
+    Refused,
+    /// It has it.
+    Set,
+    /// A login with it worked.
+    Proven,
+}
+
+impl State {
+    /// Facts of a login; one that is not there has none.
+    pub fn login(&self, name: &RoleName) -> LoginFacts {
+        self.logins.get(name).cloned().unwrap_or_default()
+    }
+
+    /// How far a rotation is.
+    pub fn phase(&self) -> Phase {
+        let grace = self.ledger.published.map(|published| super::schedule::after(published, self.terms.grace));
+        if self.ledger.current().is_none() {
+            Phase::Unpublished
+        } else if self.ledger.pending.as_ref().is_some_and(|pending| pending.login.is_some()) {
+            Phase::Beginning
+        } else if self.ledger.previous().is_some() {
+            if grace.is_some_and(|grace| self.now < grace) { Phase::Grace } else { Phase::Draining }
+        } else {
+            Phase::Settled
+        }
+    }
+
+    /// What is left of the order: an attempt under way that goes back already is all there is to going back.
+    pub fn order_left(&self) -> Order {
+        let source = self.ledger.pending.as_ref().and_then(|pending| pending.source);
+        let goes_back = source.is_some() && source == self.ledger.previous().map(|previous| previous.version);
+        if self.order == Order::Back && goes_back { Order::Finish } else { self.order }
+    }
+
+    /// The login the next password is for: of a pair the one that is not in use.
+    pub fn next_login(&self) -> Option<&RoleName> {
+        let in_use = self.ledger.login.as_ref();
+        let mut others = self.terms.logins.iter().filter(|login| Some(*login) != in_use);
+        match self.terms.strategy {
+            Strategy::Alternate => others.next(),
+            Strategy::Single => self.terms.logins.first(),
+        }
+    }
+
+    /// Something may still ask for the version by its number or an alias.
+    pub fn is_referenced(&self, version: i64) -> bool {
+        self.ledger.aliases.values().any(|number| *number == version)
+            || self.consumers.iter().any(|consumer| consumer.names(version))
+            // Whoever follows `latest` gets it, whatever its state.
+            || self.versions.keys().next_back() == Some(&version)
+    }
+}

@@ -1,0 +1,130 @@
+//! What can be next.
+
+use jiff::Timestamp;
+
+use super::{Ledger, Session};
+use crate::model::RoleName;
+
+/// The next thing to do with one credential. Each is done or not done, never half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing; due at this moment, or never.
+    Rest(Option<Timestamp>),
+    /// Nothing before this moment.
+    Wait(Wait),
+    /// Nothing that this run may do: something has to happen first.
+    Hold(Held),
+    /// Make a payload, and leave word of it on the secret in the name of this run.
+    Begin {
+        /// Whose password it is to be.
+        login: RoleName,
+        /// Where it comes from.
+        source: Source,
+    },
+    /// Write the ledger to the secret.
+    Record(Box<Ledger>),
+    /// Give the idle login the password in hand.
+    Arm(RoleName),
+    /// Give the login in use the password in hand, in a transaction that stays open.
+    Prepare(RoleName),
+    /// Commit that transaction.
+    Commit(RoleName),
+    /// Log in with the password in hand.
+    Prove(RoleName),
+    /// Add a version with the payload in hand, and read it back.
+    Store,
+    /// Move a consumer to the version in use.
+    Roll {
+        /// The job or service.
+        resource: String,
+        /// The version in use.
+        version: i64,
+    },
+    /// From then on the server refuses the login's password.
+    Expire {
+        /// The login.
+        login: RoleName,
+        /// The moment.
+        at: Timestamp,
+    },
+    /// NOLOGIN, and no password.
+    Close(RoleName),
+    /// Disable a version.
+    Disable(i64),
+    /// Destroy a version.
+    Destroy(i64),
+}
+
+/// Where a password comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// A new one.
+    Fresh,
+    /// The one in this version.
+    Version(i64),
+}
+
+/// What is waited for; nothing is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// The old credential works until then at least.
+    Grace(Timestamp),
+    /// The login of the strategy before has to be unused for so long.
+    Unused {
+        /// The login.
+        login: RoleName,
+        /// Until then.
+        until: Timestamp,
+    },
+}
+
+/// Why nothing may be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// There is no published credential yet.
+    NotPublished,
+    /// The version in use cannot be read.
+    Unreadable(i64),
+    /// Google's managed rotation keeps the secret.
+    Managed,
+    /// Somebody else stored a newer version.
+    Foreign(i64),
+    /// The login that is to get the next password is in use.
+    NotIdle(Vec<Blocker>),
+    /// Consumers would fail until they have read the new password.
+    Outage(Vec<Blocker>),
+    /// The old credential is still in use.
+    StillUsed(Vec<Blocker>),
+    /// There is no credential before, or it does not work any more.
+    NothingBefore(&'static str),
+    /// The login that is to get the next password is not as the policy says.
+    NotReady(Vec<String>),
+}
+
+/// Somebody in the way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Blocker {
+    /// A session.
+    Session {
+        /// Of this login.
+        login: RoleName,
+        /// What it says of itself.
+        session: Session,
+    },
+    /// A job or service that names a version by number.
+    Pin {
+        /// The job or service.
+        resource: String,
+        /// The version.
+        version: i64,
+    },
+    /// A revision or execution that may hold the old credential.
+    Holder {
+        /// The job or service.
+        resource: String,
+        /// The revision or execution.
+        name: String,
+        /// Since when.
+        since: Option<Timestamp>,
+    },
+}

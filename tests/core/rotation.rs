@@ -1,0 +1,247 @@
+//! Every world that a rotation can leave behind, killed after any of its steps or done late, leads to a clean end; and in
+//! every one of them what is published works.
+
+mod run;
+mod world;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rolewright::model::VersionState;
+use rolewright::rotation::{Leave, Order, Step};
+
+use run::Run;
+use world::{GRACE, World};
+
+/// Orders, and things that happen from outside, on the way to one world.
+const EVENTS: u32 = 3;
+
+/// No run takes more steps than this: it would never end.
+const STEPS: usize = 40;
+
+const EVERYTHING: Leave = Leave { roll: true, outage: true };
+
+/// What happened on the way to a world.
+#[derive(Clone, Copy, Default)]
+struct Way {
+    faults: u32,
+    events: u32,
+}
+
+#[derive(Default)]
+struct Explored {
+    /// Runs that are killed, or wake up late, on the way to one world.
+    faults: u32,
+    seen: BTreeMap<World, (u32, u32)>,
+    left: VecDeque<(World, Way)>,
+    runs: usize,
+    late: usize,
+}
+
+impl Explored {
+    fn add(&mut self, world: World, way: Way) {
+        let key = world.canonical();
+        let before = self.seen.get(&key).copied();
+        if before.is_some_and(|(faults, events)| faults <= way.faults && events <= way.events) {
+            return;
+        }
+        if before.is_none() {
+            assert_sound(&world);
+            assert_ends_clean(&world);
+        }
+        self.seen.insert(key, (way.faults, way.events));
+        self.left.push_back((world, way));
+    }
+
+    fn all(mut self, start: World) -> Self {
+        self.add(start, Way::default());
+        while let Some((world, way)) = self.left.pop_front() {
+            if way.events < EVENTS {
+                events(&world).into_iter().for_each(|next| self.add(next, Way { events: way.events + 1, ..way }));
+            }
+            self.run(&world, way, Order::Finish, Leave::default());
+            if way.events < EVENTS {
+                let way = Way { events: way.events + 1, ..way };
+                self.run(&world, way, Order::Now, EVERYTHING);
+                self.run(&world, way, Order::Back, EVERYTHING);
+            }
+        }
+        self
+    }
+
+    /// A run from its beginning to its end, killed after each step in turn, and with each step done late.
+    fn run(&mut self, start: &World, way: Way, order: Order, leave: Leave) {
+        self.runs += 1;
+        let mut world = start.clone();
+        let mut run = Run::new(&world, order, leave);
+        for _ in 0..STEPS {
+            let step = run.next(&world);
+            if way.faults < self.faults {
+                self.late(&run, &step, &world, way);
+            }
+            let goes_on = run.act(&step, &mut world, false);
+            if !goes_on {
+                return self.add(world, way);
+            }
+            assert_sound(&world);
+            if way.faults < self.faults {
+                self.add(world.clone(), Way { faults: way.faults + 1, ..way });
+            }
+        }
+        panic!("this never ends: {:?} in {world:#?}", run.next(&world));
+    }
+
+    /// The run is paused before `step`; another one does all there is to do; then it wakes up.
+    fn late(&mut self, run: &Run, step: &Step, world: &World, way: Way) {
+        if matches!(step, Step::Rest(_) | Step::Wait(_) | Step::Hold(_) | Step::Prove(_)) {
+            return;
+        }
+        self.late += 1;
+        let (mut world, mut run) = (world.clone(), run.clone());
+        to_the_end(&mut world, Order::Due);
+        run.act(step, &mut world, true);
+        self.add(world, Way { faults: way.faults + 1, ..way });
+    }
+}
+
+/// What can happen from outside.
+fn events(world: &World) -> Vec<World> {
+    let later = World { now: world.now + GRACE, ..world.clone() };
+    let mut changed = vec![later];
+    let mut session = world.clone();
+    if session.sessions.is_empty() {
+        session.sessions.extend(world.ledger.previous().map(|previous| previous.login.clone()));
+        session.sessions.extend(world.ledger.login.clone());
+    } else {
+        session.sessions.clear();
+    }
+    changed.push(session);
+    let settled = world.ledger.pending.is_none() && world.ledger.previous().is_none();
+    if settled {
+        changed.push(World { alternate: !world.alternate, ..world.clone() });
+    }
+    changed
+}
+
+fn to_the_end(world: &mut World, order: Order) -> Step {
+    let mut run = Run::new(world, order, EVERYTHING);
+    for _ in 0..STEPS {
+        let step = run.next(world);
+        if !run.act(&step, world, false) {
+            return step;
+        }
+        assert_sound(world);
+    }
+    panic!("this never ends: {:?} in {world:#?}", run.next(world));
+}
+
+/// What is published works, or, where a password is replaced in place, is about to and is stored; what works is stored or
+/// nobody's; nothing that is referred to is unreadable.
+#[track_caller]
+fn assert_sound(world: &World) {
+    let current = world.ledger.current().unwrap();
+    let published =
+        world.readable(current).unwrap_or_else(|| panic!("the published version is unreadable: {world:#?}"));
+    let in_place = |pending: &rolewright::rotation::Pending| pending.login == world.ledger.login;
+    let about_to = world.ledger.pending.as_ref().filter(|pending| in_place(pending)).is_some_and(|pending| {
+        let stored = world.versions.keys().filter_map(|number| world.readable(*number));
+        stored.filter(|payload| payload.mark.as_ref() == Some(&pending.mark)).any(|payload| world.takes(payload))
+    });
+    assert!(world.takes(published) || about_to, "what is published does not work: {world:#?}");
+    if let Some(previous) = world.ledger.previous() {
+        let before = world.readable(previous.version);
+        let before = before.unwrap_or_else(|| panic!("the version before is unreadable: {world:#?}"));
+        let in_grace = world.now < world.ledger.published.unwrap().as_second() + GRACE;
+        let another = Some(previous.login) != world.ledger.login.as_ref();
+        assert!(!in_grace || !another || world.takes(before), "within grace the old one does not work: {world:#?}");
+    }
+    if let Some(number) = world.pin {
+        assert!(world.readable(number).is_some(), "the pinned version is unreadable: {world:#?}");
+    }
+    for session in &world.sessions {
+        assert!(world.accounts.contains_key(session));
+    }
+}
+
+/// Runs that nobody disturbs, with time between them, leave one credential, published, and nothing else.
+fn assert_ends_clean(world: &World) {
+    let mut world = world.clone();
+    let mut last = Step::Rest(None);
+    for _ in 0..12 {
+        last = to_the_end(&mut world, Order::Due);
+        world.sessions.clear();
+        world.now += GRACE;
+    }
+    assert_eq!(last, Step::Rest(None), "{world:#?}");
+    assert_eq!(
+        (&world.ledger.pending, world.ledger.previous(), &world.ledger.lease),
+        (&None, None, &None),
+        "{world:#?}"
+    );
+    let current = world.ledger.current().unwrap();
+    assert_eq!(world.latest(), current, "{world:#?}");
+    let open: Vec<_> = world.accounts.iter().filter(|(_, account)| account.can_login).map(|(name, _)| name).collect();
+    assert_eq!(open, [world.ledger.login.as_ref().unwrap()], "{world:#?}");
+    let of_strategy = world.terms().logins.contains(open[0]);
+    assert!(of_strategy, "{world:#?}");
+    let readable: Vec<_> = world.versions.keys().filter(|number| world.readable(**number).is_some()).collect();
+    assert_eq!(readable, [&current], "{world:#?}");
+    let billed = world.versions.values().filter(|(state, _)| *state != VersionState::Destroyed).count();
+    assert!(billed <= 2, "{world:#?}");
+}
+
+fn explore(alternate: bool, pin: bool, deadline: bool, faults: u32) {
+    let explored = Explored { faults, ..Explored::default() }.all(World::new(alternate, pin, deadline));
+    let kind = if alternate { "alternate" } else { "single" };
+    println!(
+        "{kind}{}{}: {} worlds, {} runs, each killed after every step, {} steps done late",
+        if pin { ", a pinned job" } else { "" },
+        if deadline { ", a deadline" } else { "" },
+        explored.seen.len(),
+        explored.runs,
+        explored.late,
+    );
+    assert!(explored.seen.len() > 50);
+}
+
+#[test]
+fn every_world_of_a_pair_ends_clean() {
+    explore(true, false, false, 2);
+}
+
+#[test]
+fn every_world_of_a_single_login_ends_clean() {
+    explore(false, false, false, 2);
+}
+
+#[test]
+fn every_world_with_a_pinned_job_ends_clean() {
+    explore(true, true, false, 1);
+    explore(false, true, false, 1);
+}
+
+#[test]
+fn every_world_with_a_deadline_ends_clean() {
+    explore(true, false, true, 1);
+}
+
+/// One kill costs one version at most.
+#[test]
+fn a_killed_rotation_costs_one_version_at_most() {
+    for alternate in [true, false] {
+        let start = World::new(alternate, false, false);
+        let mut whole = start.clone();
+        to_the_end(&mut whole, Order::Now);
+        let mut world = start.clone();
+        let mut run = Run::new(&world, Order::Now, EVERYTHING);
+        for _ in 0..STEPS {
+            let step = run.next(&world);
+            if !run.act(&step, &mut world, false) {
+                break;
+            }
+            let mut resumed = world.clone();
+            to_the_end(&mut resumed, Order::Due);
+            assert!(resumed.latest() <= whole.latest() + 1, "{resumed:#?}");
+            assert_eq!(resumed.latest(), whole.latest(), "after {step:?}: {resumed:#?}");
+        }
+    }
+}

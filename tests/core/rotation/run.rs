@@ -1,0 +1,169 @@
+//! One run: it sees the world, asks what is next, and does that. It can be killed between any two steps, and do the next
+//! one long after it should have.
+
+use rolewright::model::VersionState;
+use rolewright::rotation::{Found, Leave, Ledger, Mark, Order, Pending, ServerSide, Source, State, Step, next};
+
+use super::world::{Payload, World, time};
+
+#[derive(Clone)]
+pub struct Run {
+    id: u32,
+    order: Order,
+    leave: Leave,
+    in_hand: Option<Payload>,
+    server: ServerSide,
+    etag: u32,
+    ledger: Ledger,
+}
+
+impl Run {
+    pub fn new(world: &World, order: Order, leave: Leave) -> Self {
+        let (etag, ledger) = (world.etag, world.ledger.clone());
+        Self {
+            id: world.etag * 1000 + world.made,
+            order,
+            leave,
+            in_hand: None,
+            server: ServerSide::Unknown,
+            etag,
+            ledger,
+        }
+    }
+
+    pub fn next(&self, world: &World) -> Step {
+        next(&self.state(world))
+    }
+
+    fn state(&self, world: &World) -> State {
+        let mut state = State {
+            now: time(world.now),
+            secret: World::secret(),
+            terms: world.terms(),
+            order: self.order,
+            leave: self.leave,
+            owner: self.id.to_string(),
+            ledger: self.ledger.clone(),
+            managed: false,
+            versions: world.versions.iter().map(|(number, (state, _))| (*number, *state)).collect(),
+            doomed: Default::default(),
+            found: self.found(world),
+            logins: world.logins(),
+            consumers: world.consumers(),
+            in_hand: self.in_hand.is_some(),
+            server: self.server,
+        };
+        state.order = state.order_left();
+        state
+    }
+
+    fn found(&self, world: &World) -> Found {
+        let mut found = Found::default();
+        let current = self.ledger.current().unwrap_or_default();
+        for (number, (state, payload)) in world.versions.range(current + 1..) {
+            let is = |mark: &Mark| payload.mark.as_ref() == Some(mark);
+            if *state != VersionState::Enabled {
+            } else if self.ledger.pending.as_ref().is_some_and(|pending| is(&pending.mark)) {
+                found.pending = Some(*number);
+            } else if self.ledger.abandoned.iter().any(is) {
+                found.orphans.push(*number);
+            } else {
+                found.foreign.push(*number);
+            }
+        }
+        found
+    }
+
+    /// Does the step, however late. Returns whether the run can go on.
+    pub fn act(&mut self, step: &Step, world: &mut World, late: bool) -> bool {
+        match step {
+            Step::Begin { login, source } => {
+                let password = match source {
+                    Source::Fresh => None,
+                    Source::Version(number) => world.readable(*number).map(|payload| payload.password),
+                };
+                world.made += 1;
+                let mark = Mark { id: world.made.to_string(), fingerprint: "f".into() };
+                let source = match source {
+                    Source::Version(number) => Some(*number),
+                    Source::Fresh => None,
+                };
+                let password = password.unwrap_or(world.made);
+                let pending = Pending { mark: mark.clone(), login: Some(login.clone()), source };
+                self.in_hand = Some(Payload { login: login.clone(), password, mark: Some(mark) });
+                self.server = ServerSide::Unknown;
+                self.order = Order::Finish;
+                let lease = self.state(world).lease();
+                self.write(self.ledger.begun(pending, lease), world)
+            }
+            Step::Record(ledger) => self.write((**ledger).clone(), world),
+            // What is done on the server is done in a transaction that holds the row and asks for the lock before COMMIT.
+            Step::Arm(_) | Step::Prepare(_) | Step::Commit(_) | Step::Expire { .. } | Step::Close(_) if late => false,
+            Step::Arm(_) | Step::Prepare(_) | Step::Commit(_) | Step::Prove(_) => self.on_server(step, world),
+            Step::Expire { login, at } => {
+                world.accounts.get_mut(login).unwrap().valid_until = Some(at.as_second());
+                true
+            }
+            Step::Close(login) => {
+                let account = world.accounts.get_mut(login).unwrap();
+                (account.can_login, account.password) = (false, 0);
+                true
+            }
+            Step::Store => {
+                let payload = self.in_hand.clone().expect("stored is what is in hand");
+                world.versions.insert(world.latest() + 1, (VersionState::Enabled, payload));
+                true
+            }
+            Step::Roll { version, .. } => {
+                world.pin = Some(*version);
+                true
+            }
+            Step::Disable(number) | Step::Destroy(number) => {
+                let after =
+                    if matches!(step, Step::Disable(_)) { VersionState::Disabled } else { VersionState::Destroyed };
+                let state = &mut world.versions.get_mut(number).unwrap().0;
+                // What is destroyed stays so: the call is refused.
+                let goes_on = *state != VersionState::Destroyed;
+                *state = if goes_on { after } else { *state };
+                goes_on
+            }
+            Step::Rest(_) | Step::Wait(_) | Step::Hold(_) => false,
+        }
+    }
+
+    fn on_server(&mut self, step: &Step, world: &mut World) -> bool {
+        let payload = self.payload(world);
+        let account = world.accounts.get_mut(&payload.login).unwrap();
+        self.server = match step {
+            Step::Prepare(_) => ServerSide::Prepared,
+            Step::Prove(_) => {
+                assert!(world.takes(&payload), "proven is what works: {world:#?}");
+                ServerSide::Proven
+            }
+            _ => {
+                (account.can_login, account.password, account.valid_until) = (true, payload.password, None);
+                ServerSide::Set
+            }
+        };
+        true
+    }
+
+    /// The payload in hand, or the stored one that it is read from.
+    fn payload(&self, world: &World) -> Payload {
+        let stored = || world.readable(self.found(world).pending.unwrap()).unwrap().clone();
+        self.in_hand.clone().unwrap_or_else(stored)
+    }
+
+    fn write(&mut self, ledger: Ledger, world: &mut World) -> bool {
+        if world.etag != self.etag {
+            return false;
+        }
+        if ledger.pending.is_none() {
+            (self.in_hand, self.server) = (None, ServerSide::Unknown);
+        }
+        world.etag += 1;
+        world.ledger = ledger.clone();
+        (self.etag, self.ledger) = (world.etag, ledger);
+        true
+    }
+}

@@ -1,0 +1,189 @@
+//! Credentials are replaced while clients use them: a pair in turn, a single login in place, back again, and the end of what
+//! nobody uses.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_postgres::Config;
+
+use crate::stage::{READER, Stage};
+use crate::support::{each_major, newest};
+
+/// A second of grace: what is waited for in tests.
+fn pair(stage: &Stage, rotate: &str) {
+    stage.roles(&format!(
+        "  app: {{ access: dml, settings: {{ statement_timeout: 5s }}, connection_limit: 7, \
+         secret: {{ name: app, payload: url, readers: [\"{READER}\"] }}, rotate: {{ strategy: alternate, {rotate} }} }}\n"
+    ));
+}
+
+fn single(stage: &Stage, rotate: &str) {
+    stage.roles(&format!(
+        "  app: {{ access: dml, secret: {{ name: app, payload: url, readers: [\"{READER}\"] }}, rotate: {{ {rotate} }} }}\n"
+    ));
+}
+
+/// User and password in a stored URL.
+fn credential(url: &str) -> (String, String) {
+    let url: Config = url.parse().expect("a URL");
+    let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+    (url.get_user().expect("a user").to_owned(), password)
+}
+
+async fn current(stage: &Stage) -> (String, String) {
+    credential(&stage.payload("app", "current").await)
+}
+
+async fn aliases(stage: &Stage) -> Value {
+    stage.secret("app").await["versionAliases"].clone()
+}
+
+fn after_grace() {
+    std::thread::sleep(Duration::from_millis(2100));
+}
+
+async fn works(stage: &Stage, (user, password): &(String, String)) -> bool {
+    stage.logs_in(user, password).await
+}
+
+each_major! {
+    async fn a_pair_takes_turns(major: u32) {
+        let stage = Stage::new(major);
+        pair(&stage, "grace: 1s");
+        stage.apply(&[]).assert_status(0);
+        let first = current(&stage).await;
+        assert_eq!(first.0, "app_a");
+
+        // Nothing is due, and nothing happens.
+        stage.fake.forget_requests();
+        stage.run("rotate", &[]).assert_status(0);
+        assert!(stage.fake.requests().iter().all(|seen| seen.method == "GET"));
+
+        let rotated = stage.run("rotate", &["--now", "--format", "json"]).assert_status(0).json();
+        let entry = &rotated["credentials"][0];
+        assert_eq!((&entry["login"], &entry["version"]), (&json!("app_b"), &json!(2)));
+        let second = current(&stage).await;
+        assert_eq!(second.0, "app_b");
+        assert!(works(&stage, &first).await && works(&stage, &second).await, "both work within grace");
+        assert_eq!(aliases(&stage).await, json!({"current": "2", "previous": "1"}));
+        stage.assert_in_sync();
+
+        // A session of the old login is in the way, and named.
+        let session = stage.log_in(&first.0, &first.1).await.expect("it logs in");
+        after_grace();
+        let held = stage.run("rotate", &["--format", "json"]).assert_status(3).json();
+        let by = &held["credentials"][0]["held"]["by"][0];
+        assert_eq!((&by["login"], by["since"].is_string()), (&json!("app_a"), true), "{held}");
+        let status = stage.run("status", &["--format", "json"]).assert_status(0).json();
+        assert_eq!(status["credentials"][0]["phase"], "draining");
+        assert_eq!(status["credentials"][0]["still_used_by"][0]["login"], "app_a");
+        assert!(works(&stage, &first).await);
+        stage.assert_in_sync();
+        drop(session);
+
+        let mut tries = 0;
+        while stage.run("rotate", &[]).status == 3 {
+            tries += 1;
+            assert!(tries < 50, "the session does not end");
+        }
+        assert!(!works(&stage, &first).await && works(&stage, &second).await);
+        assert_eq!(aliases(&stage).await, json!({"current": "2"}));
+        assert_eq!(stage.versions("app").await, ["1 DISABLED", "2 ENABLED"]);
+        stage.assert_in_sync();
+
+        // And back to the first login, with another password; what is older than what is kept is destroyed.
+        stage.run("rotate", &["--now"]).assert_status(0);
+        let third = current(&stage).await;
+        assert_eq!(third.0, "app_a");
+        assert!(works(&stage, &third).await && !works(&stage, &first).await);
+        after_grace();
+        stage.run("rotate", &[]).assert_status(0);
+        after_grace();
+        stage.run("rotate", &[]).assert_status(0);
+        assert_eq!(stage.versions("app").await, ["1 DESTROYED", "2 DISABLED", "3 ENABLED"]);
+        stage.assert_in_sync();
+    }
+
+    async fn back_to_the_credential_before(major: u32) {
+        let stage = Stage::new(major);
+        pair(&stage, "grace: 1s, deadline: 1h");
+        stage.apply(&[]).assert_status(0);
+        let first = current(&stage).await;
+        stage.run("rollback", &["--role", "app"]).assert_status(1);
+        stage.run("rotate", &["--now"]).assert_status(0);
+        let second = current(&stage).await;
+        stage.assert_in_sync();
+        stage.run("rollback", &["--role", "app"]).assert_status(0);
+        assert_eq!(current(&stage).await, first);
+        assert_eq!(credential(&stage.payload("app", "latest").await), first, "`latest` goes back too");
+        assert!(works(&stage, &first).await && works(&stage, &second).await);
+        stage.assert_in_sync();
+        after_grace();
+        stage.run("rotate", &[]).assert_status(0);
+        assert!(works(&stage, &first).await && !works(&stage, &second).await);
+        stage.run("rollback", &["--role", "app"]).assert_status(1);
+        stage.assert_in_sync();
+    }
+
+    async fn a_single_login_is_replaced_in_place(major: u32) {
+        let stage = Stage::new(major);
+        single(&stage, "grace: 1s");
+        stage.apply(&[]).assert_status(0);
+        let first = current(&stage).await;
+        let session = stage.log_in(&first.0, &first.1).await.expect("it logs in");
+        let held = stage.run("rotate", &["--now"]).assert_status(3);
+        assert!(held.stdout.contains("expect a gap") && held.stdout.contains("a session of `app`"), "{}", held.stdout);
+        assert_eq!(current(&stage).await, first);
+        stage.run("rotate", &["--now", "--accept-outage"]).assert_status(0);
+        let second = current(&stage).await;
+        assert!(!works(&stage, &first).await && works(&stage, &second).await);
+        stage.assert_in_sync();
+        stage.run("rollback", &["--role", "app"]).assert_status(0);
+        assert_eq!(current(&stage).await, first);
+        assert!(works(&stage, &first).await && !works(&stage, &second).await);
+        drop(session);
+        after_grace();
+        stage.run("rotate", &[]).assert_status(0);
+        assert_eq!(aliases(&stage).await, json!({"current": "3"}));
+        assert_eq!(stage.versions("app").await, ["1 DESTROYED", "2 DISABLED", "3 ENABLED"]);
+        stage.assert_in_sync();
+    }
+}
+
+/// A live login becomes a pair and one again: what is published works at every moment, and the old one until it is unused.
+#[test]
+fn the_strategy_of_a_live_login_changes() {
+    newest(|major| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let stage = Stage::new(major);
+            single(&stage, "grace: 1s");
+            stage.apply(&[]).assert_status(0);
+            let first = current(&stage).await;
+            pair(&stage, "grace: 1s");
+            stage.apply(&[]).assert_status(0);
+            assert!(works(&stage, &first).await);
+            stage.assert_in_sync();
+            stage.run("rotate", &[]).assert_status(0);
+            let second = current(&stage).await;
+            assert_eq!((first.0.as_str(), second.0.as_str()), ("app", "app_a"));
+            assert!(works(&stage, &first).await && works(&stage, &second).await);
+            stage.assert_in_sync();
+            after_grace();
+            stage.run("rotate", &[]).assert_status(0);
+            assert!(!works(&stage, &first).await && works(&stage, &second).await);
+            stage.assert_in_sync();
+
+            single(&stage, "grace: 1s");
+            stage.apply(&[]).assert_status(0);
+            assert!(works(&stage, &second).await);
+            stage.run("rotate", &[]).assert_status(0);
+            let third = current(&stage).await;
+            assert_eq!(third.0, "app");
+            assert!(works(&stage, &second).await && works(&stage, &third).await);
+            after_grace();
+            stage.run("rotate", &[]).assert_status(0);
+            assert!(!works(&stage, &second).await && works(&stage, &third).await);
+            stage.apply(&[]).assert_status(0);
+        });
+    });
+}
