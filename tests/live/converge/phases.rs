@@ -77,7 +77,9 @@ each_major! {
         stage.admin("rival", "CREATEROLE").await;
         stage.sql("CREATE ROLE \"api@shop.iam\" LOGIN PASSWORD 'i'; GRANT CONNECT ON DATABASE shop TO PUBLIC").await;
         stage.sql("REVOKE CONNECT ON DATABASE shop FROM report; DROP OWNED BY report; DROP ROLE report; SET ROLE rival; CREATE ROLE report").await;
-        stage.policy(&OLD.replace("report: {", "report: { iam: [\"serviceAccount:api@shop.iam.gserviceaccount.com\"],"));
+        // Whoever may make itself a member of anything is an admin, or a stranger.
+        let iam = "report: { iam: [\"serviceAccount:api@shop.iam.gserviceaccount.com\"],";
+        stage.policy(&format!("{}admins: [rival]\n", OLD.replace("report: {", iam)));
         if major < 16 {
             stage.converge(&[]);
         } else {
