@@ -8,7 +8,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use super::database::of_aim;
 use super::{ApplyError, Edges, Guard, LOCK_NOT_AVAILABLE, LOCK_TIMEOUT, Run, observe};
 use crate::model::{Policy, State};
-use crate::plan::{Aim, Plan};
+use crate::plan::{Aim, Plan, Step};
 use crate::postgres::{LoginError, PostgresError, Standing};
 
 /// Attempts at one step, when others change the same rows of the catalogs, hold what it needs locked, or the connection
@@ -52,17 +52,18 @@ impl Attempts {
 }
 
 impl Run<'_> {
-    /// What is to be done now that a step at `aim` ended in `error`: after a pause, with the lock, as the world is then.
+    /// What is to be done now that the steps `tried` at `aim` ended in `error`: after a pause, with the lock, as the world is
+    /// then. They may have been planned before the last look.
     pub(super) async fn again(
         &mut self,
         aim: &Aim,
+        tried: &[Step],
         error: ApplyError,
         attempts: &mut Attempts,
     ) -> Result<Plan, ApplyError> {
         let Some(pause) = attempts.pause_after(&error) else { return Err(error) };
         tracing::warn!(error = cause(&error), "looking again");
         self.pause(pause).await?;
-        let before = of_aim(&self.replan(&self.state), aim);
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => {
@@ -72,7 +73,7 @@ impl Run<'_> {
             found => found?,
         };
         let plan = self.replan(&self.state);
-        if !passes(&error) && of_aim(&plan, aim) == before {
+        if !passes(&error) && of_aim(&plan, aim) == tried {
             // It was no misunderstanding: the same would be refused again.
             return Err(error);
         }

@@ -87,7 +87,8 @@ impl Run<'_> {
     async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         let mut attempts = Attempts::new();
         while let Err(error) = self.rehearse_extensions().await {
-            self.again(&Aim::Instance, error, &mut attempts).await?;
+            let tried = database::of_aim(&self.report.plan, &Aim::Instance);
+            self.again(&Aim::Instance, &tried, error, &mut attempts).await?;
         }
         self.on_server().await?;
         self.at_google(random).await
@@ -116,7 +117,8 @@ impl Run<'_> {
             let aim = step.change.target();
             match self.change(&step.change, random).await {
                 Err(error) => {
-                    let plan = self.again(&aim, error, &mut attempts).await?;
+                    let tried = database::of_aim(&self.replan(&self.state), &aim);
+                    let plan = self.again(&aim, &tried, error, &mut attempts).await?;
                     self.go_on_with(plan);
                     continue;
                 }

@@ -75,9 +75,22 @@ roles:
         running
     }
 
+    /// A `check` in the background that is held at `turn`.
+    pub fn held_check(&self, turn: Turn) -> Running {
+        self.proxy.forget();
+        self.proxy.set(turn, Fault::Hold);
+        let running = self.run_behind(&["check"], &[]);
+        self.until("it is held", || self.proxy.is_holding());
+        running
+    }
+
     pub fn start(&self, options: &[&str]) -> Running {
+        self.run_behind(&["apply", "--yes"], options)
+    }
+
+    fn run_behind(&self, command: &[&str], options: &[&str]) -> Running {
         let file = self.stage.file();
-        let mut command = self.stage.rolewright.command(["apply", "--yes", file.to_str().expect("UTF-8")]);
+        let mut command = self.stage.rolewright.command([command, &[file.to_str().expect("UTF-8")]].concat());
         let command = command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(Some(command.spawn().expect("rolewright starts")))
     }

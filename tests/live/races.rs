@@ -5,6 +5,7 @@ mod by_hand;
 mod migrations;
 mod secrets;
 mod together;
+mod vanishing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
