@@ -12,6 +12,7 @@ mod retirement;
 mod role;
 mod secret;
 mod state;
+mod view;
 
 pub use acl::{Acl, AclError, AclItem, Grantee};
 pub use membership::Membership;
@@ -32,3 +33,4 @@ pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
 pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
 pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Extension, Group, Server, State};
+pub use view::{Shown, View};

@@ -32,4 +32,5 @@ mod session;
 mod signals;
 mod stage;
 mod verify;
+mod views;
 mod world;
