@@ -2,6 +2,7 @@
 //! everything is in sync.
 
 mod by_hand;
+mod foreign;
 mod migrations;
 mod secrets;
 mod together;
