@@ -5,6 +5,7 @@ mod by_hand;
 mod foreign;
 mod migrations;
 mod secrets;
+mod sheltered;
 mod together;
 
 use std::sync::Arc;
