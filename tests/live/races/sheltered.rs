@@ -8,7 +8,8 @@ use crate::support::each_major;
 
 const POLICY: &str = "version: 1\ndatabases: { shop: { schemas: [app] } }\nroles:\n  mig: { access: ddl }\n";
 
-const THERE: &str = "SET ROLE mig; CREATE TABLE app.t (id serial PRIMARY KEY); CREATE TABLE app.parts (id int) PARTITION BY LIST (id);
+const THERE: &str =
+    "SET ROLE mig; CREATE TABLE app.t (id serial PRIMARY KEY); CREATE TABLE app.parts (id int) PARTITION BY LIST (id);
     CREATE VIEW app.v AS SELECT 1 AS one; CREATE MATERIALIZED VIEW app.m AS SELECT 1 AS one; CREATE SEQUENCE app.s;
     CREATE FUNCTION app.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'";
 
