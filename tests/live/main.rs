@@ -24,6 +24,7 @@ mod leaks;
 mod lost;
 mod migrations;
 mod oracle;
+mod payloads;
 mod policies;
 mod races;
 mod refusals;
