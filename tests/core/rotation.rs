@@ -245,3 +245,25 @@ fn a_killed_rotation_costs_one_version_at_most() {
         }
     }
 }
+
+/// A way back that was killed and is gone again leads back, not there and back.
+#[test]
+fn a_killed_way_back_leads_back() {
+    for alternate in [true, false] {
+        let mut start = World::new(alternate, false, false);
+        let first = start.readable(1).cloned();
+        to_the_end(&mut start, Order::Now);
+        let mut world = start.clone();
+        let mut run = Run::new(&world, Order::Back, EVERYTHING);
+        while world.ledger.current() == start.ledger.current() {
+            let mut resumed = world.clone();
+            to_the_end(&mut resumed, Order::Back);
+            let published = resumed.readable(resumed.ledger.current().unwrap());
+            let of = |payload: &world::Payload| (payload.login.clone(), payload.password);
+            assert_eq!(published.map(of), first.as_ref().map(of), "{resumed:#?}");
+            assert_eq!(resumed.latest(), start.latest() + 1, "{resumed:#?}");
+            let step = run.next(&world);
+            assert!(run.act(&step, &mut world, false), "{step:?}");
+        }
+    }
+}

@@ -16,7 +16,7 @@ use super::{ApplyError, Edges, Run};
 use crate::model::{Payload, Policy, RoleName, SecretName, Strategy};
 use crate::plan::{Options, Report, diff};
 use crate::postgres::Session;
-use crate::rotation::{Held, Leave, Order, Step, Wait, next};
+use crate::rotation::{Held, Leave, Order, State, Step, Wait, next};
 
 /// No credential takes more steps than this.
 const STEPS: usize = 64;
@@ -118,10 +118,7 @@ impl Turn<'_> {
     }
 
     fn next(&self) -> Step {
-        let mut state = self.seen.state.clone();
-        state.order = state.order_left();
-        state.in_hand = self.hand.is_some();
-        next(&state)
+        next(&State { in_hand: self.hand.is_some(), ..self.seen.state.clone() })
     }
 
     /// What did not go through is looked at again: somebody else may have written the secret, a lost answer may have been
