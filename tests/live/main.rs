@@ -26,6 +26,7 @@ mod migrations;
 mod oracle;
 mod policies;
 mod races;
+mod readers;
 mod refusals;
 mod rotation;
 mod session;
