@@ -7,6 +7,7 @@ mod adoption;
 mod big;
 mod bindings;
 mod connect;
+mod consumers;
 mod converge;
 mod credentials;
 mod drift;
