@@ -8,7 +8,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use super::database::of_aim;
 use super::{ApplyError, Edges, Guard, LOCK_NOT_AVAILABLE, LOCK_TIMEOUT, Run, observe};
 use crate::model::{Policy, State};
-use crate::plan::{Aim, Plan};
+use crate::plan::{Aim, Plan, Transaction, script};
 use crate::postgres::{LoginError, PostgresError, Standing};
 
 /// Attempts at one step, when others change the same rows of the catalogs, hold what it needs locked, or the connection
@@ -62,7 +62,8 @@ impl Run<'_> {
         let Some(pause) = attempts.pause_after(&error) else { return Err(error) };
         tracing::warn!(error = cause(&error), "looking again");
         self.pause(pause).await?;
-        let before = of_aim(&self.replan(&self.state), aim);
+        let refused = !passes(&error);
+        let before = if refused { self.said(&self.replan(&self.state), aim) } else { Vec::new() };
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => {
@@ -72,7 +73,7 @@ impl Run<'_> {
             found => found?,
         };
         let plan = self.replan(&self.state);
-        if !passes(&error) && of_aim(&plan, aim) == before {
+        if refused && self.said(&plan, aim) == before {
             // It was no misunderstanding: the same would be refused again.
             return Err(error);
         }
@@ -89,6 +90,11 @@ impl Run<'_> {
             _ => format!("tried again: {}", cause(&error)),
         });
         Ok(plan)
+    }
+
+    /// Whole transactions and not steps: `ON ALL TABLES` is refused for a table of somebody else's, which makes no step.
+    fn said(&self, plan: &Plan, aim: &Aim) -> Vec<Transaction> {
+        script(&Plan { steps: of_aim(plan, aim), ..plan.clone() }, &self.state)
     }
 
     async fn pause(&self, pause: Duration) -> Result<(), ApplyError> {

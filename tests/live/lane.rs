@@ -28,7 +28,7 @@ impl Lane {
         Self::on(Stage::with(Cluster::with(major, options)))
     }
 
-    fn on(mut stage: Stage) -> Self {
+    pub fn on(mut stage: Stage) -> Self {
         let proxy = Proxy::to(stage.cluster.port());
         stage.rolewright = stage.rolewright.env("ROLEWRIGHT_ADMIN_URL", &proxy.url(stage.cluster.admin_url()));
         Self { stage, proxy, worlds: Cell::default() }
