@@ -108,8 +108,12 @@ impl Turn<'_> {
                     if let Some(end) = self.unready(&step) {
                         return Ok(end);
                     }
-                    if let Err(error) = self.act(step, random).await {
-                        self.again(error, &mut attempts).await?;
+                    let recorded = matches!(step, Step::Record(_));
+                    match self.act(step, random).await {
+                        // What is recorded as of this moment is not to be recorded again as of the next one.
+                        Ok(()) if recorded => {}
+                        Ok(()) => self.seen.state.now = look::present(self.run.edges),
+                        Err(error) => self.again(error, &mut attempts).await?,
                     }
                 }
             }
