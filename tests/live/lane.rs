@@ -75,9 +75,15 @@ roles:
         running
     }
 
+    /// An `apply` in the background.
     pub fn start(&self, options: &[&str]) -> Running {
+        self.start_command("apply", &[&["--yes"], options].concat())
+    }
+
+    /// A command on the policy, in the background.
+    pub fn start_command(&self, command: &str, options: &[&str]) -> Running {
         let file = self.stage.file();
-        let mut command = self.stage.rolewright.command(["apply", "--yes", file.to_str().expect("UTF-8")]);
+        let mut command = self.stage.rolewright.command([command, file.to_str().expect("UTF-8")]);
         let command = command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(Some(command.spawn().expect("rolewright starts")))
     }

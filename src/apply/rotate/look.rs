@@ -41,7 +41,7 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
     let (server, logins) = at_server(edges, policy, &logins_of(role, declared, &ledger)).await?;
     let versions = secret.iter().flat_map(|secret| &secret.versions);
     let state = rotation::State {
-        now: Timestamp::from_second(edges.now.as_second()).unwrap_or(edges.now),
+        now: present(edges),
         secret: wanted.name.clone(),
         terms: terms(role, declared, wanted),
         order: ask.order,
@@ -59,6 +59,12 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
     };
     let secrets = secret.clone().map(|secret| (secret.name.clone(), secret)).into_iter().collect();
     Ok(Seen { secret, server: State { secrets, ..server }, state })
+}
+
+/// The present, as it is recorded.
+pub(super) fn present(edges: &Edges<'_>) -> Timestamp {
+    let now = (edges.clock)();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 /// The policy's word on a credential.
@@ -114,7 +120,8 @@ pub(super) fn facts(found: LoginActivity, own: &str) -> LoginFacts {
     LoginFacts { can_login, valid_until: time(valid_until), sessions: others.map(session).collect() }
 }
 
-async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<Vec<Consumer>, ApplyError> {
+/// The jobs and services among the readers.
+pub(super) async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<Vec<Consumer>, ApplyError> {
     let mut found = Vec::new();
     for reader in &wanted.readers {
         let Reader::CloudRun { kind, project, region, name, .. } = reader else { continue };
@@ -125,8 +132,10 @@ async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<Vec<Consume
         };
         let references = references(&wanted.name, &reference.secrets);
         let holders = google.cloud_run_holders(*kind, project, region, name).await?;
-        let holders = holders.into_iter().filter_map(|holder| holding(*kind, &wanted.name, holder)).collect();
-        found.push(Consumer { resource, kind: *kind, references, holders });
+        let newest = holders.iter().filter_map(started).max();
+        let at_work = holders.into_iter().filter(|holder| holder.at_work);
+        let holders = at_work.filter_map(|holder| holding(*kind, &wanted.name, holder)).collect();
+        found.push(Consumer { resource, kind: *kind, references, holders, newest });
     }
     Ok(found)
 }
@@ -138,8 +147,12 @@ fn holding(kind: CloudRunKind, secret: &SecretName, holder: CloudRunHolder) -> O
         CloudRunKind::Service => HolderKind::Revision,
     };
     let references = references(secret, &holder.secrets);
-    let started = holder.started.and_then(|time| time.parse().ok());
+    let started = started(&holder);
     (!references.is_empty()).then_some(Holder { name: holder.name, kind, started, references })
+}
+
+fn started(holder: &CloudRunHolder) -> Option<Timestamp> {
+    holder.started.as_ref().and_then(|time| time.parse().ok())
 }
 
 /// How `named` refers to the secret. Google answers with the project's number: the id has to do.

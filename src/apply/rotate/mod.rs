@@ -16,7 +16,7 @@ use super::{ApplyError, Edges, Run};
 use crate::model::{Payload, Policy, RoleName, SecretName, Strategy};
 use crate::plan::{Options, Report, diff};
 use crate::postgres::Session;
-use crate::rotation::{Held, Leave, Order, Step, Wait, next};
+use crate::rotation::{Held, Leave, Order, State, Step, Wait, next};
 
 /// No credential takes more steps than this.
 const STEPS: usize = 64;
@@ -108,8 +108,12 @@ impl Turn<'_> {
                     if let Some(end) = self.unready(&step) {
                         return Ok(end);
                     }
-                    if let Err(error) = self.act(step, random).await {
-                        self.again(error, &mut attempts).await?;
+                    let recorded = matches!(step, Step::Record(_));
+                    match self.act(step, random).await {
+                        // What is recorded as of this moment is not to be recorded again as of the next one.
+                        Ok(()) if recorded => {}
+                        Ok(()) => self.seen.state.now = look::present(self.run.edges),
+                        Err(error) => self.again(error, &mut attempts).await?,
                     }
                 }
             }
@@ -118,10 +122,7 @@ impl Turn<'_> {
     }
 
     fn next(&self) -> Step {
-        let mut state = self.seen.state.clone();
-        state.order = state.order_left();
-        state.in_hand = self.hand.is_some();
-        next(&state)
+        next(&State { in_hand: self.hand.is_some(), ..self.seen.state.clone() })
     }
 
     /// What did not go through is looked at again: somebody else may have written the secret, a lost answer may have been
