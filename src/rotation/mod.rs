@@ -13,6 +13,7 @@
 //! password. So a change of strategy is a rotation like any other, and so is the way back: its password is an old one.
 
 mod attempt;
+mod claim;
 mod consumer;
 mod drain;
 mod ledger;
@@ -22,6 +23,7 @@ mod sentence;
 mod state;
 mod step;
 
+pub use claim::{claim, owner};
 pub use consumer::{Consumer, Holder, HolderKind, Reference};
 pub use ledger::{Lease, Ledger, Mark, Pending, Previous, Retired};
 pub use next::next;

@@ -7,8 +7,8 @@ use crate::model::VersionState;
 /// What is next for one credential. Doing it and asking again ends in [`Step::Rest`], [`Step::Wait`] or [`Step::Hold`];
 /// so does every run that begins where another one was killed.
 pub fn next(state: &State) -> Step {
-    if state.managed {
-        return Step::Hold(Held::Managed);
+    if let Some(held) = state.off_limits.clone() {
+        return Step::Hold(held);
     }
     let Some(current) = state.ledger.current().filter(|_| state.ledger.login.is_some()) else {
         return Step::Hold(Held::NotPublished);

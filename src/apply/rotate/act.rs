@@ -173,9 +173,6 @@ impl Turn<'_> {
         self.run.assure_lock().await?;
         self.run.google()?.move_reference(resource, self.secret, version).await?;
         self.run.report.events.push(format!("{resource} gets version {version}"));
-        let order = self.seen.state.order;
-        self.seen = super::look(self.run.edges, self.run.policy, self.role, self.ask).await?;
-        self.seen.state.order = order;
-        self.find().await
+        self.look_again().await
     }
 }
