@@ -9,7 +9,7 @@ use crate::model::RoleName;
 /// Who is logged in, and when that was so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
-    /// By the server's clock, in seconds since 1970.
+    /// By the server's clock, in milliseconds since 1970.
     pub at: i64,
     /// The logins that exist.
     pub logins: Vec<LoginActivity>,

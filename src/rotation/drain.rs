@@ -58,7 +58,7 @@ impl State {
     pub(super) fn roll(&self, current: i64) -> Option<Step> {
         let since = self.ledger.previous().and(self.ledger.published);
         let behind = |one: &&super::Consumer| {
-            one.pinned_behind(current).is_some() || since.is_some_and(|since| one.wants_revision(current, since))
+            one.may_move(current) || since.is_some_and(|since| one.wants_revision(current, since))
         };
         let consumer = self.consumers.iter().filter(|_| self.leave.roll).find(behind)?;
         Some(Step::Roll { resource: consumer.resource.clone(), version: current })

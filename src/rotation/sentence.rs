@@ -72,7 +72,8 @@ impl Held {
                  execution, a session when it connects again; --accept-outage takes it, `strategy: alternate` has none"
             }
             Self::StillUsed(_) => {
-                "let them read the secret again: restart what holds a session; --roll moves pins and makes new revisions"
+                "let them read the secret again: restart what holds a session; --roll moves pins and makes new revisions; take \
+                 the traffic off a revision that is older than the newest"
             }
             Self::NothingBefore(_) => "rotate instead: `rolewright rotate --now`",
         }

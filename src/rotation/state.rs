@@ -154,9 +154,15 @@ impl State {
         self.logins.get(name).cloned().unwrap_or_default()
     }
 
+    /// Until when the credential before works for sure, if there is one.
+    pub fn grace(&self) -> Option<Timestamp> {
+        self.ledger.previous()?;
+        self.ledger.published.map(|published| super::schedule::after(published, self.terms.grace))
+    }
+
     /// How far a rotation is.
     pub fn phase(&self) -> Phase {
-        let grace = self.ledger.published.map(|published| super::schedule::after(published, self.terms.grace));
+        let grace = self.grace();
         if self.ledger.current().is_none() {
             Phase::Unpublished
         } else if self.ledger.pending.as_ref().is_some_and(|pending| pending.login.is_some()) {

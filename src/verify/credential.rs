@@ -76,7 +76,7 @@ pub(super) async fn log_in(
 fn entries(holder: Holder<'_>, secret: &Secret, current: &Version, state: &State, edges: &Edges<'_>) -> Vec<Entry> {
     let ledger = Ledger::read(secret);
     let logs_in = |before: &Previous<'_>| state.roles.get(before.login).is_some_and(|role| role.login);
-    let before = overlap(&ledger, &holder.role.rotation, logs_in, edges.now);
+    let before = overlap(&ledger, &holder.role.rotation, logs_in, (edges.clock)());
     let before = before.map(|(number, login)| Entry { number, alias: Annotations::PREVIOUS, login: Some(login) });
     let current = Entry { number: current.number, alias: Annotations::CURRENT, login: ledger.login };
     std::iter::once(current).chain(before).collect()

@@ -69,8 +69,8 @@ impl Seen {
     /// The present by the server's clock, however long ago it was asked. The clock of this machine may be wrong, or be set
     /// meanwhile.
     pub(super) fn now(&self) -> Timestamp {
-        let since = SignedDuration::try_from(self.at.elapsed()).unwrap_or_default().as_secs();
-        self.state.seen.checked_add(SignedDuration::from_secs(since)).unwrap_or(self.state.seen)
+        let since = i64::try_from(self.at.elapsed().as_millis()).unwrap_or_default();
+        self.state.seen.checked_add(SignedDuration::from_millis(since)).unwrap_or(self.state.seen)
     }
 }
 
@@ -116,7 +116,7 @@ async fn at_server(edges: &Edges<'_>, policy: &Policy, logins: &[RoleName]) -> R
     };
     let own = edges.purpose.as_str();
     let logins = found.logins.into_iter().map(|login| (login.login.clone(), facts(login, own))).collect();
-    Ok((server, Facts { at, now: Timestamp::from_second(found.at).unwrap_or_default(), logins }))
+    Ok((server, Facts { at, now: Timestamp::from_millisecond(found.at).unwrap_or_default(), logins }))
 }
 
 /// What `next` is told of a login: all its sessions but those of this very run, which proves credentials by them.
@@ -132,7 +132,8 @@ pub(super) fn facts(found: LoginActivity, own: &str) -> LoginFacts {
     LoginFacts { can_login, valid_until: time(valid_until), sessions: others.map(session).collect() }
 }
 
-async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<Vec<Consumer>, ApplyError> {
+/// The jobs and services among the readers.
+pub(super) async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<Vec<Consumer>, ApplyError> {
     let mut found = Vec::new();
     for reader in &wanted.readers {
         let Reader::CloudRun { kind, project, region, name, .. } = reader else { continue };
@@ -143,8 +144,10 @@ async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<Vec<Consume
         };
         let references = references(&wanted.name, &reference.secrets);
         let holders = google.cloud_run_holders(*kind, project, region, name).await?;
-        let holders = holders.into_iter().filter_map(|holder| holding(*kind, &wanted.name, holder)).collect();
-        found.push(Consumer { resource, kind: *kind, references, holders });
+        let newest = holders.iter().filter_map(started).max();
+        let at_work = holders.into_iter().filter(|holder| holder.at_work);
+        let holders = at_work.filter_map(|holder| holding(*kind, &wanted.name, holder)).collect();
+        found.push(Consumer { resource, kind: *kind, references, holders, newest });
     }
     Ok(found)
 }
@@ -156,8 +159,12 @@ fn holding(kind: CloudRunKind, secret: &SecretName, holder: CloudRunHolder) -> O
         CloudRunKind::Service => HolderKind::Revision,
     };
     let references = references(secret, &holder.secrets);
-    let started = holder.started.and_then(|time| time.parse().ok());
+    let started = started(&holder);
     (!references.is_empty()).then_some(Holder { name: holder.name, kind, started, references })
+}
+
+fn started(holder: &CloudRunHolder) -> Option<Timestamp> {
+    holder.started.as_ref().and_then(|time| time.parse().ok())
 }
 
 /// How `named` refers to the secret. Google answers with the project's number: the id has to do.

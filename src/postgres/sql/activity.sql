@@ -1,6 +1,6 @@
 -- $1: logins. Each with its attributes, once for every session of it, beside the time; the time alone where there is none.
 -- Address and beginning of others' sessions are shown to members of pg_monitor only. An infinite VALID UNTIL is none.
-SELECT floor(extract(epoch FROM clock.now))::int8,
+SELECT floor(1000 * extract(epoch FROM clock.now))::int8,
        r.rolname::text,
        r.rolcanlogin,
        CASE WHEN isfinite(r.rolvaliduntil) THEN floor(extract(epoch FROM r.rolvaliduntil))::int8 END,
