@@ -133,7 +133,9 @@ fn told(turned: Turned) -> Turn {
 
 /// How a credential stands, and what a run without options would do next.
 pub(super) fn standing(role: &RoleName, seen: &Seen) -> Standing {
-    let state = crate::rotation::State { order: Order::Due, leave: Leave::default(), ..seen.state.clone() };
+    let mut state = crate::rotation::State { order: Order::Due, leave: Leave::default(), ..seen.state.clone() };
+    // Whether a run is at work changes nothing about what is next.
+    state.ledger = state.ledger.released();
     Standing::of(role, &state, &next(&state))
 }
 

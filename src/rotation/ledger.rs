@@ -172,6 +172,12 @@ impl Ledger {
         Self { lease: Some(lease), ..self.clone() }
     }
 
+    /// No run is at work.
+    #[must_use]
+    pub fn released(&self) -> Self {
+        Self { lease: None, ..self.clone() }
+    }
+
     /// The version of the attempt is the one in use. `orphans`: versions between that nobody will ever need.
     #[must_use]
     pub fn promoted(&self, version: i64, orphans: &[i64], now: Timestamp) -> Self {

@@ -35,8 +35,10 @@ impl Turn<'_> {
         }
     }
 
-    /// Tells the versions apart that are newer than the one in use, and takes the payload of the attempt under way.
+    /// Tells the versions apart that are newer than the one in use, and takes the payload of the attempt under way. An
+    /// attempt that goes back already is all there is to going back, and stays so when it is over.
     pub(super) async fn find(&mut self) -> Result<(), ApplyError> {
+        self.seen.state.order = self.seen.state.order_left();
         let mut found = Found::default();
         let Ledger { pending, abandoned, .. } = self.seen.state.ledger.clone();
         let still_ours = |payload: &Payload| pending.as_ref().is_some_and(|pending| pending.mark.is_of(payload));

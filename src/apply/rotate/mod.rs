@@ -17,7 +17,7 @@ use super::{ApplyError, Edges, Run};
 use crate::model::{Payload, Policy, RoleName, SecretName, Strategy};
 use crate::plan::{Options, Report, diff};
 use crate::postgres::{LoginError, Session};
-use crate::rotation::{Held, Leave, Order, Step, Wait, next};
+use crate::rotation::{Held, Leave, Order, State, Step, Wait, next};
 
 /// No credential takes more steps than this.
 const STEPS: usize = 64;
@@ -125,11 +125,7 @@ impl Turn<'_> {
     }
 
     fn next(&self) -> Step {
-        let mut state = self.seen.state.clone();
-        state.now = self.seen.now();
-        state.order = state.order_left();
-        state.in_hand = self.hand.is_some();
-        next(&state)
+        next(&State { now: self.seen.now(), in_hand: self.hand.is_some(), ..self.seen.state.clone() })
     }
 
     /// What did not go through is looked at again: somebody else may have written the secret, a lost answer may have been
