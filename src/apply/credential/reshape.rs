@@ -103,7 +103,7 @@ impl Run<'_> {
             if before.current() != Some(current) || !ours {
                 return Err(vanished(job));
             }
-            let ledger = before.promoted(number, &[], self.edges.now);
+            let ledger = before.promoted(number, &[], (self.edges.clock)());
             let mut annotations = ledger.annotations(&found.annotations);
             self.note_shape(&mut annotations, job.role, job.login, payload)?;
             Ok(SecretUpdate {
