@@ -126,13 +126,15 @@ pub struct CloudRunReference {
     pub secrets: Vec<(String, String)>,
 }
 
-/// A revision of a service or an execution of a job that may be at work.
+/// A revision of a service or an execution of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudRunHolder {
     /// The last part of its name.
     pub name: String,
     /// When it was made, RFC 3339.
     pub started: Option<String>,
+    /// It runs, or may have instances.
+    pub at_work: bool,
     /// The version by which it refers to each secret, as in [`CloudRunReference`].
     pub secrets: Vec<(String, String)>,
 }

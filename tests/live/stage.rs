@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,6 +20,7 @@ pub struct Stage {
     pub fake: FakeGcp,
     pub folder: TempDir,
     pub rolewright: Rolewright,
+    http: Client,
 }
 
 impl Stage {
@@ -37,7 +38,10 @@ impl Stage {
     pub fn with(cluster: Cluster) -> Self {
         let fake = FakeGcp::start().expect("the fake starts");
         let rolewright = Rolewright::new(&cluster, &fake.base_url());
-        Self { cluster, fake, folder: tempfile::tempdir().expect("a temporary folder"), rolewright }
+        // An error says that somebody was faster: one a process is enough.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().no_proxy().build().expect("the client is built");
+        Self { cluster, fake, folder: tempfile::tempdir().expect("a temporary folder"), rolewright, http }
     }
 
     /// The file of the policy.
@@ -93,12 +97,17 @@ impl Stage {
 
     /// The answer of a call to the fake: status and body.
     pub async fn ask(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
-        // An error says that somebody was faster: one a process is enough.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().no_proxy().build().expect("the client is built");
-        let request = client.request(method, format!("{}{path}", self.fake.base_url())).json(&body);
+        let request = self.http.request(method, format!("{}{path}", self.fake.base_url())).json(&body);
         let response = request.send().await.expect("an answer");
         (response.status(), response.json().await.expect("JSON"))
+    }
+
+    /// A call that has to succeed, of somebody to whom nothing happens that happens to others.
+    pub async fn undisturbed(&self, method: Method, path: &str, body: Value) -> Value {
+        let request = self.http.request(method, format!("{}{path}", self.fake.base_url())).json(&body);
+        let response = request.bearer_auth("undisturbed").send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.json().await.expect("JSON")
     }
 
     /// A call that has to succeed.
@@ -156,6 +165,19 @@ impl Stage {
     /// Replaces the fields of the secret that `mask` names.
     pub async fn patch_secret(&self, id: &str, mask: &str, fields: Value) {
         self.must(Method::PATCH, &secret_path(id, &format!("?updateMask={mask}")), fields).await;
+    }
+
+    /// Moves the times that the secret remembers back: the same as a clock that has gone on, since the program remembers
+    /// nothing else.
+    pub async fn later(&self, id: &str, by: SignedDuration) {
+        let before = |word: &str| word.parse::<Timestamp>().map_or(word.to_owned(), |time| (time - by).to_string());
+        let mut secret = self.undisturbed(Method::GET, &secret_path(id, ""), Value::Null).await;
+        for (_, text) in secret["annotations"].as_object_mut().expect("annotations") {
+            let words: Vec<_> = text.as_str().expect("a text").split(' ').map(before).collect();
+            *text = words.join(" ").into();
+        }
+        let changed = json!({"annotations": secret["annotations"], "etag": secret["etag"]});
+        self.undisturbed(Method::PATCH, &secret_path(id, "?updateMask=annotations"), changed).await;
     }
 
     /// The bindings of the secret's IAM policy.

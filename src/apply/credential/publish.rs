@@ -18,7 +18,7 @@ impl Run<'_> {
         annotations.remove(Annotations::PENDING);
         let mut aliases = secret.aliases.clone();
         if aliases.insert(Annotations::CURRENT.into(), number) != Some(number) {
-            annotations.insert(Annotations::PUBLISHED.into(), self.edges.now.to_string());
+            annotations.insert(Annotations::PUBLISHED.into(), (self.edges.clock)().to_string());
         }
         SecretUpdate { annotations: Some(annotations), aliases: Some(aliases), ..SecretUpdate::default() }
     }
