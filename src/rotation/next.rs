@@ -19,8 +19,8 @@ pub fn next(state: &State) -> Step {
 }
 
 fn decided(state: &State) -> Step {
-    if state.managed {
-        return Step::Hold(Held::Managed);
+    if let Some(held) = state.off_limits.clone() {
+        return Step::Hold(held);
     }
     let Some(current) = state.ledger.current().filter(|_| state.ledger.login.is_some()) else {
         return Step::Hold(Held::NotPublished);

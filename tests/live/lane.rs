@@ -34,9 +34,14 @@ impl Lane {
         Self { stage, proxy, worlds: Cell::default() }
     }
 
+    /// A number that nothing on this lane has.
+    pub fn next_number(&self) -> usize {
+        self.worlds.replace(self.worlds.get() + 1)
+    }
+
     /// The number of a world of its own: a database with a table of the admin's, two roles, a secret.
     pub async fn world(&self) -> usize {
-        let number = self.worlds.replace(self.worlds.get() + 1);
+        let number = self.next_number();
         let cluster = &self.stage.cluster;
         cluster.batch("postgres", &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser")).await;
         let shop = format!("shop{number}");

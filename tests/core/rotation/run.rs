@@ -40,13 +40,14 @@ impl Run {
     fn state(&self, world: &World) -> State {
         State {
             now: time(world.now),
+            seen: time(world.now),
             secret: World::secret(),
             terms: world.terms(),
             order: self.order,
             leave: self.leave,
             owner: self.id.to_string(),
             ledger: self.ledger.clone(),
-            managed: false,
+            off_limits: None,
             versions: world.versions.iter().map(|(number, (state, _))| (*number, *state)).collect(),
             doomed: Default::default(),
             found: self.found(world),
