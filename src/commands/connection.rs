@@ -33,7 +33,7 @@ impl Connection {
             route: &self.route,
             google: self.google.as_ref(),
             purpose: &self.purpose,
-            now: self.now,
+            clock: jiff::Timestamp::now,
             progress: Box::new(|done, total, next| progress.show(done, total, next)),
             guard: None,
         }

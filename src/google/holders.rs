@@ -50,23 +50,28 @@ struct Revision {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Condition {
     #[serde(rename = "type", default)]
     kind: String,
     #[serde(default)]
     state: String,
+    #[serde(default)]
+    revision_reason: String,
 }
 
 impl Revision {
-    /// It may have instances. One that has retired gets no requests any more; what is not known is taken for active.
+    /// It may have instances. One that has retired gets no requests any more; what is not known is taken for active, and so
+    /// is one that is about to retire.
+    /// <https://cloud.google.com/run/docs/reference/rest/v2/Condition#RevisionReason>
     fn is_active(&self) -> bool {
         let active = self.conditions.iter().find(|condition| condition.kind == "Active");
-        active.is_none_or(|active| active.state != "CONDITION_FAILED")
+        active.is_none_or(|active| active.state != "CONDITION_FAILED" || active.revision_reason == "RETIRING")
     }
 }
 
 impl Google {
-    /// The executions of a job that have not ended, or the revisions of a service that may have instances.
+    /// The executions of a job that have not ended, or the revisions of a service.
     ///
     /// # Errors
     /// Refused or unreachable.
@@ -85,15 +90,16 @@ impl Google {
                     .await?;
                 let running = pages.into_iter().flat_map(|page| page.executions);
                 let running = running.filter(|one| one.completion_time.is_none());
-                Ok(running.map(|one| holder(&one.name, one.create_time, one.template)).collect())
+                Ok(running.map(|one| holder(&one.name, one.create_time, true, one.template)).collect())
             }
             CloudRunKind::Service => {
                 let object = format!("projects/{project}/locations/{region}/services/{name}/revisions");
                 let pages: Vec<Revisions> = self
                     .pages(Operation::ListRevisions, project, &object, |page: &Revisions| &page.next_page_token)
                     .await?;
-                let active = pages.into_iter().flat_map(|page| page.revisions).filter(Revision::is_active);
-                Ok(active.map(|one| holder(&one.name, one.create_time, one.template)).collect())
+                let revisions = pages.into_iter().flat_map(|page| page.revisions);
+                let seen = |one: Revision| holder(&one.name, one.create_time.clone(), one.is_active(), one.template);
+                Ok(revisions.map(seen).collect())
             }
         }
     }
@@ -121,7 +127,7 @@ impl Google {
     }
 }
 
-fn holder(name: &str, started: Option<String>, template: Template) -> CloudRunHolder {
+fn holder(name: &str, started: Option<String>, at_work: bool, template: Template) -> CloudRunHolder {
     let short = name.rsplit('/').next().unwrap_or_default().to_owned();
-    CloudRunHolder { name: short, started, secrets: template.reference().secrets }
+    CloudRunHolder { name: short, started, at_work, secrets: template.reference().secrets }
 }

@@ -43,28 +43,32 @@ impl Google {
         }
     }
 
-    /// Enables, disables or destroys a version. What is destroyed cannot be brought back.
+    /// Enables, disables or destroys a version. What is destroyed cannot be brought back, and is as good as disabled: a list
+    /// that lags behind may still show it as it was.
     ///
     /// # Errors
-    /// Refused where the version is destroyed already.
+    /// Refused where a version to be enabled is destroyed already.
     pub async fn set_version_state(
         &self,
         name: &SecretName,
         number: i64,
         state: VersionState,
     ) -> Result<(), GoogleError> {
-        let mut lost = false;
+        let refused = match self.insist_on_state(name, number, state).await {
+            Err(error) if state != VersionState::Enabled && error.is_failed_precondition() => error,
+            changed => return changed,
+        };
+        let found = self.one_version(name, number).await?;
+        if found.state == VersionState::Destroyed { Ok(()) } else { Err(refused) }
+    }
+
+    async fn insist_on_state(&self, name: &SecretName, number: i64, state: VersionState) -> Result<(), GoogleError> {
         for pause in self.patience.pauses() {
             match self.try_state(name, number, state).await {
                 // Done twice, each of them is done once.
-                Err(error) if error.is_ambiguous() => lost = true,
-                // What was destroyed the first time refuses everything else.
-                Err(error) if lost && state == VersionState::Destroyed && error.is_failed_precondition() => {
-                    return Ok(());
-                }
+                Err(error) if error.is_ambiguous() => tokio::time::sleep(pause).await,
                 changed => return changed,
             }
-            tokio::time::sleep(pause).await;
         }
         self.try_state(name, number, state).await
     }
@@ -148,14 +152,17 @@ impl Google {
         missing.sort_unstable();
         missing.dedup();
         for number in missing {
-            let call = version_call(Operation::GetVersion, name, number);
-            let get = self.secrets.get_secret_version().set_name(&call.object);
-            let found = self.send(&call, || get.clone().send()).await?;
-            let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
-            versions.push(version(found).map_err(malformed)?);
+            versions.push(self.one_version(name, number).await?);
         }
         versions.sort_by_key(|version| std::cmp::Reverse(version.number));
         Ok(())
+    }
+
+    async fn one_version(&self, name: &SecretName, number: i64) -> Result<Version, GoogleError> {
+        let call = version_call(Operation::GetVersion, name, number);
+        let get = self.secrets.get_secret_version().set_name(&call.object);
+        let found = self.send(&call, || get.clone().send()).await?;
+        version(found).map_err(|reason| GoogleError::Malformed { call, reason })
     }
 
     /// Every version, newest first.

@@ -64,6 +64,8 @@ impl Annotations {
     pub const USED: &'static str = "rolewright.used";
     /// The run at work, and until when it may be taken for alive.
     pub const LEASE: &'static str = "rolewright.lease";
+    /// How the payload of the version that `current` names was written ([`Shape`](super::Shape)); not there: nobody can tell.
+    pub const SHAPE: &'static str = "rolewright.payload";
     /// When the next rotation is due, RFC 3339: Google keeps that only on secrets with Pub/Sub topics.
     pub const DUE: &'static str = "rolewright.due";
 }
@@ -126,13 +128,15 @@ pub struct CloudRunReference {
     pub secrets: Vec<(String, String)>,
 }
 
-/// A revision of a service or an execution of a job that may be at work.
+/// A revision of a service or an execution of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudRunHolder {
     /// The last part of its name.
     pub name: String,
     /// When it was made, RFC 3339.
     pub started: Option<String>,
+    /// It runs, or may have instances.
+    pub at_work: bool,
     /// The version by which it refers to each secret, as in [`CloudRunReference`].
     pub secrets: Vec<(String, String)>,
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Stop;
 use crate::model::{InstanceName, RoleName, SecretName, Strategy};
 use crate::plan::Failure;
-use crate::rotation::{self, Blocker, Phase, Step};
+use crate::rotation::{self, Blocker, Held, Phase, Step};
 
 /// How one credential stands.
 #[derive(Debug, Clone, Serialize)]
@@ -120,8 +120,6 @@ impl Standing {
     /// How the credential of `role` stands, of which `next` is next.
     pub fn of(role: &RoleName, state: &rotation::State, next: &Step) -> Self {
         let ledger = &state.ledger;
-        let grace =
-            |published: Timestamp| published.checked_add(jiff::SignedDuration::from_secs(state.terms.grace)).ok();
         Self {
             role: role.clone(),
             strategy: state.terms.strategy,
@@ -129,13 +127,16 @@ impl Standing {
             login: ledger.login.clone(),
             version: ledger.current(),
             published: ledger.published,
-            age: ledger.published.map(|published| state.now.duration_since(published).as_secs()),
+            age: ledger.published.map(|published| state.now.duration_since(published).as_secs().max(0)),
             due: ledger.published.and_then(|published| rotation::due(&state.terms, &state.secret, published)),
-            phase: PhaseSeen::Known(state.phase()),
+            phase: match state.off_limits {
+                Some(Held::Garbled(_)) => PhaseSeen::Unknown,
+                _ => PhaseSeen::Known(state.phase()),
+            },
             previous: ledger.previous().map(|before| Before {
                 login: before.login.clone(),
                 version: before.version,
-                until: ledger.published.and_then(grace),
+                until: state.grace(),
             }),
             still_used_by: state.users_of_previous().iter().map(User::of).collect(),
             next: next.to_string(),

@@ -1,6 +1,6 @@
 //! What is left after a transaction: what it was to do and did not, apart from what others made necessary meanwhile.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 
 use super::{Change, Step};
@@ -21,20 +21,26 @@ pub fn left(made: &[Change], steps: Vec<Step>) -> Left {
     if steps.is_empty() {
         return Left::default();
     }
-    let made: HashSet<Subject<'_>> = made.iter().flat_map(subjects).collect();
+    let mut of_subject: HashMap<Subject<'_>, Vec<&Change>> = HashMap::new();
+    for change in made {
+        of_subject.entry(Subject::of(change)).or_default().push(change);
+    }
     let mut left = Left::default();
     for step in steps {
+        let alike = of_subject.get(&Subject::of(&step.change)).map(Vec::as_slice).unwrap_or_default();
         let Some(objects) = step.change.objects() else {
-            let undone = subjects(&step.change).any(|subject| made.contains(&subject));
-            if undone {
-                left.undone.push(step)
-            } else {
-                left.new.push(step)
-            }
+            let kept = if alike.is_empty() { &mut left.new } else { &mut left.undone };
+            kept.push(step);
             continue;
         };
-        let was_made = |object: &&Object| made.contains(&Subject::of(&step.change, Some(object)));
-        let (undone, new): (Vec<_>, Vec<_>) = objects.iter().partition(was_made);
+        // One step after the other: all together they are as many as objects times roles.
+        let was_made: HashSet<&Object> = alike.iter().filter_map(|change| change.objects()).flatten().collect();
+        let (undone, new): (Vec<_>, Vec<_>) = objects.iter().partition(|object| was_made.contains(object));
+        if undone.is_empty() {
+            // As it is, its list shared with other steps: with more batches to come, that is most of the plan.
+            left.new.push(step);
+            continue;
+        }
         let about = |objects: Vec<&Object>| {
             let change = step.change.with_objects(objects.into_iter().cloned().collect());
             change.objects().is_some_and(|objects| !objects.is_empty()).then(|| Step { change, ..step.clone() })
@@ -45,24 +51,18 @@ pub fn left(made: &[Change], steps: Vec<Step>) -> Left {
     left
 }
 
-/// What a change is about, whatever exactly it makes of it: a GRANT that gave less than it should is found by it.
+/// What a change is about but for its objects, whatever exactly it makes of it: a GRANT that gave less than it should is
+/// found by it.
 #[derive(PartialEq, Eq, Hash)]
 struct Subject<'a> {
     kind: Discriminant<Change>,
     names: [&'a str; 4],
-    object: Option<&'a Object>,
 }
 
 impl<'a> Subject<'a> {
-    fn of(change: &'a Change, object: Option<&'a Object>) -> Self {
-        Self { kind: discriminant(change), names: names(change), object }
+    fn of(change: &'a Change) -> Self {
+        Self { kind: discriminant(change), names: names(change) }
     }
-}
-
-fn subjects(change: &Change) -> impl Iterator<Item = Subject<'_>> {
-    let objects = change.objects();
-    let each = objects.into_iter().flatten().map(|object| Subject::of(change, Some(object)));
-    each.chain(objects.is_none().then(|| Subject::of(change, None)))
 }
 
 fn names(change: &Change) -> [&str; 4] {

@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::room;
 use super::{Change, Phase};
-use crate::model::{
-    Database, Grantee, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, Server,
-};
+use crate::model::{Database, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, Server};
 
 /// What PostgreSQL asks of whoever locks a table: any of them.
 const NEEDED: [Privilege; 3] = [Privilege::Update, Privilege::Delete, Privilege::Truncate];
@@ -71,6 +69,5 @@ fn is_relation(kind: ObjectKind) -> bool {
 /// `LOCK TABLE` is for tables; and an owner can have taken everything from itself.
 fn may_lock(group: &Group) -> bool {
     let is_table = matches!(group.kind, ObjectKind::Relation(RelationKind::Table | RelationKind::PartitionedTable));
-    let held = group.acl.held_by(&Grantee::Role(group.owner.clone()));
-    is_table && !held.intersection(Privileges::of(&NEEDED)).is_empty()
+    is_table && !group.owner_holds.intersection(Privileges::of(&NEEDED)).is_empty()
 }

@@ -15,6 +15,8 @@ pub struct Consumer {
     pub references: Vec<Reference>,
     /// What runs of it, or may still be sent work.
     pub holders: Vec<Holder>,
+    /// When the newest of its revisions was made, whether that gets requests or not.
+    pub newest: Option<Timestamp>,
 }
 
 /// How a version is named.
@@ -68,6 +70,11 @@ impl Consumer {
         pins(&self.references).find(|number| *number != current)
     }
 
+    /// Pinned to an older version: a newer one would be moved back where what is read of the secret lags behind.
+    pub fn may_move(&self, current: i64) -> bool {
+        pins(&self.references).any(|number| number < current)
+    }
+
     /// What of it may still hold a credential from before `published`.
     pub fn holding(&self, current: i64, published: Timestamp) -> impl Iterator<Item = &Holder> {
         self.holders.iter().filter(move |holder| holder.holds_old(current, published))
@@ -84,9 +91,12 @@ impl Consumer {
         self.references.contains(&Reference::Latest)
     }
 
-    /// Only a new revision holds the new credential.
+    /// Only a new revision holds the new credential. Where there is one already, an older one gets requests because whoever
+    /// runs the service wants it so: another revision would change nothing.
     pub fn wants_revision(&self, current: i64, published: Timestamp) -> bool {
-        self.kind == CloudRunKind::Service && self.holding(current, published).next().is_some()
+        self.kind == CloudRunKind::Service
+            && self.newest.is_none_or(|newest| newest <= published)
+            && self.holding(current, published).next().is_some()
     }
 }
 

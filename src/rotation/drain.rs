@@ -44,9 +44,9 @@ impl State {
         if self.terms.logins.contains(previous.login) {
             return None;
         }
-        if !self.login(previous.login).sessions.is_empty() && self.ledger.used != Some(self.now) {
+        if !self.login(previous.login).sessions.is_empty() && self.ledger.used < Some(self.seen) {
             let mut ledger = self.ledger.clone();
-            ledger.used = Some(self.now);
+            ledger.used = Some(self.seen);
             return Some(Step::Record(ledger.into()));
         }
         let until = after(self.ledger.used?, self.terms.grace);
@@ -58,7 +58,7 @@ impl State {
     pub(super) fn roll(&self, current: i64) -> Option<Step> {
         let since = self.ledger.previous().and(self.ledger.published);
         let behind = |one: &&super::Consumer| {
-            one.pinned_behind(current).is_some() || since.is_some_and(|since| one.wants_revision(current, since))
+            one.may_move(current) || since.is_some_and(|since| one.wants_revision(current, since))
         };
         let consumer = self.consumers.iter().filter(|_| self.leave.roll).find(behind)?;
         Some(Step::Roll { resource: consumer.resource.clone(), version: current })

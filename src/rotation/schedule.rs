@@ -1,6 +1,6 @@
 //! When a credential is due.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::Terms;
@@ -31,9 +31,10 @@ fn early(secret: &SecretName, every: i64) -> i64 {
     number % (every / SPREAD).max(1)
 }
 
-/// `seconds` after `time`.
+/// `seconds` after `time`, on the next full second: the server keeps no others for a login.
 pub(super) fn after(time: Timestamp, seconds: i64) -> Timestamp {
-    time.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+    let full = time.as_second() + i64::from(time.subsec_nanosecond() > 0);
+    Timestamp::from_second(full.saturating_add(seconds)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -28,15 +28,20 @@ impl Lane {
         Self::on(Stage::with(Cluster::with(major, options)))
     }
 
-    fn on(mut stage: Stage) -> Self {
+    pub fn on(mut stage: Stage) -> Self {
         let proxy = Proxy::to(stage.cluster.port());
         stage.rolewright = stage.rolewright.env("ROLEWRIGHT_ADMIN_URL", &proxy.url(stage.cluster.admin_url()));
         Self { stage, proxy, worlds: Cell::default() }
     }
 
+    /// A number that nothing on this lane has.
+    pub fn next_number(&self) -> usize {
+        self.worlds.replace(self.worlds.get() + 1)
+    }
+
     /// The number of a world of its own: a database with a table of the admin's, two roles, a secret.
     pub async fn world(&self) -> usize {
-        let number = self.worlds.replace(self.worlds.get() + 1);
+        let number = self.next_number();
         let cluster = &self.stage.cluster;
         cluster.batch("postgres", &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser")).await;
         let shop = format!("shop{number}");
@@ -79,18 +84,20 @@ roles:
     pub fn held_check(&self, turn: Turn) -> Running {
         self.proxy.forget();
         self.proxy.set(turn, Fault::Hold);
-        let running = self.run_behind(&["check"], &[]);
+        let running = self.start_command("check", &[]);
         self.until("it is held", || self.proxy.is_holding());
         running
     }
 
+    /// An `apply` in the background.
     pub fn start(&self, options: &[&str]) -> Running {
-        self.run_behind(&["apply", "--yes"], options)
+        self.start_command("apply", &[&["--yes"], options].concat())
     }
 
-    fn run_behind(&self, command: &[&str], options: &[&str]) -> Running {
+    /// A command on the policy, in the background.
+    pub fn start_command(&self, command: &str, options: &[&str]) -> Running {
         let file = self.stage.file();
-        let mut command = self.stage.rolewright.command([command, &[file.to_str().expect("UTF-8")]].concat());
+        let mut command = self.stage.rolewright.command([command, file.to_str().expect("UTF-8")]);
         let command = command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(Some(command.spawn().expect("rolewright starts")))
     }

@@ -2,8 +2,10 @@
 //! everything is in sync.
 
 mod by_hand;
+mod foreign;
 mod migrations;
 mod secrets;
+mod sheltered;
 mod together;
 mod vanishing;
 

@@ -1,13 +1,16 @@
 //! A server, a fake Google and a policy between them: what the tests of credentials and bindings play on.
 
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::fake_gcp::{FakeGcp, RequestSeen};
+use crate::fake_gcp::{FakeGcp, Moment, RequestSeen};
 use crate::support::{Cluster, Options, Outcome, Rolewright};
 
 pub const PROJECT: &str = "shop-prod";
@@ -20,6 +23,7 @@ pub struct Stage {
     pub fake: FakeGcp,
     pub folder: TempDir,
     pub rolewright: Rolewright,
+    http: Client,
 }
 
 impl Stage {
@@ -37,7 +41,10 @@ impl Stage {
     pub fn with(cluster: Cluster) -> Self {
         let fake = FakeGcp::start().expect("the fake starts");
         let rolewright = Rolewright::new(&cluster, &fake.base_url());
-        Self { cluster, fake, folder: tempfile::tempdir().expect("a temporary folder"), rolewright }
+        // An error says that somebody was faster: one a process is enough.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().no_proxy().build().expect("the client is built");
+        Self { cluster, fake, folder: tempfile::tempdir().expect("a temporary folder"), rolewright, http }
     }
 
     /// The file of the policy.
@@ -67,6 +74,28 @@ impl Stage {
         self.run("apply", &[&["--yes", "--wait", "0s"], options].concat())
     }
 
+    /// Starts `apply` and kills it at `moment`. Returns whether it came that far.
+    pub fn kill_at(&self, moment: Moment, options: &[&str]) -> bool {
+        self.fake.hold(moment);
+        let mut apply = self.rolewright.command(["apply", "--yes", self.file().to_str().expect("UTF-8")]);
+        let mut apply = apply.args(options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let started = Instant::now();
+        while !self.fake.is_holding() {
+            if apply.try_wait().expect("it is ours").is_some() {
+                return false;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "neither ended nor held");
+            sleep(Duration::from_millis(2));
+        }
+        apply.kill().expect("it is running");
+        apply.wait().expect("it is ours");
+        while self.fake.is_holding() {
+            assert!(started.elapsed() < Duration::from_secs(60), "the request is still held");
+            sleep(Duration::from_millis(2));
+        }
+        true
+    }
+
     /// Nothing is left to do: an `apply` changes nothing, and neither it nor `plan` and `check` read a payload.
     #[track_caller]
     pub fn assert_in_sync(&self) {
@@ -93,12 +122,17 @@ impl Stage {
 
     /// The answer of a call to the fake: status and body.
     pub async fn ask(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
-        // An error says that somebody was faster: one a process is enough.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().no_proxy().build().expect("the client is built");
-        let request = client.request(method, format!("{}{path}", self.fake.base_url())).json(&body);
+        let request = self.http.request(method, format!("{}{path}", self.fake.base_url())).json(&body);
         let response = request.send().await.expect("an answer");
         (response.status(), response.json().await.expect("JSON"))
+    }
+
+    /// A call that has to succeed, of somebody to whom nothing happens that happens to others.
+    pub async fn undisturbed(&self, method: Method, path: &str, body: Value) -> Value {
+        let request = self.http.request(method, format!("{}{path}", self.fake.base_url())).json(&body);
+        let response = request.bearer_auth("undisturbed").send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.json().await.expect("JSON")
     }
 
     /// A call that has to succeed.
@@ -156,6 +190,19 @@ impl Stage {
     /// Replaces the fields of the secret that `mask` names.
     pub async fn patch_secret(&self, id: &str, mask: &str, fields: Value) {
         self.must(Method::PATCH, &secret_path(id, &format!("?updateMask={mask}")), fields).await;
+    }
+
+    /// Moves the times that the secret remembers back: the same as a clock that has gone on, since the program remembers
+    /// nothing else.
+    pub async fn later(&self, id: &str, by: SignedDuration) {
+        let before = |word: &str| word.parse::<Timestamp>().map_or(word.to_owned(), |time| (time - by).to_string());
+        let mut secret = self.undisturbed(Method::GET, &secret_path(id, ""), Value::Null).await;
+        for (_, text) in secret["annotations"].as_object_mut().expect("annotations") {
+            let words: Vec<_> = text.as_str().expect("a text").split(' ').map(before).collect();
+            *text = words.join(" ").into();
+        }
+        let changed = json!({"annotations": secret["annotations"], "etag": secret["etag"]});
+        self.undisturbed(Method::PATCH, &secret_path(id, "?updateMask=annotations"), changed).await;
     }
 
     /// The bindings of the secret's IAM policy.

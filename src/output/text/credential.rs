@@ -42,7 +42,18 @@ fn turn(turn: &Turn) -> String {
             let _ = writeln!(out, "  {}", paint(ERROR, "failed"));
         }
     }
+    if matches!(ended, Ended::Done) {
+        still_used(&mut out, standing);
+    }
     out
+}
+
+/// Who will be waited for, once the old credential may go.
+fn still_used(out: &mut String, standing: &Standing) {
+    if !standing.still_used_by.is_empty() {
+        let _ = writeln!(out, "  the credential before is still used by");
+        users(out, &standing.still_used_by);
+    }
 }
 
 fn users(out: &mut String, users: &[User]) {
@@ -70,10 +81,7 @@ fn table(of: &CredentialsOf) -> String {
     let mut out = line(&COLUMNS.map(String::from), &widths);
     for (row, turn) in rows.iter().zip(&of.turns) {
         out.push_str(&line(row, &widths));
-        if !turn.standing.still_used_by.is_empty() {
-            let _ = writeln!(out, "  the credential before is still used by");
-            users(&mut out, &turn.standing.still_used_by);
-        }
+        still_used(&mut out, &turn.standing);
     }
     out
 }

@@ -105,6 +105,7 @@ impl World {
             kind: CloudRunKind::Job,
             references: vec![Reference::Pinned(version)],
             holders: Vec::new(),
+            newest: None,
         };
         self.pin.map(job).into_iter().collect()
     }

@@ -1,0 +1,190 @@
+//! Cloud Run jobs and services among the readers: who of them keeps an old credential alive, what `--roll` brings to the new
+//! one, and what is not touched while nobody can tell.
+
+mod table;
+
+use serde_json::{Value, json};
+
+use crate::fake_gcp::RunKind;
+use crate::stage::{PROJECT, Stage, secret_path};
+use crate::support::{newest, on_a_runtime};
+
+const REGION: &str = "europe-west1";
+
+/// A job or service of this name, which refers to the secret of the same name by `version`.
+fn seed(stage: &Stage, kind: RunKind, name: &str, version: &str) {
+    let reference = json!({"secret": name, "version": version});
+    let workload = json!({
+        "serviceAccount": format!("{name}@{PROJECT}.iam.gserviceaccount.com"),
+        "containers": [{"image": "x", "env": [{"name": "URL", "valueSource": {"secretKeyRef": reference}}]}],
+    });
+    stage.fake.seed(kind, [PROJECT, REGION, name], whole(kind, workload));
+}
+
+/// Of a job, what runs lies one level deeper.
+fn whole(kind: RunKind, workload: Value) -> Value {
+    match kind {
+        RunKind::Job => json!({"template": {"template": workload}}),
+        RunKind::Service => json!({"template": workload}),
+    }
+}
+
+fn path(kind: RunKind, name: &str, rest: &str) -> String {
+    let collection = if kind == RunKind::Job { "jobs" } else { "services" };
+    format!("/v2/projects/{PROJECT}/locations/{REGION}/{collection}/{name}{rest}")
+}
+
+/// The line of a policy that declares a role with a secret that the job or service of the same name reads.
+fn declared(kind: RunKind, name: &str, rotate: &str) -> String {
+    let reader = if kind == RunKind::Job { "cloud_run_job" } else { "cloud_run_service" };
+    format!(
+        "  {name}: {{ access: dml, secret: {{ name: {name}, payload: url, readers: [{{ {reader}: {REGION}/{name} }}] }}, \
+         rotate: {{ {rotate} }} }}\n"
+    )
+}
+
+/// The number that the job names.
+async fn pin(stage: &Stage, name: &str) -> Value {
+    let mut job = stage.must(reqwest::Method::GET, &path(RunKind::Job, name, ""), Value::Null).await;
+    job["template"]["template"]["containers"][0]["env"][0]["valueSource"]["secretKeyRef"]["version"].take()
+}
+
+async fn previous(stage: &Stage, name: &str) -> Value {
+    stage.secret(name).await["versionAliases"]["previous"].clone()
+}
+
+/// A second of grace is over.
+fn after_grace() {
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+}
+
+/// Whoever may not be looked at may still hold the old credential: it stays, and nobody says that all is well.
+#[test]
+fn what_cannot_be_looked_at_keeps_the_old_credential() {
+    newest(|major| on_a_runtime(nobody_can_tell(major)));
+}
+
+async fn nobody_can_tell(major: u32) {
+    let stage = Stage::new(major);
+    seed(&stage, RunKind::Job, "job", "current");
+    seed(&stage, RunKind::Service, "web", "1");
+    let rotate = "strategy: alternate, grace: 1s";
+    stage.roles(&[declared(RunKind::Job, "job", rotate), declared(RunKind::Service, "web", rotate)].concat());
+    stage.apply(&[]).assert_status(0);
+    stage.run("rotate", &["--now", "--roll"]).assert_status(0);
+    after_grace();
+    for (name, permission) in [
+        ("job", "run.jobs.get"),
+        ("job", "run.executions.list"),
+        ("web", "run.services.get"),
+        ("web", "run.revisions.list"),
+    ] {
+        stage.fake.deny("anonymous", &[permission]);
+        let status = stage.run("status", &["--role", name, "--format", "json"]).assert_status(1).json();
+        assert_eq!(status["credentials"][0]["phase"], "unknown", "{permission}: {status}");
+        let rotate = stage.run("rotate", &["--role", name]).assert_status(1);
+        assert!(rotate.stderr.contains(permission), "{permission}: {}", rotate.stderr);
+        assert_eq!(previous(&stage, name).await, "1", "{permission}");
+        assert_eq!(stage.versions(name).await, ["1 ENABLED", "2 ENABLED"], "{permission}");
+        if permission.ends_with(".get") {
+            let verdict = stage.run("check", &["--format", "json"]).assert_status(1).json();
+            assert_eq!(verdict["status"], "unknown", "{permission}");
+        }
+        stage.fake.lift("anonymous");
+    }
+    stage.run("rotate", &[]).assert_status(0);
+    for name in ["job", "web"] {
+        assert_eq!(stage.versions(name).await, ["1 DISABLED", "2 ENABLED"], "{name}");
+    }
+}
+
+/// One password in place: a job that is pinned would fail at its next execution, unless it is moved by the same run.
+#[test]
+fn a_pinned_job_is_moved_along_with_its_only_password() {
+    newest(|major| on_a_runtime(moved_along(major)));
+}
+
+async fn moved_along(major: u32) {
+    let stage = Stage::new(major);
+    seed(&stage, RunKind::Job, "job", "1");
+    stage.roles(&declared(RunKind::Job, "job", "grace: 1s"));
+    stage.apply(&[]).assert_status(0);
+    let held = stage.run("rotate", &["--now"]).assert_status(3);
+    assert!(held.stdout.contains("jobs/job is pinned to version 1"), "{}", held.stdout);
+    assert_eq!(stage.versions("job").await, ["1 ENABLED"]);
+    // One that runs is not helped by that.
+    let running = json!({"runningCount": 1});
+    stage.fake.seed_below(RunKind::Job, [PROJECT, REGION, "job"], ["executions", "job-1"], &running);
+    let held = stage.run("rotate", &["--now", "--roll"]).assert_status(3);
+    assert!(held.stdout.contains("job-1 of "), "{}", held.stdout);
+    let ended = json!({"completionTime": "2026-01-01T00:00:00Z"});
+    stage.fake.seed_below(RunKind::Job, [PROJECT, REGION, "job"], ["executions", "job-1"], &ended);
+    stage.run("rotate", &["--now", "--roll"]).assert_status(0);
+    assert_eq!(pin(&stage, "job").await, "2");
+    stage.assert_in_sync();
+}
+
+/// From the deadline on the server refuses the old credential, and its login is closed; who names its version by number
+/// still finds that.
+#[test]
+fn a_version_that_a_job_names_outlives_its_login() {
+    newest(|major| on_a_runtime(outlived(major)));
+}
+
+async fn outlived(major: u32) {
+    let stage = Stage::new(major);
+    seed(&stage, RunKind::Job, "job", "1");
+    stage.roles(&declared(RunKind::Job, "job", "strategy: alternate, grace: 1s, deadline: 1s"));
+    stage.apply(&[]).assert_status(0);
+    for _ in 0..2 {
+        stage.run("rotate", &["--now"]).assert_status(0);
+        after_grace();
+        stage.run("rotate", &[]).assert_status(0);
+        after_grace();
+    }
+    stage.run("rotate", &[]).assert_status(0);
+    assert_eq!(previous(&stage, "job").await, Value::Null);
+    // Nobody names the second one.
+    assert_eq!(stage.versions("job").await, ["1 ENABLED", "2 DESTROYED", "3 ENABLED"]);
+    let verdict = stage.run("check", &["--format", "json"]).assert_status(0).json();
+    let found: Vec<_> = verdict["findings"].as_array().expect("findings").iter().map(|one| &one["rule"]).collect();
+    assert_eq!(found, ["job.reference"], "{verdict}");
+    stage.run("rotate", &["--roll"]).assert_status(0);
+    assert_eq!(pin(&stage, "job").await, "3");
+    assert_ne!(stage.versions("job").await[0], "1 ENABLED");
+    let path = secret_path("job", "/versions/3:access");
+    stage.must(reqwest::Method::GET, &path, Value::Null).await;
+}
+
+/// What starts before the publication has the old credential, however long the run has been at work by then.
+#[test]
+fn an_execution_that_starts_during_a_rotation_is_waited_for() {
+    newest(|major| on_a_runtime(started_meanwhile(major)));
+}
+
+async fn started_meanwhile(major: u32) {
+    let stage = Stage::new(major);
+    seed(&stage, RunKind::Job, "job", "current");
+    stage.roles(&declared(RunKind::Job, "job", "strategy: alternate, grace: 1s"));
+    stage.apply(&[]).assert_status(0);
+    stage.fake.fault("held", json!({"method": "secrets.addVersion", "effect": "hang"}));
+    let file = stage.file();
+    let mut rotate = stage.rolewright.command(["rotate", "--now", file.to_str().expect("UTF-8")]);
+    let mut rotate = rotate.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+    while stage.fake.met("held") == 0 {
+        assert!(rotate.try_wait().expect("it is ours").is_none(), "it ended too early");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let job = [PROJECT, REGION, "job"];
+    stage.fake.seed_below(RunKind::Job, job, ["executions", "meanwhile"], &json!({"runningCount": 1}));
+    stage.fake.mend("held");
+    assert!(rotate.wait().expect("it ends").success());
+    after_grace();
+    let held = stage.run("rotate", &[]).assert_status(3);
+    assert!(held.stdout.contains("meanwhile of "), "{}", held.stdout);
+    assert_eq!(stage.versions("job").await, ["1 ENABLED", "2 ENABLED"]);
+    let ended = json!({"completionTime": "2026-01-01T00:00:00Z"});
+    stage.fake.seed_below(RunKind::Job, job, ["executions", "meanwhile"], &ended);
+    stage.run("rotate", &[]).assert_status(0);
+    assert_eq!(stage.versions("job").await, ["1 DISABLED", "2 ENABLED"]);
+}
