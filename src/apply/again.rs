@@ -7,12 +7,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 use super::database::of_aim;
 use super::{ApplyError, Edges, Guard, LOCK_NOT_AVAILABLE, LOCK_TIMEOUT, Run, observe};
-<<<<<<< HEAD
-use crate::model::{Policy, State};
-use crate::plan::{Aim, Plan, Step};
-=======
 use crate::plan::{Aim, Plan, Transaction, script};
->>>>>>> main
 use crate::postgres::{LoginError, PostgresError, Standing};
 
 /// Attempts at one step, when others change the same rows of the catalogs, hold what it needs locked, or the connection
@@ -56,34 +51,27 @@ impl Attempts {
 }
 
 impl Run<'_> {
-    /// What is to be done now that the steps `tried` at `aim` ended in `error`: after a pause, with the lock, as the world is
-    /// then. They may have been planned before the last look.
+    /// What is to be done now that what `tried` says of `aim` ended in `error`: after a pause, with the lock, as the world is
+    /// then. It may have been planned before the last look.
     pub(super) async fn again(
         &mut self,
         aim: &Aim,
-        tried: &[Step],
+        tried: &Plan,
         error: ApplyError,
         attempts: &mut Attempts,
     ) -> Result<Plan, ApplyError> {
         let Some(pause) = attempts.pause_after(&error) else { return Err(error) };
         tracing::warn!(error = cause(&error), "looking again");
         self.pause(pause).await?;
-<<<<<<< HEAD
-=======
         let refused = !passes(&error);
-        let before = if refused { self.said(&self.replan(&self.state), aim) } else { Vec::new() };
->>>>>>> main
+        let before = if refused { self.said(tried, aim) } else { Vec::new() };
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => return Err(self.gone(&error, found)),
             found => found?,
         };
         let plan = self.replan(&self.state);
-<<<<<<< HEAD
-        if !passes(&error) && of_aim(&plan, aim) == tried {
-=======
         if refused && self.said(&plan, aim) == before {
->>>>>>> main
             // It was no misunderstanding: the same would be refused again.
             return Err(error);
         }

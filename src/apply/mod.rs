@@ -87,7 +87,7 @@ impl Run<'_> {
     async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         let mut attempts = Attempts::new();
         while let Err(error) = self.rehearse_extensions().await {
-            let tried = database::of_aim(&self.report.plan, &Aim::Instance);
+            let tried = self.report.plan.clone();
             self.again(&Aim::Instance, &tried, error, &mut attempts).await?;
         }
         self.on_server().await?;
@@ -117,7 +117,7 @@ impl Run<'_> {
             let aim = step.change.target();
             match self.change(&step.change, random).await {
                 Err(error) => {
-                    let tried = database::of_aim(&self.replan(&self.state), &aim);
+                    let tried = self.replan(&self.state);
                     let plan = self.again(&aim, &tried, error, &mut attempts).await?;
                     self.go_on_with(plan);
                     continue;

@@ -20,33 +20,20 @@ const MIGRATIONS: &str = include_str!("cases/migrations.sql");
 mod fixes;
 mod matrix;
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     include_str!("cases/drift.tsv"),
     include_str!("cases/grants.tsv"),
     include_str!("cases/roles.tsv"),
     include_str!("cases/owners.tsv"),
     include_str!("cases/effective.tsv"),
+    include_str!("cases/views.tsv"),
     include_str!("cases/kinds.tsv"),
     include_str!("cases/innocent.tsv"),
 ];
 
 each_major! {
     async fn tampering_is_found_and_mended(major: u32) {
-<<<<<<< HEAD
         every_case(major, "drift").await;
-=======
-        let tables = [
-            include_str!("cases/drift.tsv"),
-            include_str!("cases/grants.tsv"),
-            include_str!("cases/roles.tsv"),
-            include_str!("cases/owners.tsv"),
-            include_str!("cases/effective.tsv"),
-            include_str!("cases/views.tsv"),
-            include_str!("cases/kinds.tsv"),
-            include_str!("cases/innocent.tsv"),
-        ];
-        every_case(major, "drift", &tables).await;
->>>>>>> main
     }
 }
 
