@@ -18,6 +18,7 @@ mod faults;
 mod fidelity;
 mod google;
 mod inspect;
+mod keeping;
 mod killed;
 mod kills;
 mod lane;
