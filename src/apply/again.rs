@@ -7,7 +7,6 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 use super::database::of_aim;
 use super::{ApplyError, Edges, Guard, LOCK_NOT_AVAILABLE, LOCK_TIMEOUT, Run, observe};
-use crate::model::{Policy, State};
 use crate::plan::{Aim, Plan, Transaction, script};
 use crate::postgres::{LoginError, PostgresError, Standing};
 
@@ -66,10 +65,7 @@ impl Run<'_> {
         let before = if refused { self.said(&self.replan(&self.state), aim) } else { Vec::new() };
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
         self.state = match observe(self.edges, self.policy).await {
-            Err(found) if found.is_away() => {
-                let waited = self.edges.guard.as_ref().map(|guard| guard.patience).unwrap_or_default();
-                return Err(ApplyError::Gone { lost: cause(&error), waited, source: found.into() });
-            }
+            Err(found) if found.is_away() => return Err(self.gone(&error, found)),
             found => found?,
         };
         let plan = self.replan(&self.state);
@@ -92,12 +88,18 @@ impl Run<'_> {
         Ok(plan)
     }
 
+    /// The server was lost with `error`, and `found` is what the last attempt to reach it came to.
+    pub(super) fn gone(&self, error: &ApplyError, found: ApplyError) -> ApplyError {
+        let waited = self.edges.guard.as_ref().map(|guard| guard.patience).unwrap_or_default();
+        ApplyError::Gone { lost: cause(error), waited, source: found.into() }
+    }
+
     /// Whole transactions and not steps: `ON ALL TABLES` is refused for a table of somebody else's, which makes no step.
     fn said(&self, plan: &Plan, aim: &Aim) -> Vec<Transaction> {
         script(&Plan { steps: of_aim(plan, aim), ..plan.clone() }, &self.state)
     }
 
-    async fn pause(&self, pause: Duration) -> Result<(), ApplyError> {
+    pub(super) async fn pause(&self, pause: Duration) -> Result<(), ApplyError> {
         let Some(guard) = &self.edges.guard else {
             tokio::time::sleep(pause).await;
             return Ok(());
@@ -125,15 +127,14 @@ impl Run<'_> {
 }
 
 /// Does `look`, with the lock, once the server is there: while it is away, as long as the guard is patient.
-pub(super) async fn patiently(
+pub(super) async fn patiently<T>(
     edges: &Edges<'_>,
-    policy: &Policy,
-    look: impl AsyncFn(&Edges<'_>, &Policy) -> Result<State, ApplyError>,
-) -> Result<State, ApplyError> {
-    let Some(guard) = &edges.guard else { return look(edges, policy).await };
+    look: impl AsyncFn() -> Result<T, ApplyError>,
+) -> Result<T, ApplyError> {
+    let Some(guard) = &edges.guard else { return look().await };
     let looking = async || {
         guard.lock.assure(edges.route, edges.purpose).await?;
-        look(edges, policy).await
+        look().await
     };
     let away = match looking().await {
         Err(error) if error.is_away() && !error.is_silence() => error,
@@ -143,11 +144,11 @@ pub(super) async fn patiently(
     wait(guard, away, looking).await
 }
 
-async fn wait(
+async fn wait<T>(
     guard: &Guard<'_>,
     mut away: ApplyError,
-    looking: impl AsyncFn() -> Result<State, ApplyError>,
-) -> Result<State, ApplyError> {
+    looking: impl AsyncFn() -> Result<T, ApplyError>,
+) -> Result<T, ApplyError> {
     let pauses = backoff().without_max_times().build();
     let until_there = async {
         for pause in pauses {

@@ -189,27 +189,26 @@ impl ApplyError {
                  elsewhere a superuser runs CREATE EXTENSION first"
                     .into(),
             ),
-            Self::Blocked { blocker, .. } => Some(format!(
-                "wait until it is done, or end it: SELECT pg_terminate_backend({})",
-                blocker.pid
-            )),
+            Self::Blocked { blocker, .. } => {
+                Some(format!("wait until it is done, or end it: SELECT pg_terminate_backend({})", blocker.pid))
+            }
             Self::Crowded { object, .. } => Some(format!(
                 "grant to a group role and make the logins its members, and revoke what nobody needs on {object}"
             )),
-            Self::NotConverged { .. } | Self::Moved { .. } => Some("somebody may be changing the same objects: run apply again".into()),
-            Self::LockedOut { database, admin } => Some(format!("GRANT CONNECT ON DATABASE {database} TO {admin}")),
-            Self::ReadBack { .. } => {
-                Some("run apply again: the version is found by its fingerprint or replaced".into())
+            Self::NotConverged { .. } | Self::Moved { .. } => {
+                Some("somebody may be changing the same objects: run it again".into())
             }
-            Self::Vanished(_) | Self::LockLost => Some("run apply again".into()),
-            Self::Commit { .. } => Some("run apply again: what was committed is found as done".into()),
+            Self::LockedOut { database, admin } => Some(format!("GRANT CONNECT ON DATABASE {database} TO {admin}")),
+            Self::ReadBack { .. } => Some("run it again: the version is found by its fingerprint or replaced".into()),
+            Self::Vanished(_) | Self::LockLost => Some("run it again".into()),
+            Self::Commit { .. } => Some("run it again: what was committed is found as done".into()),
             Self::Gone { .. } => Some(
-                "run apply again when the server is back: what was committed is found as done; --wait says how long to \
+                "run it again when the server is back: what was committed is found as done; --wait says how long to \
                  wait for it"
                     .into(),
             ),
             Self::Overtaken(error) => error.hint(),
-            Self::Interrupted { .. } => Some("run apply again: it goes on where this one ended".into()),
+            Self::Interrupted { .. } => Some("run it again: it goes on where this one ended".into()),
             Self::Verifier { .. } | Self::NoGoogle => None,
         }
     }

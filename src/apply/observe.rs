@@ -27,7 +27,7 @@ const NO_SUCH_DATABASE: &str = "3D000";
 /// # Errors
 /// A server or Google that cannot be asked; another run has the lock.
 pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
-    patiently(edges, policy, look).await
+    patiently(edges, async || look(edges, policy).await).await
 }
 
 /// A column, which is not listed without an ACL of its own unless it is asked for.

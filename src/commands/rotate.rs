@@ -118,7 +118,7 @@ fn told(turned: Turned) -> Turn {
     let Turned { role, seen, events, end, .. } = turned;
     let ended = match end {
         Ok(End::Rest(_) | End::Wait(_)) => Ended::Done,
-        Ok(End::Held(held @ Held::NothingBefore(_))) => {
+        Ok(End::Held(held @ (Held::NothingBefore(_) | Held::Garbled(_)))) => {
             Ended::Failed(Failure { causes: vec![held.to_string()], hint: Some(held.advice().into()) })
         }
         Ok(End::Held(held)) => Ended::Held {
@@ -133,7 +133,9 @@ fn told(turned: Turned) -> Turn {
 
 /// How a credential stands, and what a run without options would do next.
 pub(super) fn standing(role: &RoleName, seen: &Seen) -> Standing {
-    let state = crate::rotation::State { order: Order::Due, leave: Leave::default(), ..seen.state.clone() };
+    let mut state = crate::rotation::State { order: Order::Due, leave: Leave::default(), ..seen.state.clone() };
+    // Whether a run is at work changes nothing about what is next.
+    state.ledger = state.ledger.released();
     Standing::of(role, &state, &next(&state))
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Stop;
 use crate::model::{InstanceName, RoleName, SecretName, Strategy};
 use crate::plan::Failure;
-use crate::rotation::{self, Blocker, Phase, Step};
+use crate::rotation::{self, Blocker, Held, Phase, Step};
 
 /// How one credential stands.
 #[derive(Debug, Clone, Serialize)]
@@ -129,7 +129,10 @@ impl Standing {
             published: ledger.published,
             age: ledger.published.map(|published| state.now.duration_since(published).as_secs().max(0)),
             due: ledger.published.and_then(|published| rotation::due(&state.terms, &state.secret, published)),
-            phase: PhaseSeen::Known(state.phase()),
+            phase: match state.off_limits {
+                Some(Held::Garbled(_)) => PhaseSeen::Unknown,
+                _ => PhaseSeen::Known(state.phase()),
+            },
             previous: ledger.previous().map(|before| Before {
                 login: before.login.clone(),
                 version: before.version,

@@ -6,6 +6,15 @@ use super::session::Session;
 use super::sql::ACTIVITY;
 use crate::model::RoleName;
 
+/// Who is logged in, and when that was so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// By the server's clock, in milliseconds since 1970.
+    pub at: i64,
+    /// The logins that exist.
+    pub logins: Vec<LoginActivity>,
+}
+
 /// A login and its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginActivity {
@@ -34,22 +43,25 @@ pub struct ClientSession {
 ///
 /// # Errors
 /// The server refused or is gone.
-pub async fn activity(session: &mut Session, logins: &[RoleName]) -> Result<Vec<LoginActivity>, PostgresError> {
+pub async fn activity(session: &mut Session, logins: &[RoleName]) -> Result<Activity, PostgresError> {
     let names: Vec<_> = logins.iter().map(ToString::to_string).collect();
     session
         .read("the sessions of logins", |client, _| async move {
-            let mut found: Vec<LoginActivity> = Vec::new();
+            let mut found = Activity { at: 0, logins: Vec::new() };
             rows::each(client, ACTIVITY, &[&names], |columns| {
-                let login = columns.role(0)?;
-                if found.last().is_none_or(|last| last.login != login) {
-                    let (can_login, valid_until) = (columns.get(1)?, columns.get(2)?);
-                    found.push(LoginActivity { login, can_login, valid_until, sessions: Vec::new() });
+                found.at = columns.get(0)?;
+                // One row without a login tells the time alone.
+                let Some(login) = columns.role_or_none(1)? else { return Ok(()) };
+                let logins = &mut found.logins;
+                if logins.last().is_none_or(|last| last.login != login) {
+                    let (can_login, valid_until) = (columns.get(2)?, columns.get(3)?);
+                    logins.push(LoginActivity { login, can_login, valid_until, sessions: Vec::new() });
                 }
-                if let (true, Some(last)) = (columns.get(3)?, found.last_mut()) {
+                if let (true, Some(last)) = (columns.get(4)?, logins.last_mut()) {
                     last.sessions.push(ClientSession {
-                        application: columns.get(4)?,
-                        address: columns.get(5)?,
-                        since: columns.get(6)?,
+                        application: columns.get(5)?,
+                        address: columns.get(6)?,
+                        since: columns.get(7)?,
                     });
                 }
                 Ok(())

@@ -28,7 +28,7 @@ mod sql;
 mod tls;
 mod wire;
 
-pub use activity::{ClientSession, LoginActivity, activity};
+pub use activity::{Activity, ClientSession, LoginActivity, activity};
 pub use blocker::Blocker;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};

@@ -1,6 +1,6 @@
 //! From a payload to a published credential.
 
-use super::ledger::{Lease, Pending};
+use super::ledger::{Lease, Ledger, Pending};
 use super::schedule::after;
 use super::{Blocker, Held, ServerSide, Source, State, Step};
 use crate::model::{CloudRunKind, RoleName};
@@ -39,10 +39,18 @@ impl State {
             Some(version) => Step::Begin { login, source: Source::Version(version) },
             // The policy may be another one by now.
             None => match self.next_login() {
-                Some(login) => Step::Begin { login: login.clone(), source: Source::Fresh },
+                Some(next) => self.another(next, *next == login),
                 None => Step::Record(self.ledger.given_up().into()),
             },
         }
+    }
+
+    /// Nothing of the attempt is in anybody's hands: with another password it may be a bad moment, as it may for a first
+    /// one. An idle login that was armed already has no sessions but those of the run that died, which proved it.
+    fn another(&self, login: &RoleName, is_armed: bool) -> Step {
+        let is_idle = is_armed && self.ledger.login.as_ref() != Some(login);
+        let held = if is_idle { None } else { self.in_the_way(login) };
+        held.map_or_else(|| Step::Begin { login: login.clone(), source: Source::Fresh }, Step::Hold)
     }
 
     /// An idle login is armed and proven before anybody can read its password.
@@ -69,7 +77,10 @@ impl State {
     }
 
     fn promote(&self, version: i64) -> Step {
-        Step::Record(self.ledger.promoted(version, &self.found.orphans, self.now).into())
+        let after = self.ledger.promoted(version, &self.found.orphans, self.now);
+        // The login before gets its deadline next, in the name of the same run.
+        let lease = self.ledger.lease.clone().filter(|_| self.terms.deadline.is_some());
+        Step::Record(Ledger { lease, ..after }.into())
     }
 
     /// The right of this run to write the secret.

@@ -44,9 +44,9 @@ impl State {
         if self.terms.logins.contains(previous.login) {
             return None;
         }
-        if !self.login(previous.login).sessions.is_empty() && self.ledger.used != Some(self.now) {
+        if !self.login(previous.login).sessions.is_empty() && self.ledger.used < Some(self.seen) {
             let mut ledger = self.ledger.clone();
-            ledger.used = Some(self.now);
+            ledger.used = Some(self.seen);
             return Some(Step::Record(ledger.into()));
         }
         let until = after(self.ledger.used?, self.terms.grace);

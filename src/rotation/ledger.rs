@@ -81,31 +81,35 @@ pub struct Lease {
 }
 
 impl Ledger {
-    /// Reads it off a secret. What is not of the form that is written here counts as not there.
+    /// Reads it off a secret. What is not of the form that is written here counts as not there; [`Ledger::garbled`] names it.
     pub fn read(secret: &Secret) -> Self {
-        let text = |key: &str| secret.annotations.get(key).map(String::as_str);
-        let time = |key: &str| text(key).and_then(|text| text.parse().ok());
-        let login = |key: &str| text(key).and_then(|text| RoleName::new(text).ok());
-        let pending = text(Annotations::PENDING).and_then(Mark::parse).map(|mark| Pending {
-            mark,
-            login: login(Annotations::NEXT),
-            source: text(Annotations::SOURCE).and_then(|text| text.parse().ok()),
-        });
-        Self {
-            login: login(Annotations::LOGIN),
-            published: time(Annotations::PUBLISHED),
+        Self::parsed(secret).0
+    }
+
+    /// The annotations of ours whose text is not of the form that is written here.
+    pub fn garbled(secret: &Secret) -> Vec<&'static str> {
+        Self::parsed(secret).1
+    }
+
+    fn parsed(secret: &Secret) -> (Self, Vec<&'static str>) {
+        let mut texts = Texts { annotations: &secret.annotations, garbled: Vec::new() };
+        let login = |text: &str| RoleName::new(text).ok();
+        let time = |text: &str| text.parse().ok();
+        let (next, source) =
+            (texts.read(Annotations::NEXT, login), texts.read(Annotations::SOURCE, |t| t.parse().ok()));
+        let marks = |text: &str| text.split(' ').map(Mark::parse).collect::<Option<Vec<_>>>();
+        let ledger = Self {
+            login: texts.read(Annotations::LOGIN, login),
+            published: texts.read(Annotations::PUBLISHED, time),
             aliases: secret.aliases.clone(),
-            previous_login: login(Annotations::PREVIOUS_LOGIN),
-            pending,
-            abandoned: text(Annotations::ABANDONED)
-                .iter()
-                .flat_map(|text| text.split(' '))
-                .filter_map(Mark::parse)
-                .collect(),
-            retired: text(Annotations::RETIRED).and_then(Retired::parse),
-            used: time(Annotations::USED),
-            lease: text(Annotations::LEASE).and_then(Lease::parse),
-        }
+            previous_login: texts.read(Annotations::PREVIOUS_LOGIN, login),
+            pending: texts.read(Annotations::PENDING, Mark::parse).map(|mark| Pending { mark, login: next, source }),
+            abandoned: texts.read(Annotations::ABANDONED, marks).unwrap_or_default(),
+            retired: texts.read(Annotations::RETIRED, Retired::parse),
+            used: texts.read(Annotations::USED, time),
+            lease: texts.read(Annotations::LEASE, Lease::parse),
+        };
+        (ledger, texts.garbled)
     }
 
     /// The annotations that say the same, among those of others in `before`.
@@ -168,6 +172,12 @@ impl Ledger {
         Self { lease: Some(lease), ..self.clone() }
     }
 
+    /// No run is at work.
+    #[must_use]
+    pub fn released(&self) -> Self {
+        Self { lease: None, ..self.clone() }
+    }
+
     /// The version of the attempt is the one in use. `orphans`: versions between that nobody will ever need.
     #[must_use]
     pub fn promoted(&self, version: i64, orphans: &[i64], now: Timestamp) -> Self {
@@ -221,6 +231,23 @@ impl Ledger {
     }
 }
 
+/// Annotations, and which of those that were read say nothing that is understood.
+struct Texts<'a> {
+    annotations: &'a BTreeMap<String, String>,
+    garbled: Vec<&'static str>,
+}
+
+impl Texts<'_> {
+    fn read<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.annotations.get(key)?;
+        let parsed = parse(text);
+        if parsed.is_none() {
+            self.garbled.push(key);
+        }
+        parsed
+    }
+}
+
 impl Mark {
     /// Whether it was made for this payload.
     pub fn is_of(&self, payload: &Payload) -> bool {
@@ -243,7 +270,8 @@ impl Retired {
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let since = words.next()?.parse().ok()?;
-        Some(Self { since, versions: words.filter_map(|word| word.parse().ok()).collect() })
+        let versions = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
+        Some(Self { since, versions })
     }
 }
 

@@ -13,18 +13,22 @@
 //! password. So a change of strategy is a rotation like any other, and so is the way back: its password is an old one.
 
 mod attempt;
+mod claim;
 mod consumer;
 mod drain;
 mod ledger;
 mod next;
+mod overlap;
 mod schedule;
 mod sentence;
 mod state;
 mod step;
 
+pub use claim::{claim, owner};
 pub use consumer::{Consumer, Holder, HolderKind, Reference};
 pub use ledger::{Lease, Ledger, Mark, Pending, Previous, Retired};
 pub use next::next;
+pub use overlap::overlap;
 pub use schedule::{due, is_due};
 pub use state::{Found, Leave, LoginFacts, Order, Phase, ServerSide, Session, State, Terms};
 pub use step::{Blocker, Held, Source, Step, Wait};

@@ -2,13 +2,25 @@
 
 use super::schedule::{due, is_due};
 use super::{Held, Order, Source, State, Step};
-use crate::model::VersionState;
+use crate::model::{RoleName, VersionState};
 
 /// What is next for one credential. Doing it and asking again ends in [`Step::Rest`], [`Step::Wait`] or [`Step::Hold`];
 /// so does every run that begins where another one was killed.
 pub fn next(state: &State) -> Step {
-    if state.managed {
-        return Step::Hold(Held::Managed);
+    let step = decided(state);
+    let is_held = |held: &Held| matches!(held, Held::StillUsed(_) | Held::Outage(_) | Held::NotIdle(_));
+    let is_over = match &step {
+        Step::Rest(_) | Step::Wait(_) => true,
+        Step::Hold(held) => is_held(held),
+        _ => false,
+    };
+    // Nobody is at work any more: neither this run, nor the one that was killed here.
+    if is_over && state.ledger.lease.is_some() { Step::Record(state.ledger.released().into()) } else { step }
+}
+
+fn decided(state: &State) -> Step {
+    if let Some(held) = state.off_limits.clone() {
+        return Step::Hold(held);
     }
     let Some(current) = state.ledger.current().filter(|_| state.ledger.login.is_some()) else {
         return Step::Hold(Held::NotPublished);
@@ -59,6 +71,12 @@ impl State {
         ours.then_some(Step::Begin { login, source: Source::Version(current) })
     }
 
+    /// Who is in the way of another password for `login`.
+    pub(super) fn in_the_way(&self, login: &RoleName) -> Option<Held> {
+        let in_place = self.ledger.login.as_ref() == Some(login);
+        if in_place { self.outage(login) } else { self.not_idle(login) }
+    }
+
     /// Nothing is under way: begin, if it is time.
     fn begin(&self) -> Step {
         let Some(login) = self.next_login().cloned() else { return Step::Hold(Held::NotPublished) };
@@ -69,9 +87,7 @@ impl State {
         if let Some(foreign) = self.found.foreign.first() {
             return Step::Hold(Held::Foreign(*foreign));
         }
-        let in_place = self.ledger.login.as_ref() == Some(&login);
-        let held = if in_place { self.outage(&login) } else { self.not_idle(&login) };
-        held.map_or(Step::Begin { login, source: Source::Fresh }, Step::Hold)
+        self.in_the_way(&login).map_or(Step::Begin { login, source: Source::Fresh }, Step::Hold)
     }
 
     /// Asked for, due, or in use is a login of another strategy.

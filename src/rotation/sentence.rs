@@ -19,6 +19,10 @@ impl fmt::Display for Held {
             Self::NotPublished => f.write_str("no credential is published yet"),
             Self::Unreadable(version) => write!(f, "version {version}, the one in use, cannot be read"),
             Self::Managed => f.write_str("Google's managed rotation keeps this secret"),
+            Self::Others { of, on } => write!(f, "the secret holds the credential of `{of}` on `{on}`"),
+            Self::Garbled(keys) => {
+                write!(f, "the secret's annotation `{}` says nothing that is understood", keys.join("`, `"))
+            }
             Self::Foreign(version) => {
                 write!(f, "version {version} is newer than the one in use, and nobody here stored it")
             }
@@ -41,6 +45,8 @@ impl Held {
             Self::NotPublished
             | Self::Unreadable(_)
             | Self::Managed
+            | Self::Others { .. }
+            | Self::Garbled(_)
             | Self::Foreign(_)
             | Self::NothingBefore(_)
             | Self::NotReady(_) => &[],
@@ -53,6 +59,10 @@ impl Held {
             Self::NotPublished | Self::NotReady(_) => "run `rolewright apply` first",
             Self::Unreadable(_) => "enable that version, or run `rolewright apply`",
             Self::Managed => "two rotations of one password would undo each other: use another secret",
+            Self::Others { .. } => "use another secret, or remove its `rolewright.*` annotations",
+            Self::Garbled(_) => {
+                "somebody else wrote it: put back what stood there, or remove it if no rotation is under way"
+            }
             Self::Foreign(_) => {
                 "if it is to count, let `current` name it and run `rolewright apply`; if not, destroy it"
             }

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Consumer, Ledger};
+use super::{Consumer, Held, Ledger};
 use crate::model::{RoleName, SecretName, Strategy, VersionState};
 
 /// One credential as it is seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    /// The present.
+    /// The present, by the clock of the database server.
     pub now: Timestamp,
+    /// When all this was seen, by the same clock.
+    pub seen: Timestamp,
     /// The secret.
     pub secret: SecretName,
     /// What the policy says.
@@ -24,8 +26,8 @@ pub struct State {
     pub owner: String,
     /// What the secret remembers.
     pub ledger: Ledger,
-    /// Google's own rotation keeps the secret.
-    pub managed: bool,
+    /// The secret is not to be written.
+    pub off_limits: Option<Held>,
     /// Every version that is there.
     pub versions: BTreeMap<i64, VersionState>,
     /// Versions whose end is set already: `versionDestroyTtl` keeps them for a while.

@@ -87,6 +87,15 @@ pub enum Held {
     Unreadable(i64),
     /// Google's managed rotation keeps the secret.
     Managed,
+    /// The secret holds another credential.
+    Others {
+        /// Of this role.
+        of: String,
+        /// On this instance.
+        on: String,
+    },
+    /// These annotations do not say what they are to say.
+    Garbled(Vec<&'static str>),
     /// Somebody else stored a newer version.
     Foreign(i64),
     /// The login that is to get the next password is in use.

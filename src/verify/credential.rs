@@ -1,12 +1,13 @@
-//! The published version of a secret as a credential, or why it is none.
+//! The versions of a secret that consumers may have, as credentials, or why they are none.
 
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    Lifecycle, Password, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State, Version, VersionState,
+    Annotations, Lifecycle, Password, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State, Version, VersionState,
 };
 use crate::plan::{Finding, Rule};
 use crate::postgres::{LoginError, login};
+use crate::rotation::{Ledger, Previous, overlap};
 
 /// A role with a stored credential.
 #[derive(Clone, Copy)]
@@ -17,9 +18,18 @@ pub(super) struct Holder<'a> {
 }
 
 /// What consumers log in with.
-pub(super) struct Published {
+pub(super) struct Stored {
     pub(super) login: RoleName,
     pub(super) password: Password,
+}
+
+/// A version that consumers may have.
+struct Entry {
+    number: i64,
+    /// The alias that names it.
+    alias: &'static str,
+    /// Its login, as the secret's annotations say.
+    login: Option<RoleName>,
 }
 
 /// Every role of the policy that is to have a stored credential.
@@ -28,32 +38,58 @@ pub(super) fn holders(policy: &Policy) -> impl Iterator<Item = Holder<'_>> {
     present.filter_map(|(name, role)| Some(Holder { name, role, wanted: role.secret.as_ref()? }))
 }
 
-/// Logs in once with each published credential: a server may lock a user out after several failures.
+/// Logs in once with each stored credential that is meant to work: a server may lock a user out after several failures.
 ///
 /// # Errors
 /// A server or Google that cannot be asked: then nothing is known of the credential.
 pub async fn probe(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<Vec<Finding>, ApplyError> {
     let mut findings = Vec::new();
     for holder in holders(policy) {
-        findings.extend(log_in(edges, holder, state).await?.err().map(|finding| *finding));
+        let found = log_in(edges, holder, state).await?;
+        findings.extend(found.into_iter().filter_map(Result::err).map(|finding| *finding));
     }
     Ok(findings)
 }
 
-/// The credential, once it has logged in to the database that its payload names.
+/// Each credential that is meant to work, once it has logged in to the database that its payload names.
 pub(super) async fn log_in(
     edges: &Edges<'_>,
     holder: Holder<'_>,
     state: &State,
-) -> Result<Result<Published, Box<Finding>>, ApplyError> {
+) -> Result<Vec<Result<Stored, Box<Finding>>>, ApplyError> {
     let google = edges.google.ok_or(ApplyError::NoGoogle)?;
-    let published = match published(google, holder, state).await? {
-        Ok(published) => published,
-        Err(finding) => return Ok(Err(finding)),
+    let name = &holder.wanted.name;
+    let Some((secret, current)) = state.secrets.get(name).and_then(|secret| Some((secret, secret.current()?))) else {
+        return Ok(vec![Err(holder.finding(Rule::SecretMissing, format!("{name} has no published version")))]);
     };
-    let Published { login: user, password } = &published;
+    let mut found = Vec::new();
+    for entry in entries(holder, secret, current, state, edges) {
+        found.push(match stored(google, holder, secret, &entry).await? {
+            Ok(stored) => enter(edges, holder, stored).await?,
+            Err(finding) => Err(finding),
+        });
+    }
+    Ok(found)
+}
+
+/// The version in use, and the one before while that is meant to work beside it.
+fn entries(holder: Holder<'_>, secret: &Secret, current: &Version, state: &State, edges: &Edges<'_>) -> Vec<Entry> {
+    let ledger = Ledger::read(secret);
+    let logs_in = |before: &Previous<'_>| state.roles.get(before.login).is_some_and(|role| role.login);
+    let before = overlap(&ledger, &holder.role.rotation, logs_in, (edges.clock)());
+    let before = before.map(|(number, login)| Entry { number, alias: Annotations::PREVIOUS, login: Some(login) });
+    let current = Entry { number: current.number, alias: Annotations::CURRENT, login: ledger.login };
+    std::iter::once(current).chain(before).collect()
+}
+
+async fn enter(
+    edges: &Edges<'_>,
+    holder: Holder<'_>,
+    stored: Stored,
+) -> Result<Result<Stored, Box<Finding>>, ApplyError> {
+    let Stored { login: user, password } = &stored;
     match login(edges.route, &holder.wanted.database, user, password, edges.purpose).await {
-        Ok(()) => Ok(Ok(published)),
+        Ok(()) => Ok(Ok(stored)),
         Err(LoginError::Refused { source, database, .. }) => {
             let message = format!("the server refuses `{user}` at database `{database}`: {source}");
             Ok(Err(holder.finding(Rule::CredentialRejected, message)))
@@ -62,24 +98,23 @@ pub(super) async fn log_in(
     }
 }
 
-async fn published(
+async fn stored(
     google: &Google,
     holder: Holder<'_>,
-    state: &State,
-) -> Result<Result<Published, Box<Finding>>, ApplyError> {
-    let secret = &holder.wanted.name;
-    let number = match state.secrets.get(secret).and_then(Secret::current) {
-        Some(Version { number, state: VersionState::Enabled, .. }) => *number,
-        Some(Version { number, .. }) => {
-            let message = format!("version {number} of {secret} is in use and cannot be accessed");
-            return Ok(Err(holder.finding(Rule::SecretVersion, message)));
-        }
-        None => return Ok(Err(holder.finding(Rule::SecretMissing, format!("{secret} has no published version")))),
-    };
-    let payload = google.access(secret, number).await?;
-    let logins = holder.role.logins(holder.name);
-    let rejected =
-        |what: &str| holder.finding(Rule::CredentialRejected, format!("version {number} of {secret} {what}"));
+    secret: &Secret,
+    entry: &Entry,
+) -> Result<Result<Stored, Box<Finding>>, ApplyError> {
+    let (name, Entry { number, alias, login }) = (&secret.name, entry);
+    let is_it = |version: &&Version| version.number == *number && version.state == VersionState::Enabled;
+    if secret.versions.iter().find(is_it).is_none() {
+        let message = format!("version {number} of {name}, which `{alias}` names, cannot be accessed");
+        return Ok(Err(holder.finding(Rule::SecretVersion, message)));
+    }
+    let payload = google.access(name, *number).await?;
+    // A strategy that was changed does not take the login before away.
+    let mut logins: Vec<_> = login.iter().cloned().collect();
+    logins.extend(holder.role.logins(holder.name));
+    let rejected = |what: &str| holder.finding(Rule::CredentialRejected, format!("version {number} of {name} {what}"));
     let Some(credential) = holder.wanted.credential(&payload, &logins) else {
         return Ok(Err(rejected("is not of the declared form")));
     };
@@ -88,7 +123,7 @@ async fn published(
         None => logins.into_iter().next(),
     };
     Ok(login
-        .map(|login| Published { login, password: credential.password })
+        .map(|login| Stored { login, password: credential.password })
         .ok_or_else(|| rejected("is for another login")))
 }
 

@@ -1,6 +1,6 @@
 //! Both sides of a credential, in each database of its role.
 
-use super::credential::{Holder, Published, holders, log_in};
+use super::credential::{Holder, Stored, holders, log_in};
 use crate::apply::{ApplyError, Edges};
 use crate::model::{Object, Policy, State};
 use crate::plan::{Charter, Expected, Finding, Held, Holdings, Proof, Proven, Rule, Trial, Tried, charters};
@@ -12,7 +12,7 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// SQLSTATE of the warning by which GRANT refuses.
 const PRIVILEGE_NOT_GRANTED: &str = "01007";
 
-/// Logs in with every published credential and proves both sides in each database of its role.
+/// Logs in with every stored credential that is meant to work and proves both sides in each database of its role.
 ///
 /// # Errors
 /// A server or Google that cannot be asked.
@@ -23,23 +23,27 @@ pub async fn prove(
 ) -> Result<(Vec<Proven>, Vec<Finding>), ApplyError> {
     let (mut proven, mut findings) = (Vec::new(), Vec::new());
     for holder in holders(policy) {
-        let published = match log_in(edges, holder, state).await? {
-            Ok(published) => published,
-            Err(finding) => {
-                findings.push(*finding);
-                continue;
+        for stored in log_in(edges, holder, state).await? {
+            let stored = match stored {
+                Ok(stored) => stored,
+                Err(finding) => {
+                    findings.push(*finding);
+                    continue;
+                }
+            };
+            for charter in charters(policy, state, holder.name) {
+                let proof = prove_charter(edges, holder, &stored, &charter).await?;
+                // Two logins of one role show the same.
+                let new = proof.findings.into_iter().filter(|finding| !findings.contains(finding));
+                findings.extend(new.collect::<Vec<_>>());
+                proven.push(Proven {
+                    role: holder.name.clone(),
+                    login: stored.login.clone(),
+                    database: charter.database,
+                    works: proof.works,
+                    refused: proof.refused,
+                });
             }
-        };
-        for charter in charters(policy, state, holder.name) {
-            let proof = prove_charter(edges, holder, &published, &charter).await?;
-            findings.extend(proof.findings);
-            proven.push(Proven {
-                role: holder.name.clone(),
-                login: published.login.clone(),
-                database: charter.database,
-                works: proof.works,
-                refused: proof.refused,
-            });
         }
     }
     Ok((proven, findings))
@@ -48,10 +52,10 @@ pub async fn prove(
 async fn prove_charter(
     edges: &Edges<'_>,
     holder: Holder<'_>,
-    published: &Published,
+    stored: &Stored,
     charter: &Charter,
 ) -> Result<Proof, ApplyError> {
-    let Published { login, password } = published;
+    let Stored { login, password } = stored;
     let mut session = match enter(edges.route, &charter.database, login, password, edges.purpose).await {
         Ok(session) => session,
         Err(LoginError::Refused { source, .. }) => {

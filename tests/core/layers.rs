@@ -13,7 +13,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("postgres", &["model"]),
     ("google", &["model"]),
     ("apply", &["model", "rotation", "plan", "postgres", "google"]),
-    ("verify", &["model", "plan", "postgres", "google", "apply"]),
+    ("verify", &["model", "rotation", "plan", "postgres", "google", "apply"]),
     ("cli", &["model", "google"]),
     ("output", &["model", "access", "rotation", "plan", "cli"]),
     (

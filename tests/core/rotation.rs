@@ -7,7 +7,7 @@ mod world;
 use std::collections::{BTreeMap, VecDeque};
 
 use rolewright::model::VersionState;
-use rolewright::rotation::{Leave, Order, Step};
+use rolewright::rotation::{Held, Leave, Order, Step};
 
 use run::Run;
 use world::{GRACE, World};
@@ -80,6 +80,8 @@ impl Explored {
             }
             let goes_on = run.act(&step, &mut world, false);
             if !goes_on {
+                let refused = matches!(step, Step::Hold(Held::NothingBefore(_)));
+                assert!(refused || world.ledger.lease.is_none(), "{step:?}, and said to be at work: {world:#?}");
                 return self.add(world, way);
             }
             assert_sound(&world);
@@ -242,6 +244,45 @@ fn a_killed_rotation_costs_one_version_at_most() {
             to_the_end(&mut resumed, Order::Due);
             assert!(resumed.latest() <= whole.latest() + 1, "{resumed:#?}");
             assert_eq!(resumed.latest(), whole.latest(), "after {step:?}: {resumed:#?}");
+        }
+    }
+}
+
+/// A password that nobody has stored is made anew only where nobody would notice, as for the first attempt.
+#[test]
+fn a_killed_rotation_in_place_waits_for_sessions() {
+    let mut world = World::new(false, false, false);
+    let mut run = Run::new(&world, Order::Now, Leave::default());
+    let begun = run.next(&world);
+    assert!(matches!(begun, Step::Begin { .. }), "{begun:?}");
+    run.act(&begun, &mut world, false);
+    let resumed = |world: &World, leave| Run::new(world, Order::Due, leave).next(world);
+    world.sessions.extend(world.ledger.login.clone());
+    world.ledger = world.ledger.released();
+    assert!(matches!(resumed(&world, Leave::default()), Step::Hold(Held::Outage(_))));
+    assert!(matches!(resumed(&world, EVERYTHING), Step::Begin { .. }));
+    world.sessions.clear();
+    assert!(matches!(resumed(&world, Leave::default()), Step::Begin { .. }));
+}
+
+/// A way back that was killed and is gone again leads back, not there and back.
+#[test]
+fn a_killed_way_back_leads_back() {
+    for alternate in [true, false] {
+        let mut start = World::new(alternate, false, false);
+        let first = start.readable(1).cloned();
+        to_the_end(&mut start, Order::Now);
+        let mut world = start.clone();
+        let mut run = Run::new(&world, Order::Back, EVERYTHING);
+        while world.ledger.current() == start.ledger.current() {
+            let mut resumed = world.clone();
+            to_the_end(&mut resumed, Order::Back);
+            let published = resumed.readable(resumed.ledger.current().unwrap());
+            let of = |payload: &world::Payload| (payload.login.clone(), payload.password);
+            assert_eq!(published.map(of), first.as_ref().map(of), "{resumed:#?}");
+            assert_eq!(resumed.latest(), start.latest() + 1, "{resumed:#?}");
+            let step = run.next(&world);
+            assert!(run.act(&step, &mut world, false), "{step:?}");
         }
     }
 }

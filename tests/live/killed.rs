@@ -5,35 +5,24 @@
 //! The statements and logins are counted by a proxy, which misses none (`lost.rs` compares it with the server's log).
 
 mod clients;
+mod point;
+mod rotation;
 mod scene;
 
 use std::thread;
-use std::time::Instant;
 
-use tokio_postgres::Client;
-
-use crate::fake_gcp::{Moment, RequestSeen};
 use crate::lane::{Lane, commits};
-use crate::support::{Fault, Seen, Turn, newest};
+use crate::support::{Seen, Turn, newest};
 use clients::Clients;
+use point::{Asked, Held, Point, nothing_is_left};
 use scene::{Case, Scene};
 
 /// Clusters on which points are gone through at the same time: on one, the lock of the instance lets only one run at work.
 const AT_ONCE: usize = 3;
 
-/// When a run is killed.
-#[derive(Clone, Copy, Debug)]
-enum Point {
-    /// At a login or statement.
-    Server(Turn),
-    /// At a request to Google.
-    Google(Moment),
-}
-
 /// A run that nobody disturbed.
 struct Undisturbed {
-    seen: Vec<Seen>,
-    requests: Vec<RequestSeen>,
+    asked: Asked,
     /// What the server looked like before any COMMIT, and from each one on.
     states: Vec<String>,
 }
@@ -47,12 +36,12 @@ impl Undisturbed {
         proxy.forget();
         stage.fake.forget_requests();
         through.lane.apply(through.case.options()).assert_status(0);
-        let (seen, requests) = (proxy.seen(), stage.fake.requests());
+        let asked = Asked::of(through.lane);
         held.set();
         let mut states = vec![held.state().await];
         proxy.hold_after_each("COMMIT");
         let run = held.lane.start(held.case.options());
-        for _ in commits(&seen) {
+        for _ in commits(&asked.seen) {
             held.lane.until("it is held", || proxy.is_holding());
             states.push(held.state().await);
             proxy.release();
@@ -60,7 +49,7 @@ impl Undisturbed {
         run.end().assert_status(0);
         proxy.forget();
         assert_eq!(*states.last().expect("one"), held.state().await, "something is changed without a COMMIT");
-        Self { seen, requests, states }
+        Self { asked, states }
     }
 
     /// The state of the server when a run that has asked for `seen` ends at `turn`.
@@ -75,31 +64,6 @@ impl Undisturbed {
     fn last_state(&self) -> &str {
         self.states.last().expect("there is one before any COMMIT")
     }
-
-    /// Before everything, and after everything that changes something. After a read the world is as it was before it, and
-    /// what the client has learnt dies with it: both are one moment.
-    fn points(&self) -> Vec<Point> {
-        let before_server = (1..=self.seen.len()).map(Turn::Before);
-        let after_server =
-            (1..).zip(&self.seen).filter(|(_, seen)| !only_reads(seen)).map(|(number, _)| Turn::After(number));
-        let before_google = (1..=self.requests.len()).map(Moment::Before);
-        let is_change = |request: &RequestSeen| request.method != "GET";
-        let after_google = (1..)
-            .zip(&self.requests)
-            .filter(|(_, request)| is_change(request))
-            .map(|(number, _)| Moment::After(number));
-        let server = before_server.chain(after_server).map(Point::Server);
-        server.chain(before_google.chain(after_google).map(Point::Google)).collect()
-    }
-}
-
-/// Logins, catalog reads, the beginning of a transaction and its settings: nothing that a lost session leaves behind.
-fn only_reads(seen: &Seen) -> bool {
-    let Seen::Statement(statement) = seen else { return true };
-    // Comments stand before some.
-    let first = statement.lines().find(|line| !line.starts_with("--")).unwrap_or_default();
-    let reads = ["SELECT", "WITH", "BEGIN", "SET ", "RESET ", "ROLLBACK"].iter().any(|word| first.starts_with(word));
-    reads && !statement.contains("advisory")
 }
 
 /// What came of some of the points.
@@ -116,7 +80,7 @@ async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally)
     let superuser = lane.stage.cluster.connect_superuser("postgres").await;
     let scenes = Scene::several(&lane, case, 0..2).await;
     let undisturbed = Undisturbed::watch(&scenes.try_into().unwrap_or_else(|_| panic!("two scenes"))).await;
-    let points: Vec<_> = undisturbed.points().into_iter().skip(share).step_by(AT_ONCE).collect();
+    let points: Vec<_> = undisturbed.asked.points().into_iter().skip(share).step_by(AT_ONCE).collect();
     let mut tally = Tally::default();
     let scenes = Scene::several(&lane, case, 2..points.len() + 2).await;
     for (scene, point) in scenes.iter().zip(points) {
@@ -125,7 +89,9 @@ async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally)
             Case::First => None,
             Case::Running => Some(Clients::connect(scene).await),
         };
-        let (seen, came) = kill_at(scene, point);
+        let held = Held::at(&lane, point, || lane.start(case.options()));
+        let (seen, came) = (held.seen.clone(), held.came);
+        held.kill();
         nothing_is_left(&superuser).await;
         let state = scene.state().await;
         match point {
@@ -147,41 +113,6 @@ async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally)
     (undisturbed, tally)
 }
 
-/// Starts `apply` and kills it at `point`. Returns what the server had been asked until then, and whether it came that far:
-/// changes that need no order among them have another one in another world, and fold into more or fewer statements.
-fn kill_at(scene: &Scene<'_>, point: Point) -> (Vec<Seen>, bool) {
-    let Lane { stage, proxy, .. } = scene.lane;
-    match point {
-        Point::Server(turn) => proxy.set(turn, Fault::Hold),
-        Point::Google(moment) => stage.fake.hold(moment),
-    }
-    let mut apply = scene.lane.start(scene.case.options());
-    let is_held = || proxy.is_holding() || stage.fake.is_holding();
-    scene.lane.until(&format!("{point:?}"), || is_held() || apply.has_ended());
-    let (seen, came) = (proxy.seen(), is_held());
-    apply.kill();
-    proxy.abandon();
-    scene.lane.until("the request is over", || !stage.fake.is_holding());
-    stage.fake.release();
-    (seen, came)
-}
-
-/// No session of a run, and no lock. The server takes a moment to see that a client is gone.
-async fn nothing_is_left(superuser: &Client) {
-    let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'rolewright/%'
-        UNION ALL SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
-        UNION ALL SELECT count(*) FROM pg_prepared_xacts";
-    let started = Instant::now();
-    loop {
-        let rows = superuser.query(left, &[]).await.expect("it answers");
-        if rows.iter().all(|row| row.get::<_, i64>(0) == 0) {
-            return;
-        }
-        assert!(started.elapsed().as_secs() < 180, "a session or a lock is left");
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-}
-
 fn kill_everywhere(major: u32, case: Case) {
     let of_share = |share| {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -194,14 +125,14 @@ fn kill_everywhere(major: u32, case: Case) {
     let undisturbed = &shares[0].0;
     let sum = |of: fn(&Tally) -> usize| shares.iter().map(|(_, tally)| of(tally)).sum::<usize>();
     let (kills, extra, rounds) = (sum(|t| t.kills), sum(|t| t.extra_versions), sum(|t| t.rounds));
-    let points = undisturbed.points().len();
+    let points = undisturbed.asked.points().len();
     assert!(kills * 100 >= points * 97, "{kills} of {points} points");
     let clients = if rounds > 0 { format!("; {rounds} rounds of clients, none failed") } else { String::new() };
     println!(
         "{case:?}: {kills} kills, at each of {} logins and statements and of {} requests; {extra} extra versions; each in \
          sync after the next run{clients}",
-        undisturbed.seen.len(),
-        undisturbed.requests.len(),
+        undisturbed.asked.seen.len(),
+        undisturbed.asked.requests.len(),
     );
 }
 

@@ -34,9 +34,14 @@ impl Lane {
         Self { stage, proxy, worlds: Cell::default() }
     }
 
+    /// A number that nothing on this lane has.
+    pub fn next_number(&self) -> usize {
+        self.worlds.replace(self.worlds.get() + 1)
+    }
+
     /// The number of a world of its own: a database with a table of the admin's, two roles, a secret.
     pub async fn world(&self) -> usize {
-        let number = self.worlds.replace(self.worlds.get() + 1);
+        let number = self.next_number();
         let cluster = &self.stage.cluster;
         cluster.batch("postgres", &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser")).await;
         let shop = format!("shop{number}");
@@ -75,9 +80,15 @@ roles:
         running
     }
 
+    /// An `apply` in the background.
     pub fn start(&self, options: &[&str]) -> Running {
+        self.start_command("apply", &[&["--yes"], options].concat())
+    }
+
+    /// A command on the policy, in the background.
+    pub fn start_command(&self, command: &str, options: &[&str]) -> Running {
         let file = self.stage.file();
-        let mut command = self.stage.rolewright.command(["apply", "--yes", file.to_str().expect("UTF-8")]);
+        let mut command = self.stage.rolewright.command([command, file.to_str().expect("UTF-8")]);
         let command = command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(Some(command.spawn().expect("rolewright starts")))
     }

@@ -17,7 +17,7 @@ async fn at_a_transaction(major: u32) {
         lane.proxy.release();
         let run = run.end().assert_status(1);
         assert!(run.stderr.contains(&format!("error: ended by SIG{signal}, after the step at hand")), "{}", run.stderr);
-        assert!(run.stderr.contains("hint: run apply again"), "{}", run.stderr);
+        assert!(run.stderr.contains("hint: run it again"), "{}", run.stderr);
         let report = &run.json()["instances"][0];
         let count = |key: &str| report[key].as_array().expect("changes").len();
         assert!(count("changes") > 0 && count("remaining") > 0, "{report}");

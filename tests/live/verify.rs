@@ -165,3 +165,46 @@ fn a_refused_credential_is_found_by_a_probe_alone() {
         });
     });
 }
+
+#[test]
+fn within_grace_the_credential_before_proves_both_sides_too() {
+    newest(|major| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let stage = stage(major).await;
+            stage.run("rotate", &["--now", "--role", "app_user"]).assert_status(0);
+            let verified = stage.run("verify", &["--format", "json"]).assert_status(0).json();
+            let mut logins: Vec<_> = proofs(&verified).into_iter().map(|(login, ..)| login).collect();
+            logins.sort();
+            assert_eq!(logins, ["app_user_a", "app_user_b", "auditor", "migration_user"]);
+
+            // What both show is found once; what is wrong with the one before is found as well.
+            stage.cluster.batch("shop", "GRANT TRUNCATE ON app.orders TO app_user").await;
+            let verified = stage.run("verify", &["--format", "json"]).assert_status(2).json();
+            assert_eq!(found(&verified), ["privilege.effective app_user table app.orders TRUNCATE"]);
+            stage.cluster.batch("shop", "REVOKE TRUNCATE ON app.orders FROM app_user").await;
+            let of_its_own = "ALTER ROLE app_user_a RESET role; GRANT TRUNCATE ON app.orders TO app_user_a";
+            stage.cluster.batch("shop", of_its_own).await;
+            let verified = stage.run("verify", &["--format", "json"]).assert_status(2).json();
+            assert_eq!(found(&verified), ["privilege.effective app_user table app.orders TRUNCATE"]);
+            let undo = "ALTER ROLE app_user_a SET role = app_user; REVOKE TRUNCATE ON app.orders FROM app_user_a";
+            stage.cluster.batch("shop", undo).await;
+            for broken in ["ALTER ROLE app_user_a PASSWORD 'by hand'", "ALTER ROLE app_user_a NOLOGIN"] {
+                stage.cluster.batch("shop", broken).await;
+                for (command, options) in
+                    [("verify", &["--format", "json"][..]), ("check", &["--probe", "--format", "json"])]
+                {
+                    let found = found(&stage.run(command, options).assert_status(2).json());
+                    let rejected = found.iter().any(|one| one.starts_with("credential.rejected app_user "));
+                    assert!(rejected, "{broken}: {command}: {found:?}");
+                }
+            }
+            // After grace a closed login is as it should be.
+            let published = stage.secret("app").await["annotations"]["rolewright.published"].clone();
+            let published: jiff::Timestamp = published.as_str().expect("a time").parse().expect("a time");
+            let mut annotations = stage.secret("app").await["annotations"].clone();
+            annotations["rolewright.published"] = json!((published - jiff::SignedDuration::from_hours(25)).to_string());
+            stage.patch_secret("app", "annotations", json!({ "annotations": annotations })).await;
+            stage.run("verify", &[]).assert_status(0);
+        });
+    });
+}

@@ -2,7 +2,7 @@
 
 use rand::{CryptoRng, RngExt as _};
 
-use super::look::{consumers, newer, present};
+use super::look::{consumers, newer};
 use super::{End, Turn};
 use crate::apply::ApplyError;
 use crate::google::SecretUpdate;
@@ -35,8 +35,10 @@ impl Turn<'_> {
         }
     }
 
-    /// Tells the versions apart that are newer than the one in use, and takes the payload of the attempt under way.
+    /// Tells the versions apart that are newer than the one in use, and takes the payload of the attempt under way. An
+    /// attempt that goes back already is all there is to going back, and stays so when it is over.
     pub(super) async fn find(&mut self) -> Result<(), ApplyError> {
+        self.seen.state.order = self.seen.state.order_left();
         let mut found = Found::default();
         let Ledger { pending, abandoned, .. } = self.seen.state.ledger.clone();
         let still_ours = |payload: &Payload| pending.as_ref().is_some_and(|pending| pending.mark.is_of(payload));
@@ -174,11 +176,12 @@ impl Turn<'_> {
         self.run.google()?.move_reference(resource, self.secret, version).await?;
         self.run.report.events.push(format!("{resource} gets version {version}"));
         // Only the consumers are looked at again: what is read of the secret may be older than what was written just now.
+        let now = self.seen.now();
         let state = &mut self.seen.state;
         state.consumers = consumers(self.run.google()?, self.run.wanted(self.role)?).await?;
         // It is new, whatever Google's clock says.
         let rolled = state.consumers.iter_mut().find(|consumer| consumer.resource == resource);
-        rolled.into_iter().for_each(|consumer| consumer.newest = consumer.newest.max(Some(present(self.run.edges))));
+        rolled.into_iter().for_each(|consumer| consumer.newest = consumer.newest.max(Some(now)));
         Ok(())
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::Ask;
 use crate::apply::observe::asked;
@@ -22,6 +23,8 @@ pub struct Seen {
     pub secret: Option<Secret>,
     /// Roles and memberships.
     pub server: State,
+    /// When it was seen: what a run saw before it was paused may not be so any more.
+    pub(super) at: Instant,
     /// What is decided from. Whose the versions are that are newer than the one in use is not known yet.
     pub state: rotation::State,
 }
@@ -38,16 +41,17 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
     let (secret, consumers) = tokio::join!(google.secret(&wanted.name), consumers(google, wanted));
     let (secret, consumers) = (secret?, consumers?);
     let ledger = secret.as_ref().map(Ledger::read).unwrap_or_default();
-    let (server, logins) = at_server(edges, policy, &logins_of(role, declared, &ledger)).await?;
+    let (server, Facts { at, now, logins }) = at_server(edges, policy, &logins_of(role, declared, &ledger)).await?;
     let versions = secret.iter().flat_map(|secret| &secret.versions);
     let state = rotation::State {
-        now: present(edges),
+        now,
+        seen: now,
         secret: wanted.name.clone(),
         terms: terms(role, declared, wanted),
         order: ask.order,
         leave: ask.leave,
         owner: edges.purpose.as_str().to_owned(),
-        managed: secret.as_ref().is_some_and(|secret| secret.managed_rotation),
+        off_limits: secret.as_ref().and_then(|secret| rotation::claim(secret, role, policy.instance.as_ref())),
         ledger,
         versions: versions.clone().map(|version| (version.number, version.state)).collect(),
         doomed: versions.filter(|version| version.doomed).map(|version| version.number).collect(),
@@ -58,13 +62,23 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
         server: Default::default(),
     };
     let secrets = secret.clone().map(|secret| (secret.name.clone(), secret)).into_iter().collect();
-    Ok(Seen { secret, server: State { secrets, ..server }, state })
+    Ok(Seen { secret, server: State { secrets, ..server }, at, state })
 }
 
-/// The present, as it is recorded.
-pub(super) fn present(edges: &Edges<'_>) -> Timestamp {
-    let now = (edges.clock)();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+impl Seen {
+    /// The present by the server's clock, however long ago it was asked. The clock of this machine may be wrong, or be set
+    /// meanwhile.
+    pub(super) fn now(&self) -> Timestamp {
+        let since = i64::try_from(self.at.elapsed().as_millis()).unwrap_or_default();
+        self.state.seen.checked_add(SignedDuration::from_millis(since)).unwrap_or(self.state.seen)
+    }
+}
+
+/// The logins that matter, and the time.
+struct Facts {
+    at: Instant,
+    now: Timestamp,
+    logins: BTreeMap<RoleName, LoginFacts>,
 }
 
 /// The policy's word on a credential.
@@ -84,16 +98,13 @@ fn logins_of(role: &RoleName, declared: &RolePolicy, ledger: &Ledger) -> Vec<Rol
     logins
 }
 
-async fn at_server(
-    edges: &Edges<'_>,
-    policy: &Policy,
-    logins: &[RoleName],
-) -> Result<(State, BTreeMap<RoleName, LoginFacts>), ApplyError> {
+async fn at_server(edges: &Edges<'_>, policy: &Policy, logins: &[RoleName]) -> Result<(State, Facts), ApplyError> {
     let database = policy.databases.keys().next().unwrap_or_else(|| edges.route.start_database());
     let mut session = Session::connect(edges.route, database, edges.purpose).await?;
     session.begin_snapshot().await?;
     let shared = inspect_shared(&mut session, &asked(policy, database)).await?;
     session.rollback().await?;
+    let at = Instant::now();
     let found = activity(&mut session, logins).await?;
     session.close().await;
     let server = State {
@@ -104,7 +115,8 @@ async fn at_server(
         ..State::default()
     };
     let own = edges.purpose.as_str();
-    Ok((server, found.into_iter().map(|login| (login.login.clone(), facts(login, own))).collect()))
+    let logins = found.logins.into_iter().map(|login| (login.login.clone(), facts(login, own))).collect();
+    Ok((server, Facts { at, now: Timestamp::from_millisecond(found.at).unwrap_or_default(), logins }))
 }
 
 /// What `next` is told of a login: all its sessions but those of this very run, which proves credentials by them.

@@ -12,14 +12,18 @@ use rand::CryptoRng;
 
 pub use look::{Seen, look};
 
+use super::again::patiently;
 use super::{ApplyError, Edges, Run};
 use crate::model::{Payload, Policy, RoleName, SecretName, Strategy};
 use crate::plan::{Options, Report, diff};
-use crate::postgres::Session;
-use crate::rotation::{Held, Leave, Order, Step, Wait, next};
+use crate::postgres::{LoginError, Session};
+use crate::rotation::{Held, Leave, Order, State, Step, Wait, next};
 
 /// No credential takes more steps than this.
 const STEPS: usize = 64;
+
+/// What was seen longer ago is looked at again: the run may have been paused.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// What is asked of a credential, and what is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +67,7 @@ pub async fn rotate(
     ask: Ask,
     random: &mut impl CryptoRng,
 ) -> Result<Turned, ApplyError> {
-    let seen = look(edges, policy, role, ask).await?;
+    let seen = patiently(edges, async || look(edges, policy, role, ask).await).await?;
     let options = Options::default();
     let run = Run {
         edges,
@@ -97,6 +101,9 @@ impl Turn<'_> {
         let mut attempts = Attempts(pauses());
         self.find().await?;
         for _ in 0..STEPS {
+            if self.seen.at.elapsed() > FRESH {
+                self.look_again().await?;
+            }
             let step = self.next();
             tracing::debug!(role = %self.role, ?step, "next");
             match step {
@@ -108,12 +115,8 @@ impl Turn<'_> {
                     if let Some(end) = self.unready(&step) {
                         return Ok(end);
                     }
-                    let recorded = matches!(step, Step::Record(_));
-                    match self.act(step, random).await {
-                        // What is recorded as of this moment is not to be recorded again as of the next one.
-                        Ok(()) if recorded => {}
-                        Ok(()) => self.seen.state.now = look::present(self.run.edges),
-                        Err(error) => self.again(error, &mut attempts).await?,
+                    if let Err(error) = self.act(step, random).await {
+                        self.again(error, &mut attempts).await?;
                     }
                 }
             }
@@ -122,10 +125,7 @@ impl Turn<'_> {
     }
 
     fn next(&self) -> Step {
-        let mut state = self.seen.state.clone();
-        state.order = state.order_left();
-        state.in_hand = self.hand.is_some();
-        next(&state)
+        next(&State { now: self.seen.now(), in_hand: self.hand.is_some(), ..self.seen.state.clone() })
     }
 
     /// What did not go through is looked at again: somebody else may have written the secret, a lost answer may have been
@@ -133,10 +133,19 @@ impl Turn<'_> {
     async fn again(&mut self, error: ApplyError, attempts: &mut Attempts) -> Result<(), ApplyError> {
         let Some(pause) = attempts.0.next().filter(|_| passes(&error)) else { return Err(error) };
         tracing::warn!(%error, "looking again");
-        tokio::time::sleep(pause).await;
-        let order = self.seen.state.order;
+        self.run.pause(pause).await?;
+        match self.look_again().await {
+            Err(found) if found.is_away() => Err(self.run.gone(&error, found)),
+            looked => looked,
+        }
+    }
+
+    /// With the lock, and once the server is there.
+    async fn look_again(&mut self) -> Result<(), ApplyError> {
+        // Its transaction would keep the next one waiting.
         self.open = None;
-        self.seen = look(self.run.edges, self.run.policy, self.role, self.ask).await?;
+        let (order, Run { edges, policy, .. }) = (self.seen.state.order, &self.run);
+        self.seen = patiently(edges, async || look(edges, policy, self.role, self.ask).await).await?;
         // What was begun in this run is not begun a second time.
         self.seen.state.order = order;
         self.run.state = self.seen.server.clone();
@@ -156,6 +165,7 @@ fn passes(error: &ApplyError) -> bool {
         ApplyError::Google(error) => error.is_stale(),
         ApplyError::Postgres(error) => error.is_away() || error.is_concurrent_update(),
         ApplyError::Commit { .. } | ApplyError::LockLost => true,
+        ApplyError::Login { source, .. } => matches!(&**source, LoginError::Unreachable(error) if error.is_away()),
         _ => false,
     }
 }

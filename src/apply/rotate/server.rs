@@ -10,7 +10,7 @@ use crate::apply::credential::{Job, login_error};
 use crate::apply::{ApplyError, Run};
 use crate::model::{Password, RoleName, SecretName, Strategy};
 use crate::plan::{administer, close_login, expire_login, set_password};
-use crate::postgres::{Session, Statement, activity};
+use crate::postgres::{LoginError, Session, Statement, activity};
 use crate::rotation::ServerSide;
 
 /// Longer than storing and reading back a version takes, however often it is tried again.
@@ -122,6 +122,10 @@ impl Turn<'_> {
     pub(super) async fn prove(&mut self, login: &RoleName) -> Result<(), ApplyError> {
         let password = self.password()?;
         let proven = self.run.log_in(login, &password, self.role).await;
+        if matches!(proven, Err(LoginError::Refused { .. })) {
+            // Another run may have been there meanwhile and have set another password.
+            self.run.assure_lock().await?;
+        }
         proven.map_err(|error| login_error(&self.job().as_ref(), error))?;
         self.seen.state.server = ServerSide::Proven;
         Ok(())
@@ -140,7 +144,7 @@ impl Turn<'_> {
         let mut session = self.run.session(None).await?;
         let found = activity(&mut session, std::slice::from_ref(login)).await?;
         session.close().await;
-        for login in found {
+        for login in found.logins {
             let (name, own) = (login.login.clone(), self.run.edges.purpose.as_str());
             self.seen.state.logins.insert(name, facts(login, own));
         }

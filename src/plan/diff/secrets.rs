@@ -8,6 +8,7 @@ use crate::model::{
     Annotations, Lifecycle, Origin, RoleName, RolePolicy, Secret, SecretPolicy, Strategy, Version, VersionState,
 };
 use crate::plan::{Change, CredentialSource, Finding, Rule};
+use crate::rotation::owner;
 
 impl Diff<'_> {
     pub(super) fn secrets(&mut self) {
@@ -145,13 +146,7 @@ impl Diff<'_> {
             );
             return Some((format!("Google's managed rotation keeps {}", secret.name), reason));
         }
-        let instance = self.policy.instance.as_ref().map_or_else(|| "-".into(), ToString::to_string);
-        let says = |key: &str, expected: &str| secret.annotations.get(key).is_none_or(|value| value == expected);
-        if says(Annotations::ROLE, name.as_str()) && says(Annotations::INSTANCE, &instance) {
-            return None;
-        }
-        let of = secret.annotations.get(Annotations::ROLE).map_or("?", String::as_str);
-        let on = secret.annotations.get(Annotations::INSTANCE).map_or("?", String::as_str);
+        let (of, on) = owner(secret, name, self.policy.instance.as_ref())?;
         let reason = Reason::decision(
             format!("it holds the credential of `{of}` on `{on}`"),
             "use another secret, or remove its `rolewright.*` annotations",

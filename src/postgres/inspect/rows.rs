@@ -36,6 +36,10 @@ impl<'a> Columns<'a> {
         name(self.get(column)?, RoleName::new)
     }
 
+    pub fn role_or_none(&self, column: usize) -> Result<Option<RoleName>, Cause> {
+        self.get::<Option<&str>>(column)?.map(|text| name(text, RoleName::new)).transpose()
+    }
+
     pub fn extension(&self, column: usize) -> Result<ExtensionName, Cause> {
         name(self.get(column)?, ExtensionName::new)
     }

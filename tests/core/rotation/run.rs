@@ -20,7 +20,7 @@ pub struct Run {
 impl Run {
     pub fn new(world: &World, order: Order, leave: Leave) -> Self {
         let (etag, ledger) = (world.etag, world.ledger.clone());
-        Self {
+        let mut run = Self {
             id: world.etag * 1000 + world.made,
             order,
             leave,
@@ -28,7 +28,9 @@ impl Run {
             server: ServerSide::Unknown,
             etag,
             ledger,
-        }
+        };
+        run.order = run.state(world).order_left();
+        run
     }
 
     pub fn next(&self, world: &World) -> Step {
@@ -36,15 +38,16 @@ impl Run {
     }
 
     fn state(&self, world: &World) -> State {
-        let mut state = State {
+        State {
             now: time(world.now),
+            seen: time(world.now),
             secret: World::secret(),
             terms: world.terms(),
             order: self.order,
             leave: self.leave,
             owner: self.id.to_string(),
             ledger: self.ledger.clone(),
-            managed: false,
+            off_limits: None,
             versions: world.versions.iter().map(|(number, (state, _))| (*number, *state)).collect(),
             doomed: Default::default(),
             found: self.found(world),
@@ -52,9 +55,7 @@ impl Run {
             consumers: world.consumers(),
             in_hand: self.in_hand.is_some(),
             server: self.server,
-        };
-        state.order = state.order_left();
-        state
+        }
     }
 
     fn found(&self, world: &World) -> Found {

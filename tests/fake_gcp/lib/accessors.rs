@@ -31,6 +31,16 @@ pub enum Moment {
     Lost(usize),
 }
 
+impl Moment {
+    fn rule(self) -> Value {
+        match self {
+            Self::Before(nth) => json!({"nth": nth, "when": "before", "effect": "hang"}),
+            Self::After(nth) => json!({"nth": nth, "when": "after", "effect": "hang"}),
+            Self::Lost(nth) => json!({"nth": nth, "effect": "cut"}),
+        }
+    }
+}
+
 impl FakeGcp {
     /// Serves on a free port of 127.0.0.1; every project exists.
     pub fn start() -> std::io::Result<Self> {
@@ -85,11 +95,13 @@ impl FakeGcp {
 
     /// Stops one of the requests from now on, counted from 1; in the place of an earlier such wish.
     pub fn hold(&self, moment: Moment) {
-        let rule = match moment {
-            Moment::Before(nth) => json!({"nth": nth, "when": "before", "effect": "hang"}),
-            Moment::After(nth) => json!({"nth": nth, "when": "after", "effect": "hang"}),
-            Moment::Lost(nth) => json!({"nth": nth, "effect": "cut"}),
-        };
+        self.fault(HELD, moment.rule());
+    }
+
+    /// The same, counting the requests of this caller only.
+    pub fn hold_of(&self, caller: &str, moment: Moment) {
+        let mut rule = moment.rule();
+        rule["caller"] = json!(caller);
         self.fault(HELD, rule);
     }
 

@@ -2,8 +2,9 @@
 -- list is that of the statements, and means nothing.
 SELECT coalesce(string_agg(concat_ws(' ', line, acl), E'\n' ORDER BY line), '')
   FROM (
-    SELECT format('role %s: %s', rolname, to_jsonb(a) - '{oid,rolname,rolpassword}'::text[]
-             || jsonb_build_object('password', rolpassword IS NOT NULL)) AS line, NULL::aclitem[] AS list
+    SELECT format('role %s: %s', rolname, to_jsonb(a) - '{oid,rolname,rolpassword,rolvaliduntil}'::text[]
+             || jsonb_build_object('password', rolpassword IS NOT NULL, 'until', CASE WHEN isfinite(rolvaliduntil)
+                  THEN 'a time' ELSE rolvaliduntil::text END)) AS line, NULL::aclitem[] AS list
       FROM pg_authid a
      WHERE rolname = ANY ($1)
     UNION ALL
