@@ -155,7 +155,7 @@ async fn play(major: u32) -> (Arc<Stage>, Vec<Reader>) {
 }
 
 /// Other credentials are published, and every client comes to them, connecting often.
-async fn publish(stage: &Stage, readers: &[Reader], end: &str, runs: impl Fn()) {
+async fn publish(readers: &[Reader], end: &str, runs: impl Fn()) {
     let before: Vec<_> = readers.iter().map(|reader| reader.tally().logins).collect();
     runs();
     for (reader, before) in readers.iter().zip(before) {
@@ -194,12 +194,12 @@ each_major! {
         let rotate = || drop(stage.run("rotate", &["--now", "--roll"]).assert_status(0));
         let mut ends = ["_b", "_a"].into_iter().cycle();
         for _ in 0..rounds {
-            publish(&stage, &readers, ends.next().expect("endless"), rotate).await;
+            publish(&readers, ends.next().expect("endless"), rotate).await;
             contract(&stage).await;
         }
-        publish(&stage, &readers, ends.next().expect("endless"), rotate).await;
+        publish(&readers, ends.next().expect("endless"), rotate).await;
         let back = |pair| drop(stage.run("rollback", &["--role", pair, "--roll"]).assert_status(0));
-        publish(&stage, &readers, ends.next().expect("endless"), || PAIRS.into_iter().for_each(back)).await;
+        publish(&readers, ends.next().expect("endless"), || PAIRS.into_iter().for_each(back)).await;
         contract(&stage).await;
 
         println!("{} rotations and {} rollbacks", (rounds + 1) * PAIRS.len(), PAIRS.len());
