@@ -6,6 +6,8 @@ mod support;
 mod adoption;
 mod big;
 mod bindings;
+mod claims;
+mod clocks;
 mod connect;
 mod consumers;
 mod converge;
