@@ -152,9 +152,7 @@ fn memberships_end_with_the_admin_option_they_hang_on() {
     withheld: mig is a member of app, granted by leaker [membership.unexpected]
       `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
     "#);
-    assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @r#"
-    end the membership of leaker in app, granted by cloudsqlsuperuser, and from mig, who had it from there [role.undeclared]
-    "#);
+    assert_snapshot!(shown(&planned(tampering, &Options { prune: true, ..Options::default() })), @"end the membership of leaker in app, granted by cloudsqlsuperuser, and from mig, who had it from there [role.undeclared]");
 }
 
 #[test]

@@ -1,0 +1,82 @@
+//! Arguments that several commands have.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::ValueParser;
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::{AdminUrl, SecretReference, value};
+use crate::google::Endpoint;
+
+/// Which policy.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// Policy files, or directories: every *.yaml and *.yml below them. All of them are one desired state
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The values of its variables.
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+/// What stands for ${NAME}.
+#[derive(Debug, Clone, Args)]
+pub struct VariableArgs {
+    /// The value of ${NAME} in the policy; repeatable. Unless given here or in a --var-file, the environment variable
+    /// ROLEWRIGHT_VAR_NAME counts
+    #[arg(long = "var", value_name = "NAME=VALUE", action = ArgAction::Append)]
+    pub values: Vec<String>,
+    /// A YAML map of variables; repeatable, the later wins
+    #[arg(long = "var-file", value_name = "FILE", action = ArgAction::Append)]
+    pub value_files: Vec<PathBuf>,
+}
+
+/// Where the instance and Google's APIs are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// The admin session, postgres://… or key=value: without a password, which would stand in the process list. Give it
+    /// in PGPASSWORD, a password file, --admin-password-secret, or the whole URL in ROLEWRIGHT_ADMIN_URL. Without any,
+    /// the instance that the policy names
+    #[arg(long, value_name = "URL")]
+    pub admin_url: Option<AdminUrl>,
+    /// The secret that holds the admin's password: projects/P/secrets/S, or with /versions/N
+    #[arg(long, value_name = "SECRET")]
+    pub admin_password_secret: Option<SecretReference>,
+    /// How long one statement may take, whether the server says nothing or works on it
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::from(value::timeout))]
+    pub statement_timeout: Duration,
+    /// Send every call to Google to this base URL
+    #[arg(long, value_name = "URL", env = "ROLEWRIGHT_GOOGLE_ENDPOINT", hide_env_values = true)]
+    #[arg(value_parser = value::EndpointParser)]
+    pub google_endpoint: Option<Endpoint>,
+}
+
+/// What a plan may contain: `plan` and `apply` with the same flags mean the same.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Plan")]
+pub struct ScopeArgs {
+    /// Only what adds (expand), or only what takes away (contract)
+    #[arg(long, value_enum)]
+    pub phase: Option<Phase>,
+    /// Also take away what undeclared roles, and PUBLIC by other grantors, hold on managed objects, and undeclared
+    /// accessors of secrets
+    #[arg(long)]
+    pub prune: bool,
+    /// Also take over SECURITY DEFINER routines, views, and objects of undeclared logins
+    #[arg(long)]
+    pub take_over: bool,
+    /// Also give new passwords to logins whose password nobody stored
+    #[arg(long)]
+    pub reset_passwords: bool,
+}
+
+/// Half of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Phase {
+    /// Only changes that take nothing away.
+    Expand,
+    /// Only changes that take something away.
+    Contract,
+}
