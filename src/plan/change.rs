@@ -259,6 +259,8 @@ pub enum CredentialSource {
     Resume,
     /// A version somebody else stored is tried, and taken over if it logs in.
     Adopt,
+    /// The password in use is stored once more, in the form that is declared by now.
+    Reshape,
 }
 
 /// A membership to be: the grantor is whoever executes.

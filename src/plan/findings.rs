@@ -191,6 +191,9 @@ fn message_of(change: &Change) -> String {
             super::CredentialSource::Resume => {
                 format!("the credential in {secret} is not at work: {login} cannot log in")
             }
+            super::CredentialSource::Reshape => {
+                format!("{secret} holds the credential of {login} in another form than declared")
+            }
             super::CredentialSource::Adopt => format!("{secret} holds a version that nobody proved to be {login}'s"),
         },
         Change::Bind { secret, member } => format!("{member} may not read {secret}"),

@@ -25,6 +25,7 @@ each_major! {
             include_str!("cases/roles.tsv"),
             include_str!("cases/owners.tsv"),
             include_str!("cases/effective.tsv"),
+            include_str!("cases/views.tsv"),
             include_str!("cases/kinds.tsv"),
             include_str!("cases/innocent.tsv"),
         ];

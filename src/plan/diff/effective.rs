@@ -53,6 +53,7 @@ impl Diff<'_> {
                 self.open_by_definer(name, group);
             }
         }
+        self.open_by_views(name, database);
     }
 
     /// Databases and tablespaces of the instance that a managed role owns: there it does what it likes.

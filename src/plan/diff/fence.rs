@@ -105,6 +105,9 @@ impl Diff<'_> {
                 }
             }
         }
+        for (role, text) in self.past_views_of(&roles.difference(&grantees).copied().collect()) {
+            openings.entry(role.clone()).or_default().insert(Opening::Grant(text));
+        }
         openings
     }
 
@@ -252,7 +255,7 @@ fn taken(power: Power) -> Attribute {
     }
 }
 
-fn not_declared(role: &RoleName) -> Reason {
+pub(super) fn not_declared(role: &RoleName) -> Reason {
     Reason::decision(
         format!("`{role}` is not declared"),
         "declare it, put it under `ignore` or `admins`, or take from it what the finding names",
