@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Access, DATABASE_OWNER, Manner, Power, Predefined, Route, Source, Way};
-use crate::model::{Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RoleName, State, Target};
+use super::{Access, Behind, DATABASE_OWNER, Manner, Power, Predefined, Route, Source, Views, Way};
+use crate::model::{
+    Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, State, Target,
+};
 
 /// Everything a role can do.
 #[derive(Debug, Clone)]
@@ -78,6 +80,8 @@ pub struct Answer {
     /// SECURITY DEFINER routines it may call whose owner holds the privilege, with that owner: what they do with it is their
     /// code's.
     pub routines: Vec<(Object, RoleName)>,
+    /// How it comes there through views that run with the rights of others, one step a line.
+    pub views: Vec<Vec<String>>,
     /// What it can do beyond any grant and would lead there.
     pub powers: Vec<Reserve>,
 }
@@ -170,6 +174,7 @@ pub fn ask(
         found.retain(|(routine, _)| routine != object);
         found
     });
+    let views = inside.map_or_else(Vec::new, |inside| past_views(state, &access, database, inside, object, privilege));
     let opens = |reserve: &Reserve| leads_to_objects(&reserve.name, state.server.major());
     let powers = powers(state, role, &access).into_iter().filter(opens).collect();
     Answer {
@@ -181,7 +186,44 @@ pub fn ask(
         lacks,
         ways,
         routines,
+        views,
         powers,
+    }
+}
+
+/// Views the role may use that lead to `object`, a relation or a column.
+fn past_views(
+    state: &State,
+    access: &Access<'_>,
+    database: &DatabaseName,
+    inside: &Database,
+    object: &Object,
+    privilege: Privilege,
+) -> Vec<Vec<String>> {
+    let views = Views::new(state, database, inside);
+    let mut found = Vec::new();
+    let view = ObjectKind::Relation(RelationKind::View);
+    for group in inside.groups.iter().filter(|group| group.kind == view && group.owner != *access.role()) {
+        for view in group.members.iter().filter(|view| views.owner(view).is_some()) {
+            let behind = views.behind(view, Privileges::of(&[privilege]));
+            let Some(there) = behind.iter().find(|one| shows(one, object)) else { continue };
+            let ways = access.to(group, view);
+            let Some(way) = ways.iter().find(|way| way.privileges.contains(privilege)) else { continue };
+            if lacks(state, access, database, view).is_empty() {
+                found.push(way.path(access.role(), &view.to_string()).into_iter().chain(there.path.clone()).collect());
+            }
+        }
+    }
+    found
+}
+
+fn shows(behind: &Behind<'_>, object: &Object) -> bool {
+    match object {
+        Object::Column { schema, relation, column } => {
+            let is_of = |one: &Object| matches!(one, Object::InSchema { schema: s, name, .. } if s == schema && name == relation);
+            is_of(&behind.shown.relation) && behind.shown.columns.contains(column)
+        }
+        object => behind.shown.relation == *object,
     }
 }
 

@@ -8,10 +8,12 @@ mod explain;
 mod graph;
 mod held;
 mod power;
+mod views;
 mod ways;
 
 pub use explain::{Answer, Explanation, Lot, Place, Reserve, ask, explain, find};
 pub use graph::{DATABASE_OWNER, Graph, Route};
 pub use held::{Access, Source, Way};
 pub use power::{Power, Predefined};
+pub use views::{Behind, Views};
 pub use ways::{Manner, Ways};

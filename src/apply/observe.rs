@@ -1,6 +1,6 @@
 //! The state of an instance: each database in one snapshot, secrets without their payloads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -10,7 +10,8 @@ use super::retirement::observe_retirement;
 use super::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Reader, Secret, SecretName, State, Target,
+    CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Preset, Reader, RoleName, SchemaName, Secret,
+    SecretName, State, Target,
 };
 use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared};
 use crate::postgres::{inspect_shared, snapshot_all, snapshot_database};
@@ -33,18 +34,25 @@ pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyE
 /// A column, which is not listed without an ACL of its own unless it is asked for.
 pub type ColumnIn = (DatabaseName, ColumnName);
 
-/// Reads what the server shows of everything `policy` speaks of, and of `columns`; asks Google nothing.
+/// Reads what the server shows of everything `policy` speaks of, of `columns` and of every view; asks Google nothing.
 ///
 /// # Errors
 /// A server that cannot be asked.
 pub async fn observe_alone(edges: &Edges<'_>, policy: &Policy, columns: &[ColumnIn]) -> Result<State, ApplyError> {
-    let (shared, databases) = observe_server(edges, policy, columns).await?;
+    let ask = |name: &DatabaseName| {
+        let mut asked = asked(policy, name);
+        asked.columns.extend(columns.iter().filter(|column| column.0 == *name).map(|column| column.1.clone()));
+        asked.makers.clear();
+        asked
+    };
+    let (shared, databases) = observe_server(edges, policy, ask).await?;
     let Shared { server, roles, memberships, groups } = shared;
     Ok(State { server, roles, memberships, shared: groups, databases, ..State::default() })
 }
 
 async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
-    let (database, google) = tokio::join!(observe_server(edges, policy, &[]), observe_google(edges.google, policy));
+    let server = observe_server(edges, policy, |name: &DatabaseName| asked(policy, name));
+    let (database, google) = tokio::join!(server, observe_google(edges.google, policy));
     let (shared, databases) = database?;
     let (secrets, cloud_run) = google?;
     let retirement = observe_retirement(edges, policy, &shared.roles, &databases).await?;
@@ -63,13 +71,9 @@ async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
 async fn observe_server(
     edges: &Edges<'_>,
     policy: &Policy,
-    columns: &[ColumnIn],
+    ask: impl Fn(&DatabaseName) -> Asked,
 ) -> Result<(Shared, BTreeMap<DatabaseName, Database>), ApplyError> {
-    let mut asked = policy.databases.keys().map(|name| {
-        let mut asked = asked(policy, name);
-        asked.columns.extend(columns.iter().filter(|column| column.0 == *name).map(|column| column.1.clone()));
-        (name, asked)
-    });
+    let mut asked = policy.databases.keys().map(|name| (name, ask(name)));
     let first = asked.next();
     let others = stream::iter(asked.map(|(name, asked)| observe_database(edges, name, asked)));
     let others = others.buffer_unordered(DATABASES_AT_ONCE - 1).try_collect::<Vec<_>>();
@@ -144,7 +148,20 @@ pub(super) fn asked(policy: &Policy, database: &DatabaseName) -> Asked {
         }
         _ => None,
     });
-    Asked { extensions: extensions.collect(), parameters: settings.collect(), columns: columns.collect() }
+    Asked {
+        extensions: extensions.collect(),
+        parameters: settings.collect(),
+        columns: columns.collect(),
+        makers: makers(policy, database),
+    }
+}
+
+/// The `ddl` roles of each schema.
+fn makers(policy: &Policy, database: &DatabaseName) -> BTreeSet<(SchemaName, RoleName)> {
+    let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+    let access = present.flat_map(|(name, role)| role.access.iter().map(move |access| (name, access)));
+    let ddl = access.filter(|(_, access)| access.preset == Preset::Ddl && access.database == *database);
+    ddl.map(|(name, access)| (access.schema.clone(), name.clone())).collect()
 }
 
 type AtGoogle = (BTreeMap<SecretName, Secret>, BTreeMap<String, Option<CloudRunReference>>);

@@ -11,7 +11,9 @@ mod privilege;
 mod retirement;
 mod role;
 mod secret;
+mod shape;
 mod state;
+mod view;
 
 pub use acl::{Acl, AclError, AclItem, Grantee};
 pub use membership::Membership;
@@ -31,4 +33,6 @@ pub use privilege::{Privilege, PrivilegeClass, Privileges};
 pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
 pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
+pub use shape::Shape;
 pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Extension, Group, Server, State};
+pub use view::{Shown, View};

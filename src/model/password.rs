@@ -43,6 +43,11 @@ impl Password {
         Self(text)
     }
 
+    /// Whether a text could have come out of [`Self::generate`].
+    pub fn is_generated(text: &str) -> bool {
+        text.len() == LENGTH && text.bytes().all(|byte| CLASSES.iter().any(|class| class.contains(&byte)))
+    }
+
     /// The clear text, for a payload or a login; nowhere else.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -45,6 +45,18 @@ impl SecretPolicy {
         }
     }
 
+    /// The credential of `login` in a payload that was written here, perhaps while another form was declared.
+    pub fn credential_of(&self, payload: &Payload, login: &RoleName) -> Option<Credential> {
+        let text = std::str::from_utf8(payload.expose()).ok()?;
+        let names_it = |found: &Credential| found.user.as_deref() == Some(login.as_str());
+        // First what says whose it is: everything may be a password.
+        from_url(text)
+            .or_else(|| from_json(text))
+            .filter(names_it)
+            .or_else(|| self.credential(payload, std::slice::from_ref(login)))
+            .or_else(|| Password::is_generated(text).then(|| credential(None, text)))
+    }
+
     fn url(&self, login: &RoleName, password: &Password) -> Zeroizing<String> {
         let (user, secret) = (encode(login.as_str()), Zeroizing::new(encode(password.expose())));
         let database = encode(self.database.as_str());
@@ -220,6 +232,23 @@ mod tests {
                 assert_eq!(read.user.is_some(), format.carries_user(), "{format:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_written_in_another_form_is_read_all_the_same() {
+        let login = RoleName::new("app").unwrap();
+        let template = || PayloadFormat::Template("u={user} p={password}".into());
+        let formats = || [PayloadFormat::Password, PayloadFormat::Url, PayloadFormat::Json, template()];
+        let text = "aB3-".repeat(10);
+        for written in formats() {
+            let payload = policy(written.clone(), "old").payload(&login, &Password::from_text(text.clone().into()));
+            for declared in formats().into_iter().filter(|_| written != template()) {
+                let read = policy(declared.clone(), "new").credential_of(&payload, &login).unwrap();
+                assert_eq!(read.password.expose(), text, "{written:?}, {declared:?}");
+            }
+        }
+        let foreign = Payload::new(b"u=app p=x".to_vec());
+        assert!(policy(PayloadFormat::Url, "h").credential_of(&foreign, &login).is_none());
     }
 
     #[test]

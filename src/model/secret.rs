@@ -64,6 +64,8 @@ impl Annotations {
     pub const USED: &'static str = "rolewright.used";
     /// The run at work, and until when it may be taken for alive.
     pub const LEASE: &'static str = "rolewright.lease";
+    /// How the payload of the version that `current` names was written ([`Shape`](super::Shape)); not there: nobody can tell.
+    pub const SHAPE: &'static str = "rolewright.payload";
     /// When the next rotation is due, RFC 3339: Google keeps that only on secrets with Pub/Sub topics.
     pub const DUE: &'static str = "rolewright.due";
 }

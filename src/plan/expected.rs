@@ -95,6 +95,11 @@ impl<'a> Expectations<'a> {
         Self { name, roles, extension_schemas, named, wide, major, known: RefCell::default() }
     }
 
+    /// The database.
+    pub fn database(&self) -> &'a DatabaseName {
+        self.name
+    }
+
     /// Whether a declared grant names this very object, so that it is judged apart from its group.
     pub fn singles_out(&self, object: &Object) -> bool {
         self.named.contains_key(&object.naming())

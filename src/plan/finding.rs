@@ -72,7 +72,11 @@ const RULES: [(Rule, &str, &str); 31] = [
     (Rule::ExtensionSchema, "extension.schema", "an extension is in another schema than declared"),
     (Rule::PrivilegeEffective, "privilege.effective", "a role can do something though no grant names it"),
     (Rule::SecretMissing, "secret.missing", "a declared secret, or a version of it, does not exist"),
-    (Rule::SecretVersion, "secret.version", "the version in use cannot be accessed"),
+    (
+        Rule::SecretVersion,
+        "secret.version",
+        "the version in use cannot be accessed, or is of another form than declared",
+    ),
     (Rule::SecretAge, "secret.age", "a credential is older than its rotation period allows"),
     (Rule::SecretSprawl, "secret.sprawl", "a secret has more billed versions than declared"),
     (Rule::SecretForeign, "secret.foreign", "somebody else keeps this secret"),

@@ -10,6 +10,7 @@ pub const OBJECTS: &str = include_str!("sql/objects.sql");
 pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
 pub const EXTENSIONS: &str = include_str!("sql/extensions.sql");
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
+pub const VIEWS: &str = include_str!("sql/views.sql");
 pub const BLOCKER: &str = include_str!("sql/blocker.sql");
 pub const DEPENDENTS: &str = include_str!("sql/dependents.sql");
 pub const HELD: &str = include_str!("sql/held.sql");

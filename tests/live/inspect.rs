@@ -342,6 +342,7 @@ each_major! {
             extensions: [(extension("plpgsql"), None)].into(),
             parameters: ["lock_timeout".to_owned()].into(),
             columns: [column("postgres", "t", "c")].into(),
+            makers: [(SchemaName::new("app").unwrap(), role("mig"))].into(),
         };
         inspect(&cluster, "shop", &asked).await;
         let log = cluster.server_log();
@@ -350,6 +351,6 @@ each_major! {
             .skip(before)
             .filter(|line| line.contains("LOG:  statement: ") || line.contains("LOG:  execute "))
             .collect();
-        assert_eq!(sent.len(), 9, "{sent:#?}");
+        assert_eq!(sent.len(), 10, "{sent:#?}");
     }
 }

@@ -1,10 +1,6 @@
 //! A reset of a live login that is killed at any request to Google locks nobody out; an answer that gets lost changes
 //! nothing. What is killed elsewhere is in `killed.rs`.
 
-use std::process::Stdio;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
 use tokio_postgres::Config;
 
 use crate::fake_gcp::{Moment, RequestSeen};
@@ -45,29 +41,6 @@ roles:
 
     fn secret(&self) -> String {
         format!("app{}", self.number)
-    }
-
-    /// Starts `apply` and kills it at `moment`. Returns whether it came that far.
-    fn kill_at(&self, moment: Moment, options: &[&str]) -> bool {
-        let stage = self.stage;
-        stage.fake.hold(moment);
-        let mut apply = stage.rolewright.command(["apply", "--yes", stage.file().to_str().expect("UTF-8")]);
-        let mut apply = apply.args(options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        let started = Instant::now();
-        while !stage.fake.is_holding() {
-            if apply.try_wait().expect("it is ours").is_some() {
-                return false;
-            }
-            assert!(started.elapsed() < Duration::from_secs(60), "neither ended nor held");
-            sleep(Duration::from_millis(2));
-        }
-        apply.kill().expect("it is running");
-        apply.wait().expect("it is ours");
-        while stage.fake.is_holding() {
-            assert!(started.elapsed() < Duration::from_secs(60), "the request is still held");
-            sleep(Duration::from_millis(2));
-        }
-        true
     }
 
     async fn assert_logs_in(&self) {
@@ -113,7 +86,7 @@ roles:
 }
 
 /// Every request from the first write on: before it, and after it where it changes something.
-fn moments(requests: &[RequestSeen]) -> Vec<Moment> {
+pub fn moments(requests: &[RequestSeen]) -> Vec<Moment> {
     let first = requests.iter().position(|seen| seen.method != "GET").expect("a write");
     let of = |(index, seen): (usize, &RequestSeen)| {
         let after = (seen.method != "GET").then_some(Moment::After(index + 1));
@@ -133,7 +106,7 @@ async fn kill_every_reset(major: u32) {
     for moment in moments(&requests) {
         let scene = Scene::new(&stage, kills + 1, "single").await;
         scene.make_live().await;
-        assert!(scene.kill_at(moment, RESET), "{moment:?} never came");
+        assert!(stage.kill_at(moment, RESET), "{moment:?} never came");
         let works = scene.password_that_works().await.unwrap_or_else(|| panic!("{moment:?}: locked out"));
         let next = stage.apply(&[]);
         assert!(matches!(next.status, 0 | 3), "{moment:?}: {}{}", next.stdout, next.stderr);

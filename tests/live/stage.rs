@@ -1,13 +1,16 @@
 //! A server, a fake Google and a policy between them: what the tests of credentials and bindings play on.
 
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::fake_gcp::{FakeGcp, RequestSeen};
+use crate::fake_gcp::{FakeGcp, Moment, RequestSeen};
 use crate::support::{Cluster, Options, Outcome, Rolewright};
 
 pub const PROJECT: &str = "shop-prod";
@@ -69,6 +72,28 @@ impl Stage {
 
     pub fn apply(&self, options: &[&str]) -> Outcome {
         self.run("apply", &[&["--yes", "--wait", "0s"], options].concat())
+    }
+
+    /// Starts `apply` and kills it at `moment`. Returns whether it came that far.
+    pub fn kill_at(&self, moment: Moment, options: &[&str]) -> bool {
+        self.fake.hold(moment);
+        let mut apply = self.rolewright.command(["apply", "--yes", self.file().to_str().expect("UTF-8")]);
+        let mut apply = apply.args(options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let started = Instant::now();
+        while !self.fake.is_holding() {
+            if apply.try_wait().expect("it is ours").is_some() {
+                return false;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "neither ended nor held");
+            sleep(Duration::from_millis(2));
+        }
+        apply.kill().expect("it is running");
+        apply.wait().expect("it is ours");
+        while self.fake.is_holding() {
+            assert!(started.elapsed() < Duration::from_secs(60), "the request is still held");
+            sleep(Duration::from_millis(2));
+        }
+        true
     }
 
     /// Nothing is left to do: an `apply` changes nothing, and neither it nor `plan` and `check` read a payload.

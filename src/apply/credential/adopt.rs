@@ -19,7 +19,7 @@ impl Run<'_> {
             Ok(user) => user,
             Err(reason) => return Ok(Some(not_adopted(job, number, reason))),
         };
-        self.publish(&Job { login: &user, ..*job }, number).await?;
+        self.publish(&Job { login: &user, ..*job }, number, &payload).await?;
         self.report.events.push(format!("adopted version {number} of {}: it logs in as `{user}`", job.secret));
         Ok(None)
     }

@@ -51,12 +51,12 @@ impl Run<'_> {
     }
 
     /// Adds the version. Where the answer was lost, it is looked for.
-    async fn store(&self, job: &Job<'_>, secret: &Secret, payload: &Payload) -> Result<i64, ApplyError> {
+    pub(super) async fn store(&self, job: &Job<'_>, secret: &Secret, payload: &Payload) -> Result<i64, ApplyError> {
         Ok(self.google_to_change().await?.store(job.secret, payload, newest(secret)).await?)
     }
 
     /// A list of versions may lag behind: whoever added one goes first.
-    async fn assure_newest(&self, job: &Job<'_>, secret: &Secret) -> Result<(), ApplyError> {
+    pub(super) async fn assure_newest(&self, job: &Job<'_>, secret: &Secret) -> Result<(), ApplyError> {
         match self.google()?.find_after(job.secret, newest(secret), |_| true).await? {
             None => Ok(()),
             Some(_) => Err(ApplyError::Vanished(format!("{} as the plan was made for it", job.secret))),

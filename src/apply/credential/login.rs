@@ -49,7 +49,7 @@ impl Run<'_> {
     pub(super) async fn put_to_work(&mut self, job: &Job<'_>, number: i64, stored: &Payload) -> Result<(), ApplyError> {
         let credential = self.stored_credential(job, number, stored)?;
         self.prove(job, &credential.password).await?;
-        self.publish(job, number).await?;
+        self.publish(job, number, stored).await?;
         self.report.events.push(format!("version {number} of {} is in use for `{}`", job.secret, job.login));
         Ok(())
     }
@@ -60,7 +60,7 @@ impl Run<'_> {
         number: i64,
         stored: &Payload,
     ) -> Result<Credential, ApplyError> {
-        let credential = self.wanted(job.role)?.credential(stored, std::slice::from_ref(job.login));
+        let credential = self.wanted(job.role)?.credential_of(stored, job.login);
         credential.ok_or_else(|| ApplyError::ReadBack { secret: job.secret.clone(), version: number })
     }
 }

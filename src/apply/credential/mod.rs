@@ -5,6 +5,7 @@ mod adopt;
 mod generate;
 mod login;
 mod publish;
+mod reshape;
 mod resume;
 
 pub(super) use login::login_error;
@@ -48,6 +49,7 @@ impl Run<'_> {
         match source {
             CredentialSource::Adopt => self.adopt(job, &secret).await,
             CredentialSource::Generate => self.generate(job, &secret, random).await.map(|()| None),
+            CredentialSource::Reshape => self.reshape(job, &secret, random).await,
             CredentialSource::Resume => self.resume(job, &secret, random).await,
         }
     }

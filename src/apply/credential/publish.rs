@@ -1,18 +1,27 @@
 //! A version that works is what consumers get.
 
+use std::collections::BTreeMap;
+
 use super::Job;
 use crate::apply::{ApplyError, Run};
 use crate::google::SecretUpdate;
-use crate::model::{Annotations, Secret};
+use crate::model::{Annotations, Payload, RoleName, Secret, Shape};
 
 impl Run<'_> {
     /// One call: the alias moves and what it stands for is recorded, or neither.
-    pub(super) async fn publish(&self, job: &Job<'_>, number: i64) -> Result<(), ApplyError> {
-        self.update(job.secret, |secret| Ok(self.publication(job, secret, number))).await
+    pub(super) async fn publish(&self, job: &Job<'_>, number: i64, stored: &Payload) -> Result<(), ApplyError> {
+        self.update(job.secret, |secret| self.publication(job, secret, number, stored)).await
     }
 
-    fn publication(&self, job: &Job<'_>, secret: &Secret, number: i64) -> SecretUpdate {
+    fn publication(
+        &self,
+        job: &Job<'_>,
+        secret: &Secret,
+        number: i64,
+        stored: &Payload,
+    ) -> Result<SecretUpdate, ApplyError> {
         let mut annotations = secret.annotations.clone();
+        self.note_shape(&mut annotations, job.role, job.login, stored)?;
         annotations.extend(self.ownership(job.role));
         annotations.insert(Annotations::LOGIN.into(), job.login.to_string());
         annotations.remove(Annotations::PENDING);
@@ -20,6 +29,20 @@ impl Run<'_> {
         if aliases.insert(Annotations::CURRENT.into(), number) != Some(number) {
             annotations.insert(Annotations::PUBLISHED.into(), (self.edges.clock)().to_string());
         }
-        SecretUpdate { annotations: Some(annotations), aliases: Some(aliases), ..SecretUpdate::default() }
+        Ok(SecretUpdate { annotations: Some(annotations), aliases: Some(aliases), ..SecretUpdate::default() })
+    }
+
+    /// How what is published is written, as far as anybody here can tell.
+    pub(in crate::apply) fn note_shape(
+        &self,
+        annotations: &mut BTreeMap<String, String>,
+        role: &RoleName,
+        login: &RoleName,
+        stored: &Payload,
+    ) -> Result<(), ApplyError> {
+        let before = annotations.remove(Annotations::SHAPE).and_then(|text| Shape::parse(&text));
+        let shape = Shape::find(stored, self.wanted(role)?, before, login);
+        annotations.extend(shape.map(|shape| (Annotations::SHAPE.to_owned(), shape.to_string())));
+        Ok(())
     }
 }

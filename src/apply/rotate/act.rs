@@ -106,6 +106,12 @@ impl Turn<'_> {
         let Some(secret) = &self.seen.secret else { return Err(ApplyError::Vanished(self.secret.to_string())) };
         let mut annotations = ledger.annotations(&secret.annotations);
         annotations.extend(self.run.ownership(self.role));
+        if ledger.current() != self.seen.state.ledger.current() {
+            match (&self.hand, &ledger.login) {
+                (Some(stored), Some(login)) => self.run.note_shape(&mut annotations, self.role, login, stored)?,
+                _ => drop(annotations.remove(Annotations::SHAPE)),
+            }
+        }
         let state = &self.seen.state;
         let due = ledger.published.and_then(|published| rotation::due(&state.terms, self.secret, published));
         match due {

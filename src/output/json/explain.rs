@@ -31,6 +31,7 @@ struct AnswerDocument<'a> {
     ways: Vec<WayEntry>,
     powers: Vec<PowerEntry<'a>>,
     routines: Vec<RoutineEntry<'a>>,
+    views: &'a [Vec<String>],
 }
 
 #[derive(Serialize)]
@@ -102,7 +103,7 @@ fn everything(instance: Option<&InstanceName>, all: &Explanation) -> String {
 }
 
 fn one(instance: Option<&InstanceName>, answer: &Answer) -> String {
-    let Answer { role, privilege, object, database, manner: how, lacks, ways, routines, powers } = answer;
+    let Answer { role, privilege, object, database, manner: how, lacks, ways, routines, views, powers } = answer;
     document(&AnswerDocument {
         version: VERSION,
         instance,
@@ -116,6 +117,7 @@ fn one(instance: Option<&InstanceName>, answer: &Answer) -> String {
         ways: ways.iter().map(|(on, way)| way_entry(way, role, &on.to_string())).collect(),
         powers: powers.iter().map(|power| power_entry(power, role)).collect(),
         routines: routines.iter().map(|(routine, owner)| RoutineEntry { routine, owner }).collect(),
+        views,
     })
 }
 

@@ -132,7 +132,7 @@ fn power_branch(power: &Reserve, role: &RoleName) -> Branch {
 }
 
 fn one(answer: &Answer) -> Branch {
-    let Answer { role, privilege, object, database, manner, lacks, ways, routines, powers } = answer;
+    let Answer { role, privilege, object, database, manner, lacks, ways, routines, views, powers } = answer;
     let place = database.as_ref().map(|name| format!(" in database {name}")).unwrap_or_default();
     let verdict = match manner {
         Some(Manner::Inherits) => paint(GOOD, "yes"),
@@ -150,6 +150,10 @@ fn one(answer: &Answer) -> Branch {
     below.extend(routines.iter().map(|(routine, owner)| {
         let line = format!("may call {routine}, which runs with the rights of {owner}, who has this privilege");
         Branch::leaf(paint(WARNING, line))
+    }));
+    below.extend(views.iter().map(|path| {
+        let line = format!("may come to it through a view: {}", path[1..].join(" → "));
+        Branch::leaf(paint(WARNING, plain(&line)))
     }));
     Branch::new(format!("{question}: {verdict}"), below)
 }

@@ -37,7 +37,7 @@ impl Diff<'_> {
 
     /// A run that only takes away gives no more than what somebody had until then, and so does one that leaves the object with
     /// somebody else: that is one finding, `owner.unexpected`, and what is lacking would only repeat it.
-    fn of_this_run(&self, lot: &Lot<'_>, judged: &Judged, role: &RoleName, wanted: Wanted) -> Wanted {
+    pub(super) fn of_this_run(&self, lot: &Lot<'_>, judged: &Judged, role: &RoleName, wanted: Wanted) -> Wanted {
         if self.options.phase != Phase::Contract && !judged.foreign {
             return wanted;
         }

@@ -22,6 +22,10 @@ mod roles;
 mod rotation;
 mod schemas;
 mod secrets;
+mod views;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use departures::Departures;
 use heritage::Heritage;
@@ -30,7 +34,8 @@ use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
 use super::{Plan, Refusal, RefusalCause};
-use crate::model::{Policy, State};
+use crate::access::Views;
+use crate::model::{DatabaseName, Policy, State};
 
 /// What the caller allows and when it is.
 #[derive(Debug, Clone, Default)]
@@ -82,7 +87,9 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     };
     let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
     let heritage = Heritage::default();
-    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage, plan, merging };
+    let views =
+        state.databases.iter().map(|(name, database)| (name, Rc::new(Views::new(state, name, database)))).collect();
+    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage, views, plan, merging };
     diff.preconditions();
     diff.roles();
     diff.closings();
@@ -110,6 +117,7 @@ struct Diff<'a> {
     reach: Reach<'a>,
     departures: Departures,
     heritage: Heritage,
+    views: BTreeMap<&'a DatabaseName, Rc<Views<'a>>>,
     plan: Plan,
     merging: Merging,
 }

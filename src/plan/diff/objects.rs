@@ -106,6 +106,7 @@ impl Diff<'_> {
         if lot.group.security_definer && judged.trusted && self.is_managed(lot) {
             self.definer_notes(lot, &wants);
         }
+        self.past_views(lot, &judged, &wants, expectations);
     }
 
     /// A SECURITY DEFINER routine is a way round the ACLs that its owner chose to offer: no drift, but worth a look.

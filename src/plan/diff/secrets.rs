@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::Diff;
 use super::emit::{Reason, step};
 use crate::model::{
-    Annotations, Lifecycle, Origin, RoleName, RolePolicy, Secret, SecretPolicy, Strategy, Version, VersionState,
+    Annotations, Lifecycle, Origin, RoleName, RolePolicy, Secret, SecretPolicy, Shape, Strategy, Version, VersionState,
 };
 use crate::plan::{Change, CredentialSource, Finding, Rule};
-use crate::rotation::owner;
+use crate::rotation::{Ledger, owner};
 
 impl Diff<'_> {
     pub(super) fn secrets(&mut self) {
@@ -197,6 +197,20 @@ impl Diff<'_> {
         let logs_in = self.state.roles.get(&login).is_some_and(|role| role.login);
         if !logs_in {
             self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Resume);
+        } else if role.logins(name).contains(&login) {
+            self.form(name, login, role, wanted, secret);
+        }
+    }
+
+    /// The payload in use was written as another `payload:` says. An attempt of a rotation writes the declared one, and what
+    /// somebody else stored above it comes first.
+    fn form(&mut self, name: &RoleName, login: RoleName, role: &RolePolicy, wanted: &SecretPolicy, secret: &Secret) {
+        let shape = secret.annotations.get(Annotations::SHAPE).and_then(|text| Shape::parse(text));
+        let pending = Ledger::read(secret).pending;
+        let rotating = pending.as_ref().is_some_and(|pending| pending.login.is_some());
+        let newer = || secret.latest().map(|latest| latest.number) > secret.current().map(|current| current.number);
+        if shape.is_some_and(|shape| !shape.is_declared(wanted)) && !rotating && !(pending.is_none() && newer()) {
+            self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Reshape);
         }
     }
 
@@ -213,11 +227,13 @@ impl Diff<'_> {
         wanted: &SecretPolicy,
         source: CredentialSource,
     ) {
-        let blocked = if source == CredentialSource::Adopt { None } else { self.not_administered(&login) };
+        let as_it_is = matches!(source, CredentialSource::Adopt | CredentialSource::Reshape);
+        let blocked = if as_it_is { None } else { self.not_administered(&login) };
         let rule = match source {
             CredentialSource::Generate => Rule::SecretMissing,
             CredentialSource::Resume => Rule::CredentialRejected,
             CredentialSource::Adopt => Rule::SecretForeign,
+            CredentialSource::Reshape => Rule::SecretVersion,
         };
         let change = Change::Credential { role: name.clone(), login, secret: wanted.name.clone(), strategy, source };
         self.push_or(step(change, rule, Some(&wanted.origin)), blocked);

@@ -10,6 +10,7 @@ mod objects;
 pub(super) mod rows;
 mod shared;
 mod ties;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Asked {
     pub parameters: BTreeSet<String>,
     /// Columns a declared grant names: without an ACL of their own they would not be listed.
     pub columns: BTreeSet<ColumnName>,
+    /// Who makes the objects of a schema: what their views show is theirs to choose, and is not listed.
+    pub makers: BTreeSet<(SchemaName, RoleName)>,
 }
 
 /// Schema, relation and column.
@@ -58,7 +61,7 @@ pub async fn inspect_shared(session: &mut Session, asked: &Asked) -> Result<Shar
     session.read("the shared catalogs", |client, major| shared_catalogs(client, major, asked)).await
 }
 
-/// Reads the catalogs of the session's database, with three statements, and one more where a declared extension is
+/// Reads the catalogs of the session's database, with four statements, and one more where a declared extension is
 /// missing or has another version.
 ///
 /// # Errors
@@ -111,11 +114,12 @@ async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<S
 }
 
 async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Database, Cause> {
-    let (groups, (defaults, global_defaults), mut extensions) = try_join!(
+    let (groups, (defaults, global_defaults), views, mut extensions) = try_join!(
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
+        views::read(client, &asked.makers),
         extensions::installed(client)
     )?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
-    Ok(Database { groups, defaults, global_defaults, extensions, available })
+    Ok(Database { groups, defaults, global_defaults, extensions, views, available })
 }

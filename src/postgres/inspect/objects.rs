@@ -116,7 +116,7 @@ fn dependence(text: &str) -> Result<Dependence, Cause> {
 }
 
 /// The kind as the statements write it: a word, and the letter of `relkind` or `prokind`.
-fn kind(text: &str) -> Result<ObjectKind, Cause> {
+pub fn kind(text: &str) -> Result<ObjectKind, Cause> {
     Ok(match text {
         "database" => ObjectKind::Database,
         "tablespace" => ObjectKind::Tablespace,

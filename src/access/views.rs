@@ -1,0 +1,198 @@
+//! Past the views: what whoever may use one comes to with the rights of its owner.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Access;
+use crate::model::{
+    Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, SchemaName,
+    Shown, State, View,
+};
+
+/// Privileges on a view that are used on what is behind it.
+const USABLE: [Privilege; 4] = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
+
+/// The views of one database that read with the rights of their owners.
+pub struct Views<'a> {
+    state: &'a State,
+    name: &'a DatabaseName,
+    views: &'a BTreeMap<Object, View>,
+    /// What is behind them, and the columns of it that have an ACL.
+    groups: BTreeMap<&'a Object, &'a Group>,
+    /// What owners can do, as far as it was asked.
+    owners: RefCell<BTreeMap<RoleName, Access<'a>>>,
+}
+
+/// A table, and how one comes to it from a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind<'a> {
+    /// The table, with the columns that can be seen.
+    pub shown: &'a Shown,
+    /// What can be done there.
+    pub privileges: Privileges,
+    /// From the view on: `view owned by admin`, perhaps further views, `SELECT on table audit.t`.
+    pub path: Vec<String>,
+}
+
+impl<'a> Views<'a> {
+    /// Those of `database`.
+    pub fn new(state: &'a State, name: &'a DatabaseName, database: &'a Database) -> Self {
+        let shown = database.views.values().flat_map(|view| &view.shows);
+        let shown: BTreeSet<_> = shown.filter_map(|shown| relation(&shown.relation)).collect();
+        let of_interest = |object: &&Object| relation(object).is_some_and(|one| shown.contains(&one));
+        let mut groups = BTreeMap::new();
+        for group in database.groups.iter().filter(|group| !shown.is_empty() && is_readable(group.kind)) {
+            groups.extend(group.members.iter().filter(of_interest).map(|object| (object, group)));
+        }
+        Self { state, name, views: &database.views, groups, owners: RefCell::default() }
+    }
+
+    /// Whose rights `view` gives; `None` where it gives nobody's, or those of whoever its schema is made by.
+    pub fn owner(&self, view: &Object) -> Option<&'a RoleName> {
+        self.views.get(view).map(|view| &view.owner)
+    }
+
+    /// Where whoever holds `privileges` on `view` comes to by it.
+    pub fn behind(&self, view: &Object, privileges: Privileges) -> Vec<Behind<'a>> {
+        let usable = privileges.intersection(Privileges::of(&USABLE));
+        let mut found = Vec::new();
+        self.follow(view, usable, &[], &mut found);
+        found
+    }
+
+    /// The group of what is behind a view.
+    pub fn group(&self, relation: &Object) -> Option<&'a Group> {
+        self.groups.get(relation).copied()
+    }
+
+    /// Views cannot be circular: a view is made after what it shows. Rows of one that was made circular by
+    /// `CREATE OR REPLACE` are refused by the server; the path tells where to stop.
+    fn follow(&self, view: &Object, privileges: Privileges, so_far: &[String], found: &mut Vec<Behind<'a>>) {
+        let Some(View { owner, passes_on, shows }) = self.views.get(view) else { return };
+        let by = format!("view owned by {owner}");
+        for shown in shows {
+            // What is written goes to one relation, and which of several it is the catalogs do not say.
+            let writes = if shows.len() == 1 { *passes_on } else { Privileges::NONE };
+            let passed = writes.union(Privileges::of(&[Privilege::Select]));
+            let usable: Privileges =
+                privileges.intersection(passed).iter().filter(|one| self.owner_may(owner, shown, *one)).collect();
+            let line = format!("{usable} on {}", shown.relation);
+            if usable.is_empty() || so_far.contains(&line) {
+                continue;
+            }
+            let path: Vec<_> = so_far.iter().cloned().chain([by.clone(), line]).collect();
+            match shown.relation.kind() {
+                ObjectKind::Relation(RelationKind::View) => self.follow(&shown.relation, usable, &path, found),
+                _ => found.push(Behind { shown, privileges: usable, path }),
+            }
+        }
+    }
+
+    fn owner_may(&self, owner: &RoleName, shown: &Shown, privilege: Privilege) -> bool {
+        let mut known = self.owners.borrow_mut();
+        let access = known.entry(owner.clone()).or_insert_with(|| Access::new(self.state, owner, Some(self.name)));
+        self.covers(shown, |group, object| access.at_once(group, object).contains(privilege))
+    }
+
+    /// Whether somebody can do the same without the view: with the relation, or with every column of it that is shown.
+    pub fn covers(&self, shown: &Shown, holds: impl Fn(&Group, &Object) -> bool) -> bool {
+        let on = |object: &Object| self.group(object).is_some_and(|group| holds(group, object));
+        let Object::InSchema { schema, name, .. } = &shown.relation else { return false };
+        let column = |column: &std::sync::Arc<str>| Object::Column {
+            schema: schema.clone(),
+            relation: name.clone(),
+            column: column.clone(),
+        };
+        on(&shown.relation) || !shown.columns.is_empty() && shown.columns.iter().map(column).all(|one| on(&one))
+    }
+}
+
+fn is_readable(kind: ObjectKind) -> bool {
+    matches!(kind, ObjectKind::Relation(_) | ObjectKind::Column)
+}
+
+/// Schema and name of a relation, or of the one a column is of.
+fn relation(object: &Object) -> Option<(&SchemaName, &str)> {
+    match object {
+        Object::InSchema { schema, name, .. } | Object::Column { schema, relation: name, .. } => Some((schema, name)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Acl, AclItem};
+
+    fn object(kind: RelationKind, name: &str) -> Object {
+        let schema = SchemaName::new("s").unwrap();
+        Object::InSchema { kind: ObjectKind::Relation(kind), schema, name: name.into() }
+    }
+
+    fn role(name: &str) -> RoleName {
+        RoleName::new(name).unwrap()
+    }
+
+    fn group(object: Object, owner: &str, items: &[&str]) -> Group {
+        let acl = Acl::new(&role(owner), items.iter().map(|text| AclItem::parse(text).unwrap()));
+        let class = object.kind().class();
+        Group {
+            kind: object.kind(),
+            owner: role(owner),
+            acl,
+            owner_holds: class.owner_default(),
+            dependence: crate::model::Dependence::Free,
+            security_definer: false,
+            members: vec![object],
+        }
+    }
+
+    fn view(owner: &str, shows: &[Object]) -> View {
+        let shows = shows.iter().map(|one| Shown { relation: one.clone(), columns: Vec::new() });
+        let passes_on = Privileges::of(&[Privilege::Update]);
+        View { owner: role(owner), passes_on, shows: shows.collect() }
+    }
+
+    /// `outer` of `a` shows `inner` of `b`, which shows `t` and `u` of `o`.
+    fn world(items_of_inner: &[&str], items_of_t: &[&str]) -> State {
+        let relation = |name| object(RelationKind::Table, name);
+        let (outer, inner) = (object(RelationKind::View, "outer"), object(RelationKind::View, "inner"));
+        let groups = vec![
+            group(inner.clone(), "b", items_of_inner),
+            group(relation("t"), "o", items_of_t),
+            group(relation("u"), "o", &[]),
+        ];
+        let views = [
+            (outer, view("a", std::slice::from_ref(&inner))),
+            (inner, view("b", &[relation("t"), relation("u")])),
+            (object(RelationKind::View, "plain"), view("b", &[relation("t")])),
+        ];
+        let database = Database { groups, views: views.into(), ..Database::default() };
+        let name = DatabaseName::new("d").unwrap();
+        State { databases: [(name, database)].into(), ..State::default() }
+    }
+
+    fn paths(state: &State, view: &str, privilege: Privilege) -> Vec<Vec<String>> {
+        let (name, database) = state.databases.first_key_value().unwrap();
+        let views = Views::new(state, name, database);
+        let behind = views.behind(&object(RelationKind::View, view), Privileges::of(&[privilege]));
+        behind.into_iter().map(|one| one.path).collect()
+    }
+
+    #[test]
+    fn every_owner_on_the_way_has_to_hold_it() {
+        let open = world(&["a=r/b"], &["b=r/o"]);
+        let to_t = ["view owned by a", "SELECT on view s.inner", "view owned by b", "SELECT on table s.t"];
+        assert_eq!(paths(&open, "outer", Privilege::Select), [to_t]);
+        assert!(paths(&world(&[], &["b=r/o"]), "outer", Privilege::Select).is_empty());
+        assert!(paths(&world(&["a=r/b"], &["a=r/o"]), "outer", Privilege::Select).is_empty());
+    }
+
+    #[test]
+    fn what_is_written_goes_where_the_view_passes_it_on_to() {
+        let open = world(&["a=rw/b"], &["b=rwd/o"]);
+        assert_eq!(paths(&open, "plain", Privilege::Update), [["view owned by b", "UPDATE on table s.t"]]);
+        assert!(paths(&open, "plain", Privilege::Delete).is_empty(), "it cannot be deleted from");
+        assert!(paths(&open, "inner", Privilege::Update).is_empty(), "which of two tables is not known");
+    }
+}
