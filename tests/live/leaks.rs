@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use jiff::SignedDuration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 
 use crate::fake_gcp::{FakeGcp, Moment};
 use crate::stage::{READER, Stage};
@@ -270,6 +272,78 @@ fn nothing_stands_in_the_process_list() {
         stage.apply(&[]).assert_status(0);
         everything_stored(&stage.fake, &mut watch);
         watch.secret(&admin_password(&stage.cluster));
+        assert_eq!(watch.leaks(), [""; 0]);
+    });
+}
+
+/// Every command that has to do with rotation, as loud as it can.
+fn run_rotations(stage: &Stage, watch: &mut Watch) {
+    let runs: [(&str, &[&str], i32); 12] = [
+        ("rotate", &["-vvv", "--now"], 0),
+        ("status", &["-vvv"], 0),
+        ("status", &["-vvv", "--format", "json", "--log-format", "json"], 0),
+        ("verify", &["-vvv"], 0),
+        ("verify", &["-vvv", "--format", "json"], 0),
+        ("check", &["-vvv", "--probe"], 0),
+        ("rotate", &["-vvv", "--format", "json", "--log-format", "json"], 0),
+        ("rollback", &["-vvv", "--role", "two"], 0),
+        ("rollback", &["-vvv", "--role", "one", "--format", "json"], 0),
+        ("rotate", &["-vvv", "--now", "--roll", "--accept-outage"], 0),
+        ("verify", &["-vvv", "--format", "json", "--log-format", "json"], 0),
+        ("check", &["-vvv", "--probe", "--format", "json"], 0),
+    ];
+    for (command, options, status) in runs {
+        watch.output(&format!("{command} {options:?}"), &stage.run(command, options).assert_status(status));
+    }
+}
+
+/// A rotation that Google refuses, credentials that the server refuses, and a rotation in the middle of its work.
+async fn run_failing_rotations(stage: &Stage, watch: &mut Watch) {
+    stage.cluster.batch("postgres", "ALTER ROLE four PASSWORD 'by hand'").await;
+    watch.output("verify of one refused", &stage.run("verify", &["-vvv"]).assert_status(2));
+    watch.output("a probe of one refused", &stage.run("check", &["-vvv", "--probe"]).assert_status(2));
+    for secret in ["one", "two", "three", "four"] {
+        stage.later(secret, SignedDuration::from_hours(25)).await;
+    }
+    stage.fake.fault("refused", json!({"method": "addVersion", "times": "always", "effect": "deny"}));
+    watch.output("a refused rotation", &stage.run("rotate", &["-vvv", "--now"]).assert_status(1));
+    stage.fake.mend("refused");
+    stage.fake.fault("held", json!({"method": "addVersion", "when": "after", "effect": "hang"}));
+    let mut rotate = stage.rolewright.command(["rotate", "--now", stage.file().to_str().expect("UTF-8")]);
+    let mut rotate = rotate.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    while !stage.fake.is_holding() {
+        assert!(rotate.try_wait().expect("it is ours").is_none(), "ended before it was held");
+        sleep(Duration::from_millis(2));
+    }
+    watch.text("the process list", fs::read(format!("/proc/{}/cmdline", rotate.id())).expect("the process list"));
+    let superuser = stage.cluster.connect_superuser("postgres").await;
+    let sessions = superuser.query("SELECT row_to_json(a)::text FROM pg_stat_activity a", &[]).await.expect("sessions");
+    sessions.iter().for_each(|row| watch.text("the server's sessions", row.get::<_, String>(0)));
+    rotate.kill().expect("it is running");
+    rotate.wait().expect("it is ours");
+    stage.fake.mend("held");
+    watch.output("a rotation that resumes", &stage.run("rotate", &["-vvv", "--now"]).assert_status(0));
+}
+
+#[test]
+fn nothing_is_shown_of_rotations() {
+    on_a_stage(async |stage| {
+        stage.roles(&EVERY_FORM.replace("READER", &format!("\"{READER}\"")));
+        let mut watch = Watch::default();
+        watch.output("apply", &stage.apply(&["-vvv"]).assert_status(0));
+        run_rotations(&stage, &mut watch);
+        run_failing_rotations(&stage, &mut watch).await;
+        everything_stored(&stage.fake, &mut watch);
+        assert!(watch.secrets.len() >= 3 * 7, "{} secrets", watch.secrets.len());
+        watch.secret(&admin_password(&stage.cluster));
+        collect_files(&stage, &mut watch);
+        let log = stage.cluster.server_log();
+        assert!(log.matches("LOGIN PASSWORD 'SCRAM-SHA-256$").count() >= 8, "statements are logged");
+        watch.text("the server's log", log);
+        watch.text("the requests to Google", format!("{:?}", stage.fake.requests()));
+        for secret in ["one", "two", "three", "four"] {
+            watch.text("what a secret says", stage.secret(secret).await.to_string());
+        }
         assert_eq!(watch.leaks(), [""; 0]);
     });
 }

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_postgres::Config;
 
-use crate::stage::{READER, Stage};
-use crate::support::{each_major, newest};
+use crate::stage::{READER, Stage, secret_path};
+use crate::support::{each_major, newest, on_a_runtime};
 
 /// A second of grace: what is waited for in tests.
 fn pair(stage: &Stage, rotate: &str) {
@@ -184,6 +186,50 @@ fn the_strategy_of_a_live_login_changes() {
             stage.run("rotate", &[]).assert_status(0);
             assert!(!works(&stage, &second).await && works(&stage, &third).await);
             stage.apply(&[]).assert_status(0);
+        });
+    });
+}
+
+/// `rollback` that cannot be: exit 1, the reason and a line of advice, and nothing is changed.
+async fn assert_no_way_back(stage: &Stage, reason: &str) {
+    let before = stage.secret("app").await;
+    let refused = stage.run("rollback", &["--role", "app"]).assert_status(1);
+    let [error, hint] = refused.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{}", refused.stderr) };
+    assert!(error.starts_with("error: there is nothing to go back to: ") && error.contains(reason), "{error}");
+    assert_eq!(hint, "hint: rotate instead: `rolewright rotate --now`");
+    assert_eq!(stage.secret("app").await, before);
+    assert!(works(stage, &current(stage).await).await);
+}
+
+#[test]
+fn there_is_a_way_back_only_while_the_credential_before_works() {
+    newest(|major| {
+        on_a_runtime(async {
+            let stage = Stage::new(major);
+            pair(&stage, "grace: 24h");
+            stage.apply(&[]).assert_status(0);
+            assert_no_way_back(&stage, "no rotation is under way").await;
+            stage.run("rotate", &["--now"]).assert_status(0);
+            for (broken, mended, reason) in [
+                ("NOLOGIN", "LOGIN", "the server does not take the credential before"),
+                (
+                    "VALID UNTIL '2020-01-01'",
+                    "VALID UNTIL 'infinity'",
+                    "the server does not take the credential before",
+                ),
+            ] {
+                stage.cluster.batch("postgres", &format!("ALTER ROLE app_a {broken}")).await;
+                assert_no_way_back(&stage, reason).await;
+                stage.cluster.batch("postgres", &format!("ALTER ROLE app_a {mended}")).await;
+            }
+            let state = |state: &str| secret_path("app", &format!("/versions/1:{state}"));
+            stage.must(Method::POST, &state("disable"), json!({})).await;
+            assert_no_way_back(&stage, "the version before cannot be read").await;
+            stage.must(Method::POST, &state("enable"), json!({})).await;
+            stage.later("app", SignedDuration::from_hours(25)).await;
+            stage.run("rotate", &[]).assert_status(0);
+            assert_no_way_back(&stage, "what was before the last one is closed").await;
+            stage.assert_in_sync();
         });
     });
 }

@@ -11,11 +11,13 @@
 //! ```
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+mod clock;
 mod cluster;
 mod major;
 mod proxy;
 mod rolewright;
 
+pub use clock::shifted;
 pub use cluster::{Cluster, Options};
 pub use major::{newest, run};
 pub use proxy::{Fault, Proxy, Seen, Turn};
