@@ -217,7 +217,14 @@ fn worlds() -> ProptestConfig {
         RngSeed::Random => RngSeed::Fixed(2026),
         fixed @ RngSeed::Fixed(_) => fixed,
     };
-    ProptestConfig { failure_persistence: None, max_shrink_iters: 4000, rng_seed, ..from_environment }
+    let max_global_rejects = from_environment.max_global_rejects.max(from_environment.cases);
+    ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 4000,
+        rng_seed,
+        max_global_rejects,
+        ..from_environment
+    }
 }
 
 proptest! {
