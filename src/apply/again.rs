@@ -51,10 +51,12 @@ impl Attempts {
 }
 
 impl Run<'_> {
-    /// What is to be done now that a step at `aim` ended in `error`: after a pause, with the lock, as the world is then.
+    /// What is to be done now that what `tried` says of `aim` ended in `error`: after a pause, with the lock, as the world is
+    /// then. It may have been planned before the last look.
     pub(super) async fn again(
         &mut self,
         aim: &Aim,
+        tried: &Plan,
         error: ApplyError,
         attempts: &mut Attempts,
     ) -> Result<Plan, ApplyError> {
@@ -62,7 +64,7 @@ impl Run<'_> {
         tracing::warn!(error = cause(&error), "looking again");
         self.pause(pause).await?;
         let refused = !passes(&error);
-        let before = if refused { self.said(&self.replan(&self.state), aim) } else { Vec::new() };
+        let before = if refused { self.said(tried, aim) } else { Vec::new() };
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => return Err(self.gone(&error, found)),

@@ -23,7 +23,7 @@ impl Run<'_> {
         let mut attempts = Attempts::new();
         let mut plan = self.report.plan.clone();
         while let Err(error) = self.attempt(aim, &plan, attempts.lock_timeout()).await {
-            plan = self.again(aim, error, &mut attempts).await?;
+            plan = self.again(aim, &plan, error, &mut attempts).await?;
         }
         Ok(())
     }

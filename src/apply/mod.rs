@@ -87,7 +87,8 @@ impl Run<'_> {
     async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         let mut attempts = Attempts::new();
         while let Err(error) = self.rehearse_extensions().await {
-            self.again(&Aim::Instance, error, &mut attempts).await?;
+            let tried = self.report.plan.clone();
+            self.again(&Aim::Instance, &tried, error, &mut attempts).await?;
         }
         self.on_server().await?;
         self.at_google(random).await
@@ -116,7 +117,8 @@ impl Run<'_> {
             let aim = step.change.target();
             match self.change(&step.change, random).await {
                 Err(error) => {
-                    let plan = self.again(&aim, error, &mut attempts).await?;
+                    let tried = self.replan(&self.state);
+                    let plan = self.again(&aim, &tried, error, &mut attempts).await?;
                     self.go_on_with(plan);
                     continue;
                 }

@@ -122,6 +122,8 @@ pub enum Change {
         database: DatabaseName,
         /// The objects, all of one kind.
         objects: Objects,
+        /// The owner at that time.
+        owner: RoleName,
         /// Who granted.
         grantor: RoleName,
         /// From whom.
@@ -397,6 +399,31 @@ impl Change {
 }
 
 impl Attribute {
+    /// What the role has while it is not so, where that is something it should not have.
+    pub(super) fn taken(&self) -> Option<&'static str> {
+        match *self {
+            Self::Login(false) => Some("LOGIN"),
+            Self::Superuser(false) => Some("SUPERUSER"),
+            Self::CreateDb(false) => Some("CREATEDB"),
+            Self::CreateRole(false) => Some("CREATEROLE"),
+            Self::Replication(false) => Some("REPLICATION"),
+            Self::BypassRls(false) => Some("BYPASSRLS"),
+            Self::Inherit(false) => Some("INHERIT"),
+            Self::ConnectionLimit(_) => Some("CONNECTION LIMIT"),
+            Self::ValidForEver => Some("VALID UNTIL"),
+            _ => None,
+        }
+    }
+
+    /// What is wrong while it is not so.
+    pub(super) fn wrong(&self) -> String {
+        match self {
+            Self::ConnectionLimit(limit) => format!("has another connection limit than {limit}"),
+            Self::ValidForEver => "has a password that expires".into(),
+            on => on.taken().map_or_else(|| format!("has not {on}"), |had| format!("has {had}")),
+        }
+    }
+
     /// Whether nobody can do less with it.
     pub(super) fn widens(&self) -> bool {
         match *self {

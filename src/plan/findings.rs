@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::sentence::{labelled, numbered};
-use super::{Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, statement};
-use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName};
+use super::{Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, fix};
+use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName, Setting};
 
 impl Plan {
     /// Everything the plan knows of: the drift its steps mend, the drift it leaves, and what is no drift.
@@ -25,6 +25,11 @@ impl Plan {
 
 /// The findings a step mends.
 pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
+    let major = plan.server.major();
+    let finding = |base: &Finding, change: &Change, role, object, message| Finding {
+        fix: fix::fix(change, major),
+        ..about(base, change, role, object, message)
+    };
     let base = Finding {
         instance: plan.instance.clone(),
         path: step.path.clone(),
@@ -36,6 +41,7 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
             each(objects, *privileges, |object, privilege| {
                 let change = step.change.narrowed(object, privilege);
                 let message = privilege_message(&step.change, grantee, object, privilege);
+                let base = Finding { path: path(&change, object, privilege), ..base.clone() };
                 finding(&base, &change, grantee.to_string(), Some(object.to_string()), message)
             })
         }
@@ -43,6 +49,7 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
             let of_object = |object: &Object| {
                 let change = step.change.narrowed(object, Privileges::NONE);
                 let message = format!("{object} belongs to {from}");
+                let base = Finding { path: owns(from, object), ..base.clone() };
                 finding(&base, &change, from.to_string(), Some(object.to_string()), message)
             };
             objects.iter().map(of_object).collect()
@@ -57,6 +64,16 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
             };
             default.privileges.iter().map(|one| privilege(Privileges::of(&[one]))).collect()
         }
+        Change::AlterRole { role, attributes } => {
+            let base = Finding { path: has(role, attributes), ..base };
+            vec![finding(&base, &step.change, role.to_string(), None, message_of(&step.change))]
+        }
+        Change::ResetParameter { role, setting } => {
+            let path =
+                vec![role.to_string(), format!("setting {} = {}{}", setting.parameter, setting.value, place(setting))];
+            let base = Finding { path, ..base };
+            vec![finding(&base, &step.change, role.to_string(), object_of(&step.change), message_of(&step.change))]
+        }
         change => vec![finding(&base, change, subject(change), object_of(change), message_of(change))],
     }
 }
@@ -66,17 +83,43 @@ fn each(objects: &[Object], privileges: Privileges, make: impl Fn(&Object, Privi
     objects.iter().flat_map(one).map(|(object, privilege)| make(object, privilege)).collect()
 }
 
-fn finding(base: &Finding, change: &Change, role: String, object: Option<String>, message: String) -> Finding {
+/// How the grantee comes to it; nothing for what it is still to come to.
+fn path(change: &Change, object: &Object, privilege: Privileges) -> Vec<String> {
+    let Change::Revoke { grantor, grantee, .. } = change else { return Vec::new() };
+    vec![grantee.to_string(), format!("{privilege} on {object} granted by {grantor}")]
+}
+
+/// Where a setting holds.
+fn place(setting: &Setting) -> String {
+    setting.database.as_ref().map(|name| format!(" in database {name}")).unwrap_or_default()
+}
+
+/// The path of an owner.
+pub(super) fn owns(owner: &RoleName, object: &Object) -> Vec<String> {
+    vec![owner.to_string(), format!("owner of {object}")]
+}
+
+/// The path of attributes that a role has and should not.
+fn has(role: &RoleName, attributes: &[Attribute]) -> Vec<String> {
+    let had = attributes.iter().filter_map(Attribute::taken);
+    let had: Vec<_> = had.map(|one| format!("attribute {one}")).collect();
+    if had.is_empty() { Vec::new() } else { [vec![role.to_string()], had].concat() }
+}
+
+/// The finding without the statement that mends it.
+fn about(base: &Finding, change: &Change, role: String, object: Option<String>, message: String) -> Finding {
     Finding {
-        database: match change.target() {
-            super::Aim::Database(database) => Some(database),
+        database: match (change, change.target()) {
+            (Change::SetParameter { setting, .. } | Change::ResetParameter { setting, .. }, _) => {
+                setting.database.clone()
+            }
+            (_, super::Aim::Database(database)) => Some(database),
             _ => None,
         },
         role: Some(role).filter(|role| !role.is_empty()),
         object,
         privilege: change.privileges().map(|privileges| privileges.to_string()),
         message,
-        fix: statement::fix(change),
         ..base.clone()
     }
 }
@@ -156,13 +199,12 @@ fn message_of(change: &Change) -> String {
     match change {
         Change::CreateRole { role, .. } => format!("role {role} does not exist"),
         Change::AlterRole { role, attributes } => {
-            let list: Vec<_> = attributes.iter().map(ToString::to_string).collect();
-            format!("{role} is not {}", list.join(" "))
+            let list: Vec<_> = attributes.iter().map(Attribute::wrong).collect();
+            format!("{role} {}", list.join(", "))
         }
         Change::SetParameter { role, setting } => format!("{role} has not {} = {}", setting.parameter, setting.value),
         Change::ResetParameter { role, setting } => {
-            let place = setting.database.as_ref().map(|name| format!(" in database {name}")).unwrap_or_default();
-            format!("{role} has {} = {}{place}, which is not declared", setting.parameter, setting.value)
+            format!("{role} has {} = {}{}, which is not declared", setting.parameter, setting.value, place(setting))
         }
         Change::GrantMembership { edge } => format!("{} is not a member of {} as declared", edge.member, edge.role),
         Change::RevokeMembership { membership, .. } => {
@@ -252,9 +294,10 @@ impl Change {
                 privileges: *privileges,
                 grantable: *grantable,
             },
-            Self::Revoke { database, grantor, grantee, privileges, extent, cascade, via, .. } => Self::Revoke {
+            Self::Revoke { database, owner, grantor, grantee, privileges, extent, cascade, via, .. } => Self::Revoke {
                 database: database.clone(),
                 objects: new,
+                owner: owner.clone(),
                 grantor: grantor.clone(),
                 grantee: grantee.clone(),
                 privileges: *privileges,

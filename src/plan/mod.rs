@@ -9,6 +9,7 @@ mod draft;
 mod expected;
 mod finding;
 mod findings;
+mod fix;
 mod left;
 mod list;
 mod merge;

@@ -122,7 +122,7 @@ impl fmt::Display for Change {
                 write!(f, "grant {privileges} on {} to {}{option}", Objects(objects), to(grantee))?;
                 names(f, objects)
             }
-            Self::Revoke { objects, grantor, grantee, privileges, extent, cascade, database: _, via: _ } => {
+            Self::Revoke { objects, grantor, grantee, privileges, extent, cascade, database: _, owner: _, via: _ } => {
                 let what = extent.of(*privileges);
                 write!(f, "revoke {what} on {} from {}", Objects(objects), to(grantee))?;
                 write!(f, ", granted by {}", quoted(grantor))?;
@@ -378,6 +378,7 @@ mod tests {
         let revoke = |grantee| Change::Revoke {
             database: DatabaseName::new("payments").unwrap(),
             objects: [Object::Schema(SchemaName::new("public").unwrap())].into(),
+            owner: role("postgres"),
             grantor: role("postgres"),
             grantee,
             privileges: Privileges::of(&[Privilege::Create]),

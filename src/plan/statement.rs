@@ -6,13 +6,12 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use super::Edge;
 use super::list::elements;
-use super::sentence::labelled;
 use super::shelter::Sheltered;
 use super::together::{Saying, Wholes};
 use super::{Attribute, Change, Extent};
 use crate::model::{
-    DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, SchemaName,
-    Setting, Verifier, VerifierError,
+    DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, RoutineKind,
+    SchemaName, Setting, Verifier, VerifierError,
 };
 
 /// Objects per statement: long lists spare round trips, endless ones the server's parser.
@@ -132,35 +131,6 @@ fn clear(objects: &[Object], delegate: &RoleName, privileges: Privileges) -> Vec
     statements
         .extend(on_objects(objects.iter(), privileges, |what| format!("GRANT {what} TO {delegate} WITH GRANT OPTION")));
     statements
-}
-
-/// The statement that mends a finding; where it takes several, all of them.
-pub(super) fn fix(change: &Change) -> Option<String> {
-    let text = match change {
-        Change::Bind { secret, member } | Change::Unbind { secret, member } => {
-            let verb = if matches!(change, Change::Bind { .. }) { "add" } else { "remove" };
-            format!(
-                "gcloud secrets {verb}-iam-policy-binding {} --project={} --member={member} --role=roles/secretmanager.secretAccessor",
-                secret.id, secret.project
-            )
-        }
-        Change::LabelSecret { secret, labels, .. } => format!(
-            "gcloud secrets update {} --project={} --update-labels={}",
-            secret.id,
-            secret.project,
-            labelled(labels).replace(", ", ",")
-        ),
-        Change::DestroyVersions { secret, versions, .. } => {
-            let destroy = |number| {
-                format!("gcloud secrets versions destroy {number} --secret={} --project={}", secret.id, secret.project)
-            };
-            versions.iter().map(destroy).collect::<Vec<_>>().join("; ")
-        }
-        Change::CreateSecret { .. } | Change::Credential { .. } => "rolewright apply".into(),
-        // Shown as from 16 on: it says all that is meant.
-        change => statements(change, 16, &RoleName::new("cloudsqlsuperuser").ok()?).join("; "),
-    };
-    Some(text).filter(|text| !text.is_empty())
 }
 
 /// `ALTER ROLE … LOGIN PASSWORD`: it holds a verifier, and is wiped when dropped.
@@ -369,7 +339,17 @@ fn on_column(object: &Object, privileges: Privileges) -> String {
 }
 
 fn alter_owner(object: &Object, to: &RoleName) -> String {
-    format!("ALTER {} {} OWNER TO {}", object.kind().words().to_uppercase(), reference(object), name(to.as_str()))
+    format!("ALTER {} {} OWNER TO {}", alter_keyword(object.kind()), reference(object), name(to.as_str()))
+}
+
+/// ALTER AGGREGATE wants `(*)` and `ORDER BY` between the arguments; ALTER ROUTINE takes them as a list, for every routine.
+/// <https://www.postgresql.org/docs/current/sql-alteraggregate.html>
+fn alter_keyword(kind: ObjectKind) -> String {
+    match kind {
+        ObjectKind::Routine(RoutineKind::Aggregate) => "ROUTINE".into(),
+        ObjectKind::ForeignServer => "SERVER".into(),
+        kind => kind.words().to_uppercase(),
+    }
 }
 
 fn option_for(extent: Extent) -> &'static str {

@@ -107,7 +107,8 @@ impl State {
         if let Some(version) = idle.clone().find(|version| state(version) == VersionState::Enabled) {
             return Some(Step::Disable(version));
         }
-        let billed = retired.versions.iter().filter(|version| state(version) != VersionState::Destroyed).count();
+        let is_kept = |version: &&i64| state(version) != VersionState::Destroyed && !self.doomed.contains(*version);
+        let billed = retired.versions.iter().filter(is_kept).count();
         let kept = billed + 1 + usize::from(self.ledger.previous().is_some());
         let soaked = self.now >= after(retired.since, self.terms.grace);
         let surplus = soaked && kept > usize::try_from(self.terms.keep.max(1)).unwrap_or(usize::MAX);

@@ -59,11 +59,16 @@ impl State {
         Some(Step::Begin { login: previous.login.clone(), source: Source::Version(previous.version) })
     }
 
-    /// A version that turned up late is what `latest` means: the one in use is stored again, above it.
+    /// A version that turned up late, or that somebody stored and took back, is what `latest` means: the one in use is
+    /// stored again, above it.
     fn repair(&self, current: i64) -> Option<Step> {
         let login = self.ledger.login.clone()?;
-        let late = self.found.orphans.iter().any(|orphan| *orphan > current) && self.found.foreign.is_empty();
-        late.then_some(Step::Begin { login, source: Source::Version(current) })
+        let late = self.found.orphans.iter().any(|orphan| *orphan > current);
+        let newest = self.versions.last_key_value().filter(|(number, _)| **number > current);
+        // A rotation that is wanted stores another one anyway.
+        let taken_back = newest.is_some_and(|(_, state)| *state != VersionState::Enabled) && !self.is_wanted();
+        let ours = self.found.foreign.is_empty() && (late || taken_back);
+        ours.then_some(Step::Begin { login, source: Source::Version(current) })
     }
 
     /// Who is in the way of another password for `login`.

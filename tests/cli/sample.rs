@@ -102,6 +102,7 @@ fn objects_of_the_database() -> Vec<Step> {
         Change::Revoke {
             database: database(),
             objects: [table("orders")].into(),
+            owner: role("migration_user"),
             grantor: role("migration_user"),
             grantee: Grantee::Role(role("app_user")),
             privileges: Privileges::of(&[Privilege::Truncate]),

@@ -17,27 +17,35 @@ use crate::support::{Cluster, Options, Outcome, Rolewright, each_major};
 const BEFORE: &str = include_str!("cases/before.sql");
 const MIGRATIONS: &str = include_str!("cases/migrations.sql");
 
+mod fixes;
+mod matrix;
+
+const TABLES: [&str; 8] = [
+    include_str!("cases/drift.tsv"),
+    include_str!("cases/grants.tsv"),
+    include_str!("cases/roles.tsv"),
+    include_str!("cases/owners.tsv"),
+    include_str!("cases/effective.tsv"),
+    include_str!("cases/views.tsv"),
+    include_str!("cases/kinds.tsv"),
+    include_str!("cases/innocent.tsv"),
+];
+
 each_major! {
     async fn tampering_is_found_and_mended(major: u32) {
-        let tables = [
-            include_str!("cases/drift.tsv"),
-            include_str!("cases/grants.tsv"),
-            include_str!("cases/roles.tsv"),
-            include_str!("cases/owners.tsv"),
-            include_str!("cases/effective.tsv"),
-            include_str!("cases/views.tsv"),
-            include_str!("cases/kinds.tsv"),
-            include_str!("cases/innocent.tsv"),
-        ];
-        every_case(major, "drift", &tables).await;
+        every_case(major, "drift").await;
     }
 }
 
-async fn every_case(major: u32, policy: &str, tables: &[&str]) {
+fn cases(major: u32) -> impl Iterator<Item = Case<'static>> {
+    let lines = TABLES.iter().flat_map(|table| table.lines().skip(1));
+    lines.map(Case::parse).filter(move |case| case.majors.contains(&major))
+}
+
+async fn every_case(major: u32, policy: &str) {
     let world = World::make(major, policy).await;
     let mut wrong = String::new();
-    let cases = tables.iter().flat_map(|table| table.lines().skip(1)).map(Case::parse);
-    for case in cases.filter(|case| case.majors.contains(&major)) {
+    for case in cases(major) {
         if let Err(why) = world.try_case(&case).await {
             writeln!(wrong, "{} on {major} ({}): {why}", case.id, case.what).unwrap();
         }

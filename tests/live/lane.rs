@@ -80,6 +80,15 @@ roles:
         running
     }
 
+    /// A `check` in the background that is held at `turn`.
+    pub fn held_check(&self, turn: Turn) -> Running {
+        self.proxy.forget();
+        self.proxy.set(turn, Fault::Hold);
+        let running = self.start_command("check", &[]);
+        self.until("it is held", || self.proxy.is_holding());
+        running
+    }
+
     /// An `apply` in the background.
     pub fn start(&self, options: &[&str]) -> Running {
         self.start_command("apply", &[&["--yes"], options].concat())

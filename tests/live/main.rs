@@ -13,6 +13,7 @@ mod consumers;
 mod converge;
 mod credentials;
 mod drift;
+mod dump;
 mod explain;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;
@@ -20,6 +21,7 @@ mod faults;
 mod fidelity;
 mod google;
 mod inspect;
+mod keeping;
 mod killed;
 mod kills;
 mod lane;

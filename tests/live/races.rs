@@ -7,6 +7,7 @@ mod migrations;
 mod secrets;
 mod sheltered;
 mod together;
+mod vanishing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

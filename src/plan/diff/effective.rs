@@ -10,7 +10,8 @@ use crate::model::{
     Database, DatabaseName, Dependence, Grantee, Group, Lifecycle, Object, ObjectKind, Preset, Privilege,
     PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName,
 };
-use crate::plan::{Change, Extent, Finding, Rule, statement};
+use crate::plan::findings::owns;
+use crate::plan::{Finding, Rule, fix};
 
 /// Objects named before the rest is only counted.
 const NAMED: usize = 3;
@@ -69,7 +70,8 @@ impl Diff<'_> {
                 let finding = Finding {
                     role: Some(owner.to_string()),
                     object: Some(object.to_string()),
-                    path: vec![owner.to_string(), format!("owner of {object}")],
+                    path: owns(owner, object),
+                    fix: self.given_back(self.policy.databases.keys().next(), group, object),
                     origin: self.origin(owner),
                     ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}"))
                 };
@@ -201,7 +203,7 @@ impl Diff<'_> {
             }),
             privilege: Some(privileges.to_string()),
             path,
-            fix: fix(database, lot, cause, &grantor),
+            fix: fix(database, lot, cause, self.state.server.major()),
             origin: self.origin(role),
             ..Finding::new(Rule::PrivilegeEffective, message)
         };
@@ -221,20 +223,11 @@ fn examples(lot: &[(&Group, Object)]) -> String {
     format!(": {}{}", named.join(", "), if lot.len() > NAMED { ", …" } else { "" })
 }
 
-fn fix(database: &DatabaseName, lot: &[(&Group, Object)], cause: &Cause<'_>, grantor: &RoleName) -> Option<String> {
-    let revoke = |(group, object): &(&Group, Object)| {
-        statement::fix(&Change::Revoke {
-            database: database.clone(),
-            objects: [object.clone()].into(),
-            grantor: grantor.clone(),
-            grantee: Grantee::Public,
-            privileges: group.acl.held_by(&Grantee::Public).intersection(cause.privileges),
-            extent: Extent::Privileges,
-            cascade: Vec::new(),
-            via: None,
-        })
+fn fix(database: &DatabaseName, lot: &[(&Group, Object)], cause: &Cause<'_>, major: u32) -> Option<String> {
+    let revokes = |(group, object): &(&Group, Object)| {
+        fix::revokes(database, group, object, &Grantee::Public, cause.privileges, major)
     };
-    let statements: Vec<_> = lot.iter().take(SPELLED_OUT).filter_map(revoke).collect();
+    let statements: Vec<_> = lot.iter().take(SPELLED_OUT).flat_map(revokes).collect();
     let more = lot.len().saturating_sub(SPELLED_OUT);
     let rest = if more > 0 { format!(" -- and {more} more") } else { String::new() };
     (!statements.is_empty()).then(|| statements.join("; ") + &rest)

@@ -96,6 +96,12 @@ impl Diff<'_> {
         }
     }
 
+    /// Leaves a step that nobody can take in SQL, and says why.
+    pub(super) fn withhold_unmended(&mut self, step: Step, reason: Reason) {
+        let found = findings::of_step(&self.plan, &step).into_iter().map(|one| Finding { fix: None, ..one });
+        self.withhold_findings(found.collect(), reason);
+    }
+
     /// Leaves drift that no statement of ours would mend, and says why.
     pub(super) fn withhold_findings(&mut self, found: Vec<Finding>, reason: Reason) {
         let found: Vec<_> = found.into_iter().filter_map(|one| self.unless_allowed(one)).collect();

@@ -61,10 +61,17 @@ impl Diff<'_> {
                 Standing::Declared | Standing::Login | Standing::Iam => {
                     item.privileges.minus(wants.get(role).copied().unwrap_or_default().privileges)
                 }
-                Standing::Undeclared if self.is_managed(lot) => item.privileges,
+                Standing::Undeclared if self.is_managed(lot) || self.is_data_of_managed(lot) => item.privileges,
                 Standing::Undeclared | Standing::Admin | Standing::System | Standing::Ignored => Privileges::NONE,
             },
         }
+    }
+
+    /// Large objects have no schema: what is in them is the data of whoever owns them.
+    fn is_data_of_managed(&self, lot: &Lot<'_>) -> bool {
+        lot.group.kind == ObjectKind::LargeObject
+            && self.judges(lot)
+            && self.cast.standing(&lot.group.owner).is_managed()
     }
 
     fn excess_option(&self, lot: &Lot<'_>, item: &AclItem, wants: &Wants) -> Privileges {
@@ -91,6 +98,7 @@ impl Diff<'_> {
         let change = Change::Revoke {
             database: case.lot.database.clone(),
             objects: case.lot.members.clone(),
+            owner: case.judged.owner.clone(),
             grantor: cut.grantor.clone(),
             grantee: cut.grantee.clone(),
             privileges: cut.privileges,
@@ -100,9 +108,10 @@ impl Diff<'_> {
         };
         let mut taken = step(change, self.rule_of_excess(case.lot, cut), None);
         taken.path = path(cut, &case.lot.members);
-        let blocked = self
-            .blocked_by_absence(cut)
-            .or(blocked)
+        if let Some(reason) = self.blocked_by_absence(cut) {
+            return self.withhold_unmended(taken, reason);
+        }
+        let blocked = blocked
             .or_else(|| self.blocked_by_prune(cut))
             .or(route.err())
             .or_else(|| self.blocked_by_losers(cut, &lost))

@@ -2,7 +2,7 @@
 
 use super::Diff;
 use super::emit::{Reason, step};
-use crate::model::{Database, DatabaseName, Extension, ExtensionName, ExtensionPolicy};
+use crate::model::{Database, DatabaseName, Extension, ExtensionName, ExtensionPolicy, quote_identifier};
 use crate::plan::expected::extension_schema;
 use crate::plan::{Change, Finding, RefusalCause, Rule};
 
@@ -21,19 +21,13 @@ impl Diff<'_> {
         let extra = database.extensions.keys().filter(|one| !declared.contains_key(*one) && one.as_str() != BUILT_IN);
         for extension in extra {
             let message = format!("extension {extension} is installed and not declared");
+            let drop = format!("DROP EXTENSION {}", quote_identifier(extension.as_str()));
             self.withhold_extension(
                 name,
                 extension,
-                Rule::ExtensionUndeclared,
-                message,
+                Finding { fix: Some(drop.clone()), ..Finding::new(Rule::ExtensionUndeclared, message) },
                 None,
-                Reason::decision(
-                    "an extension is never dropped to mend drift",
-                    format!(
-                        "declare it, or run: DROP EXTENSION {}",
-                        crate::model::quote_identifier(extension.as_str())
-                    ),
-                ),
+                Reason::decision("an extension is never dropped to mend drift", format!("declare it, or run: {drop}")),
             );
         }
     }
@@ -86,11 +80,12 @@ impl Diff<'_> {
     ) {
         if let Some(schema) = wanted.schema.as_ref().filter(|schema| **schema != installed.schema) {
             let message = format!("extension {extension} is in schema {}, not in {schema}", installed.schema);
+            let (quoted, to) = (quote_identifier(extension.as_str()), quote_identifier(schema.as_str()));
+            let moved = format!("ALTER EXTENSION {quoted} SET SCHEMA {to}");
             self.withhold_extension(
                 name,
                 extension,
-                Rule::ExtensionSchema,
-                message,
+                Finding { fix: Some(moved), ..Finding::new(Rule::ExtensionSchema, message) },
                 Some(wanted),
                 Reason::decision(
                     "an extension is never moved: what refers to its objects by schema would break",
@@ -120,15 +115,14 @@ impl Diff<'_> {
         &mut self,
         database: &DatabaseName,
         extension: &ExtensionName,
-        rule: Rule,
-        message: String,
+        finding: Finding,
         wanted: Option<&ExtensionPolicy>,
         reason: Reason,
     ) {
         let finding = Finding {
             object: Some(format!("extension {extension}")),
             origin: wanted.map(|wanted| wanted.origin.clone()),
-            ..Finding::new(rule, message)
+            ..finding
         };
         self.withhold_findings(vec![Self::in_database(finding, database)], reason);
     }

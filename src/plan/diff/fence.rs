@@ -9,7 +9,7 @@ use super::emit::Reason;
 use crate::access::{Graph, Power, Predefined, Route};
 use crate::model::{DatabaseName, Dependence, Grantee, Group, Membership, Object, RoleName};
 use crate::plan::standing::Standing;
-use crate::plan::{Attribute, Change, Finding, Rule, statement};
+use crate::plan::{Attribute, Change, Finding, Rule, fix};
 
 /// The groups Cloud SQL puts every IAM user into.
 /// <https://cloud.google.com/sql/docs/postgres/iam-authentication>
@@ -154,7 +154,7 @@ impl Diff<'_> {
                 role: Some(role.to_string()),
                 privilege: Some(power.keyword().into()),
                 path: vec![role.to_string(), what.clone()],
-                fix: statement::fix(&change),
+                fix: fix::fix(&change, self.state.server.major()),
                 ..Finding::new(Rule::RoleUndeclared, format!("{role} can reach managed objects: it has {what}"))
             };
             self.withhold_findings(vec![finding], not_declared(role));
@@ -171,7 +171,7 @@ impl Diff<'_> {
             role: Some(role.to_string()),
             object: Some(format!("role {}", first.role)),
             path: path.collect(),
-            fix: statement::fix(&change),
+            fix: fix::fix(&change, self.state.server.major()),
             ..Finding::new(rule, format!("{role} can reach managed objects as a member of {}", first.role))
         };
         let reason = match iam {
@@ -196,19 +196,12 @@ impl Diff<'_> {
             group.acl.items().iter().filter_map(|item| item.grantee.role()).filter(undeclared).collect();
         for role in callers {
             for object in &group.members {
-                let change = Change::Revoke {
-                    database: database.clone(),
-                    objects: [object.clone()].into(),
-                    grantor: group.owner.clone(),
-                    grantee: Grantee::Role(role.clone()),
-                    privileges: group.acl.held_by(&Grantee::Role(role.clone())),
-                    extent: crate::plan::Extent::Privileges,
-                    cascade: Vec::new(),
-                    via: None,
-                };
+                let grantee = Grantee::Role(role.clone());
+                let held = group.acl.held_by(&grantee);
+                let statements = fix::revokes(database, group, object, &grantee, held, self.state.server.major());
                 let finding = Finding {
                     rule: Rule::RoleUndeclared,
-                    fix: statement::fix(&change),
+                    fix: Some(statements.join("; ")),
                     ..crate::plan::findings::definer(database, role, object, &group.owner)
                 };
                 // What an admin lets others do is the admin's to answer for; a declared role has no such say.

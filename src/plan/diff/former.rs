@@ -5,10 +5,11 @@ use super::Diff;
 use super::emit::{Part, Reason, step};
 use super::objects::Lot;
 use super::owners::Judged;
-use crate::model::{DatabaseName, Dependence, Grantee, Group, ObjectKind, Preset, RelationKind, RoleName};
+use crate::model::{DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Preset, RelationKind, RoleName};
 use crate::plan::expected::preset_privileges;
+use crate::plan::findings::owns;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Finding, Rule};
+use crate::plan::{Change, Finding, Rule, fix};
 
 impl Diff<'_> {
     /// Views and SECURITY DEFINER routines that stay with their owner go on running with its rights: it keeps what a `dml` role
@@ -44,7 +45,7 @@ impl Diff<'_> {
     /// What a managed role owns in a schema the policy does not speak of: there it may do what it likes.
     pub(super) fn outside(&mut self, lot: &Lot<'_>) {
         let owner = &lot.group.owner;
-        let Some(schema) = lot.members[0].schema() else { return };
+        let Some(schema) = lot.members[0].schema() else { return self.outside_schemas(lot) };
         let Some(database) = self.policy.databases.get(lot.database) else { return };
         let managed = database.schemas.contains_key(schema);
         let may = self.policy.roles.get(owner).is_some_and(|role| role.create_schemas);
@@ -52,25 +53,54 @@ impl Diff<'_> {
         if managed || may || !judged || !self.cast.standing(owner).is_managed() {
             return;
         }
-        let finding = |object: &crate::model::Object| Finding {
+        let reason = Reason::decision(
+            "the policy does not speak of this schema",
+            "declare the schema, give it to somebody else, or let the role make schemas (`create_schemas: true`)",
+        );
+        self.owned(lot, "outside the schemas of the policy", reason);
+    }
+
+    /// Servers, wrappers and languages are made by DDL: whoever owns one without that may change what others use.
+    fn outside_schemas(&mut self, lot: &Lot<'_>) {
+        let owner = &lot.group.owner;
+        let made =
+            matches!(lot.group.kind, ObjectKind::ForeignServer | ObjectKind::ForeignDataWrapper | ObjectKind::Language);
+        let judged = self.policy.databases.contains_key(lot.database) && lot.group.dependence == Dependence::Free;
+        let mut access = self.policy.roles.get(owner).into_iter().flat_map(|role| &role.access);
+        let ddl = access.any(|one| one.preset == Preset::Ddl && one.database == *lot.database);
+        if made && judged && !ddl && self.cast.standing(owner).is_managed() {
+            let reason = Reason::decision("only a role with ddl makes such objects", "give it to somebody else");
+            self.owned(lot, "and has no ddl", reason);
+        }
+    }
+
+    fn owned(&mut self, lot: &Lot<'_>, but: &str, reason: Reason) {
+        let owner = &lot.group.owner;
+        let finding = |object: &Object| Finding {
             database: Some(lot.database.clone()),
             role: Some(owner.to_string()),
             object: Some(object.to_string()),
-            path: vec![owner.to_string(), format!("owner of {object}")],
+            path: owns(owner, object),
+            fix: self.given_back(Some(lot.database), lot.group, object),
             origin: self.origin(owner),
-            ..Finding::new(
-                Rule::PrivilegeEffective,
-                format!("{owner} owns {object}, outside the schemas of the policy"),
-            )
+            ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}, {but}"))
         };
         let found = lot.members.iter().map(finding).collect();
-        self.withhold_findings(
-            found,
-            Reason::decision(
-                "the policy does not speak of this schema",
-                "declare the schema, give it to somebody else, or let the role make schemas (`create_schemas: true`)",
-            ),
-        );
+        self.withhold_findings(found, reason);
+    }
+}
+
+impl Diff<'_> {
+    /// The statement by which an object goes to whom schemas and databases belong.
+    pub(super) fn given_back(&self, database: Option<&DatabaseName>, group: &Group, object: &Object) -> Option<String> {
+        let change = Change::ChangeOwner {
+            database: database?.clone(),
+            objects: [object.clone()].into(),
+            from: group.owner.clone(),
+            to: self.reach.maker_name().clone(),
+            creates_by: None,
+        };
+        fix::fix(&change, self.state.server.major())
     }
 }
 

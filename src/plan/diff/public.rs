@@ -31,6 +31,8 @@ impl Diff<'_> {
             {
                 item.privileges
             }
+            // Nobody needs them, and what they open is open in every database.
+            PrivilegeClass::Parameter | PrivilegeClass::Tablespace => item.privileges,
             _ => Privileges::NONE,
         };
         match self.policy.databases.get(lot.database).map(|database| database.public) {

@@ -37,7 +37,9 @@ impl Diff<'_> {
     }
 
     fn sprawl(&mut self, name: &RoleName, wanted: &SecretPolicy, secret: &Secret) {
-        let billed = secret.versions.iter().filter(|version| version.state != VersionState::Destroyed).count();
+        // What `versionDestroyTtl` keeps for a while is on its way out.
+        let stays = |version: &&Version| version.state != VersionState::Destroyed && !version.doomed;
+        let billed = secret.versions.iter().filter(stays).count();
         if billed > wanted.keep as usize {
             let message = format!("{} has {billed} billed versions, {} are to be kept", wanted.name, wanted.keep);
             let fix = "rolewright rotate destroys its own; gcloud secrets versions destroy the rest".into();
@@ -59,8 +61,9 @@ impl Diff<'_> {
             "version {} of {} is newer than version {current}, which is in use: `latest` is not `current`",
             latest.number, wanted.name
         );
-        let fix = "rolewright rotate, if a run of it left that version; else let `current` name it and apply".into();
-        self.note_secret(name, wanted, Rule::SecretForeign, Severity::Error, message, fix);
+        let fix = "rolewright rotate, if a run of it left that version or it is destroyed by now; else let `current` name it \
+                   and apply";
+        self.note_secret(name, wanted, Rule::SecretForeign, Severity::Error, message, fix.into());
     }
 
     fn references(&mut self, name: &RoleName, wanted: &SecretPolicy, secret: &Secret, under_way: bool) {
@@ -98,10 +101,16 @@ impl Diff<'_> {
             _ => return,
         };
         let message = format!("{resource} refers to {what} of {}, which is not the version in use", wanted.name);
+        let fix = match reference {
+            Reference::Pinned(_) => "rolewright rotate --roll",
+            Reference::Latest | Reference::Alias(_) => {
+                "see to it that it leads to the version in use, or name `current`"
+            }
+        };
         let finding = Finding {
             object: Some(resource.to_owned()),
             severity,
-            fix: Some("rolewright rotate --roll".into()),
+            fix: Some(fix.into()),
             ..of_role(name, &wanted.origin, Rule::JobReference, message)
         };
         self.note(finding);

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::plan::expected::{Expectations, Wants};
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Extent, Finding, Rule, Severity, WithheldKind, statement};
+use crate::plan::{Change, Extent, Finding, Rule, Severity, WithheldKind, fix};
 
 /// Tables named before the rest is only counted.
 const NAMED: usize = 3;
@@ -59,7 +59,7 @@ impl<'a> Diff<'a> {
                 if makers.is_empty() || expectations.singles_out(view) {
                     self.note(Finding { severity: Severity::Warning, ..finding });
                 } else {
-                    let fix = fix_owner(&passage, &makers);
+                    let fix = fix_owner(&passage, &makers, self.state.server.major());
                     self.withhold_findings(vec![Finding { fix, ..finding }], self.not_the_makers(lot));
                 }
             }
@@ -215,7 +215,10 @@ impl<'a> Diff<'a> {
                 "revoke it from PUBLIC, or accept it with `allow`",
             ),
         };
-        self.withhold_findings(vec![Finding { fix: passage.fix_entry(item), ..finding }], reason);
+        self.withhold_findings(
+            vec![Finding { fix: passage.fix_entry(item, self.state.server.major()), ..finding }],
+            reason,
+        );
     }
 }
 
@@ -247,17 +250,19 @@ impl Passage<'_> {
         })
     }
 
-    fn fix_entry(&self, item: &AclItem) -> Option<String> {
-        statement::fix(&Change::Revoke {
+    fn fix_entry(&self, item: &AclItem, major: u32) -> Option<String> {
+        let change = Change::Revoke {
             database: self.database.clone(),
             objects: [self.view.clone()].into(),
+            owner: self.owner.clone(),
             grantor: item.grantor.clone(),
             grantee: item.grantee.clone(),
             privileges: item.privileges,
             extent: Extent::Privileges,
             cascade: Vec::new(),
             via: None,
-        })
+        };
+        fix::fix(&change, major)
     }
 }
 
@@ -266,13 +271,14 @@ fn is_view(group: &Group) -> bool {
 }
 
 /// The view given to the one role that is to own what is in its schema.
-fn fix_owner(passage: &Passage<'_>, makers: &[&RoleName]) -> Option<String> {
+fn fix_owner(passage: &Passage<'_>, makers: &[&RoleName], major: u32) -> Option<String> {
     let [to] = makers else { return None };
-    statement::fix(&Change::ChangeOwner {
+    let change = Change::ChangeOwner {
         database: passage.database.clone(),
         objects: [passage.view.clone()].into(),
         from: passage.owner.clone(),
         to: (*to).clone(),
         creates_by: None,
-    })
+    };
+    fix::fix(&change, major)
 }

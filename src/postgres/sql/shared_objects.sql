@@ -15,7 +15,7 @@ SELECT g.kind,
     SELECT 'tablespace', spcowner, spcacl, array_agg(spcname::text)
       FROM pg_tablespace
      WHERE oid >= 16384
-        OR EXISTS (SELECT FROM aclexplode(spcacl) a WHERE a.grantee >= 16384)
+        OR EXISTS (SELECT FROM aclexplode(spcacl) a WHERE a.grantee = 0 OR a.grantee >= 16384)
      GROUP BY spcowner, spcacl
 --≥15 UNION ALL
 --≥15 -- A parameter belongs to nobody; grants on it are recorded as the bootstrap superuser's.
