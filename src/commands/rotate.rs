@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, Dialer};
 use super::{Exit, Usage, described, interrupt, load, lock, publish};
-use crate::apply::{self, Ask, Edges, End, Interrupt, Seen, Turned};
+use crate::apply::{self, ApplyError, Ask, Edges, End, Interrupt, Seen, Turned};
 use crate::cli::{ConnectionArgs, RollbackArgs, RotateArgs};
 use crate::model::{Lifecycle, Policy, RoleName};
 use crate::output::credential::{Credentials, CredentialsOf, Ended, Standing, Turn, User};
@@ -104,11 +104,7 @@ impl Job<'_> {
         let edges = Edges { guard: Some(guard), ..connection.edges(&progress) };
         match apply::rotate(&edges, policy, role, self.ask, &mut rand::rng()).await {
             Ok(turned) => told(turned),
-            Err(error) => Turn {
-                standing: unknown(policy, role),
-                events: Vec::new(),
-                ended: Ended::Failed(Failure::new(&error, error.hint())),
-            },
+            Err(error) => Turn { standing: unknown(policy, role), events: Vec::new(), ended: stopped(&error) },
         }
     }
 }
@@ -126,9 +122,19 @@ fn told(turned: Turned) -> Turn {
             advice: held.advice().into(),
             by: held.blockers().iter().map(User::of).collect(),
         },
-        Err(error) => Ended::Failed(Failure::new(&error, error.hint())),
+        Err(error) => stopped(&error),
     };
     Turn { standing: standing(&role, &seen), events, ended }
+}
+
+/// Somebody who is in the way will be gone some time: another run with the lock, or one that has the login's row.
+fn stopped(error: &ApplyError) -> Ended {
+    let failure = Failure::new(error, error.hint());
+    if !error.must_wait() {
+        return Ended::Failed(failure);
+    }
+    let advice = failure.hint.unwrap_or_else(|| "run it again when that is over".into());
+    Ended::Held { reason: failure.causes.join(": "), advice, by: Vec::new() }
 }
 
 /// How a credential stands, and what a run without options would do next.

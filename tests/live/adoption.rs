@@ -56,6 +56,33 @@ fn a_login_whose_password_nobody_stored_is_withheld_until_told() {
     });
 }
 
+/// Labels are told apart from those of others, found missing or changed, and put back; no payload is read for it.
+#[test]
+fn a_declared_label_that_is_gone_is_put_back() {
+    let labelled = SINGLE.replace("name: app", "name: app, labels: { team: payments, tier: gold }");
+    assert_ne!(labelled, SINGLE);
+    on_stage(&labelled, async |stage| {
+        stage.apply(&[]).assert_status(0);
+        let labels = json!({"managed-by": "rolewright", "team": "payments", "tier": "gold"});
+        assert_eq!(stage.secret("app").await["labels"], labels);
+        for left in [json!({"team": "payments", "cost": "7"}), json!({"team": "orders", "tier": "gold"}), json!({})] {
+            stage.patch_secret("app", "labels", json!({"labels": left})).await;
+            let checked = stage.run("check", &["--format", "json"]).assert_status(2).json();
+            let findings = checked["findings"].as_array().expect("findings");
+            let [found] = findings.as_slice() else { panic!("{findings:#?}") };
+            assert_eq!((&found["rule"], &found["plane"]), (&json!("secret.label"), &json!("secret")));
+            assert_eq!(found["object"], "secret projects/shop-prod/secrets/app");
+            assert!(!found["message"].as_str().unwrap().contains("managed-by"), "nobody declared it: {found}");
+            stage.apply(&[]).assert_status(0);
+            let mut labels = left.clone();
+            labels["team"] = json!("payments");
+            labels["tier"] = json!("gold");
+            assert_eq!(stage.secret("app").await["labels"], labels, "those of others stay");
+            stage.assert_in_sync();
+        }
+    });
+}
+
 #[test]
 fn a_secret_without_versions_is_filled_and_keeps_what_it_has() {
     on_stage(SINGLE, async |stage| {

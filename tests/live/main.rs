@@ -13,6 +13,7 @@ mod consumers;
 mod converge;
 mod credentials;
 mod drift;
+mod dump;
 mod explain;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;

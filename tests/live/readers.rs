@@ -125,16 +125,16 @@ async fn pin(stage: &Stage, pair: &str) -> String {
 }
 
 /// The pairs, each with a client of each kind.
-async fn play(major: u32) -> (Arc<Stage>, Vec<Reader>) {
+async fn play(major: u32, pairs: &'static [&'static str]) -> (Arc<Stage>, Vec<Reader>) {
     let stage = Stage::new(major);
-    let declared = PAIRS.map(|pair| {
+    let declared = pairs.iter().map(|pair| {
         format!(
             "  {pair}: {{ access: dml, secret: {{ name: {pair}, payload: url, readers: [\"{READER}\", \
              {{ cloud_run_job: europe-west1/{pair} }}] }}, rotate: {{ strategy: alternate, grace: 24h }} }}\n"
         )
     });
-    stage.roles(&declared.concat());
-    for pair in PAIRS {
+    stage.roles(&declared.collect::<String>());
+    for pair in pairs {
         let variable = json!({"name": "URL", "valueSource": {"secretKeyRef": {"secret": pair, "version": "1"}}});
         let account = format!("{pair}@{PROJECT}.iam.gserviceaccount.com");
         let task = json!({"serviceAccount": account, "containers": [{"image": "x", "env": [variable]}]});
@@ -142,7 +142,7 @@ async fn play(major: u32) -> (Arc<Stage>, Vec<Reader>) {
     }
     stage.apply(&[]).assert_status(0);
     stage.fake.fault("behind", json!({"effect": {"stale": LAG}, "times": "always", "caller": "anonymous"}));
-    for pair in PAIRS {
+    for pair in pairs {
         // So long ago there was no secret yet.
         while stage.ask(Method::GET, &secret_path(pair, "/versions/current"), Value::Null).await.0 != StatusCode::OK {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -150,7 +150,7 @@ async fn play(major: u32) -> (Arc<Stage>, Vec<Reader>) {
     }
     let stage = Arc::new(stage);
     let of = |pair| [Name::Current, Name::Latest, Name::Pinned].map(|name| Reader::start(&stage, pair, name));
-    let readers = PAIRS.into_iter().flat_map(of).collect();
+    let readers = pairs.iter().flat_map(|pair| of(pair)).collect();
     (stage, readers)
 }
 
@@ -164,20 +164,20 @@ async fn publish(readers: &[Reader], end: &str, runs: impl Fn()) {
 }
 
 /// The clock goes on, and the credentials before end.
-async fn contract(stage: &Stage) {
-    for pair in PAIRS {
+async fn contract(stage: &Stage, pairs: &[&str]) {
+    for pair in pairs {
         stage.later(pair, SignedDuration::from_hours(25)).await;
     }
     let started = Instant::now();
     // Answers lag behind, and the last session of an old login may be about to end.
-    while are_two_open(stage).await {
+    while are_two_open(stage, pairs).await {
         let status = stage.run("rotate", &[]).status;
         assert!([0, 3].contains(&status) && started.elapsed() < PATIENCE, "exit code {status}");
     }
 }
 
-async fn are_two_open(stage: &Stage) -> bool {
-    for pair in PAIRS {
+async fn are_two_open(stage: &Stage, pairs: &[&str]) -> bool {
+    for pair in pairs {
         let secret = stage.undisturbed(Method::GET, &secret_path(pair, ""), Value::Null).await;
         if secret["versionAliases"]["previous"].is_string() {
             return true;
@@ -188,21 +188,21 @@ async fn are_two_open(stage: &Stage) -> bool {
 
 each_major! {
     async fn no_client_that_reads_its_secret_again_is_refused(major: u32) {
-        let rounds = if major == 17 { 10 } else { 1 };
-        let (stage, readers) = play(major).await;
+        let (rounds, pairs) = if major == 17 { (10, &PAIRS[..]) } else { (1, &PAIRS[..2]) };
+        let (stage, readers) = play(major, pairs).await;
         let started = Instant::now();
         let rotate = || drop(stage.run("rotate", &["--now", "--roll"]).assert_status(0));
         let mut ends = ["_b", "_a"].into_iter().cycle();
         for _ in 0..rounds {
             publish(&readers, ends.next().expect("endless"), rotate).await;
-            contract(&stage).await;
+            contract(&stage, pairs).await;
         }
         publish(&readers, ends.next().expect("endless"), rotate).await;
-        let back = |pair| drop(stage.run("rollback", &["--role", pair, "--roll"]).assert_status(0));
-        publish(&readers, ends.next().expect("endless"), || PAIRS.into_iter().for_each(back)).await;
-        contract(&stage).await;
+        let back = |pair: &&str| drop(stage.run("rollback", &["--role", *pair, "--roll"]).assert_status(0));
+        publish(&readers, ends.next().expect("endless"), || pairs.iter().for_each(back)).await;
+        contract(&stage, pairs).await;
 
-        println!("{} rotations and {} rollbacks", (rounds + 1) * PAIRS.len(), PAIRS.len());
+        println!("{} rotations and {} rollbacks", (rounds + 1) * pairs.len(), pairs.len());
         let mut logins = 0;
         for reader in readers {
             let what = format!("{} by {:?}", reader.pair, reader.name);

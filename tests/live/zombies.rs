@@ -135,6 +135,30 @@ async fn every_point(major: u32, rotate: &str, points: &[Point]) {
     println!("{rotate}: {} points, versions in the end: {versions:?}", points.len());
 }
 
+/// Only the session with the lock is gone, and the stopped run has the login's row in an open transaction: another run
+/// waits for that as long as for any lock, and leaves everything as it is.
+async fn without_its_lock(major: u32) {
+    let lane = Lane::new(major);
+    let scene = Scene::new(&lane, SINGLE).await;
+    let first = scene.credential("current").await;
+    let run = AFTER_STORING.stop(&scene, &[]);
+    let with_the_lock = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')";
+    scene.end_sessions(with_the_lock).await;
+    scene.rotate(&[]).assert_status(3);
+    assert_eq!(scene.credential("current").await, first);
+    assert!(scene.works(&first).await);
+    Point::release(&scene);
+    run.signal("CONT");
+    run.end().assert_status(0);
+    assert_eq!(scene.versions().await, ["1 ENABLED", "2 ENABLED"]);
+    scene.assert_clean("without its lock").await;
+}
+
+#[test]
+fn an_open_transaction_keeps_others_from_the_login() {
+    newest(|major| on_a_runtime(without_its_lock(major)));
+}
+
 #[test]
 fn a_pair_survives_a_rotation_that_wakes_up_late() {
     let points = [AFTER_LEASE, BEFORE_ARMING, AFTER_ARMING, BEFORE_STORING, AFTER_STORING, BEFORE_PUBLISHING];

@@ -82,6 +82,11 @@ impl Cluster {
         }
     }
 
+    /// One of the programs that came with this server; not every installation has all of them.
+    pub fn program(&self, name: &str) -> PathBuf {
+        major::installed()[&self.major].join(name)
+    }
+
     /// `postgres://csadmin:…@127.0.0.1:PORT/postgres`: an ordinary Cloud SQL admin, no superuser.
     pub fn admin_url(&self) -> &str {
         &self.admin_url

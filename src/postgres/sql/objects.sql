@@ -103,6 +103,8 @@ found AS (
          CASE WHEN t.oid IN (SELECT objid FROM member WHERE classid = 'pg_type'::regclass)
               THEN 'extension'
 --≥17         WHEN t.typtype = 'm' THEN 'extension'
+         -- A dump does not say whose it was: after a restore it belongs to whoever restored it.
+--<17         WHEN t.typtype = 'm' AND (SELECT rolsuper FROM pg_roles WHERE oid = t.typowner) THEN 'extension'
               ELSE 'free' END,
          false, array_agg(t.typname::text), NULL
     FROM pg_type t

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{REGION, after_grace, declared, path, previous, seed, whole};
 use crate::fake_gcp::RunKind::{self, Job, Service};
 use crate::stage::{PROJECT, Stage};
-use crate::support::each_major;
+use crate::support::{newest, on_a_runtime};
 
 /// One way to read a secret.
 struct Row {
@@ -111,40 +111,43 @@ async fn can_log_in(stage: &Stage, login: &str) -> bool {
     row.expect("the login is there").get(0)
 }
 
-each_major! {
-    async fn who_reads_a_secret_keeps_its_old_credential(major: u32) {
-        let stage = play(major);
-        let latest = |percent: i64| json!({"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": percent});
-        let old = json!({"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "split-old", "percent": 10});
-        share(&stage, json!([latest(90), old])).await;
+#[test]
+fn who_reads_a_secret_keeps_its_old_credential() {
+    newest(|major| on_a_runtime(each_waits_for_its_reader(major)));
+}
 
-        // Within grace it is said who will be waited for, and that is all.
-        let begun = stage.run("rotate", &["--now"]).assert_status(0);
-        assert!(begun.stdout.contains("is still used by"), "{}", begun.stdout);
-        assert!(begun.stdout.contains("jobs/pinned is pinned to version 1"), "{}", begun.stdout);
-        execution(&stage, "started", "late", json!({"runningCount": 1}));
-        let status = stage.run("status", &["--format", "json"]).assert_status(0).json();
-        let waiting = status["credentials"].as_array().expect("credentials");
-        let waiting = waiting.iter().filter(|one| one["still_used_by"] != json!([])).count();
-        assert_eq!(waiting, ROWS.iter().filter(|row| !row.waits_for.is_empty()).count(), "{status}");
-        after_grace();
+async fn each_waits_for_its_reader(major: u32) {
+    let stage = play(major);
+    let latest = |percent: i64| json!({"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": percent});
+    let old = json!({"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "split-old", "percent": 10});
+    share(&stage, json!([latest(90), old])).await;
 
-        let held = stage.run("rotate", &["--format", "json"]).assert_status(3).json();
-        assert_waits(&stage, &held, |row| row.waits_for).await;
-        let before = revisions(&stage, "split").await;
-        // Again and again: what is new is not made newer.
-        for _ in 0..2 {
-            let held = stage.run("rotate", &["--roll", "--format", "json"]).assert_status(3).json();
-            assert_waits(&stage, &held, |row| row.and_rolled).await;
-            assert_eq!(revisions(&stage, "split").await, before + 1);
-            assert_eq!(revisions(&stage, "web").await, 2);
-        }
-        // One has ended, the other gets no traffic any more.
-        execution(&stage, "running", "early", json!({"completionTime": "2026-01-01T00:00:00Z"}));
-        share(&stage, json!([latest(100)])).await;
-        let done = stage.run("rotate", &["--format", "json"]).assert_status(0).json();
-        assert_waits(&stage, &done, |_| &[]).await;
-        stage.assert_in_sync();
-        println!("{} ways to read a secret: the old credential ended in time, and not before", ROWS.len());
+    // Within grace it is said who will be waited for, and that is all.
+    let begun = stage.run("rotate", &["--now"]).assert_status(0);
+    assert!(begun.stdout.contains("is still used by"), "{}", begun.stdout);
+    assert!(begun.stdout.contains("jobs/pinned is pinned to version 1"), "{}", begun.stdout);
+    execution(&stage, "started", "late", json!({"runningCount": 1}));
+    let status = stage.run("status", &["--format", "json"]).assert_status(0).json();
+    let waiting = status["credentials"].as_array().expect("credentials");
+    let waiting = waiting.iter().filter(|one| one["still_used_by"] != json!([])).count();
+    assert_eq!(waiting, ROWS.iter().filter(|row| !row.waits_for.is_empty()).count(), "{status}");
+    after_grace();
+
+    let held = stage.run("rotate", &["--format", "json"]).assert_status(3).json();
+    assert_waits(&stage, &held, |row| row.waits_for).await;
+    let before = revisions(&stage, "split").await;
+    // Again and again: what is new is not made newer.
+    for _ in 0..2 {
+        let held = stage.run("rotate", &["--roll", "--format", "json"]).assert_status(3).json();
+        assert_waits(&stage, &held, |row| row.and_rolled).await;
+        assert_eq!(revisions(&stage, "split").await, before + 1);
+        assert_eq!(revisions(&stage, "web").await, 2);
     }
+    // One has ended, the other gets no traffic any more.
+    execution(&stage, "running", "early", json!({"completionTime": "2026-01-01T00:00:00Z"}));
+    share(&stage, json!([latest(100)])).await;
+    let done = stage.run("rotate", &["--format", "json"]).assert_status(0).json();
+    assert_waits(&stage, &done, |_| &[]).await;
+    stage.assert_in_sync();
+    println!("{} ways to read a secret: the old credential ended in time, and not before", ROWS.len());
 }
