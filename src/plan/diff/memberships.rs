@@ -177,11 +177,14 @@ impl Diff<'_> {
             return Some(not_declared(&edge.grantor));
         }
         let quote = crate::model::quote_identifier;
+        // What the member granted on hangs on it, and goes with it.
+        let granted_on = |one: &Membership| one.role == edge.role && one.grantor == edge.member;
         let statement = format!(
-            "REVOKE {} FROM {} GRANTED BY {}",
+            "REVOKE {} FROM {} GRANTED BY {}{}",
             quote(edge.role.as_str()),
             quote(edge.member.as_str()),
-            quote(edge.grantor.as_str())
+            quote(edge.grantor.as_str()),
+            if self.state.memberships.iter().any(granted_on) { " CASCADE" } else { "" }
         );
         let (who, member) = (format!("`{}`", edge.grantor), quote(edge.member.as_str()));
         Some(Reason::impossible(

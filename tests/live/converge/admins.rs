@@ -92,6 +92,20 @@ each_major! {
         assert_eq!(stage.query("SELECT nspname::text FROM pg_namespace WHERE nspname = 'audit'").await, [""; 0]);
     }
 
+    async fn a_database_that_another_admin_made(major: u32) {
+        let stage = Stage::new(major);
+        stage.cluster.batch("postgres", "CREATE DATABASE theirs OWNER postgres").await;
+        stage.policy("version: 1\ndatabases: { theirs: { schemas: [app] } }\nroles: { mig: { access: ddl }, app: { access: dml } }\n");
+        let applied = stage.apply(&[]).assert_status(1);
+        assert_said(&applied, &["`csadmin` itself gets into `theirs` only through PUBLIC"]);
+        if major >= 16 {
+            assert_said(&applied, &["`csadmin` has no CREATE on the database, which belongs to `postgres`"]);
+        }
+        stage.cluster.batch("postgres", "ALTER DATABASE theirs OWNER TO cloudsqlsuperuser").await;
+        stage.apply(&[]).assert_status(0);
+        stage.assert_in_sync();
+    }
+
     async fn roles_that_another_admin_made(major: u32) {
         let stage = Stage::new(major);
         stage.admin("rival", "CREATEROLE").await;
