@@ -1,7 +1,7 @@
 //! What the executing admin may do, read from the catalogs and never found out by trying: a refused statement would
 //! abort the whole transaction, and some are refused with no more than a warning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{Group, Membership, Object, RoleName, State};
 
@@ -20,6 +20,21 @@ pub struct Reach<'a> {
     admin: RoleName,
     maker: Option<RoleName>,
     superuser: bool,
+    memberships: Above<'a>,
+    inherited: Above<'a>,
+    settable: Above<'a>,
+}
+
+/// The roles that each one is a member of, over memberships of some kind. With hundreds of roles, going through all
+/// memberships again for each step would be most of the work.
+type Above<'a> = HashMap<&'a RoleName, Vec<&'a RoleName>>;
+
+fn above(state: &State, follows: impl Fn(&Membership) -> bool) -> Above<'_> {
+    let mut above = Above::new();
+    for edge in state.memberships.iter().filter(|edge| follows(edge)) {
+        above.entry(&edge.member).or_default().push(&edge.role);
+    }
+    above
 }
 
 /// The group that Cloud SQL makes every admin a member of.
@@ -33,7 +48,15 @@ impl<'a> Reach<'a> {
     pub fn new(state: &'a State) -> Option<Self> {
         let admin = state.server.admin.clone()?;
         let superuser = state.roles.get(&admin).is_some_and(|role| role.superuser);
-        let mut reach = Self { state, admin, maker: None, superuser };
+        let mut reach = Self {
+            state,
+            admin,
+            maker: None,
+            superuser,
+            memberships: above(state, |_| true),
+            inherited: above(state, |edge| edge.inherit),
+            settable: above(state, |edge| edge.set),
+        };
         reach.maker = state
             .roles
             .values()
@@ -67,15 +90,14 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// Every role that `member` comes to over edges that `follows` accepts, itself included.
-    fn closure(&self, member: &RoleName, follows: impl Fn(&Membership) -> bool) -> BTreeSet<&'a RoleName> {
+    /// Every role that `member` comes to, itself included.
+    fn closure(&self, member: &RoleName, above: &Above<'a>) -> BTreeSet<&'a RoleName> {
         let mut reached = BTreeSet::new();
         let mut frontier: Vec<&RoleName> =
             self.state.roles.get_key_value(member).map(|(name, _)| name).into_iter().collect();
         while let Some(role) = frontier.pop() {
             if reached.insert(role) {
-                let next = self.state.memberships.iter().filter(|edge| edge.member == *role && follows(edge));
-                frontier.extend(next.map(|edge| &edge.role));
+                frontier.extend(above.get(role).into_iter().flatten());
             }
         }
         reached
@@ -84,12 +106,12 @@ impl<'a> Reach<'a> {
     /// Whether the session can `SET ROLE role` as things are. It is the session's login that is asked, whatever the
     /// current role. <https://www.postgresql.org/docs/current/sql-set-role.html>
     pub fn can_set(&self, role: &RoleName) -> bool {
-        self.superuser || self.closure(&self.admin, |edge| edge.set).contains(role)
+        self.superuser || self.closure(&self.admin, &self.settable).contains(role)
     }
 
     /// Whether `member` has the privileges of `role` without SET ROLE.
     pub fn inherits(&self, member: &RoleName, role: &RoleName) -> bool {
-        member == role || self.closure(member, |edge| edge.inherit).contains(role)
+        member == role || self.closure(member, &self.inherited).contains(role)
     }
 
     /// Who can change `role` and grant it: before 16 whoever has CREATEROLE, unless it is a superuser; from 16 on whoever
@@ -137,14 +159,14 @@ impl<'a> Reach<'a> {
     /// has the schemas; but nobody can become a member of its own members.
     /// <https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-OWNER-TO>
     pub fn transferrer<'r>(&self, roles: impl IntoIterator<Item = &'r RoleName>) -> Actor {
-        let above = |role: &RoleName| self.closure(role, |_| true).contains(self.maker_name());
+        let above = |role: &RoleName| self.closure(role, &self.memberships).contains(self.maker_name());
         let own = |role: &RoleName| role == self.maker_name();
         if roles.into_iter().all(|role| own(role) || !above(role)) { self.maker() } else { Actor::Admin }
     }
 
     /// Whether `member` has to be lent `role` to have its privileges and to hand objects to it.
     pub fn needs_loan(&self, role: &RoleName, member: &RoleName) -> bool {
-        let sets = self.closure(member, |edge| edge.set).contains(role);
+        let sets = self.closure(member, &self.settable).contains(role);
         // Before 16 a pair has one membership: lending it again and taking it back would end it.
         let lent = self.state.server.major() < 16
             && self.state.memberships.iter().any(|edge| edge.role == *role && edge.member == *member);
