@@ -235,3 +235,42 @@ impl<'a> Reach<'a> {
         self.superuser || self.inherits(&self.admin, &group.owner) || granted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Role;
+
+    fn role(name: &str) -> RoleName {
+        RoleName::new(name).unwrap()
+    }
+
+    fn member(of: &str, inherit: bool, set: bool) -> Membership {
+        Membership { role: role(of), member: role("admin"), grantor: role("boss"), admin: true, inherit, set }
+    }
+
+    #[test]
+    fn each_kind_of_membership_leads_where_it_should() {
+        let mut state = State::default();
+        let admin = Role {
+            name: role("admin"),
+            login: true,
+            superuser: false,
+            create_db: false,
+            create_role: false,
+            replication: false,
+            bypass_rls: false,
+            inherit: true,
+            connection_limit: -1,
+            valid_until: None,
+            settings: BTreeSet::new(),
+        };
+        state.roles.insert(role("admin"), admin);
+        state.server.admin = Some(role("admin"));
+        state.memberships =
+            [member("has", true, false), member("becomes", false, true), member("gives", false, false)].into();
+        let reach = Reach::new(&state).unwrap();
+        let told = |name: &str| (reach.inherits(&role("admin"), &role(name)), reach.can_set(&role(name)));
+        assert_eq!([told("has"), told("becomes"), told("gives")], [(true, false), (false, true), (false, false)]);
+    }
+}
