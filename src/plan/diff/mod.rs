@@ -1,5 +1,6 @@
 //! Desired against actual: every difference becomes a step, or is withheld with its reason.
 
+mod belongings;
 mod chain;
 mod defaults;
 mod departures;
@@ -98,6 +99,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     for (name, database) in &state.databases {
         diff.database(name, database);
         diff.effective(name, database);
+        diff.belongings(name, database);
     }
     diff.elsewhere();
     diff.other_databases();
