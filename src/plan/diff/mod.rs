@@ -1,5 +1,6 @@
 //! Desired against actual: every difference becomes a step, or is withheld with its reason.
 
+mod asked;
 mod belongings;
 mod chain;
 mod defaults;
