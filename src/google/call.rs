@@ -104,6 +104,11 @@ impl Operation {
         self.facts().changes
     }
 
+    /// Whether it is refused with `FAILED_PRECONDITION` where the etag that it sends is not that of the object any more.
+    pub(super) fn sends_etag(self) -> bool {
+        matches!(self, Self::UpdateSecret | Self::EnableVersion | Self::DisableVersion | Self::DestroyVersion)
+    }
+
     /// <https://cloud.google.com/secret-manager/docs/access-control>,
     /// <https://cloud.google.com/run/docs/reference/iam/permissions>
     const fn facts(self) -> Facts {

@@ -126,10 +126,10 @@ impl GoogleError {
         self.has_code("PERMISSION_DENIED")
     }
 
-    /// Somebody else changed the object since it was read. A secret's etag is refused with `FAILED_PRECONDITION`, that
-    /// of a policy with `ABORTED`.
+    /// Somebody else changed the object since it was read. The etag of a secret and of a version is refused with
+    /// `FAILED_PRECONDITION`, that of a policy with `ABORTED`.
     pub fn is_stale(&self) -> bool {
-        let updates = self.call().is_some_and(|call| call.operation == Operation::UpdateSecret);
+        let updates = self.call().is_some_and(|call| call.operation.sends_etag());
         self.has_code("ABORTED") || (updates && self.is_failed_precondition())
     }
 
@@ -237,6 +237,7 @@ mod tests {
     #[test]
     fn a_failed_precondition_is_a_stale_etag_only_where_one_was_sent() {
         assert!(refused(Operation::UpdateSecret, 400, "FAILED_PRECONDITION", None).is_stale());
+        assert!(refused(Operation::DisableVersion, 400, "FAILED_PRECONDITION", None).is_stale());
         assert!(!refused(Operation::AccessVersion, 400, "FAILED_PRECONDITION", None).is_stale());
         assert!(refused(Operation::SetPolicy, 409, "ABORTED", None).is_stale());
         assert!(!refused(Operation::CreateSecret, 409, "ALREADY_EXISTS", None).is_stale());

@@ -4,6 +4,7 @@
 mod act;
 mod look;
 mod server;
+mod version;
 
 use std::time::Duration;
 
@@ -164,7 +165,7 @@ fn passes(error: &ApplyError) -> bool {
     match error {
         ApplyError::Google(error) => error.is_stale(),
         ApplyError::Postgres(error) => error.is_away() || error.is_concurrent_update(),
-        ApplyError::Commit { .. } | ApplyError::LockLost => true,
+        ApplyError::Commit { .. } | ApplyError::LockLost | ApplyError::Named { .. } => true,
         ApplyError::Login { source, .. } => matches!(&**source, LoginError::Unreachable(error) if error.is_away()),
         _ => false,
     }
