@@ -3,6 +3,7 @@
 
 mod act;
 mod look;
+mod permit;
 mod server;
 mod version;
 
@@ -116,6 +117,7 @@ impl Turn<'_> {
                     if let Some(end) = self.unready(&step) {
                         return Ok(end);
                     }
+                    self.assure_roll(&step).await?;
                     if let Err(error) = self.act(step, random).await {
                         self.again(error, &mut attempts).await?;
                     }
