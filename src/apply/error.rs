@@ -92,6 +92,14 @@ pub enum ApplyError {
         /// Why.
         source: VerifierError,
     },
+    /// Somebody let something lead to a version that was about to end.
+    #[error("somebody refers to version {version} of {secret} since a moment ago")]
+    Named {
+        /// The secret.
+        secret: SecretName,
+        /// The version.
+        version: i64,
+    },
     /// Somebody removed what the plan was made for.
     #[error("{0} is no longer there")]
     Vanished(String),
@@ -161,7 +169,7 @@ impl ApplyError {
     /// Whether somebody else is in the way, who will be gone some time.
     pub fn must_wait(&self) -> bool {
         match self {
-            Self::Overtaken(_) | Self::Moved { .. } | Self::Blocked { .. } => true,
+            Self::Overtaken(_) | Self::Moved { .. } | Self::Blocked { .. } | Self::Named { .. } => true,
             Self::Google(error) => error.is_stale(),
             _ => self.postgres().is_some_and(|error| {
                 error.is_concurrent_update() || error.sqlstate() == Some(super::LOCK_NOT_AVAILABLE)
@@ -200,7 +208,7 @@ impl ApplyError {
             }
             Self::LockedOut { database, admin } => Some(format!("GRANT CONNECT ON DATABASE {database} TO {admin}")),
             Self::ReadBack { .. } => Some("run it again: the version is found by its fingerprint or replaced".into()),
-            Self::Vanished(_) | Self::LockLost => Some("run it again".into()),
+            Self::Vanished(_) | Self::LockLost | Self::Named { .. } => Some("run it again".into()),
             Self::Commit { .. } => Some("run it again: what was committed is found as done".into()),
             Self::Gone { .. } => Some(
                 "run it again when the server is back: what was committed is found as done; --wait says how long to \

@@ -35,7 +35,8 @@ impl Run<'_> {
         })
         .await?;
         for number in versions {
-            self.google_to_change().await?.set_version_state(name, *number, VersionState::Destroyed).await?;
+            let version = self.google()?.version(name, *number).await?;
+            self.google_to_change().await?.set_version_state(name, &version, VersionState::Destroyed).await?;
         }
         Ok(())
     }

@@ -59,6 +59,14 @@ pub enum Operation {
     ListExecutions,
     /// `projects.locations.services.revisions.list`
     ListRevisions,
+    /// `projects.locations.jobs.testIamPermissions`
+    TestJob,
+    /// `projects.locations.services.testIamPermissions`
+    TestService,
+    /// `projects.serviceAccounts.testIamPermissions`
+    TestAccount,
+    /// To let a job or service run as this service account.
+    ActAs,
     /// `projects.locations.operations.get`
     GetOperation,
     /// `projects.get`
@@ -83,6 +91,7 @@ const fn changes(phrase: &'static str, permission: &'static str, role: &'static 
 const ADDER: &str = "roles/secretmanager.secretVersionAdder";
 const ADMIN: &str = "roles/secretmanager.admin";
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+const ACCOUNT_USER: &str = "roles/iam.serviceAccountUser";
 const RUN_DEVELOPER: &str = "roles/run.developer";
 const RUN_VIEWER: &str = "roles/run.viewer";
 const VERSION_MANAGER: &str = "roles/secretmanager.secretVersionManager";
@@ -102,6 +111,11 @@ impl Operation {
     /// Whether it changes something, so that it matters when nobody knows whether it went through.
     pub fn changes(self) -> bool {
         self.facts().changes
+    }
+
+    /// Whether it is refused with `FAILED_PRECONDITION` where the etag that it sends is not that of the object any more.
+    pub(super) fn sends_etag(self) -> bool {
+        matches!(self, Self::UpdateSecret | Self::EnableVersion | Self::DisableVersion | Self::DestroyVersion)
     }
 
     /// <https://cloud.google.com/secret-manager/docs/access-control>,
@@ -130,6 +144,12 @@ impl Operation {
             Self::UpdateService => changes("update Cloud Run service", "run.services.update", RUN_DEVELOPER),
             Self::ListExecutions => reads("list the executions of", "run.executions.list", RUN_VIEWER),
             Self::ListRevisions => reads("list the revisions of", "run.revisions.list", RUN_VIEWER),
+            Self::TestJob => reads("ask what may be done with Cloud Run job", "run.jobs.get", RUN_VIEWER),
+            Self::TestService => reads("ask what may be done with Cloud Run service", "run.services.get", RUN_VIEWER),
+            Self::TestAccount => {
+                reads("ask what may be done with service account", "iam.serviceAccounts.get", ACCOUNT_USER)
+            }
+            Self::ActAs => changes("deploy as service account", "iam.serviceAccounts.actAs", ACCOUNT_USER),
             Self::GetOperation => reads("read Cloud Run operation", "run.operations.get", RUN_VIEWER),
             Self::GetProject => reads("read project", "resourcemanager.projects.get", "roles/browser"),
         }

@@ -47,6 +47,12 @@ pub enum GoogleError {
         #[source]
         status: Box<Status>,
     },
+    /// Google would say no: it was asked before anything was tried.
+    #[error("this identity may not {call}: it lacks `{}`", .call.operation.permission())]
+    Forbidden {
+        /// What was to be called.
+        call: Call,
+    },
     /// No answer.
     #[error("cannot {call}")]
     Unreachable {
@@ -104,6 +110,7 @@ impl GoogleError {
     pub fn call(&self) -> Option<&Call> {
         match self {
             Self::Refused { call, .. }
+            | Self::Forbidden { call }
             | Self::Unreachable { call, .. }
             | Self::Malformed { call, .. }
             | Self::Unconfirmed { call } => Some(call),
@@ -126,10 +133,10 @@ impl GoogleError {
         self.has_code("PERMISSION_DENIED")
     }
 
-    /// Somebody else changed the object since it was read. A secret's etag is refused with `FAILED_PRECONDITION`, that
-    /// of a policy with `ABORTED`.
+    /// Somebody else changed the object since it was read. The etag of a secret and of a version is refused with
+    /// `FAILED_PRECONDITION`, that of a policy with `ABORTED`.
     pub fn is_stale(&self) -> bool {
-        let updates = self.call().is_some_and(|call| call.operation == Operation::UpdateSecret);
+        let updates = self.call().is_some_and(|call| call.operation.sends_etag());
         self.has_code("ABORTED") || (updates && self.is_failed_precondition())
     }
 
@@ -171,6 +178,7 @@ impl GoogleError {
             Self::Proxied { endpoint } => Some(format!("add `{}` to `NO_PROXY`", endpoint.host())),
             Self::Tls { .. } => Some("install the `ca-certificates` package".into()),
             Self::Refused { call, status } => refusal_hint(call, status),
+            Self::Forbidden { call } => Some(grant(call, call.operation.permission())),
             Self::Unreachable { .. } => Some("check the network, the proxy variables and `--google-endpoint`".into()),
             Self::Endpoint { .. } | Self::Malformed { .. } | Self::Unconfirmed { .. } => None,
         }
@@ -196,11 +204,7 @@ fn refusal_hint(call: &Call, status: &Status) -> Option<String> {
             let service = status.subject.as_deref().unwrap_or("secretmanager.googleapis.com");
             Some(format!("enable the API: `gcloud services enable {service} --project={project}`"))
         }
-        ("PERMISSION_DENIED", _) => Some(format!(
-            "grant `{}`: `gcloud projects add-iam-policy-binding {project} --member=MEMBER --role={}`",
-            status.subject.as_deref().unwrap_or(operation.permission()),
-            operation.role(),
-        )),
+        ("PERMISSION_DENIED", _) => Some(grant(call, status.subject.as_deref().unwrap_or(operation.permission()))),
         ("UNAUTHENTICATED", _) => Some("log in again: `gcloud auth application-default login`".into()),
         ("RESOURCE_EXHAUSTED", _) => Some("the quota is used up: wait a minute and run it again".into()),
         ("INVALID_ARGUMENT", _) if operation == Operation::SetPolicy => {
@@ -208,6 +212,12 @@ fn refusal_hint(call: &Call, status: &Status) -> Option<String> {
         }
         _ => None,
     }
+}
+
+fn grant(call: &Call, permission: &str) -> String {
+    let Call { operation, project, .. } = call;
+    let role = operation.role();
+    format!("grant `{permission}`: `gcloud projects add-iam-policy-binding {project} --member=MEMBER --role={role}`")
 }
 
 #[cfg(test)]
@@ -237,6 +247,7 @@ mod tests {
     #[test]
     fn a_failed_precondition_is_a_stale_etag_only_where_one_was_sent() {
         assert!(refused(Operation::UpdateSecret, 400, "FAILED_PRECONDITION", None).is_stale());
+        assert!(refused(Operation::DisableVersion, 400, "FAILED_PRECONDITION", None).is_stale());
         assert!(!refused(Operation::AccessVersion, 400, "FAILED_PRECONDITION", None).is_stale());
         assert!(refused(Operation::SetPolicy, 409, "ABORTED", None).is_stale());
         assert!(!refused(Operation::CreateSecret, 409, "ALREADY_EXISTS", None).is_stale());

@@ -4,6 +4,7 @@ use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -17,6 +18,7 @@ const LARGEST_ANSWER: usize = 4 << 20;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Service {
     CloudRun,
+    Iam,
     ResourceManager,
 }
 
@@ -24,6 +26,7 @@ impl Service {
     fn base(self) -> &'static str {
         match self {
             Self::CloudRun => "https://run.googleapis.com",
+            Self::Iam => "https://iam.googleapis.com",
             Self::ResourceManager => "https://cloudresourcemanager.googleapis.com",
         }
     }
@@ -37,14 +40,24 @@ pub(super) struct Request {
     pub(super) path: Vec<String>,
     /// Parameters.
     pub(super) query: Vec<(&'static str, String)>,
-    /// What to write; without it, the request only reads.
-    pub(super) change: Option<serde_json::Value>,
+    /// What is sent along.
+    pub(super) body: Body,
+}
+
+/// What a request sends, and how.
+pub(super) enum Body {
+    /// It only reads.
+    None,
+    /// What to write.
+    Change(Value),
+    /// A question too long for a URL.
+    Question(Value),
 }
 
 impl Request {
     /// A request that reads what is at `path`.
     pub(super) fn read(call: Call, service: Service, path: Vec<String>) -> Self {
-        Self { call, service, path, query: Vec::new(), change: None }
+        Self { call, service, path, query: Vec::new(), body: Body::None }
     }
 }
 
@@ -97,9 +110,10 @@ impl Http {
         let headers = self.authorization(&request.call).await?;
         let url = url(self.endpoint.as_ref(), request);
         tracing::debug!(call = %request.call, "calling Google");
-        let builder = match &request.change {
-            None => self.client.get(url),
-            Some(body) => self.client.patch(url).json(body),
+        let builder = match &request.body {
+            Body::None => self.client.get(url),
+            Body::Change(body) => self.client.patch(url).json(body),
+            Body::Question(body) => self.client.post(url).json(body),
         };
         let builder = builder.headers(headers);
         let unreachable = |error: reqwest::Error| GoogleError::Unreachable {

@@ -16,6 +16,7 @@ mod holders;
 mod http;
 mod iam;
 mod payload;
+mod permit;
 mod project;
 mod retry;
 mod roll;

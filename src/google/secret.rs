@@ -95,6 +95,14 @@ impl Google {
         Ok(Some(metadata.secret(name, versions, bindings)))
     }
 
+    /// What stands on the secret itself, without versions and bindings: one call.
+    ///
+    /// # Errors
+    /// Refused or unreachable.
+    pub async fn notes(&self, name: &SecretName) -> Result<Option<Secret>, GoogleError> {
+        Ok(self.metadata(name).await?.map(|found| found.secret(name, Vec::new(), None)))
+    }
+
     /// The secret, of which is known that it is there: what was made a moment ago may not show yet.
     ///
     /// # Errors

@@ -43,54 +43,70 @@ impl Google {
         }
     }
 
-    /// Enables, disables or destroys a version. What is destroyed cannot be brought back, and is as good as disabled: a list
-    /// that lags behind may still show it as it was.
+    /// Enables, disables or destroys a version, as long as it is as it was when it was `seen`. Whoever finds it so already
+    /// is content.
+    /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions/disable>
     ///
     /// # Errors
-    /// Refused where a version to be enabled is destroyed already.
+    /// [`GoogleError::is_stale`] where somebody else has changed its state since; refused where it is destroyed already and
+    /// is to be enabled.
     pub async fn set_version_state(
         &self,
         name: &SecretName,
-        number: i64,
+        seen: &Version,
         state: VersionState,
-    ) -> Result<(), GoogleError> {
-        let refused = match self.insist_on_state(name, number, state).await {
-            Err(error) if state != VersionState::Enabled && error.is_failed_precondition() => error,
+    ) -> Result<Version, GoogleError> {
+        let refused = match self.insist_on_state(name, seen, state).await {
+            Err(error) if error.is_failed_precondition() => error,
             changed => return changed,
         };
-        let found = self.one_version(name, number).await?;
-        if found.state == VersionState::Destroyed { Ok(()) } else { Err(refused) }
+        // The answer to an attempt before may have been lost, or what was seen lagged behind.
+        let found = self.version(name, seen.number).await?;
+        let destroyed = found.state == VersionState::Destroyed && state != VersionState::Enabled;
+        let doomed = found.doomed && state == VersionState::Destroyed;
+        if destroyed || doomed || found.state == state { Ok(found) } else { Err(refused) }
     }
 
-    async fn insist_on_state(&self, name: &SecretName, number: i64, state: VersionState) -> Result<(), GoogleError> {
+    async fn insist_on_state(
+        &self,
+        name: &SecretName,
+        seen: &Version,
+        state: VersionState,
+    ) -> Result<Version, GoogleError> {
         for pause in self.patience.pauses() {
-            match self.try_state(name, number, state).await {
+            match self.try_state(name, seen, state).await {
                 // Done twice, each of them is done once.
                 Err(error) if error.is_ambiguous() => tokio::time::sleep(pause).await,
                 changed => return changed,
             }
         }
-        self.try_state(name, number, state).await
+        self.try_state(name, seen, state).await
     }
 
-    async fn try_state(&self, name: &SecretName, number: i64, state: VersionState) -> Result<(), GoogleError> {
-        let call = |operation| version_call(operation, name, number);
-        let version = || version_name(name, number);
+    async fn try_state(&self, name: &SecretName, seen: &Version, state: VersionState) -> Result<Version, GoogleError> {
+        let (object, etag) = (version_name(name, seen.number), &seen.etag);
+        let operation = match state {
+            VersionState::Enabled => Operation::EnableVersion,
+            VersionState::Disabled => Operation::DisableVersion,
+            VersionState::Destroyed => Operation::DestroyVersion,
+        };
+        let call = version_call(operation, name, seen.number);
+        let secrets = &self.secrets;
         let changed = match state {
             VersionState::Enabled => {
-                let enable = || self.secrets.enable_secret_version().set_name(version()).send();
-                self.send(&call(Operation::EnableVersion), enable).await
+                let enable = secrets.enable_secret_version().set_name(object).set_etag(etag);
+                self.send(&call, || enable.clone().send()).await
             }
             VersionState::Disabled => {
-                let disable = || self.secrets.disable_secret_version().set_name(version()).send();
-                self.send(&call(Operation::DisableVersion), disable).await
+                let disable = secrets.disable_secret_version().set_name(object).set_etag(etag);
+                self.send(&call, || disable.clone().send()).await
             }
             VersionState::Destroyed => {
-                let destroy = || self.secrets.destroy_secret_version().set_name(version()).send();
-                self.send(&call(Operation::DestroyVersion), destroy).await
+                let destroy = secrets.destroy_secret_version().set_name(object).set_etag(etag);
+                self.send(&call, || destroy.clone().send()).await
             }
         };
-        changed.map(drop)
+        version(changed?).map_err(|reason| GoogleError::Malformed { call, reason })
     }
 
     /// Adds a version as [`Google::add_version`] does and, where the answer is lost, looks for it among the numbers
@@ -152,13 +168,17 @@ impl Google {
         missing.sort_unstable();
         missing.dedup();
         for number in missing {
-            versions.push(self.one_version(name, number).await?);
+            versions.push(self.version(name, number).await?);
         }
         versions.sort_by_key(|version| std::cmp::Reverse(version.number));
         Ok(())
     }
 
-    async fn one_version(&self, name: &SecretName, number: i64) -> Result<Version, GoogleError> {
+    /// A version, without its payload.
+    ///
+    /// # Errors
+    /// [`GoogleError::is_not_found`]; refused or unreachable.
+    pub async fn version(&self, name: &SecretName, number: i64) -> Result<Version, GoogleError> {
         let call = version_call(Operation::GetVersion, name, number);
         let get = self.secrets.get_secret_version().set_name(&call.object);
         let found = self.send(&call, || get.clone().send()).await?;
@@ -198,6 +218,7 @@ pub(super) fn version(listed: SecretVersion) -> Result<Version, &'static str> {
     Ok(Version {
         number,
         state,
+        etag: listed.etag,
         doomed: listed.scheduled_destroy_time.is_some(),
         created: listed.create_time.map(String::from),
         destroyed_at: listed.scheduled_destroy_time.map(String::from),

@@ -24,6 +24,8 @@ pub struct Version {
     pub number: i64,
     /// Whether it may be accessed.
     pub state: VersionState,
+    /// Changes with its state.
+    pub etag: String,
     /// When it was made, RFC 3339.
     pub created: Option<String>,
     /// Its end is ordered, and `versionDestroyTtl` keeps it for a while.

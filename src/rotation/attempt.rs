@@ -1,5 +1,7 @@
 //! From a payload to a published credential.
 
+use jiff::Timestamp;
+
 use super::ledger::{Lease, Ledger, Pending};
 use super::schedule::after;
 use super::{Blocker, Held, ServerSide, Source, State, Step};
@@ -85,7 +87,12 @@ impl State {
 
     /// The right of this run to write the secret.
     pub fn lease(&self) -> Lease {
-        Lease { owner: self.owner.clone(), until: after(self.now, LEASE) }
+        self.lease_at(self.now)
+    }
+
+    /// The same, as it was taken at that moment.
+    pub(super) fn lease_at(&self, moment: Timestamp) -> Lease {
+        Lease { owner: self.owner.clone(), until: after(moment, LEASE) }
     }
 
     /// Who is still on the login that is to get a password.

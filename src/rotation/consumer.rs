@@ -75,6 +75,11 @@ impl Consumer {
         pins(&self.references).any(|number| number < current)
     }
 
+    /// Whether another credential has it changed, where that is allowed: a pin, or a service that runs.
+    pub fn will_move(&self) -> bool {
+        pins(&self.references).next().is_some() || (self.kind == CloudRunKind::Service && !self.holders.is_empty())
+    }
+
     /// What of it may still hold a credential from before `published`.
     pub fn holding(&self, current: i64, published: Timestamp) -> impl Iterator<Item = &Holder> {
         self.holders.iter().filter(move |holder| holder.holds_old(current, published))

@@ -2,7 +2,7 @@
 
 use super::ledger::Previous;
 use super::schedule::after;
-use super::{Blocker, Held, State, Step, Wait};
+use super::{Blocker, Held, Ledger, State, Step, Wait};
 use crate::model::VersionState;
 
 impl State {
@@ -36,7 +36,9 @@ impl State {
             return self.with_lease(Step::Close(previous.login.clone()));
         }
         let gone = |version| self.versions.get(&version) == Some(&VersionState::Destroyed);
-        Step::Record(self.ledger.without(gone).forgotten(self.now).into())
+        // Its version is disabled next, in the name of the same run.
+        let lease = Some(self.lease());
+        Step::Record(Ledger { lease, ..self.ledger.without(gone).forgotten(self.now) }.into())
     }
 
     /// The login of the strategy before has to be unused for as long as `grace`: nobody was told that it would go.
@@ -97,15 +99,25 @@ impl State {
         blockers
     }
 
+    /// A version that a run ended at the same moment as somebody referred to it: that run has still its word on the secret,
+    /// which it takes back only on the etag that it had before.
+    pub(super) fn restore(&self) -> Option<Step> {
+        let (retired, _) = self.ledger.retired.as_ref().zip(self.ledger.lease.as_ref())?;
+        let ended = |version: &i64| self.versions.get(version) == Some(&VersionState::Disabled);
+        let found = retired.versions.iter().copied().find(|version| ended(version) && self.is_named(*version))?;
+        Some(self.with_lease(Step::Enable(found)))
+    }
+
     /// Versions that nothing needs: disabled at once, destroyed when they were so for as long as `grace` and more are there
-    /// than are to be kept. Never one that something refers to, and never one that is not ours.
+    /// than are to be kept. Never one that something refers to, and never one that is not ours. Both between two words of
+    /// this run on the secret: whoever moves an alias between them is noticed, since the second one is refused.
     pub(super) fn tidy(&self, current: i64) -> Option<Step> {
         let retired = self.ledger.retired.as_ref()?;
         let state = |version: &i64| self.versions.get(version).copied().unwrap_or(VersionState::Destroyed);
         let mut idle =
             retired.versions.iter().copied().filter(|version| *version != current && !self.is_referenced(*version));
         if let Some(version) = idle.clone().find(|version| state(version) == VersionState::Enabled) {
-            return Some(Step::Disable(version));
+            return Some(self.resting(Step::Disable(version)));
         }
         let is_kept = |version: &&i64| state(version) != VersionState::Destroyed && !self.doomed.contains(*version);
         let billed = retired.versions.iter().filter(is_kept).count();
@@ -113,6 +125,17 @@ impl State {
         let soaked = self.now >= after(retired.since, self.terms.grace);
         let surplus = soaked && kept > usize::try_from(self.terms.keep.max(1)).unwrap_or(usize::MAX);
         idle.find(|version| surplus && state(version) == VersionState::Disabled && !self.doomed.contains(version))
-            .map(Step::Destroy)
+            .map(|version| self.with_lease(Step::Destroy(version)))
+    }
+
+    /// What is disabled rests from now on, not since it was meant to be: the word that this run takes says so.
+    fn resting(&self, step: Step) -> Step {
+        let said = self.ledger.retired.as_ref().map(|retired| self.lease_at(retired.since));
+        if said.is_some() && said == self.ledger.lease {
+            return step;
+        }
+        let mut ledger = self.ledger.leased(self.lease());
+        ledger.retired.iter_mut().for_each(|retired| retired.since = self.now);
+        Step::Record(ledger.into())
     }
 }

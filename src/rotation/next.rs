@@ -29,6 +29,9 @@ fn decided(state: &State) -> Step {
     if let Some(step) = state.attempt() {
         return step;
     }
+    if let Some(step) = state.restore() {
+        return step;
+    }
     if state.versions.get(&current) != Some(&VersionState::Enabled) {
         return Step::Hold(Held::Unreadable(current));
     }

@@ -116,6 +116,7 @@ impl fmt::Display for Step {
             Self::Roll { resource, version } => write!(f, "bring {resource} to version {version}"),
             Self::Expire { login, at } => write!(f, "let the password of `{login}` end at {at}"),
             Self::Close(login) => write!(f, "close `{login}`"),
+            Self::Enable(version) => write!(f, "enable version {version} again"),
             Self::Disable(version) => write!(f, "disable version {version}"),
             Self::Destroy(version) => write!(f, "destroy version {version}"),
         }

@@ -193,9 +193,13 @@ impl State {
 
     /// Something may still ask for the version by its number or an alias.
     pub fn is_referenced(&self, version: i64) -> bool {
+        // Whoever follows `latest` gets it, whatever its state.
+        self.is_named(version) || self.versions.keys().next_back() == Some(&version)
+    }
+
+    /// An alias or a job or service names it.
+    pub fn is_named(&self, version: i64) -> bool {
         self.ledger.aliases.values().any(|number| *number == version)
             || self.consumers.iter().any(|consumer| consumer.names(version))
-            // Whoever follows `latest` gets it, whatever its state.
-            || self.versions.keys().next_back() == Some(&version)
     }
 }

@@ -49,6 +49,8 @@ pub enum Step {
     },
     /// NOLOGIN, and no password.
     Close(RoleName),
+    /// Enable a version again: somebody referred to it while it was disabled.
+    Enable(i64),
     /// Disable a version.
     Disable(i64),
     /// Destroy a version.

@@ -286,3 +286,37 @@ fn a_killed_way_back_leads_back() {
         }
     }
 }
+
+/// Somebody lets an alias lead to a version between the last look at it and its end: whether that run goes on or is
+/// killed, the next one brings the version back, and leaves it alone as long as it is referred to.
+#[test]
+fn a_version_that_is_named_as_it_ends_is_brought_back() {
+    for alternate in [true, false] {
+        let mut world = World::new(alternate, false, false);
+        to_the_end(&mut world, Order::Now);
+        world.now += GRACE;
+        let mut run = Run::new(&world, Order::Due, EVERYTHING);
+        let mut step = run.next(&world);
+        while !matches!(step, Step::Disable(_)) {
+            assert!(run.act(&step, &mut world, false), "{step:?}");
+            step = run.next(&world);
+        }
+        let Step::Disable(number) = step else { unreachable!() };
+        world.ledger.aliases.insert("theirs".into(), number);
+        world.etag += 1;
+        run.act(&step, &mut world, false);
+        assert!(world.readable(number).is_none());
+        let mut killed = world.clone();
+        assert!(!run.act(&run.next(&world), &mut world, false), "the word of this run is taken back on an old etag");
+        for world in [&mut world, &mut killed] {
+            for _ in 0..3 {
+                to_the_end(world, Order::Due);
+                assert!(world.readable(number).is_some() && world.ledger.lease.is_none(), "{world:#?}");
+                world.now += GRACE;
+            }
+            world.ledger.aliases.remove("theirs");
+            to_the_end(world, Order::Due);
+            assert_eq!(world.versions[&number].0, VersionState::Disabled, "it rests before it is destroyed");
+        }
+    }
+}

@@ -124,6 +124,64 @@ async fn moved_along(major: u32) {
     stage.assert_in_sync();
 }
 
+/// What `--roll` will need is asked for before anything begins, by both strategies: else nothing has changed.
+#[test]
+fn whoever_may_not_roll_does_not_begin() {
+    newest(|major| on_a_runtime(not_permitted(major)));
+}
+
+async fn not_permitted(major: u32) {
+    let stage = Stage::new(major);
+    seed(&stage, RunKind::Job, "job", "1");
+    seed(&stage, RunKind::Service, "web", "current");
+    seed(&stage, RunKind::Job, "free", "current");
+    let pair = "strategy: alternate, grace: 1s";
+    let roles = [
+        declared(RunKind::Job, "job", "grace: 1s"),
+        declared(RunKind::Service, "web", pair),
+        declared(RunKind::Job, "free", pair),
+    ];
+    stage.roles(&roles.concat());
+    stage.apply(&[]).assert_status(0);
+    for (name, permission) in [
+        ("job", "run.jobs.update"),
+        ("job", "iam.serviceAccounts.actAs"),
+        ("web", "run.services.update"),
+        ("web", "iam.serviceAccounts.actAs"),
+    ] {
+        stage.fake.deny("anonymous", &[permission]);
+        stage.fake.forget_requests();
+        let before = (stage.secret(name).await, logins(&stage).await);
+        let refused = stage.run("rotate", &["--role", name, "--now", "--roll"]).assert_status(1);
+        assert!(refused.stderr.contains(permission) && refused.stderr.contains(name), "{}", refused.stderr);
+        assert!((stage.secret(name).await, logins(&stage).await) == before, "{permission}: something has changed");
+        let asked = stage.fake.requests();
+        let asks = |path: &str| path.ends_with(":testIamPermissions");
+        assert!(asked.iter().all(|seen| seen.method == "GET" || asks(&seen.path)), "{permission}");
+        stage.fake.lift("anonymous");
+    }
+    // Nothing of it is asked for where nothing is to be moved, or may be.
+    stage.fake.deny("anonymous", &["run.jobs.update", "run.services.update", "iam.serviceAccounts.actAs"]);
+    stage.fake.forget_requests();
+    stage.run("rotate", &["--role", "free", "--now", "--roll"]).assert_status(0);
+    stage.run("rotate", &["--role", "web", "--now"]).assert_status(0);
+    assert!(!stage.fake.requests().iter().any(|seen| seen.path.ends_with(":testIamPermissions")));
+    stage.fake.lift("anonymous");
+    // Whether one may act as an account cannot be asked where the IAM API is not enabled: that is said.
+    stage.fake.fault("disabled", json!({"method": "serviceAccounts.testIamPermissions", "effect": "deny"}));
+    let rolled = stage.run("rotate", &["--role", "job", "--now", "--roll"]).assert_status(0);
+    assert!(rolled.stdout.contains("cannot be asked"), "{}", rolled.stdout);
+    assert_eq!(pin(&stage, "job").await, "2");
+}
+
+/// What the server keeps of every login.
+async fn logins(stage: &Stage) -> Vec<String> {
+    let superuser = stage.cluster.connect_superuser("postgres").await;
+    let all = "SELECT concat_ws(' ', rolname, rolcanlogin, rolpassword, rolvaliduntil) FROM pg_authid ORDER BY 1";
+    let rows = superuser.query(all, &[]).await.expect("it answers");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// From the deadline on the server refuses the old credential, and its login is closed; who names its version by number
 /// still finds that.
 #[test]

@@ -109,15 +109,28 @@ async fn versions_are_listed_newest_first_over_several_pages_and_change_state() 
     for expected in 1..=5 {
         assert_eq!(world.google.add_version(&name, &payload()).await.unwrap(), expected);
     }
-    world.google.set_version_state(&name, 2, VersionState::Disabled).await.unwrap();
-    world.google.set_version_state(&name, 3, VersionState::Disabled).await.unwrap();
-    world.google.set_version_state(&name, 3, VersionState::Enabled).await.unwrap();
-    world.google.set_version_state(&name, 1, VersionState::Destroyed).await.unwrap();
+    let (on, off, gone) = (VersionState::Enabled, VersionState::Disabled, VersionState::Destroyed);
+    for (number, state) in [(2, off), (3, off), (3, on), (1, gone)] {
+        let seen = world.google.version(&name, number).await.unwrap();
+        let set = world.google.set_version_state(&name, &seen, state).await.unwrap();
+        assert_eq!((set.number, set.state), (number, state));
+        assert_ne!(set.etag, seen.etag);
+    }
 
     let versions = world.read(&name).await.versions;
     let states: Vec<_> = versions.iter().map(|version| (version.number, version.state)).collect();
-    let (on, off, gone) = (VersionState::Enabled, VersionState::Disabled, VersionState::Destroyed);
     assert_eq!(states, [(5, on), (4, on), (3, on), (2, off), (1, gone)]);
+
+    // Who has seen it before somebody else changed it does not change it, unless it is as wanted.
+    let seen = world.google.version(&name, 4).await.unwrap();
+    for state in [off, on] {
+        let now = world.google.version(&name, 4).await.unwrap();
+        world.google.set_version_state(&name, &now, state).await.unwrap();
+    }
+    let stale = world.google.set_version_state(&name, &seen, off).await.unwrap_err();
+    assert!(stale.is_stale(), "{stale:?}");
+    assert_eq!(world.google.version(&name, 4).await.unwrap().state, on);
+    world.google.set_version_state(&name, &seen, on).await.unwrap();
 
     let refused = world.google.access(&name, 1).await.unwrap_err();
     assert_eq!(refused.status().unwrap().code, "FAILED_PRECONDITION");

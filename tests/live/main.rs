@@ -20,6 +20,7 @@ mod fake_gcp;
 mod faults;
 mod fidelity;
 mod google;
+mod hygiene;
 mod inspect;
 mod keeping;
 mod killed;

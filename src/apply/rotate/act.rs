@@ -29,6 +29,7 @@ impl Turn<'_> {
             Step::Roll { resource, version } => self.roll(&resource, version).await,
             Step::Expire { login, at } => self.expire(&login, at).await,
             Step::Close(login) => self.close(&login).await,
+            Step::Enable(number) => self.enable(number).await,
             Step::Disable(number) => self.end_version(number, VersionState::Disabled).await,
             Step::Destroy(number) => self.end_version(number, VersionState::Destroyed).await,
             Step::Rest(_) | Step::Wait(_) | Step::Hold(_) => Ok(()),
@@ -163,17 +164,6 @@ impl Turn<'_> {
         }
         self.seen.state.versions.insert(number, VersionState::Enabled);
         self.seen.state.found.pending = Some(number);
-        Ok(())
-    }
-
-    async fn end_version(&mut self, number: i64, state: VersionState) -> Result<(), ApplyError> {
-        self.run.google_to_change().await?.set_version_state(self.secret, number, state).await?;
-        self.seen.state.versions.insert(number, state);
-        if state == VersionState::Destroyed {
-            self.seen.state.doomed.insert(number);
-        }
-        let verb = if state == VersionState::Destroyed { "destroyed" } else { "disabled" };
-        self.run.report.events.push(format!("version {number} is {verb}: nothing refers to it"));
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 
 mod act;
 mod look;
+mod permit;
 mod server;
+mod version;
 
 use std::time::Duration;
 
@@ -115,6 +117,7 @@ impl Turn<'_> {
                     if let Some(end) = self.unready(&step) {
                         return Ok(end);
                     }
+                    self.assure_roll(&step).await?;
                     if let Err(error) = self.act(step, random).await {
                         self.again(error, &mut attempts).await?;
                     }
@@ -164,7 +167,7 @@ fn passes(error: &ApplyError) -> bool {
     match error {
         ApplyError::Google(error) => error.is_stale(),
         ApplyError::Postgres(error) => error.is_away() || error.is_concurrent_update(),
-        ApplyError::Commit { .. } | ApplyError::LockLost => true,
+        ApplyError::Commit { .. } | ApplyError::LockLost | ApplyError::Named { .. } => true,
         ApplyError::Login { source, .. } => matches!(&**source, LoginError::Unreachable(error) if error.is_away()),
         _ => false,
     }

@@ -119,9 +119,12 @@ impl Run {
                 world.pin = Some(*version);
                 true
             }
-            Step::Disable(number) | Step::Destroy(number) => {
-                let after =
-                    if matches!(step, Step::Disable(_)) { VersionState::Disabled } else { VersionState::Destroyed };
+            Step::Enable(number) | Step::Disable(number) | Step::Destroy(number) => {
+                let after = match step {
+                    Step::Enable(_) => VersionState::Enabled,
+                    Step::Disable(_) => VersionState::Disabled,
+                    _ => VersionState::Destroyed,
+                };
                 let state = &mut world.versions.get_mut(number).unwrap().0;
                 // What is destroyed stays so: the call is refused.
                 let goes_on = *state != VersionState::Destroyed;

@@ -72,6 +72,9 @@ const METHODS: &[Method] = &[
     method("jobs.patch", "PATCH v2/projects/*/locations/*/jobs/*", |world, call, at| {
         run::patch(world, call, jobs(at), at[2])
     }),
+    method("jobs.testIamPermissions", "POST v2/projects/*/locations/*/jobs/*:testIamPermissions", |world, call, at| {
+        run::test_permissions(world, call, jobs(at), at[2])
+    }),
     method("executions.list", "GET v2/projects/*/locations/*/jobs/*/executions", |world, call, at| {
         run::list_executions(world, call, jobs(at), at[2])
     }),
@@ -93,6 +96,16 @@ const METHODS: &[Method] = &[
     method("services.patch", "PATCH v2/projects/*/locations/*/services/*", |world, call, at| {
         run::patch(world, call, services(at), at[2])
     }),
+    method(
+        "services.testIamPermissions",
+        "POST v2/projects/*/locations/*/services/*:testIamPermissions",
+        |world, call, at| run::test_permissions(world, call, services(at), at[2]),
+    ),
+    method(
+        "serviceAccounts.testIamPermissions",
+        "POST v1/projects/*/serviceAccounts/*:testIamPermissions",
+        |world, call, at| run::test_account(world, call, at[0], at[1]),
+    ),
     method("revisions.list", "GET v2/projects/*/locations/*/services/*/revisions", |world, call, at| {
         run::list_revisions(world, call, services(at), at[2])
     }),

@@ -152,22 +152,27 @@ async fn a_policy_that_lags_behind_is_waited_for_and_not_for_ever() {
 #[tokio::test]
 async fn a_state_is_reached_whatever_became_of_the_answer() {
     let (world, name) = with_secret().await;
-    let reach = async |google: &Google, state| google.set_version_state(&name, 1, state).await.unwrap();
+    let reach = async |google: &Google, state| {
+        let seen = google.version(&name, 1).await.unwrap();
+        google.set_version_state(&name, &seen, state).await.unwrap()
+    };
     world.google.add_version(&name, &payload()).await.unwrap();
     for (state, rule) in [
-        (VersionState::Disabled, json!({"effect": {"answer": {"status": 503}}})),
-        (VersionState::Enabled, json!({"effect": "drop", "when": "after"})),
-        (VersionState::Destroyed, json!({"effect": "drop", "when": "after"})),
+        (VersionState::Disabled, json!({"method": "disable", "effect": {"answer": {"status": 503}}})),
+        (VersionState::Enabled, json!({"method": "enable", "effect": "drop", "when": "after"})),
+        (VersionState::Destroyed, json!({"method": "destroy", "effect": "drop", "when": "after"})),
     ] {
         let mut rule = rule;
         rule["resource"] = json!("projects/*/secrets/*/versions/1");
         world.fake.fault("state", rule);
         reach(&world.google, state).await;
         assert_eq!(world.read(&name).await.versions[0].state, state);
+        assert_eq!(world.fake.met("state"), 1);
     }
     // Where a list lags behind, the end is ordered a second time.
     for state in [VersionState::Disabled, VersionState::Destroyed] {
         reach(&world.google, state).await;
     }
-    assert!(world.google.set_version_state(&name, 1, VersionState::Enabled).await.is_err());
+    let seen = world.google.version(&name, 1).await.unwrap();
+    assert!(world.google.set_version_state(&name, &seen, VersionState::Enabled).await.is_err());
 }

@@ -1,6 +1,7 @@
 //! Cloud Run: jobs and services in v2, <https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.jobs>,
 //! and read-only in the v1 (Knative) form that gcloud asks for.
 
+mod acting;
 mod defaults;
 mod executions;
 mod knative;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 use super::error::ApiError;
 
+pub use acting::{test_account, test_permissions};
 pub use executions::{get as get_execution, list as list_executions};
 pub use knative::{get as get_v1, list as list_v1};
 pub use revisions::{get as get_revision, list as list_revisions};

@@ -7,7 +7,7 @@ use super::super::error::{Answer, ApiError, Code};
 use super::super::shape::camel_case;
 use super::super::world::World;
 use super::v2::{Collection, create_named, operation};
-use super::{Kind, RunName, defaults, revisions, secret_access};
+use super::{Kind, RunName, acting, defaults, revisions, secret_access};
 
 /// Replaces a job, or what the mask names of a service (all of it without one): an operation that is done at once.
 pub fn patch(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answer {
@@ -26,6 +26,7 @@ pub fn patch(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> An
     check_etag(&name, &current, given["etag"].as_str().unwrap_or_default())?;
     let wanted = wanted(of.kind, call.query("updateMask").unwrap_or_default(), &current, &given)?;
     let mut next = defaults::updated(world, &name, number, &current, wanted)?;
+    acting::check(world, call, of.kind, &next)?;
     secret_access::check(world, &name, &next)?;
     if of.kind == Kind::Service {
         let forced = call.query("forceNewRevision") == Some("true");

@@ -7,7 +7,7 @@ use super::super::error::{Answer, ApiError, Code};
 use super::super::list;
 use super::super::shape::normalise;
 use super::super::world::World;
-use super::{Kind, RunName, defaults, executions, revisions, secret_access};
+use super::{Kind, RunName, acting, defaults, executions, revisions, secret_access};
 
 /// The collection a request is about: project as given, region, jobs or services.
 #[derive(Clone, Copy)]
@@ -78,6 +78,7 @@ pub fn create_named(world: &mut World, call: &Call, name: &RunName, number: u64,
         return Err(ApiError::new(Code::AlreadyExists, message));
     }
     let mut resource = defaults::completed(world, name, number, given)?;
+    acting::check(world, call, name.kind, &resource)?;
     secret_access::check(world, name, &resource)?;
     if call.query("validateOnly") != Some("true") {
         resource = put(world, name, resource)?;

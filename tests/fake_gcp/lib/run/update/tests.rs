@@ -1,7 +1,9 @@
 use serde_json::{Value, json};
 
 use super::super::super::ask::{must, refused};
+use super::super::super::caller::ANONYMOUS;
 use super::super::super::error::Code;
+use super::super::super::permissions::Restriction;
 use super::super::super::world::World;
 
 const SERVICE: &str = "/v2/projects/p/locations/europe-west1/services/api";
@@ -164,4 +166,35 @@ fn seeded_revisions_have_been_there_before() {
     assert_eq!(revisions(&mut world), [pair("1", true), pair("7", true)]);
     let listed = read(&mut world, "/v2/projects/p/locations/europe-west1/services/-/revisions");
     assert_eq!(listed["revisions"][1]["createTime"], "2026-01-01T00:00:00Z");
+}
+
+#[test]
+fn who_may_not_act_as_the_account_changes_nothing_and_can_ask_before() {
+    let mut world = world();
+    let deny = |world: &mut World, permissions: &[&str]| {
+        let denied = permissions.iter().map(|one| (*one).to_owned()).collect();
+        world.permissions.restrict(ANONYMOUS, Restriction::Lacks(denied));
+    };
+    let asked = |world: &mut World, path: &str, permission: &str| {
+        must(world, &format!("POST {path}:testIamPermissions"), &json!({"permissions": [permission]}))
+    };
+    let account = "/v1/projects/-/serviceAccounts/api@p.iam.gserviceaccount.com";
+    for (path, permission) in
+        [(JOB, "run.jobs.update"), (SERVICE, "run.services.update"), (account, "iam.serviceAccounts.actAs")]
+    {
+        assert_eq!(asked(&mut world, path, permission), json!({"permissions": [permission]}));
+        deny(&mut world, &[permission]);
+        assert_eq!(asked(&mut world, path, permission), json!({}));
+        world.permissions.lift(ANONYMOUS);
+        let other = json!({"permissions": ["secretmanager.secrets.get"]});
+        let (code, _) = refused(&mut world, &format!("POST {path}:testIamPermissions"), &other);
+        assert_eq!(code, Code::InvalidArgument);
+    }
+    assert_eq!(asked(&mut world, &format!("{JOB}2"), "run.jobs.update"), json!({}), "it does not exist");
+    deny(&mut world, &["iam.serviceAccounts.actAs"]);
+    let before = read(&mut world, JOB);
+    let (code, message) = refused(&mut world, &format!("PATCH {JOB}"), &job("2"));
+    assert_eq!(code, Code::PermissionDenied);
+    assert!(message.contains("iam.serviceaccounts.actAs"), "{message}");
+    assert_eq!(read(&mut world, JOB), before);
 }
