@@ -51,7 +51,7 @@ pub(super) async fn prepare(
 ) -> anyhow::Result<Prepared> {
     let progress = Progress::start();
     let state = observe(&Edges { guard, ..connection.edges(&progress) }, &policy).await?;
-    let plan = plan::diff(&policy, &state, &options(scope, connection.now));
+    let plan = plan::diff(&policy, &state, &options(scope, connection.today()));
     let script = plan::script(&plan, &state);
     Ok(Prepared { policy, connection, state, plan, script })
 }
@@ -67,7 +67,7 @@ pub(super) fn planned<'a>(prepared: &'a [Prepared], digest: &'a str) -> Planned<
 }
 
 /// What the arguments allow; `until` of accepted findings is a day in UTC.
-pub(super) fn options(scope: &ScopeArgs, now: jiff::Timestamp) -> Options {
+pub(super) fn options(scope: &ScopeArgs, today: jiff::civil::Date) -> Options {
     Options {
         phase: match scope.phase {
             None => Direction::Both,
@@ -77,7 +77,6 @@ pub(super) fn options(scope: &ScopeArgs, now: jiff::Timestamp) -> Options {
         prune: scope.prune,
         reset_passwords: scope.reset_passwords,
         take_over: scope.take_over,
-        today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
-        now,
+        today,
     }
 }
