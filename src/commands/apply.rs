@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use super::connection::Dialer;
-use super::plan::{Prepared, digest, options, planned, prepare};
+use super::plan::{Prepared, digest, options, planned, prepare, scripts};
 use super::{Exit, Usage, interrupt, load, lock, publish};
 use crate::apply::{self, ApplyError, Edges, Guard, Interrupt};
 use crate::cli::{ApplyArgs, PlanFormat};
@@ -62,7 +62,7 @@ async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agre
     if prepared.iter().all(|one| one.plan.is_empty()) {
         return Ok(Agreement::To(digest));
     }
-    stream::say(output::plan(&planned(&prepared, &digest), PlanFormat::Text).trim_end());
+    stream::say(output::plan(&planned(&prepared, &scripts(&prepared), &digest), PlanFormat::Text).trim_end());
     // Nothing is locked while somebody thinks: what was agreed to is the plan with this digest.
     let yes = stream::confirm("Make these changes?")?.ok_or(Usage::NobodyToAsk)?;
     Ok(if yes { Agreement::To(digest) } else { Agreement::No })
@@ -79,8 +79,8 @@ async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) ->
         Ok(begun) => begun.into_iter().unzip(),
         Err(stopped) => return Ok(stopped),
     };
-    let digest = digest(&prepared);
-    if let Some(expected) = expected.filter(|expected| *expected != digest) {
+    let other = expected.map(|expected| (expected, digest(&prepared))).filter(|(expected, digest)| expected != digest);
+    if let Some((expected, digest)) = other {
         let failure = Failure {
             causes: vec![format!("the plan is no longer the one with digest {expected}: it is {digest}")],
             hint: Some("review `rolewright plan` again".into()),
@@ -119,9 +119,7 @@ async fn begin(
 
 #[allow(clippy::disallowed_methods, reason = "commands hand in the randomness")]
 async fn carry_out(args: &ApplyArgs, prepared: Prepared, guard: Guard<'_>) -> Outcome {
-    let Prepared { policy, connection, state, plan, script } = prepared;
-    // Each attempt writes its own.
-    drop(script);
+    let Prepared { policy, connection, state, plan } = prepared;
     let instance = policy.instance.clone();
     if let Some(refusal) = plan.refusals.first() {
         let failure = Failure { causes: vec![refusal.message.clone()], hint: Some(refusal.hint.clone()) };

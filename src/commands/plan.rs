@@ -15,7 +15,6 @@ pub(super) struct Prepared {
     pub(super) connection: Connection,
     pub(super) state: State,
     pub(super) plan: Plan,
-    pub(super) script: Vec<Transaction>,
 }
 
 pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
@@ -35,7 +34,8 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         let connection = dialer.connect(&policy).await?;
         prepared.push(prepare(policy, connection, &args.scope, None).await?);
     }
-    publish::publish(&args.output, |format| output::plan(&planned(&prepared, &digest(&prepared)), format))?;
+    let (scripts, digest) = (scripts(&prepared), digest(&prepared));
+    publish::publish(&args.output, |format| output::plan(&planned(&prepared, &scripts, &digest), format))?;
     // Whoever only reviews needs no right to apply.
     let of_instance = |one: &Refusal| one.cause == RefusalCause::Instance;
     let refused = prepared.iter().any(|one| one.plan.refusals.iter().any(of_instance));
@@ -52,8 +52,12 @@ pub(super) async fn prepare(
     let progress = Progress::start();
     let state = observe(&Edges { guard, ..connection.edges(&progress) }, &policy).await?;
     let plan = plan::diff(&policy, &state, &options(scope, connection.today()));
-    let script = plan::script(&plan, &state);
-    Ok(Prepared { policy, connection, state, plan, script })
+    Ok(Prepared { policy, connection, state, plan })
+}
+
+/// What each instance is to be told. Where nobody looks at it, it is not asked for: `apply` writes its own for each attempt.
+pub(super) fn scripts(prepared: &[Prepared]) -> Vec<Vec<Transaction>> {
+    prepared.iter().map(|one| plan::script(&one.plan, &one.state)).collect()
 }
 
 pub(super) fn digest(prepared: &[Prepared]) -> String {
@@ -61,8 +65,8 @@ pub(super) fn digest(prepared: &[Prepared]) -> String {
 }
 
 /// What is shown of the plans.
-pub(super) fn planned<'a>(prepared: &'a [Prepared], digest: &'a str) -> Planned<'a> {
-    let instances = prepared.iter().map(|one| PlannedInstance { plan: &one.plan, script: &one.script });
+pub(super) fn planned<'a>(prepared: &'a [Prepared], scripts: &'a [Vec<Transaction>], digest: &'a str) -> Planned<'a> {
+    let instances = prepared.iter().zip(scripts).map(|(one, script)| PlannedInstance { plan: &one.plan, script });
     Planned { digest, instances: instances.collect() }
 }
 

@@ -1,6 +1,7 @@
 //! The vocabulary: parsed once, imported by everything, importing nothing but itself.
 
 mod acl;
+mod belonging;
 mod membership;
 mod name;
 mod object;
@@ -16,6 +17,7 @@ mod state;
 mod view;
 
 pub use acl::{Acl, AclError, AclItem, Grantee};
+pub use belonging::{Belonging, BelongingKind, PublicationExtent};
 pub use membership::Membership;
 pub use name::{
     DatabaseName, ExtensionName, InstanceName, NameError, ProjectId, RoleName, RolePattern, SchemaName, SecretId,

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Acl, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind, PrivilegeClass,
-    Privileges, Retirement, Role, RoleName, SchemaName, Secret, SecretName, View,
+    Acl, Belonging, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
+    PrivilegeClass, Privileges, Retirement, Role, RoleName, SchemaName, Secret, SecretName, View,
 };
 
 /// The whole instance, as far as the policy's databases and the shared catalogs show it.
@@ -68,6 +68,8 @@ pub struct Database {
     pub global_defaults: BTreeSet<(RoleName, DefaultsFor)>,
     /// Installed extensions.
     pub extensions: BTreeMap<ExtensionName, Extension>,
+    /// Publications, subscriptions and event triggers.
+    pub belongings: Vec<Belonging>,
     /// Views that read with the rights of their owners, but for those that a schema's own `ddl` role made.
     pub views: BTreeMap<Object, View>,
     /// Declared extensions that are not installed and that this server has, with their versions.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::Digest as _;
 
 use super::{Change, Finding, Rule};
-use crate::model::{DatabaseName, InstanceName, Origin, RoleName, Server};
+use crate::model::{DatabaseName, InstanceName, Origin, Preset, RoleName, Server};
 
 /// What `apply` would do to one instance. It is printed, tested and applied as it stands.
 #[derive(Debug, Clone)]
@@ -94,8 +94,21 @@ pub struct Step {
     pub rule: Rule,
     /// How whoever it is taken from came to it.
     pub path: Vec<String>,
+    /// What of the policy asks for what it gives.
+    pub asked: Option<Asked>,
     /// Where the policy asks for it.
     pub origin: Option<Origin>,
+}
+
+/// What of the policy asks for a privilege.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Access to the schema, or to one of the database.
+    Preset(Preset),
+    /// One of the role's `grants`, or what that brings along.
+    Grant,
+    /// Access in a database whose declared extensions are in the schema.
+    Extensions,
 }
 
 /// Drift that `apply` leaves.

@@ -206,6 +206,14 @@ impl Finding {
         }
     }
 
+    /// The same with a path: whom it is about, and what, where nothing more is known.
+    pub fn with_path(mut self) -> Self {
+        if self.path.is_empty() {
+            self.path = super::path::plain(&self);
+        }
+        self
+    }
+
     /// Whether it makes `check` exit 2.
     pub fn is_drift(&self) -> bool {
         self.severity == Severity::Error && self.allowed.is_none()

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::sentence::{labelled, numbered};
-use super::{Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, fix};
-use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName, Setting};
+use super::{Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, fix, path};
+use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName};
 
 impl Plan {
     /// Everything the plan knows of: the drift its steps mend, the drift it leaves, and what is no drift.
@@ -32,7 +32,7 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
     };
     let base = Finding {
         instance: plan.instance.clone(),
-        path: step.path.clone(),
+        path: path::of_step(step),
         origin: step.origin.clone(),
         ..Finding::new(step.rule, step.change.to_string())
     };
@@ -41,7 +41,7 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
             each(objects, *privileges, |object, privilege| {
                 let change = step.change.narrowed(object, privilege);
                 let message = privilege_message(&step.change, grantee, object, privilege);
-                let base = Finding { path: path(&change, object, privilege), ..base.clone() };
+                let base = Finding { path: path::of_privilege(step, object, privilege), ..base.clone() };
                 finding(&base, &change, grantee.to_string(), Some(object.to_string()), message)
             })
         }
@@ -49,7 +49,7 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
             let of_object = |object: &Object| {
                 let change = step.change.narrowed(object, Privileges::NONE);
                 let message = format!("{object} belongs to {from}");
-                let base = Finding { path: owns(from, object), ..base.clone() };
+                let base = Finding { path: path::owns(from, object), ..base.clone() };
                 finding(&base, &change, from.to_string(), Some(object.to_string()), message)
             };
             objects.iter().map(of_object).collect()
@@ -64,16 +64,6 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
             };
             default.privileges.iter().map(|one| privilege(Privileges::of(&[one]))).collect()
         }
-        Change::AlterRole { role, attributes } => {
-            let base = Finding { path: has(role, attributes), ..base };
-            vec![finding(&base, &step.change, role.to_string(), None, message_of(&step.change))]
-        }
-        Change::ResetParameter { role, setting } => {
-            let path =
-                vec![role.to_string(), format!("setting {} = {}{}", setting.parameter, setting.value, place(setting))];
-            let base = Finding { path, ..base };
-            vec![finding(&base, &step.change, role.to_string(), object_of(&step.change), message_of(&step.change))]
-        }
         change => vec![finding(&base, change, subject(change), object_of(change), message_of(change))],
     }
 }
@@ -81,29 +71,6 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
 fn each(objects: &[Object], privileges: Privileges, make: impl Fn(&Object, Privileges) -> Finding) -> Vec<Finding> {
     let one = |object| privileges.iter().map(move |privilege| (object, Privileges::of(&[privilege])));
     objects.iter().flat_map(one).map(|(object, privilege)| make(object, privilege)).collect()
-}
-
-/// How the grantee comes to it; nothing for what it is still to come to.
-fn path(change: &Change, object: &Object, privilege: Privileges) -> Vec<String> {
-    let Change::Revoke { grantor, grantee, .. } = change else { return Vec::new() };
-    vec![grantee.to_string(), format!("{privilege} on {object} granted by {grantor}")]
-}
-
-/// Where a setting holds.
-fn place(setting: &Setting) -> String {
-    setting.database.as_ref().map(|name| format!(" in database {name}")).unwrap_or_default()
-}
-
-/// The path of an owner.
-pub(super) fn owns(owner: &RoleName, object: &Object) -> Vec<String> {
-    vec![owner.to_string(), format!("owner of {object}")]
-}
-
-/// The path of attributes that a role has and should not.
-fn has(role: &RoleName, attributes: &[Attribute]) -> Vec<String> {
-    let had = attributes.iter().filter_map(Attribute::taken);
-    let had: Vec<_> = had.map(|one| format!("attribute {one}")).collect();
-    if had.is_empty() { Vec::new() } else { [vec![role.to_string()], had].concat() }
 }
 
 /// The finding without the statement that mends it.
@@ -204,7 +171,12 @@ fn message_of(change: &Change) -> String {
         }
         Change::SetParameter { role, setting } => format!("{role} has not {} = {}", setting.parameter, setting.value),
         Change::ResetParameter { role, setting } => {
-            format!("{role} has {} = {}{}, which is not declared", setting.parameter, setting.value, place(setting))
+            format!(
+                "{role} has {} = {}{}, which is not declared",
+                setting.parameter,
+                setting.value,
+                path::place(setting)
+            )
         }
         Change::GrantMembership { edge } => format!("{} is not a member of {} as declared", edge.member, edge.role),
         Change::RevokeMembership { membership, .. } => {

@@ -2,7 +2,7 @@
 //! weak a one: an ALTER TABLE that begins meanwhile waits for the row of the catalog, and then fails with `tuple
 //! concurrently updated`. Behind a lock it waits and succeeds. <https://www.postgresql.org/docs/current/explicit-locking.html>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::batch::room;
 use super::{Change, Phase};
@@ -52,8 +52,17 @@ pub(super) fn sheltered<'a>(
 
 /// The relations that are granted on, each with one of the changes; ALTER … OWNER locks what it is about more than that.
 fn wanted(changes: &[Change]) -> BTreeMap<&Object, &Change> {
-    let granted = changes.iter().filter(|change| matches!(change.phase(), Phase::Revokes | Phase::Grants));
-    let pairs = granted.flat_map(|change| change.objects().into_iter().flatten().map(move |object| (object, change)));
+    let mut granted: Vec<_> = changes.iter().collect();
+    granted.retain(|change| matches!(change.phase(), Phase::Revokes | Phase::Grants));
+    // A grant for each role, all by the owner and on one list of many objects: one of them is enough.
+    let mut lists = HashSet::new();
+    granted.retain(|change| match change {
+        Change::Grant { objects, .. } => lists.insert(objects.as_ptr()),
+        _ => true,
+    });
+    let pairs = granted
+        .into_iter()
+        .flat_map(|change| change.objects().into_iter().flatten().map(move |object| (object, change)));
     let mut wanted: BTreeMap<_, _> = pairs.filter(|(object, _)| is_relation(object.kind())).collect();
     let taken_over = changes.iter().filter(|change| matches!(change, Change::ChangeOwner { .. }));
     for object in taken_over.filter_map(Change::objects).flatten() {

@@ -138,6 +138,11 @@ impl<'a> Cast<'a> {
         }
     }
 
+    /// The declared role that `role` is a login of; else itself.
+    pub fn declared<'r>(&'r self, role: &'r RoleName) -> &'r RoleName {
+        self.logins.get(role).unwrap_or(role)
+    }
+
     /// The declared role that goes with `role`, where it goes.
     pub fn going(&self, role: &RoleName) -> Option<&'a RoleName> {
         self.retiring.get(role).copied()

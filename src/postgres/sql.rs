@@ -8,7 +8,7 @@ pub const MEMBERSHIPS: &str = include_str!("sql/memberships.sql");
 pub const SHARED_OBJECTS: &str = include_str!("sql/shared_objects.sql");
 pub const OBJECTS: &str = include_str!("sql/objects.sql");
 pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
-pub const EXTENSIONS: &str = include_str!("sql/extensions.sql");
+pub const BELONGINGS: &str = include_str!("sql/belongings.sql");
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
 pub const VIEWS: &str = include_str!("sql/views.sql");
 pub const BLOCKER: &str = include_str!("sql/blocker.sql");
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn no_mark_stands_where_it_would_stay_a_comment() {
-        for statement in [SERVER, ROLES, MEMBERSHIPS, SHARED_OBJECTS, OBJECTS, DEFAULTS, EXTENSIONS, HELD] {
+        for statement in [SERVER, ROLES, MEMBERSHIPS, SHARED_OBJECTS, OBJECTS, DEFAULTS, BELONGINGS, VIEWS, HELD] {
             for line in statement.lines().filter(|line| line.contains("--≥") || line.contains("--<")) {
                 assert!(line_for(line, 0) != line || line_for(line, 99) != line, "{line}");
             }

@@ -133,6 +133,8 @@ impl Holder<'_> {
             role: Some(self.name.to_string()),
             object: Some(format!("secret {}", self.wanted.name)),
             origin: Some(self.wanted.origin.clone()),
+            path: vec![self.name.to_string(), format!("secret {}", self.wanted.name)],
+            fix: Some(format!("rolewright rotate --now --role {}", self.name)),
             ..Finding::new(rule, message)
         })
     }

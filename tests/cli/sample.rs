@@ -40,7 +40,7 @@ fn origin(line: usize, column: usize) -> Origin {
 }
 
 fn step(rule: Rule, change: Change) -> Step {
-    Step { change, rule, path: Vec::new(), origin: Some(origin(12, 3)) }
+    Step { change, rule, path: Vec::new(), asked: None, origin: Some(origin(12, 3)) }
 }
 
 fn roles_of_the_instance() -> Vec<Step> {

@@ -50,7 +50,7 @@ pub(super) struct ChangeEntry<'a> {
 
 impl<'a> ChangeEntry<'a> {
     pub(super) fn of(step: &'a Step) -> Self {
-        let Step { change, rule, path, origin } = step;
+        let Step { change, rule, path, asked: _, origin } = step;
         Self {
             change,
             rule: *rule,

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::plan::expected::preset_privileges;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Extent, Rule};
+use crate::plan::{Change, Extent, Rule, Step};
 
 /// The kinds of object that presets speak of.
 const BY_PRESET: [DefaultsFor; 3] = [DefaultsFor::Tables, DefaultsFor::Sequences, DefaultsFor::Routines];
@@ -192,7 +192,8 @@ impl Diff<'_> {
                 let blocked = self.out_of_reach(&want.owner);
                 let origin = want.grantee.role().and_then(|role| self.origin(role));
                 let change = Change::GrantDefault { database: name.clone(), default };
-                self.push_or(step(change, Rule::DefaultMissing, origin.as_ref()), blocked);
+                let asked = want.grantee.role().map(|role| self.asked_in(role, name, want.schema.as_ref()));
+                self.push_or(Step { asked, ..step(change, Rule::DefaultMissing, origin.as_ref()) }, blocked);
             }
         }
     }

@@ -184,7 +184,8 @@ impl Diff<'_> {
             if let Some(reason) = self.tie_blocked(tie) {
                 self.note_unfinished(&tie.role, Some(name), Some(&reason));
                 let message = format!("{} is declared absent and {} depends on it", tie.role, tie.object);
-                self.withhold_findings(vec![self.departure_finding(&tie.role, Some(name), message)], reason);
+                let finding = self.departure_finding(&tie.role, Some(name), tie.object.clone(), message);
+                self.withhold_findings(vec![finding], reason);
             }
         }
         let going = self.cast.all_going();
@@ -259,7 +260,7 @@ impl Diff<'_> {
             );
             self.note_unfinished(role, Some(database), Some(&reason));
             let message = format!("{role} is declared absent and {what} of database {database} depend on it");
-            let finding = self.departure_finding(role, Some(database), message);
+            let finding = self.departure_finding(role, Some(database), what, message);
             self.withhold_findings(vec![finding], reason);
         }
     }
@@ -307,8 +308,15 @@ impl Diff<'_> {
         self.plan.steps.iter().find_map(moves).unwrap_or_else(|| owner.clone())
     }
 
-    fn departure_finding(&self, role: &RoleName, database: Option<&DatabaseName>, message: String) -> Finding {
+    fn departure_finding(
+        &self,
+        role: &RoleName,
+        database: Option<&DatabaseName>,
+        what: String,
+        message: String,
+    ) -> Finding {
         Finding {
+            path: vec![role.to_string(), "declared absent".into(), what],
             database: database.cloned(),
             role: Some(role.to_string()),
             origin: self.cast.going(role).and_then(|declared| self.origin(declared)),

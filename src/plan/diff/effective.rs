@@ -10,7 +10,7 @@ use crate::model::{
     Database, DatabaseName, Dependence, Grantee, Group, Lifecycle, Object, ObjectKind, Preset, Privilege,
     PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName,
 };
-use crate::plan::findings::owns;
+use crate::plan::path::owns;
 use crate::plan::{Finding, Rule, fix};
 
 /// Objects named before the rest is only counted.

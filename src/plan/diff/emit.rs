@@ -99,11 +99,17 @@ impl Diff<'_> {
     /// Leaves a step that nobody can take in SQL, and says why.
     pub(super) fn withhold_unmended(&mut self, step: Step, reason: Reason) {
         let found = findings::of_step(&self.plan, &step).into_iter().map(|one| Finding { fix: None, ..one });
-        self.withhold_findings(found.collect(), reason);
+        self.leave(found.collect(), reason);
     }
 
-    /// Leaves drift that no statement of ours would mend, and says why.
+    /// Leaves drift that no statement of ours would mend, and says why. What would is the advice where there is no statement.
     pub(super) fn withhold_findings(&mut self, found: Vec<Finding>, reason: Reason) {
+        let mended = |one: Finding| Finding { fix: one.fix.or_else(|| Some(reason.advice.clone())), ..one };
+        let found = found.into_iter().map(mended).collect();
+        self.leave(found, reason);
+    }
+
+    fn leave(&mut self, found: Vec<Finding>, reason: Reason) {
         let found: Vec<_> = found.into_iter().filter_map(|one| self.unless_allowed(one)).collect();
         if !found.is_empty() {
             let Reason { kind, reason, advice } = reason;
@@ -118,7 +124,8 @@ impl Diff<'_> {
         }
     }
 
-    fn unless_allowed(&mut self, mut finding: Finding) -> Option<Finding> {
+    fn unless_allowed(&mut self, finding: Finding) -> Option<Finding> {
+        let mut finding = finding.with_path();
         finding.instance.clone_from(&self.plan.instance);
         match allowance(self.policy, self.options.today, &finding) {
             None => Some(finding),
@@ -154,7 +161,7 @@ impl Diff<'_> {
 
 /// A step without a path.
 pub(super) fn step(change: Change, rule: Rule, origin: Option<&Origin>) -> Step {
-    Step { change, rule, path: Vec::new(), origin: origin.cloned() }
+    Step { change, rule, path: Vec::new(), asked: None, origin: origin.cloned() }
 }
 
 impl Change {

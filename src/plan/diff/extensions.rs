@@ -119,8 +119,15 @@ impl Diff<'_> {
         wanted: Option<&ExtensionPolicy>,
         reason: Reason,
     ) {
+        let declared = wanted.and_then(|wanted| wanted.schema.as_ref());
+        let path = [
+            Some(format!("database {database}")),
+            Some(format!("extension {extension}")),
+            declared.map(|schema| format!("declared in schema {schema}")),
+        ];
         let finding = Finding {
             object: Some(format!("extension {extension}")),
+            path: path.into_iter().flatten().collect(),
             origin: wanted.map(|wanted| wanted.origin.clone()),
             ..finding
         };

@@ -7,7 +7,7 @@ use super::objects::Lot;
 use super::owners::Judged;
 use crate::model::{DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Preset, RelationKind, RoleName};
 use crate::plan::expected::preset_privileges;
-use crate::plan::findings::owns;
+use crate::plan::path::owns;
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Finding, Rule, fix};
 

@@ -6,7 +6,7 @@ use super::owners::Judged;
 use super::{Diff, Phase};
 use crate::model::{AclItem, Grantee, Privileges, RoleName};
 use crate::plan::expected::{Wanted, Wants};
-use crate::plan::{Change, Rule};
+use crate::plan::{Change, Rule, Step};
 
 impl Diff<'_> {
     /// Grants what the policy gives and no entry that stays does.
@@ -77,7 +77,8 @@ impl Diff<'_> {
             return;
         }
         let part = if self.options.phase == Phase::Contract { Part::Restores } else { Part::ByChange };
-        self.push_part_or(step(change, rule, origin.as_ref()), part, blocked);
+        let asked = self.asked(role, lot.database, &lot.members[0]);
+        self.push_part_or(Step { asked, ..step(change, rule, origin.as_ref()) }, part, blocked);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Desired against actual: every difference becomes a step, or is withheld with its reason.
 
+mod asked;
+mod belongings;
 mod chain;
 mod defaults;
 mod departures;
@@ -96,6 +98,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     for (name, database) in &state.databases {
         diff.database(name, database);
         diff.effective(name, database);
+        diff.belongings(name, database);
     }
     diff.elsewhere();
     diff.other_databases();

@@ -96,6 +96,7 @@ impl Diff<'_> {
             role: Some(role.to_string()),
             object: Some(grant.target.to_string()),
             privilege: Some(privilege.keyword().into()),
+            path: vec![role.to_string(), "declared grant".into(), format!("{privilege} on {}", grant.target)],
             origin: Some(grant.origin.clone()),
             ..Finding::new(Rule::GrantMissing, format!("{role} lacks {privilege} on {}", grant.target))
         };

@@ -1,30 +1,60 @@
-//! Extensions: installed, to be had, to be updated.
+//! Extensions: installed, to be had, to be updated; and what else has an owner and neither ACL nor schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 
-use super::rows;
-use crate::model::{Extension, ExtensionName};
+use super::rows::{self, Columns, name};
+use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, SchemaName};
 use crate::postgres::error::Cause;
-use crate::postgres::sql::{EXTENSION_VERSIONS, EXTENSIONS};
+use crate::postgres::sql::{BELONGINGS, EXTENSION_VERSIONS, for_major};
 
 type Installed = BTreeMap<ExtensionName, Extension>;
 
-pub async fn installed(client: &Client) -> Result<Installed, Cause> {
-    let mut installed = BTreeMap::new();
-    rows::each(client, EXTENSIONS, &[], |columns| {
-        let extension = Extension {
-            owner: columns.role(1)?,
-            schema: columns.schema(2)?,
-            version: columns.get(3)?,
-            updates: BTreeSet::new(),
-        };
-        installed.insert(columns.extension(0)?, extension);
+/// Installed extensions, and what else has an owner and neither ACL nor schema.
+pub async fn belongings(client: &Client, major: u32) -> Result<(Installed, Vec<Belonging>), Cause> {
+    let (mut installed, mut others) = (BTreeMap::new(), Vec::new());
+    rows::each(client, &for_major(BELONGINGS, major), &[], |columns| {
+        match columns.get(0)? {
+            "extension" => {
+                installed.insert(columns.extension(1)?, extension(&columns)?);
+            }
+            kind => others.push(belonging(kind, &columns)?),
+        }
         Ok(())
     })
     .await?;
-    Ok(installed)
+    others.sort_unstable();
+    Ok((installed, others))
+}
+
+fn extension(columns: &Columns<'_>) -> Result<Extension, Cause> {
+    Ok(Extension {
+        owner: columns.role(2)?,
+        schema: columns.schema(3)?,
+        version: columns.get(4)?,
+        updates: BTreeSet::new(),
+    })
+}
+
+fn belonging(kind: &str, columns: &Columns<'_>) -> Result<Belonging, Cause> {
+    let kind = match kind {
+        "publication" => BelongingKind::Publication(PublicationExtent::Tables),
+        "publication of schemas" => BelongingKind::Publication(PublicationExtent::Schemas),
+        "publication of everything" => BelongingKind::Publication(PublicationExtent::Everything),
+        "subscription" => BelongingKind::Subscription,
+        "event trigger" => BelongingKind::EventTrigger,
+        other => return Err(Cause::unknown("the kind of belonging", other)),
+    };
+    let schemas: Option<Vec<&str>> = columns.get(5)?;
+    let function: Option<String> = columns.get(6)?;
+    Ok(Belonging {
+        kind,
+        name: columns.get::<&str>(1)?.into(),
+        owner: columns.role(2)?,
+        schemas: schemas.into_iter().flatten().map(|text| name(text, SchemaName::new)).collect::<Result<_, _>>()?,
+        runs: function.zip(columns.role_or_none(7)?),
+    })
 }
 
 /// The versions to be had of what is declared and missing, the default one first; and, filled in, where an extension in

@@ -114,12 +114,12 @@ async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<S
 }
 
 async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Database, Cause> {
-    let (groups, (defaults, global_defaults), views, mut extensions) = try_join!(
+    let (groups, (defaults, global_defaults), views, (mut extensions, belongings)) = try_join!(
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
         views::read(client, &asked.makers),
-        extensions::installed(client)
+        extensions::belongings(client, major)
     )?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
-    Ok(Database { groups, defaults, global_defaults, extensions, views, available })
+    Ok(Database { groups, defaults, global_defaults, extensions, belongings, views, available })
 }

@@ -33,12 +33,23 @@ impl Asked {
     /// Before everything, and after everything that changes something. After a read the world is as it was before it, and
     /// what the client has learnt dies with it: both are one moment.
     pub fn points(&self) -> Vec<Point> {
-        self.chosen(|_, _| true)
+        if is_thorough() { self.moments() } else { self.chosen(|_, _| true) }
     }
 
     /// The same, but of several reads in a row before the first only: the world is the same before all of them.
     pub fn states(&self) -> Vec<Point> {
-        self.chosen(|before, this| before.is_none_or(|before| before) || this)
+        if is_thorough() {
+            self.moments()
+        } else {
+            self.chosen(|before, this| before.is_none_or(|before| before) || this)
+        }
+    }
+
+    /// Before and after everything.
+    fn moments(&self) -> Vec<Point> {
+        let server = (1..=self.seen.len()).flat_map(|number| [Turn::Before(number), Turn::After(number)]);
+        let google = (1..=self.requests.len()).flat_map(|number| [Moment::Before(number), Moment::After(number)]);
+        server.map(Point::Server).chain(google.map(Point::Google)).collect()
     }
 
     /// `is_kept` is asked whether something counts before which it may be killed: does what comes before it (if anything
@@ -57,6 +68,13 @@ impl Asked {
         let at_google = befores(&google).into_iter().map(Moment::Before).chain(afters(&google).map(Moment::After));
         on_server.map(Point::Server).chain(at_google.map(Point::Google)).collect()
     }
+}
+
+/// Whether reads are killed before and after as well, each of them, which shows nothing new and takes more than twice as
+/// long: for those who would rather see it than believe it.
+#[expect(clippy::disallowed_methods, reason = "tests take their settings from the environment")]
+fn is_thorough() -> bool {
+    std::env::var_os("ROLEWRIGHT_KILL_EVERYWHERE").is_some()
 }
 
 /// Whom the fake takes the program for.

@@ -1,0 +1,153 @@
+//! Publications, subscriptions, event triggers and extensions of roles that should own none.
+
+use super::Diff;
+use super::emit::Reason;
+use super::fence::not_declared;
+use crate::model::{
+    Belonging, BelongingKind, Database, DatabaseName, ExtensionName, Preset, PublicationExtent, RoleName,
+    quote_identifier,
+};
+use crate::plan::standing::Standing;
+use crate::plan::{Finding, Rule};
+
+/// Whoever the policy makes a member of it may make subscriptions.
+/// <https://www.postgresql.org/docs/current/predefined-roles.html>
+const SUBSCRIBERS: &str = "pg_create_subscription";
+
+impl Diff<'_> {
+    /// Everything of that kind in one managed database.
+    pub(super) fn belongings(&mut self, name: &DatabaseName, database: &Database) {
+        for one in &database.belongings {
+            match self.cast.standing(&one.owner) {
+                Standing::Declared | Standing::Login | Standing::Iam if !self.may_own(name, one) => {
+                    self.owned_belonging(name, one)
+                }
+                Standing::Undeclared if self.names_managed(name, one) => self.opens_belonging(name, one),
+                _ => {}
+            }
+            self.runs_for_others(name, one);
+        }
+        for (extension, installed) in &database.extensions {
+            let owner = &installed.owner;
+            let makes = self.policy.roles.get(owner).is_some_and(|role| role.create_schemas);
+            if self.cast.standing(owner).is_managed() && !makes && !self.has_ddl(name, owner) {
+                self.owned_extension(name, extension, owner);
+            }
+        }
+    }
+
+    fn has_ddl(&self, database: &DatabaseName, role: &RoleName) -> bool {
+        let mut access = self.policy.roles.get(role).into_iter().flat_map(|role| &role.access);
+        access.any(|one| one.preset == Preset::Ddl && one.database == *database)
+    }
+
+    /// What a role with `ddl` can make itself.
+    fn may_own(&self, database: &DatabaseName, one: &Belonging) -> bool {
+        let declared = self.policy.roles.get(&one.owner).into_iter().flat_map(|role| &role.member_of);
+        let subscribes = || declared.into_iter().any(|edge| edge.role.as_str() == SUBSCRIBERS);
+        self.has_ddl(database, &one.owner)
+            && match one.kind {
+                BelongingKind::Publication(extent) => extent == PublicationExtent::Tables,
+                BelongingKind::Subscription => subscribes(),
+                BelongingKind::EventTrigger => false,
+            }
+    }
+
+    /// Whether it publishes or writes managed tables. An event trigger runs as whoever changes an object: its owner has no
+    /// more of it than of its function.
+    fn names_managed(&self, database: &DatabaseName, one: &Belonging) -> bool {
+        let managed = self.policy.databases.get(database);
+        let named = || one.schemas.iter().any(|schema| managed.is_some_and(|one| one.schemas.contains_key(schema)));
+        match one.kind {
+            BelongingKind::Publication(PublicationExtent::Everything) => true,
+            BelongingKind::Publication(_) | BelongingKind::Subscription => named(),
+            BelongingKind::EventTrigger => false,
+        }
+    }
+
+    fn owned_belonging(&mut self, database: &DatabaseName, one: &Belonging) {
+        let finding =
+            Finding { origin: self.origin(&one.owner), ..self.belonging(Rule::PrivilegeEffective, database, one) };
+        let reason = "no access that the policy gives makes such objects";
+        self.withhold_findings(vec![finding], Reason::decision(reason, "give it to somebody else, or drop it"));
+    }
+
+    fn opens_belonging(&mut self, database: &DatabaseName, one: &Belonging) {
+        let finding = self.belonging(Rule::RoleUndeclared, database, one);
+        self.withhold_findings(vec![finding], not_declared(&one.owner));
+    }
+
+    fn belonging(&self, rule: Rule, database: &DatabaseName, one: &Belonging) -> Finding {
+        let (owner, does) = (&one.owner, does(one));
+        Finding {
+            database: Some(database.clone()),
+            role: Some(owner.to_string()),
+            object: Some(one.to_string()),
+            path: vec![owner.to_string(), format!("owner of {one}"), does.clone()],
+            fix: self.given_away(one),
+            ..Finding::new(rule, format!("{owner} owns {one}, which {does}"))
+        }
+    }
+
+    /// To whom schemas belong, where that is allowed: what is not of named tables, and event triggers, belong to superusers.
+    /// <https://www.postgresql.org/docs/current/sql-alterpublication.html>
+    fn given_away(&self, one: &Belonging) -> Option<String> {
+        let to = match one.kind {
+            BelongingKind::Publication(PublicationExtent::Tables) => Some(self.reach.maker_name()),
+            _ => self.state.server.bootstrap.as_ref(),
+        };
+        let (words, name) = (one.words().to_uppercase(), quote_identifier(&one.name));
+        to.map(|to| format!("ALTER {words} {name} OWNER TO {}", quote_identifier(to.as_str())))
+    }
+
+    /// An event trigger runs its function as whoever changes an object, migrations and admins alike: whoever can change the
+    /// function acts as them.
+    fn runs_for_others(&mut self, database: &DatabaseName, one: &Belonging) {
+        let Some((function, owner)) = &one.runs else { return };
+        if self.cast.standing(owner) != Standing::Undeclared {
+            return;
+        }
+        let runs = format!("{one} runs it as whoever changes an object");
+        let to = quote_identifier(self.reach.maker_name().as_str());
+        let finding = Finding {
+            database: Some(database.clone()),
+            role: Some(owner.to_string()),
+            object: Some(format!("function {function}")),
+            path: vec![owner.to_string(), format!("owner of function {function}"), runs.clone()],
+            fix: Some(format!("ALTER FUNCTION {function} OWNER TO {to}")),
+            ..Finding::new(Rule::RoleUndeclared, format!("{owner} can change function {function}: {runs}"))
+        };
+        self.withhold_findings(vec![finding], not_declared(owner));
+    }
+
+    /// There is no ALTER EXTENSION … OWNER TO.
+    /// <https://www.postgresql.org/docs/current/sql-reassign-owned.html>
+    fn owned_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
+        let object = format!("extension {extension}");
+        let (from, to) = (quote_identifier(owner.as_str()), quote_identifier(self.reach.maker_name().as_str()));
+        let finding = Finding {
+            database: Some(database.clone()),
+            role: Some(owner.to_string()),
+            object: Some(object.clone()),
+            path: vec![owner.to_string(), format!("owner of {object}")],
+            fix: Some(format!("REASSIGN OWNED BY {from} TO {to}")),
+            origin: self.origin(owner),
+            ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}, and has no ddl"))
+        };
+        let reason = Reason::decision(
+            "only a role with ddl makes such objects",
+            "REASSIGN OWNED, which moves whatever else it owns in the database, or drop it and make it again",
+        );
+        self.withhold_findings(vec![finding], reason);
+    }
+}
+
+/// What there is to fear of it.
+fn does(one: &Belonging) -> String {
+    match one.kind {
+        BelongingKind::Publication(PublicationExtent::Everything) => "publishes every table".into(),
+        BelongingKind::Publication(_) => "publishes tables".into(),
+        BelongingKind::Subscription => "writes what another server sends".into(),
+        BelongingKind::EventTrigger => "runs code whenever an object is changed".into(),
+    }
+}

@@ -1,0 +1,61 @@
+-- What belongs to somebody and has neither an ACL nor, but for extensions, a schema.
+-- Publications and subscriptions with the schemas whose tables they name; event triggers with the function that each runs
+-- as whoever changes an object, and its owner.
+SELECT 'extension',
+       e.extname::text,
+       pg_get_userbyid(e.extowner)::text,
+       n.nspname::text,
+       e.extversion,
+       NULL::text[],
+       NULL::text,
+       NULL::text
+  FROM pg_extension e
+  JOIN pg_namespace n ON n.oid = e.extnamespace
+UNION ALL
+SELECT CASE WHEN p.puballtables THEN 'publication of everything'
+--≥15       WHEN EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid) THEN 'publication of schemas'
+            ELSE 'publication' END,
+       p.pubname::text,
+       pg_get_userbyid(p.pubowner)::text,
+       NULL,
+       NULL,
+       ARRAY(SELECT n.nspname::text
+               FROM pg_namespace n
+              WHERE n.oid IN (SELECT c.relnamespace
+                                FROM pg_publication_rel r
+                                JOIN pg_class c ON c.oid = r.prrelid
+                               WHERE r.prpubid = p.oid
+--≥15                           UNION
+--≥15                          SELECT s.pnnspid FROM pg_publication_namespace s WHERE s.pnpubid = p.oid
+                             )),
+       NULL,
+       NULL
+  FROM pg_publication p
+UNION ALL
+SELECT 'subscription',
+       s.subname::text,
+       pg_get_userbyid(s.subowner)::text,
+       NULL,
+       NULL,
+       ARRAY(SELECT n.nspname::text
+               FROM pg_namespace n
+              WHERE n.oid IN (SELECT c.relnamespace
+                                FROM pg_subscription_rel r
+                                JOIN pg_class c ON c.oid = r.srrelid
+                               WHERE r.srsubid = s.oid)),
+       NULL,
+       NULL
+  FROM pg_subscription s
+ WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+UNION ALL
+SELECT 'event trigger',
+       t.evtname::text,
+       pg_get_userbyid(t.evtowner)::text,
+       NULL,
+       NULL,
+       NULL,
+       format('%I.%I()', n.nspname, f.proname),
+       pg_get_userbyid(f.proowner)::text
+  FROM pg_event_trigger t
+  JOIN pg_proc f ON f.oid = t.evtfoid
+  JOIN pg_namespace n ON n.oid = f.pronamespace
