@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Access, Behind, DATABASE_OWNER, Manner, Power, Predefined, Route, Source, Views, Way};
-use crate::model::{
-    Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, State, Target,
-};
+use crate::model::{Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RoleName, State, Target};
 
 /// Everything a role can do.
 #[derive(Debug, Clone)]
@@ -202,15 +200,17 @@ fn past_views(
 ) -> Vec<Vec<String>> {
     let views = Views::new(state, database, inside);
     let mut found = Vec::new();
-    let view = ObjectKind::Relation(RelationKind::View);
-    for group in inside.groups.iter().filter(|group| group.kind == view && group.owner != *access.role()) {
+    let leads = |group: &&Group| matches!(group.kind, ObjectKind::Relation(_)) && group.owner != *access.role();
+    for group in inside.groups.iter().filter(|_| !inside.views.is_empty()).filter(leads) {
         for view in group.members.iter().filter(|view| views.owner(view).is_some()) {
-            let behind = views.behind(view, Privileges::of(&[privilege]));
-            let Some(there) = behind.iter().find(|one| shows(one, object)) else { continue };
+            let there = |way: &Way| {
+                let mut behind = views.behind(view, way.privileges).into_iter();
+                behind.find(|one| shows(one, object) && one.privileges.contains(privilege))
+            };
             let ways = access.to(group, view);
-            let Some(way) = ways.iter().find(|way| way.privileges.contains(privilege)) else { continue };
+            let Some((way, there)) = ways.iter().find_map(|way| Some((way, there(way)?))) else { continue };
             if lacks(state, access, database, view).is_empty() {
-                found.push(way.path(access.role(), &view.to_string()).into_iter().chain(there.path.clone()).collect());
+                found.push(way.path(access.role(), &view.to_string()).into_iter().chain(there.path).collect());
             }
         }
     }

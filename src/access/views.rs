@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Access;
 use crate::model::{
-    Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, SchemaName,
+    By, Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, SchemaName,
     Shown, State, View,
 };
 
 /// Privileges on a view that are used on what is behind it.
 const USABLE: [Privilege; 4] = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
 
-/// The views of one database that read with the rights of their owners.
+/// The views of one database that read with the rights of their owners, and the relations whose rules act with them.
 pub struct Views<'a> {
     state: &'a State,
     name: &'a DatabaseName,
@@ -30,6 +30,8 @@ pub struct Behind<'a> {
     pub shown: &'a Shown,
     /// What can be done there.
     pub privileges: Privileges,
+    /// What on the view leads to it: the same, or what sets a rule off.
+    pub by: Privileges,
     /// From the view on: `view owned by admin`, perhaps further views, `SELECT on table audit.t`.
     pub path: Vec<String>,
 }
@@ -47,6 +49,11 @@ impl<'a> Views<'a> {
         Self { state, name, views: &database.views, groups, owners: RefCell::default() }
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.views.is_empty()
+    }
+
     /// Whose rights `view` gives; `None` where it gives nobody's, or those of whoever its schema is made by.
     pub fn owner(&self, view: &Object) -> Option<&'a RoleName> {
         self.views.get(view).map(|view| &view.owner)
@@ -56,7 +63,7 @@ impl<'a> Views<'a> {
     pub fn behind(&self, view: &Object, privileges: Privileges) -> Vec<Behind<'a>> {
         let usable = privileges.intersection(Privileges::of(&USABLE));
         let mut found = Vec::new();
-        self.follow(view, usable, &[], &mut found);
+        self.follow(view, usable, None, &[], &mut found);
         found
     }
 
@@ -67,23 +74,39 @@ impl<'a> Views<'a> {
 
     /// Views cannot be circular: a view is made after what it shows. Rows of one that was made circular by
     /// `CREATE OR REPLACE` are refused by the server; the path tells where to stop.
-    fn follow(&self, view: &Object, privileges: Privileges, so_far: &[String], found: &mut Vec<Behind<'a>>) {
-        let Some(View { owner, passes_on, shows }) = self.views.get(view) else { return };
-        let by = format!("view owned by {owner}");
+    fn follow(
+        &self,
+        view: &Object,
+        privileges: Privileges,
+        set_off: Option<Privilege>,
+        so_far: &[String],
+        found: &mut Vec<Behind<'a>>,
+    ) {
+        let Some(View { owner, shows }) = self.views.get(view) else { return };
         for shown in shows {
-            // What is written goes to one relation, and which of several it is the catalogs do not say.
-            let writes = if shows.len() == 1 { *passes_on } else { Privileges::NONE };
-            let passed = writes.union(Privileges::of(&[Privilege::Select]));
-            let usable: Privileges =
-                privileges.intersection(passed).iter().filter(|one| self.owner_may(owner, shown, *one)).collect();
+            let mut set_off = set_off;
+            let (by, passed) = match shown.by {
+                By::Showing(writes) => {
+                    let passed = writes.union(Privileges::of(&[Privilege::Select]));
+                    (format!("view owned by {owner}"), privileges.intersection(passed))
+                }
+                By::Rule { on, does } if privileges.contains(on) => {
+                    set_off = set_off.or(Some(on));
+                    (format!("rule on {on} of {view}, owned by {owner}"), does)
+                }
+                By::Rule { .. } => continue,
+            };
+            let usable: Privileges = passed.iter().filter(|one| self.owner_may(owner, shown, *one)).collect();
             let line = format!("{usable} on {}", shown.relation);
             if usable.is_empty() || so_far.contains(&line) {
                 continue;
             }
-            let path: Vec<_> = so_far.iter().cloned().chain([by.clone(), line]).collect();
-            match shown.relation.kind() {
-                ObjectKind::Relation(RelationKind::View) => self.follow(&shown.relation, usable, &path, found),
-                _ => found.push(Behind { shown, privileges: usable, path }),
+            let path: Vec<_> = so_far.iter().cloned().chain([by, line]).collect();
+            // Rows of a view are those of what it shows; a table has its own, whatever its rules do besides.
+            self.follow(&shown.relation, usable, set_off, &path, found);
+            if shown.relation.kind() != ObjectKind::Relation(RelationKind::View) {
+                let by = set_off.map_or(usable, |on| Privileges::of(&[on]));
+                found.push(Behind { shown, privileges: usable, by, path });
             }
         }
     }
@@ -148,9 +171,11 @@ mod tests {
     }
 
     fn view(owner: &str, shows: &[Object]) -> View {
-        let shows = shows.iter().map(|one| Shown { relation: one.clone(), columns: Vec::new() });
-        let passes_on = Privileges::of(&[Privilege::Update]);
-        View { owner: role(owner), passes_on, shows: shows.collect() }
+        let shown = |(place, one): (usize, &Object)| {
+            let writes = if place == 0 { Privileges::of(&[Privilege::Update]) } else { Privileges::NONE };
+            Shown { relation: one.clone(), columns: Vec::new(), by: By::Showing(writes) }
+        };
+        View { owner: role(owner), shows: shows.iter().enumerate().map(shown).collect() }
     }
 
     /// `outer` of `a` shows `inner` of `b`, which shows `t` and `u` of `o`.
@@ -193,6 +218,24 @@ mod tests {
         let open = world(&["a=rw/b"], &["b=rwd/o"]);
         assert_eq!(paths(&open, "plain", Privilege::Update), [["view owned by b", "UPDATE on table s.t"]]);
         assert!(paths(&open, "plain", Privilege::Delete).is_empty(), "it cannot be deleted from");
-        assert!(paths(&open, "inner", Privilege::Update).is_empty(), "which of two tables is not known");
+        assert_eq!(paths(&open, "inner", Privilege::Update), [["view owned by b", "UPDATE on table s.t"]], "not to u");
+    }
+
+    #[test]
+    fn a_rule_does_what_its_owner_may_for_whoever_sets_it_off() {
+        let mut state = world(&[], &["b=wd/o"]);
+        let does = Privileges::of(&[Privilege::Select, Privilege::Delete]);
+        let by = By::Rule { on: Privilege::Insert, does };
+        let shows = vec![Shown { relation: object(RelationKind::Table, "t"), columns: Vec::new(), by }];
+        let view = View { owner: role("b"), shows };
+        let ruled = object(RelationKind::Table, "ruled");
+        let database = state.databases.values_mut().next().unwrap();
+        database.views.insert(ruled.clone(), view);
+        let (name, database) = state.databases.first_key_value().unwrap();
+        let views = Views::new(&state, name, database);
+        let found = views.behind(&ruled, Privileges::of(&[Privilege::Insert]));
+        let path = ["rule on INSERT of table s.ruled, owned by b", "DELETE on table s.t"];
+        assert_eq!(found.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), [path]);
+        assert!(views.behind(&ruled, Privileges::of(&[Privilege::Select, Privilege::Update])).is_empty());
     }
 }

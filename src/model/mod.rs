@@ -37,4 +37,4 @@ pub use role::{Role, Setting};
 pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
 pub use shape::Shape;
 pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Extension, Group, Server, State};
-pub use view::{Shown, View};
+pub use view::{By, Shown, View};

@@ -70,7 +70,8 @@ pub struct Database {
     pub extensions: BTreeMap<ExtensionName, Extension>,
     /// Publications, subscriptions and event triggers.
     pub belongings: Vec<Belonging>,
-    /// Views that read with the rights of their owners, but for those that a schema's own `ddl` role made.
+    /// Views that read with the rights of their owners, and relations with rules, but for those that a schema's own `ddl`
+    /// role made.
     pub views: BTreeMap<Object, View>,
     /// Declared extensions that are not installed and that this server has, with their versions.
     pub available: BTreeMap<ExtensionName, Vec<String>>,

@@ -186,12 +186,17 @@ impl Diff<'_> {
         if !ours {
             return self.not_declared(owner);
         }
-        runs_as_owner(lot.group).then(|| {
+        (runs_as_owner(lot.group) || self.has_rules(lot.database, &lot.members[0])).then(|| {
             Reason::decision(
                 "it would run with the rights of its new owner",
                 "read its definition, then use --take-over",
             )
         })
+    }
+
+    /// Whether rules of a relation act with its owner's rights. Those that a `ddl` role made of its own are not listed.
+    pub(super) fn has_rules(&self, database: &DatabaseName, object: &Object) -> bool {
+        self.views.get(database).is_some_and(|views| views.owner(object).is_some())
     }
 
     fn not_declared(&self, owner: &RoleName) -> Option<Reason> {

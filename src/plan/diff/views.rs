@@ -1,4 +1,4 @@
-//! Views are a way past the ACLs of what they show: they read with the rights of their owners. What the `ddl` role of a schema
+//! Views are a way past the ACLs of what they show: they read with the rights of their owners, and rules act with them. What the `ddl` role of a schema
 //! shows there is its to choose; what anybody else shows is judged as a SECURITY DEFINER routine is.
 
 use std::collections::BTreeSet;
@@ -39,8 +39,9 @@ impl<'a> Diff<'a> {
         wants: &Wants,
         expectations: &Expectations<'_>,
     ) {
-        let stays = judged.owner == lot.group.owner && !judged.waits && is_view(lot.group);
-        let Some(views) = self.views.get(lot.database).cloned().filter(|_| stays) else { return };
+        let stays = judged.owner == lot.group.owner && !judged.waits && may_lead(lot.group);
+        let views = self.views.get(lot.database).cloned().filter(|views| stays && !views.is_empty());
+        let Some(views) = views else { return };
         let makers = lot.members[0].schema().map(|schema| self.cast.with_preset(Preset::Ddl, lot.database, schema));
         let makers = makers.unwrap_or_default();
         if makers.contains(&&judged.owner) {
@@ -132,10 +133,10 @@ impl<'a> Diff<'a> {
 
     /// What undeclared roles hold on views outside the managed schemas, and leads them to managed tables.
     pub(super) fn open_by_views(&mut self, name: &DatabaseName, database: &Database) {
-        let Some(views) = self.views.get(name).cloned() else { return };
+        let Some(views) = self.views.get(name).cloned().filter(|views| !views.is_empty()) else { return };
         let elsewhere = |view: &&Object| views.owner(view).is_some() && !self.in_managed_schema(name, view);
         let mut held = Vec::new();
-        for group in database.groups.iter().filter(|group| is_view(group)) {
+        for group in database.groups.iter().filter(|group| may_lead(group)) {
             for view in group.members.iter().filter(elsewhere) {
                 let items = group.acl.items().iter().filter(|item| self.is_outsider(name, database, view, item));
                 held.extend(items.map(|item| (group, view, item)));
@@ -150,8 +151,8 @@ impl<'a> Diff<'a> {
     pub(super) fn past_views_of<'r>(&self, roles: &BTreeSet<&'r RoleName>) -> Vec<(&'r RoleName, String)> {
         let mut found = Vec::new();
         for (name, database) in self.state.databases.iter().filter(|_| !roles.is_empty()) {
-            let Some(views) = self.views.get(name) else { continue };
-            for group in database.groups.iter().filter(|group| is_view(group)) {
+            let Some(views) = self.views.get(name).filter(|views| !views.is_empty()) else { continue };
+            for group in database.groups.iter().filter(|group| may_lead(group)) {
                 for (view, item) in
                     group.members.iter().flat_map(|view| group.acl.items().iter().map(move |item| (view, item)))
                 {
@@ -227,6 +228,7 @@ impl Passage<'_> {
     fn finding(&self, rule: Rule, who: String) -> Option<Finding> {
         let first = self.behind.first()?;
         let privileges = self.behind.iter().fold(Privileges::NONE, |sum, one| sum.union(one.privileges));
+        let held = self.behind.iter().fold(Privileges::NONE, |sum, one| sum.union(one.by));
         let named: Vec<_> = self.behind.iter().take(NAMED).map(|one| one.shown.relation.to_string()).collect();
         let more = self.behind.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -242,10 +244,7 @@ impl Passage<'_> {
             role: Some(who.clone()),
             object: Some(self.view.to_string()),
             privilege: Some(privileges.to_string()),
-            path: [who, format!("{privileges} on {}{by}", self.view)]
-                .into_iter()
-                .chain(first.path.iter().cloned())
-                .collect(),
+            path: [who, format!("{held} on {}{by}", self.view)].into_iter().chain(first.path.iter().cloned()).collect(),
             ..Finding::new(rule, message)
         })
     }
@@ -266,8 +265,11 @@ impl Passage<'_> {
     }
 }
 
-fn is_view(group: &Group) -> bool {
-    group.kind == ObjectKind::Relation(RelationKind::View) && group.dependence != Dependence::Extension
+/// Views, and tables, which may have rules.
+fn may_lead(group: &Group) -> bool {
+    use RelationKind::{PartitionedTable, Table, View};
+    matches!(group.kind, ObjectKind::Relation(View | Table | PartitionedTable))
+        && group.dependence != Dependence::Extension
 }
 
 /// The view given to the one role that is to own what is in its schema.

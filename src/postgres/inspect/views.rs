@@ -1,4 +1,4 @@
-//! What views read with the rights of their owners.
+//! What views and rules do with the rights of their owners.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use super::objects::kind;
 use super::rows::{self, Columns};
-use crate::model::{Object, ObjectKind, Privilege, RelationKind, RoleName, SchemaName, Shown, View};
+use crate::model::{By, Object, Privilege, RoleName, SchemaName, Shown, View};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::VIEWS;
 
@@ -14,7 +14,11 @@ use crate::postgres::sql::VIEWS;
 const COMMANDS: [(i32, Privilege); 3] =
     [(1 << 2, Privilege::Update), (1 << 3, Privilege::Insert), (1 << 4, Privilege::Delete)];
 
-/// Every view that is not one of `trusted`: a schema, and who makes what is in it.
+/// Bits of the privileges that PostgreSQL checks for a relation of a query (`ACL_INSERT` and so on).
+const CHECKED: [(i32, Privilege); 4] =
+    [(1, Privilege::Insert), (2, Privilege::Select), (4, Privilege::Update), (8, Privilege::Delete)];
+
+/// Every view, and every relation with rules, that is not one of `trusted`: a schema, and who makes what is in it.
 pub async fn read(
     client: &Client,
     trusted: &BTreeSet<(SchemaName, RoleName)>,
@@ -23,30 +27,39 @@ pub async fn read(
         trusted.iter().map(|(schema, owner)| (schema.to_string(), owner.to_string())).unzip();
     let mut views = BTreeMap::new();
     rows::each(client, VIEWS, &[&schemas, &owners], |columns| {
-        let name = relation(RelationKind::View, &columns, 0)?;
-        let (owner, updatable) = (columns.role(2)?, columns.get::<i32>(3)?);
-        let passes_on = COMMANDS.iter().filter(|(bit, _)| updatable & bit != 0).map(|(_, one)| *one).collect();
-        let view = views.entry(name).or_insert_with(|| View { owner, passes_on, shows: Vec::new() });
+        let (name, owner) = (relation(&columns, 0)?, columns.role(3)?);
+        let view = views.entry(name).or_insert_with(|| View { owner, shows: Vec::new() });
         view.shows.push(shown(&columns)?);
         Ok(())
     })
     .await?;
     // The server groups by hash.
-    views.values_mut().for_each(|view| view.shows.sort_by(|a, b| a.relation.cmp(&b.relation)));
+    views.values_mut().for_each(|view| view.shows.sort_by(|a, b| (&a.relation, a.by).cmp(&(&b.relation, b.by))));
     Ok(views)
 }
 
 fn shown(columns: &Columns<'_>) -> Result<Shown, Cause> {
-    let ObjectKind::Relation(kind) = kind(columns.get(4)?)? else {
-        return Err(Cause::unknown("the kind of relation", columns.get::<&str>(4)?));
-    };
-    let mut named: Vec<_> = columns.get::<Option<Vec<&str>>>(7)?.into_iter().flatten().map(Into::into).collect();
+    let mut named: Vec<_> = columns.get::<Option<Vec<&str>>>(9)?.into_iter().flatten().map(Into::into).collect();
     named.sort_unstable();
-    Ok(Shown { relation: relation(kind, columns, 5)?, columns: named })
+    Ok(Shown { relation: relation(columns, 6)?, columns: named, by: by(columns.get(4)?, columns.get(5)?)? })
 }
 
-/// Schema and name are in columns `at` and the one after it.
-fn relation(kind: RelationKind, columns: &Columns<'_>, at: usize) -> Result<Object, Cause> {
-    let name = columns.get::<&str>(at + 1)?.into();
-    Ok(Object::InSchema { kind: ObjectKind::Relation(kind), schema: columns.schema(at)?, name })
+/// `pg_rewrite.ev_type`, and what of the relation is used.
+fn by(event: &str, bits: i32) -> Result<By, Cause> {
+    let of =
+        |table: &[(i32, Privilege)]| table.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, one)| *one).collect();
+    let on = match event {
+        "1" => return Ok(By::Showing(of(&COMMANDS))),
+        "2" => Privilege::Update,
+        "3" => Privilege::Insert,
+        "4" => Privilege::Delete,
+        other => return Err(Cause::unknown("the event of a rule", other)),
+    };
+    Ok(By::Rule { on, does: of(&CHECKED) })
+}
+
+/// Kind, schema and name are in columns `at` and the two after it.
+fn relation(columns: &Columns<'_>, at: usize) -> Result<Object, Cause> {
+    let name = columns.get::<&str>(at + 2)?.into();
+    Ok(Object::InSchema { kind: kind(columns.get(at)?)?, schema: columns.schema(at + 1)?, name })
 }
