@@ -42,8 +42,6 @@ pub struct Edges<'a> {
     pub google: Option<&'a Google>,
     /// Who the server's log says we are.
     pub purpose: &'a ApplicationName,
-    /// Tells the present, for what is recorded on secrets: a run may have waited for its turn.
-    pub clock: fn() -> jiff::Timestamp,
     /// Who is told how far it is.
     pub progress: Told<'a>,
     /// What watches over a run that changes something.

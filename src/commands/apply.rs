@@ -125,7 +125,7 @@ async fn carry_out(args: &ApplyArgs, prepared: Prepared, guard: Guard<'_>) -> Ou
         let failure = Failure { causes: vec![refusal.message.clone()], hint: Some(refusal.hint.clone()) };
         return Outcome { instance, report: Some(Report::begin(plan)), stop: Some(Stop::Failed(failure)) };
     }
-    let options = options(&args.scope, connection.now);
+    let options = options(&args.scope, connection.today());
     let progress = Progress::start();
     let edges = Edges { guard: Some(guard), ..connection.edges(&progress) };
     let outcome = apply::apply(&edges, &policy, state, plan, &options, &mut rand::rng()).await;

@@ -59,7 +59,7 @@ async fn judge(policy: &Policy, connection: &Connection, probes: bool) -> Instan
         Err(error) => InstanceVerdict { errors: vec![Failure::new(&error, error.hint())], ..unknown },
         Ok(state) => {
             let today = connection.today();
-            let plan = plan::diff(policy, &state, &Options { today, now: connection.now, ..Options::default() });
+            let plan = plan::diff(policy, &state, &Options { today, ..Options::default() });
             let errors = missing_databases(policy, &state).into_iter().chain(hidden_readers(&state)).collect();
             let mut verdict = InstanceVerdict {
                 errors,

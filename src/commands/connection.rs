@@ -33,7 +33,6 @@ impl Connection {
             route: &self.route,
             google: self.google.as_ref(),
             purpose: &self.purpose,
-            clock: jiff::Timestamp::now,
             progress: Box::new(|done, total, next| progress.show(done, total, next)),
             guard: None,
         }

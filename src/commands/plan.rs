@@ -51,7 +51,7 @@ pub(super) async fn prepare(
 ) -> anyhow::Result<Prepared> {
     let progress = Progress::start();
     let state = observe(&Edges { guard, ..connection.edges(&progress) }, &policy).await?;
-    let plan = plan::diff(&policy, &state, &options(scope, connection.now));
+    let plan = plan::diff(&policy, &state, &options(scope, connection.today()));
     Ok(Prepared { policy, connection, state, plan })
 }
 
@@ -71,7 +71,7 @@ pub(super) fn planned<'a>(prepared: &'a [Prepared], scripts: &'a [Vec<Transactio
 }
 
 /// What the arguments allow; `until` of accepted findings is a day in UTC.
-pub(super) fn options(scope: &ScopeArgs, now: jiff::Timestamp) -> Options {
+pub(super) fn options(scope: &ScopeArgs, today: jiff::civil::Date) -> Options {
     Options {
         phase: match scope.phase {
             None => Direction::Both,
@@ -81,7 +81,6 @@ pub(super) fn options(scope: &ScopeArgs, now: jiff::Timestamp) -> Options {
         prune: scope.prune,
         reset_passwords: scope.reset_passwords,
         take_over: scope.take_over,
-        today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
-        now,
+        today,
     }
 }

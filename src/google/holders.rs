@@ -1,6 +1,8 @@
 //! What may still hold a credential: executions of jobs, revisions of services.
 //! <https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services.revisions>
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -43,6 +45,8 @@ struct Revisions {
 struct Revision {
     name: String,
     create_time: Option<String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
     #[serde(default)]
     conditions: Vec<Condition>,
     #[serde(flatten)]
@@ -98,7 +102,11 @@ impl Google {
                     .pages(Operation::ListRevisions, project, &object, |page: &Revisions| &page.next_page_token)
                     .await?;
                 let revisions = pages.into_iter().flat_map(|page| page.revisions);
-                let seen = |one: Revision| holder(&one.name, one.create_time.clone(), one.is_active(), one.template);
+                let seen = |mut one: Revision| {
+                    let note = one.annotations.remove(CloudRunHolder::NOTE);
+                    let (created, active) = (one.create_time.take(), one.is_active());
+                    CloudRunHolder { note, ..holder(&one.name, created, active, one.template) }
+                };
                 Ok(revisions.map(seen).collect())
             }
         }
@@ -129,5 +137,5 @@ impl Google {
 
 fn holder(name: &str, started: Option<String>, at_work: bool, template: Template) -> CloudRunHolder {
     let short = name.rsplit('/').next().unwrap_or_default().to_owned();
-    CloudRunHolder { name: short, started, at_work, secrets: template.reference().secrets }
+    CloudRunHolder { name: short, started, at_work, secrets: template.reference().secrets, note: None }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::http::{Body, Request, Service};
 use super::{Call, Google, GoogleError, Operation};
-use crate::model::SecretName;
+use crate::model::{CloudRunHolder, SecretName};
 
 /// How often an operation is asked whether it is done.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -18,7 +18,8 @@ const PATIENCE: u32 = 300;
 
 impl Google {
     /// Names version `number` of `secret` wherever the job or service `resource` names a number of it. A service gets a new
-    /// revision in any case: only that reads the secret again.
+    /// revision in any case: only that reads the secret again. It says that it came after that version was published, which
+    /// no clock could.
     ///
     /// # Errors
     /// Refused; [`GoogleError::is_stale`] where somebody else changed it; unreachable.
@@ -35,6 +36,7 @@ impl Google {
         if is_service {
             // A revision that names itself could not be made again.
             found["template"].as_object_mut().into_iter().for_each(|template| drop(template.remove("revision")));
+            note(&mut found["template"], secret, number);
             found = json!({"name": found["name"], "etag": found["etag"], "template": found["template"]});
             update.query = vec![("updateMask", "template".into()), ("forceNewRevision", "true".into())];
         }
@@ -62,6 +64,15 @@ fn request(operation: Operation, object: &str) -> Request {
     let project = object.split('/').nth(1).unwrap_or_default().to_owned();
     let path = std::iter::once("v2").chain(object.split('/')).map(String::from).collect();
     Request::read(Call { operation, project, object: object.to_owned() }, Service::CloudRun, path)
+}
+
+fn note(template: &mut Value, secret: &SecretName, number: i64) {
+    let annotations = &mut template["annotations"];
+    if !annotations.is_object() {
+        *annotations = json!({});
+    }
+    let before = annotations[CloudRunHolder::NOTE].as_str();
+    annotations[CloudRunHolder::NOTE] = CloudRunHolder::noted(before, &secret.id, number).into();
 }
 
 /// Replaces every number behind the secret's name, in variables and volumes; `latest` and aliases stay.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::SecretName;
+use super::{SecretId, SecretName};
 
 /// The state of a secret version.
 /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions#State>
@@ -141,4 +141,27 @@ pub struct CloudRunHolder {
     pub at_work: bool,
     /// The version by which it refers to each secret, as in [`CloudRunReference`].
     pub secrets: Vec<(String, String)>,
+    /// What was noted on it when it was made: the value of [`CloudRunHolder::NOTE`].
+    pub note: Option<String>,
+}
+
+impl CloudRunHolder {
+    /// The annotation that says since which version of each secret there is the revision: `app=5 web=3`.
+    pub const NOTE: &str = "rolewright.versions";
+
+    /// `note` with one more entry, in the place of one for the same secret.
+    pub fn noted(note: Option<&str>, secret: &SecretId, version: i64) -> String {
+        let others = note.unwrap_or_default().split(' ').filter(|entry| Self::entry(entry, secret).is_none());
+        let others = others.filter(|entry| !entry.is_empty()).map(str::to_owned);
+        others.chain([format!("{secret}={version}")]).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The version of `secret` that was in use already when it was made, if that was noted.
+    pub fn since(&self, secret: &SecretId) -> Option<i64> {
+        self.note.as_ref()?.split(' ').find_map(|entry| Self::entry(entry, secret))?.parse().ok()
+    }
+
+    fn entry<'a>(entry: &'a str, secret: &SecretId) -> Option<&'a str> {
+        entry.split_once('=').filter(|(id, _)| *id == secret.as_str()).map(|(_, version)| version)
+    }
 }

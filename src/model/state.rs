@@ -47,6 +47,8 @@ pub struct Server {
     pub admin: Option<RoleName>,
     /// The role with OID 10.
     pub bootstrap: Option<RoleName>,
+    /// When it was looked at, by its own clock; `None` until somebody looked.
+    pub now: Option<jiff::Timestamp>,
     /// A standby, or a session that cannot write.
     pub read_only: bool,
     /// Parameters that this admin may put into `ALTER ROLE … SET`, of those asked about.

@@ -1,8 +1,34 @@
 //! Who gets the credential from the secret, and which version they hold.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::CloudRunKind;
+
+/// Google says when something was made, the server of the database when a credential was published: two clocks, and each
+/// may be wrong by half of this.
+const SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+/// The moment of publication is written by the call that publishes, so that the alias moves after it; by then that call is
+/// over, or has failed.
+const PUBLISHING: SignedDuration = SignedDuration::from_secs(120);
+
+/// When and as what the credential in use was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publication {
+    /// The version in use.
+    pub version: i64,
+    /// The version of the credential before.
+    pub before: i64,
+    /// By the clock of the database's server.
+    pub at: Timestamp,
+}
+
+impl Publication {
+    /// Whether what Google made at that moment may have been there before the alias moved.
+    fn may_follow(&self, made: Timestamp) -> bool {
+        made.duration_since(self.at) <= SKEW + PUBLISHING
+    }
+}
 
 /// A Cloud Run job or service among the readers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +43,8 @@ pub struct Consumer {
     pub holders: Vec<Holder>,
     /// When the newest of its revisions was made, whether that gets requests or not.
     pub newest: Option<Timestamp>,
+    /// The newest version of which a revision says that it was made after its publication.
+    pub noted: Option<i64>,
 }
 
 /// How a version is named.
@@ -53,6 +81,8 @@ pub struct Holder {
     pub started: Option<Timestamp>,
     /// How it names the secret.
     pub references: Vec<Reference>,
+    /// The version that was published already when it was made, where it says so.
+    pub since: Option<i64>,
 }
 
 /// What may hold a credential.
@@ -80,9 +110,9 @@ impl Consumer {
         pins(&self.references).next().is_some() || (self.kind == CloudRunKind::Service && !self.holders.is_empty())
     }
 
-    /// What of it may still hold a credential from before `published`.
-    pub fn holding(&self, current: i64, published: Timestamp) -> impl Iterator<Item = &Holder> {
-        self.holders.iter().filter(move |holder| holder.holds_old(current, published))
+    /// What of it may still hold a credential from before.
+    pub fn holding(&self, publication: Publication) -> impl Iterator<Item = &Holder> {
+        self.holders.iter().filter(move |holder| holder.holds_old(publication))
     }
 
     /// Whether it names the version by its number, itself or in something that runs of it.
@@ -98,19 +128,23 @@ impl Consumer {
 
     /// Only a new revision holds the new credential. Where there is one already, an older one gets requests because whoever
     /// runs the service wants it so: another revision would change nothing.
-    pub fn wants_revision(&self, current: i64, published: Timestamp) -> bool {
+    pub fn wants_revision(&self, publication: Publication) -> bool {
+        let is_older = self.newest.is_none_or(|newest| publication.may_follow(newest));
         self.kind == CloudRunKind::Service
-            && self.newest.is_none_or(|newest| newest <= published)
-            && self.holding(current, published).next().is_some()
+            && is_older
+            && self.noted <= Some(publication.before)
+            && self.holding(publication).next().is_some()
     }
 }
 
 impl Holder {
-    /// A pinned one holds what it names; any other what counted when it started.
-    fn holds_old(&self, current: i64, published: Timestamp) -> bool {
-        let by_pin = pins(&self.references).any(|number| number != current);
+    /// A pinned one holds what it names; any other what counted when it started. That it was made after the publication it
+    /// says itself, or its time is so much later that it must have been.
+    fn holds_old(&self, publication: Publication) -> bool {
+        let by_pin = pins(&self.references).any(|number| number != publication.version);
         let by_age = self.references.iter().any(|one| !matches!(one, Reference::Pinned(_)))
-            && self.started.is_none_or(|started| started <= published);
+            && self.since <= Some(publication.before)
+            && self.started.is_none_or(|started| publication.may_follow(started));
         by_pin || by_age
     }
 }
@@ -120,4 +154,59 @@ fn pins(references: &[Reference]) -> impl Iterator<Item = i64> {
         Reference::Pinned(number) => Some(*number),
         Reference::Latest | Reference::Alias(_) => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUBLISHED: Publication = Publication { version: 3, before: 2, at: Timestamp::UNIX_EPOCH };
+
+    fn holder(reference: &str, seconds: i64, since: Option<i64>) -> Holder {
+        let started = Timestamp::from_second(seconds).ok();
+        let references = vec![Reference::parse(reference)];
+        Holder { name: "h".into(), kind: HolderKind::Revision, started, references, since }
+    }
+
+    fn service(holders: Vec<Holder>) -> Consumer {
+        let newest = holders.iter().filter_map(|holder| holder.started).max();
+        let noted = holders.iter().filter_map(|holder| holder.since).max();
+        Consumer { resource: "s".into(), kind: CloudRunKind::Service, references: Vec::new(), holders, newest, noted }
+    }
+
+    #[test]
+    fn what_starts_while_two_clocks_and_a_call_leave_it_open_may_hold_the_old_one() {
+        for (seconds, old) in [(-3600, true), (0, true), (59, true), (180, true), (181, false), (3600, false)] {
+            for reference in ["latest", "current"] {
+                assert_eq!(holder(reference, seconds, None).holds_old(PUBLISHED), old, "{reference} {seconds}");
+            }
+        }
+        assert!(Holder { started: None, ..holder("latest", 0, None) }.holds_old(PUBLISHED));
+    }
+
+    #[test]
+    fn a_number_needs_no_clock() {
+        for seconds in [-3600, 0, 3600] {
+            assert!(holder("2", seconds, Some(3)).holds_old(PUBLISHED));
+            assert!(!holder("3", seconds, None).holds_old(PUBLISHED));
+        }
+    }
+
+    #[test]
+    fn what_says_that_it_came_after_needs_none_either() {
+        for (since, old) in [(None, true), (Some(1), true), (Some(2), true), (Some(3), false), (Some(4), false)] {
+            assert_eq!(holder("current", 1, since).holds_old(PUBLISHED), old, "{since:?}");
+        }
+    }
+
+    #[test]
+    fn one_revision_a_publication_is_made() {
+        assert!(service(vec![holder("current", -60, None)]).wants_revision(PUBLISHED));
+        // Traffic stays with the old one.
+        let rolled = service(vec![holder("current", -60, None), holder("current", 1, Some(3))]);
+        assert!(!rolled.wants_revision(PUBLISHED) && rolled.holding(PUBLISHED).count() == 1);
+        // Deployed by others a moment after: nobody can tell what it holds.
+        assert!(service(vec![holder("current", 30, Some(1))]).wants_revision(PUBLISHED));
+        assert!(!service(vec![holder("current", 300, Some(1))]).wants_revision(PUBLISHED));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::ledger::Previous;
 use super::schedule::after;
-use super::{Blocker, Held, Ledger, State, Step, Wait};
+use super::{Blocker, Held, Ledger, Publication, State, Step, Wait};
 use crate::model::VersionState;
 
 impl State {
@@ -58,10 +58,10 @@ impl State {
 
     /// A job or service that only a change of it brings to the version in use.
     pub(super) fn roll(&self, current: i64) -> Option<Step> {
-        let since = self.ledger.previous().and(self.ledger.published);
-        let behind = |one: &&super::Consumer| {
-            one.may_move(current) || since.is_some_and(|since| one.wants_revision(current, since))
-        };
+        let since = self.ledger.previous().zip(self.ledger.published);
+        let since = since.map(|(previous, at)| Publication { version: current, before: previous.version, at });
+        let behind =
+            |one: &&super::Consumer| one.may_move(current) || since.is_some_and(|since| one.wants_revision(since));
         let consumer = self.consumers.iter().filter(|_| self.leave.roll).find(behind)?;
         Some(Step::Roll { resource: consumer.resource.clone(), version: current })
     }
@@ -82,14 +82,15 @@ impl State {
 
     /// Who still uses the credential before.
     fn in_use(&self, previous: &Previous<'_>, current: i64) -> Vec<Blocker> {
-        let published = self.ledger.published.unwrap_or(self.now);
+        let at = self.ledger.published.unwrap_or(self.now);
+        let publication = Publication { version: current, before: previous.version, at };
         let in_place = self.ledger.login.as_ref() == Some(previous.login);
         let mut blockers = if in_place { Vec::new() } else { self.sessions(previous.login) };
         for consumer in &self.consumers {
             let resource = || consumer.resource.clone();
             blockers
                 .extend(consumer.pinned_behind(current).map(|version| Blocker::Pin { resource: resource(), version }));
-            let holders = consumer.holding(current, published);
+            let holders = consumer.holding(publication);
             blockers.extend(holders.map(|holder| Blocker::Holder {
                 resource: resource(),
                 name: holder.name.clone(),

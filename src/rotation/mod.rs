@@ -25,7 +25,7 @@ mod state;
 mod step;
 
 pub use claim::{claim, owner};
-pub use consumer::{Consumer, Holder, HolderKind, Reference};
+pub use consumer::{Consumer, Holder, HolderKind, Publication, Reference};
 pub use ledger::{Lease, Ledger, Mark, Pending, Previous, Retired};
 pub use next::next;
 pub use overlap::overlap;

@@ -63,7 +63,7 @@ pub(super) async fn log_in(
         return Ok(vec![Err(holder.finding(Rule::SecretMissing, format!("{name} has no published version")))]);
     };
     let mut found = Vec::new();
-    for entry in entries(holder, secret, current, state, edges) {
+    for entry in entries(holder, secret, current, state) {
         found.push(match stored(google, holder, secret, &entry).await? {
             Ok(stored) => enter(edges, holder, stored).await?,
             Err(finding) => Err(finding),
@@ -73,10 +73,10 @@ pub(super) async fn log_in(
 }
 
 /// The version in use, and the one before while that is meant to work beside it.
-fn entries(holder: Holder<'_>, secret: &Secret, current: &Version, state: &State, edges: &Edges<'_>) -> Vec<Entry> {
+fn entries(holder: Holder<'_>, secret: &Secret, current: &Version, state: &State) -> Vec<Entry> {
     let ledger = Ledger::read(secret);
     let logs_in = |before: &Previous<'_>| state.roles.get(before.login).is_some_and(|role| role.login);
-    let before = overlap(&ledger, &holder.role.rotation, logs_in, (edges.clock)());
+    let before = overlap(&ledger, &holder.role.rotation, logs_in, state.server.now.unwrap_or_default());
     let before = before.map(|(number, login)| Entry { number, alias: Annotations::PREVIOUS, login: Some(login) });
     let current = Entry { number: current.number, alias: Annotations::CURRENT, login: ledger.login };
     std::iter::once(current).chain(before).collect()

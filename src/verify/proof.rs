@@ -3,8 +3,12 @@
 use super::credential::{Holder, Stored, holders, log_in};
 use crate::apply::{ApplyError, Edges};
 use crate::model::{Object, Policy, State};
-use crate::plan::{Charter, Expected, Finding, Held, Holdings, Proof, Proven, Rule, Trial, Tried, charters};
-use crate::postgres::{Attempt, LoginError, Session, ask, begin_probe, enter, holdings, try_harmless, try_undone};
+use crate::plan::{
+    Charter, Expected, Finding, Found, Held, Holdings, Proof, Proven, Rule, Trial, Tried, Way, charters,
+};
+use crate::postgres::{
+    Attempt, LoginError, Session, Statement, ask, begin_probe, enter, holdings, try_harmless, try_undone,
+};
 
 /// SQLSTATE of what is refused for want of a privilege.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -70,9 +74,22 @@ async fn prove_charter(
     let held = held(&mut session, charter).await?;
     let trials = charter.trials(&held);
     let outcomes = try_all(&mut session, &trials).await?;
+    let mut proof = charter.judge(&held, &trials, &outcomes);
+    for way in Way::of(login, holder.name) {
+        let found = found_by(&mut session, charter, *way).await?;
+        charter.judge_way(login, *way, &found, &mut proof);
+    }
     session.rollback().await?;
     session.close().await;
-    Ok(charter.judge(&held, &trials, &outcomes))
+    Ok(proof)
+}
+
+/// What the session can do once it has gone this way. Nothing is tried there: the catalogs know, and each refusal would be
+/// another line in the server's log.
+async fn found_by(session: &mut Session, charter: &Charter, way: Way) -> Result<Found, ApplyError> {
+    session.run(&[Statement::plain(way.statement())]).await?;
+    let questions: Vec<&str> = charter.forbidden().map(|(_, question)| question).collect();
+    Ok(Found { held: held(session, charter).await?, answers: ask(session, &questions).await? })
 }
 
 async fn held(session: &mut Session, charter: &Charter) -> Result<Holdings, ApplyError> {

@@ -79,6 +79,38 @@ async fn of_the_machine(major: u32) {
     }
 }
 
+/// Whoever applies, checks and verifies, by whatever clock: what is written is the server's time, and age and the end of
+/// grace are by it.
+async fn of_whoever_looks(major: u32) {
+    let lane = Lane::new(major);
+    for seconds in [400 * DAY, -400 * DAY] {
+        // As it was before, and with nobody near whose clock is right.
+        let scene = Scene::unpublished(&lane, TERMS).await;
+        run(&lane, "apply", &["--yes"], seconds).assert_status(0);
+        let published = scene.annotations().await["rolewright.published"].clone();
+        assert!(is_now(&published), "{seconds}: {published}");
+        run(&lane, "rotate", &["--now"], seconds).assert_status(0);
+        let found = |options: &[&str]| {
+            let check = run(&lane, "check", &[options, &["--format", "json"]].concat(), seconds).json();
+            check["findings"].as_array().expect("findings").iter().map(|one| one["rule"].clone()).collect::<Vec<_>>()
+        };
+        assert!(found(&["--probe"]).is_empty(), "{seconds}: it is new");
+        // Within grace, both log in; after it, and closed, one does.
+        assert_eq!(verified(&lane, seconds), 2, "{seconds}");
+        lane.stage.later(&scene.name, SignedDuration::from_hours(25)).await;
+        run(&lane, "rotate", &[], seconds).assert_status(0);
+        assert_eq!(verified(&lane, seconds), 1, "{seconds}");
+        lane.stage.later(&scene.name, SignedDuration::from_hours(31 * 24)).await;
+        assert_eq!(found(&[]), ["secret.age"], "{seconds}: it is old");
+    }
+}
+
+/// How many credentials `verify` logs in with.
+fn verified(lane: &Lane, seconds: i64) -> usize {
+    let outcome = run(lane, "verify", &[], seconds).assert_status(0);
+    outcome.stdout.matches(" in database ").count()
+}
+
 /// The server's clock jumped back since the credential was published: it is waited longer. It jumped ahead: what is in use
 /// is not closed. Google's clock does not matter.
 async fn of_the_server(major: u32) {
@@ -117,6 +149,13 @@ async fn of_the_server(major: u32) {
 fn the_clock_of_the_machine_does_not_count() {
     if shifted(0).is_some() {
         newest(|major| on_a_runtime(of_the_machine(major)));
+    }
+}
+
+#[test]
+fn the_clock_of_whoever_looks_does_not_count() {
+    if shifted(0).is_some() {
+        newest(|major| on_a_runtime(of_whoever_looks(major)));
     }
 }
 

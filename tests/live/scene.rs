@@ -24,12 +24,18 @@ pub type Credential = (String, String);
 
 impl<'a> Scene<'a> {
     pub async fn new(lane: &'a Lane, rotate: &str) -> Self {
+        let scene = Self::unpublished(lane, rotate).await;
+        lane.stage.apply(&[]).assert_status(0);
+        scene
+    }
+
+    /// Before the first `apply`.
+    pub async fn unpublished(lane: &'a Lane, rotate: &str) -> Self {
         let number = lane.next_number();
         let (name, database) = (format!("app{number}"), format!("shop{number}"));
         lane.stage.cluster.batch("postgres", &format!("CREATE DATABASE {database} OWNER cloudsqlsuperuser")).await;
         let scene = Self { lane, name, database };
         scene.policy(rotate);
-        lane.stage.apply(&[]).assert_status(0);
         scene
     }
 

@@ -98,6 +98,31 @@ each_major! {
     }
 }
 
+each_major! {
+    /// A login of a pair turns into its role, and can turn back by statements that nobody can refuse: to no more than that.
+    async fn no_way_back_leads_to_more_than_the_role_has(major: u32) {
+        let stage = stage(major).await;
+        stage.cluster.batch("shop", "
+            CREATE ROLE helper;
+            GRANT SELECT ON hr.salaries TO app_user_a; GRANT USAGE ON SCHEMA hr TO app_user_a;
+            GRANT TRUNCATE ON app.orders TO app_user_a;
+            GRANT helper TO app_user_a;
+            ALTER ROLE app_user_a CREATEDB;").await;
+        let verified = stage.run("verify", &["--format", "json"]).assert_status(2).json();
+        let said: Vec<_> = verified["findings"].as_array().expect("findings").iter()
+            .map(|one| one["message"].as_str().expect("a text")).collect();
+        for expected in ["SELECT table hr.salaries", "TRUNCATE table app.orders", "create databases", "become another role"] {
+            let of = |text: &&&str| text.starts_with(&format!("app_user can {expected}"));
+            let found: Vec<_> = said.iter().filter(of).collect();
+            assert_eq!(found.len(), 1, "{expected}: {said:#?}");
+        }
+        // What the role does not have is said to be the login's.
+        let login = "app_user can TRUNCATE table app.orders as app_user_a, after SET LOCAL ROLE NONE";
+        assert!(said.contains(&login), "{said:#?}");
+        assert_eq!(other_errors(&stage.cluster.server_log()), [""; 0]);
+    }
+}
+
 /// What the server refused for another reason than want of a privilege: such a trial proves nothing.
 fn other_errors(log: &str) -> Vec<&str> {
     let denied = ["permission denied", "must be owner", "must be a member", "must be superuser"];

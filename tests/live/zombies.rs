@@ -1,6 +1,8 @@
 //! Rotations at the same time, and ones that are paused, overtaken by another run, and wake up late: at most one of them
 //! publishes, and what is published works.
 
+mod late;
+
 use serde_json::json;
 
 use crate::lane::{Lane, Running};

@@ -2,15 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::Job;
 use crate::apply::{ApplyError, Run};
 use crate::google::SecretUpdate;
 use crate::model::{Annotations, Payload, RoleName, Secret, Shape};
+use crate::postgres::activity;
 
 impl Run<'_> {
     /// One call: the alias moves and what it stands for is recorded, or neither.
     pub(super) async fn publish(&self, job: &Job<'_>, number: i64, stored: &Payload) -> Result<(), ApplyError> {
-        self.update(job.secret, |secret| self.publication(job, secret, number, stored)).await
+        let now = self.server_time().await?;
+        self.update(job.secret, |secret| self.publication(job, secret, number, stored, now)).await
+    }
+
+    /// The present by the server's clock, which everything is judged by later: this machine's may be wrong, and the run may
+    /// have waited for its turn.
+    pub(super) async fn server_time(&self) -> Result<Timestamp, ApplyError> {
+        let mut session = self.session(None).await?;
+        let found = activity(&mut session, &[]).await?;
+        session.close().await;
+        Ok(Timestamp::from_millisecond(found.at).unwrap_or_default())
     }
 
     fn publication(
@@ -19,6 +32,7 @@ impl Run<'_> {
         secret: &Secret,
         number: i64,
         stored: &Payload,
+        now: Timestamp,
     ) -> Result<SecretUpdate, ApplyError> {
         let mut annotations = secret.annotations.clone();
         self.note_shape(&mut annotations, job.role, job.login, stored)?;
@@ -27,7 +41,7 @@ impl Run<'_> {
         annotations.remove(Annotations::PENDING);
         let mut aliases = secret.aliases.clone();
         if aliases.insert(Annotations::CURRENT.into(), number) != Some(number) {
-            annotations.insert(Annotations::PUBLISHED.into(), (self.edges.clock)().to_string());
+            annotations.insert(Annotations::PUBLISHED.into(), now.to_string());
         }
         Ok(SecretUpdate { annotations: Some(annotations), aliases: Some(aliases), ..SecretUpdate::default() })
     }

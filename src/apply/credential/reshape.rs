@@ -94,6 +94,7 @@ impl Run<'_> {
 
     /// The same credential in a newer version: `previous`, and since when it is in use, stay as they are.
     async fn promote(&self, job: &Job<'_>, current: i64, number: i64, payload: &Payload) -> Result<(), ApplyError> {
+        let now = self.server_time().await?;
         self.update(job.secret, |found| {
             let before = Ledger::read(found);
             if before.current() == Some(number) {
@@ -103,7 +104,7 @@ impl Run<'_> {
             if before.current() != Some(current) || !ours {
                 return Err(vanished(job));
             }
-            let ledger = before.promoted(number, &[], (self.edges.clock)());
+            let ledger = before.promoted(number, &[], now);
             let mut annotations = ledger.annotations(&found.annotations);
             self.note_shape(&mut annotations, job.role, job.login, payload)?;
             Ok(SecretUpdate {

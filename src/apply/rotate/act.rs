@@ -172,12 +172,11 @@ impl Turn<'_> {
         self.run.google()?.move_reference(resource, self.secret, version).await?;
         self.run.report.events.push(format!("{resource} gets version {version}"));
         // Only the consumers are looked at again: what is read of the secret may be older than what was written just now.
-        let now = self.seen.now();
         let state = &mut self.seen.state;
         state.consumers = consumers(self.run.google()?, self.run.wanted(self.role)?).await?;
-        // It is new, whatever Google's clock says.
+        // It is new, whether it shows already or not.
         let rolled = state.consumers.iter_mut().find(|consumer| consumer.resource == resource);
-        rolled.into_iter().for_each(|consumer| consumer.newest = consumer.newest.max(Some(now)));
+        rolled.into_iter().for_each(|consumer| consumer.noted = consumer.noted.max(Some(version)));
         Ok(())
     }
 }

@@ -145,9 +145,10 @@ pub(super) async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<
         let references = references(&wanted.name, &reference.secrets);
         let holders = google.cloud_run_holders(*kind, project, region, name).await?;
         let newest = holders.iter().filter_map(started).max();
+        let noted = holders.iter().filter_map(|holder| holder.since(&wanted.name.id)).max();
         let at_work = holders.into_iter().filter(|holder| holder.at_work);
         let holders = at_work.filter_map(|holder| holding(*kind, &wanted.name, holder)).collect();
-        found.push(Consumer { resource, kind: *kind, references, holders, newest });
+        found.push(Consumer { resource, kind: *kind, references, holders, newest, noted });
     }
     Ok(found)
 }
@@ -159,8 +160,8 @@ fn holding(kind: CloudRunKind, secret: &SecretName, holder: CloudRunHolder) -> O
         CloudRunKind::Service => HolderKind::Revision,
     };
     let references = references(secret, &holder.secrets);
-    let started = started(&holder);
-    (!references.is_empty()).then_some(Holder { name: holder.name, kind, started, references })
+    let (started, since) = (started(&holder), holder.since(&secret.id));
+    (!references.is_empty()).then_some(Holder { name: holder.name, kind, started, references, since })
 }
 
 fn started(holder: &CloudRunHolder) -> Option<Timestamp> {

@@ -61,11 +61,11 @@ impl Turn<'_> {
         if is_newer && ledger.aliases.values().any(|named| *named == number) {
             return Err(ApplyError::Named { secret: self.secret.clone(), version: number });
         }
-        let rolled: Vec<_> = state.consumers.drain(..).map(|consumer| (consumer.resource, consumer.newest)).collect();
+        let rolled: Vec<_> = state.consumers.drain(..).map(|consumer| (consumer.resource, consumer.noted)).collect();
         state.consumers = readers?;
         for consumer in &mut state.consumers {
             let before = rolled.iter().find(|(resource, _)| *resource == consumer.resource);
-            consumer.newest = consumer.newest.max(before.and_then(|(_, newest)| *newest));
+            consumer.noted = consumer.noted.max(before.and_then(|(_, noted)| *noted));
         }
         Ok(state.consumers.iter().any(|consumer| consumer.names(number)))
     }

@@ -52,8 +52,6 @@ pub struct Options {
     pub take_over: bool,
     /// Today, for `until`.
     pub today: jiff::civil::Date,
-    /// The present, for the age of credentials.
-    pub now: jiff::Timestamp,
 }
 
 /// `--phase`.

@@ -28,9 +28,11 @@ impl Diff<'_> {
     }
 
     fn age(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, ledger: &Ledger) {
-        let (Some(every), Some(published)) = (role.rotation.every, ledger.published) else { return };
+        // Published by the server's clock, judged by it: that of this machine does not count.
+        let now = self.state.server.now;
+        let (Some(every), Some(published), Some(now)) = (role.rotation.every, ledger.published, now) else { return };
         let limit = published.checked_add(SignedDuration::from_secs(every.saturating_add(role.rotation.grace)));
-        if limit.is_ok_and(|limit| self.options.now > limit) {
+        if limit.is_ok_and(|limit| now > limit) {
             let message = format!("the credential of {name} is from {published}, and was to be replaced before now");
             self.note_secret(name, wanted, Rule::SecretAge, Severity::Error, message, "rolewright rotate".into());
         }

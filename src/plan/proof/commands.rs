@@ -152,6 +152,16 @@ fn as_others(policy: &Policy, state: &State, role: &RoleName, declared: &RolePol
     let existing = others.into_iter().filter(|other| state.roles.contains_key(*other));
     let existing: Vec<_> = existing.filter(|_| !is_member(declared)).collect();
     let mut trials: Vec<_> = existing.iter().map(become_other).collect();
+    if !is_member(declared) {
+        // Logins of others, admins, predefined roles: whatever there is.
+        let tried: Vec<_> = std::iter::once(role).chain(existing.iter().copied()).collect();
+        let tried: Vec<_> = tried.into_iter().map(|known| literal(known.as_str())).collect();
+        let question = format!(
+            "EXISTS (SELECT FROM pg_roles WHERE rolname NOT IN (session_user, {}) AND pg_has_role(session_user, oid, '{right}'))",
+            tried.join(", ")
+        );
+        trials.push(Trial { statement: None, ..refused("become another role", question, "") });
+    }
     if let Some(other) = existing.first() {
         let quoted = name(other.as_str());
         let session = "(SELECT rolsuper FROM pg_roles WHERE rolname = session_user)";

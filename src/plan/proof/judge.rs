@@ -55,7 +55,13 @@ impl Charter {
         self.finding(Rule::PrivilegeEffective, trial.object.clone(), trial.privilege, message)
     }
 
-    fn finding(&self, rule: Rule, object: Option<String>, privilege: Option<Privilege>, message: String) -> Finding {
+    pub(super) fn finding(
+        &self,
+        rule: Rule,
+        object: Option<String>,
+        privilege: Option<Privilege>,
+        message: String,
+    ) -> Finding {
         let fix = match rule {
             Rule::GrantMissing => "rolewright apply",
             _ => "rolewright check, which says by which path",

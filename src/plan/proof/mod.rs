@@ -8,8 +8,11 @@ mod commands;
 mod judge;
 mod relations;
 mod rights;
+mod ways;
 
 use std::collections::BTreeMap;
+
+pub use ways::{Found, Way};
 
 use super::Finding;
 use crate::model::{DatabaseName, Object, Policy, Privilege, Privileges, RoleName, State};

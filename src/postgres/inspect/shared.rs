@@ -20,7 +20,8 @@ pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) 
             admin: Some(columns.role(2)?),
             bootstrap: Some(columns.role(3)?),
             read_only: columns.get(4)?,
-            settable: columns.get::<Vec<String>>(5)?.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
+            now: jiff::Timestamp::from_millisecond(columns.get(5)?).ok(),
+            settable: columns.get::<Vec<String>>(6)?.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
         Ok(())
     })

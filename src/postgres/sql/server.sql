@@ -5,6 +5,7 @@ SELECT current_setting('server_version_num')::int8,
        session_user::text,
        pg_get_userbyid(10)::text,
        pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool,
+       floor(1000 * extract(epoch FROM clock_timestamp()))::int8,
        ARRAY(
          SELECT asked.name
            FROM (SELECT unnest($1::text[])

@@ -106,6 +106,7 @@ impl World {
             references: vec![Reference::Pinned(version)],
             holders: Vec::new(),
             newest: None,
+            noted: None,
         };
         self.pin.map(job).into_iter().collect()
     }

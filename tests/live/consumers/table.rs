@@ -26,7 +26,7 @@ const ROWS: [Row; 10] = [
     // In a file, not a variable.
     Row { name: "infile", kind: Job, version: "1", waits_for: &["is pinned to version 1"], and_rolled: &[] },
     Row { name: "running", kind: Job, version: "latest", waits_for: &["early of "], and_rolled: &["early of "] },
-    // What started after the publication has the new credential.
+    // What started after the publication, beyond doubt, has the new credential.
     Row { name: "started", kind: Job, version: "current", waits_for: &[], and_rolled: &[] },
     Row { name: "web", kind: Service, version: "latest", waits_for: &["web-00001"], and_rolled: &[] },
     Row { name: "aliasweb", kind: Service, version: "current", waits_for: &["aliasweb-00001"], and_rolled: &[] },
@@ -126,6 +126,7 @@ async fn each_waits_for_its_reader(major: u32) {
     let begun = stage.run("rotate", &["--now"]).assert_status(0);
     assert!(begun.stdout.contains("is still used by"), "{}", begun.stdout);
     assert!(begun.stdout.contains("jobs/pinned is pinned to version 1"), "{}", begun.stdout);
+    stage.fake.advance_clock(jiff::SignedDuration::from_mins(4));
     execution(&stage, "started", "late", json!({"runningCount": 1}));
     let status = stage.run("status", &["--format", "json"]).assert_status(0).json();
     let waiting = status["credentials"].as_array().expect("credentials");

@@ -53,6 +53,7 @@ struct State {
     abandoned: bool,
     hanging: bool,
     refusing: bool,
+    refused: usize,
     ended: bool,
     sockets: Vec<TcpStream>,
 }
@@ -133,7 +134,13 @@ impl Proxy {
 
     /// Whether new connections are closed at once.
     pub fn refuse(&self, refusing: bool) {
-        self.shared.lock().refusing = refusing;
+        let mut state = self.shared.lock();
+        (state.refusing, state.refused) = (refusing, 0);
+    }
+
+    /// How many connections were closed at once since then.
+    pub fn refused(&self) -> usize {
+        self.shared.lock().refused
     }
 }
 
@@ -184,11 +191,12 @@ fn accept(listener: &TcpListener, server: u16, shared: &Arc<Shared>) {
     for client in listener.incoming() {
         let Ok(client) = client else { continue };
         {
-            let state = shared.lock();
+            let mut state = shared.lock();
             if state.ended {
                 return;
             }
             if state.refusing {
+                state.refused += 1;
                 continue;
             }
         }
