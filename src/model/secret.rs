@@ -64,6 +64,8 @@ impl Annotations {
     pub const RETIRED: &'static str = "rolewright.retired";
     /// When the login of the strategy before was seen in use last, RFC 3339.
     pub const USED: &'static str = "rolewright.used";
+    /// The version that the run at work is about to disable or destroy.
+    pub const ENDING: &'static str = "rolewright.ending";
     /// The run at work, and until when it may be taken for alive.
     pub const LEASE: &'static str = "rolewright.lease";
     /// How the payload of the version that `current` names was written ([`Shape`](super::Shape)); not there: nobody can tell.
