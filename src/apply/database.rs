@@ -112,6 +112,7 @@ impl Run<'_> {
             roles: shared.roles,
             memberships: shared.memberships,
             shared: shared.groups,
+            elsewhere: shared.elsewhere,
             databases: known.map(|(name, database)| (name.clone(), database.clone())).collect(),
             secrets: self.state.secrets.clone(),
             cloud_run: self.state.cloud_run.clone(),

@@ -46,8 +46,8 @@ pub async fn observe_alone(edges: &Edges<'_>, policy: &Policy, columns: &[Column
         asked
     };
     let (shared, databases) = observe_server(edges, policy, ask).await?;
-    let Shared { server, roles, memberships, groups } = shared;
-    Ok(State { server, roles, memberships, shared: groups, databases, ..State::default() })
+    let Shared { server, roles, elsewhere, memberships, groups } = shared;
+    Ok(State { server, roles, elsewhere, memberships, shared: groups, databases, ..State::default() })
 }
 
 async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
@@ -61,6 +61,7 @@ async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
         roles: shared.roles,
         memberships: shared.memberships,
         shared: shared.groups,
+        elsewhere: shared.elsewhere,
         databases,
         secrets,
         cloud_run,
@@ -152,6 +153,7 @@ pub(super) fn asked(policy: &Policy, database: &DatabaseName) -> Asked {
         extensions: extensions.collect(),
         parameters: settings.collect(),
         columns: columns.collect(),
+        databases: policy.databases.keys().cloned().collect(),
         makers: makers(policy, database),
     }
 }

@@ -36,5 +36,5 @@ pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
 pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
 pub use shape::Shape;
-pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Extension, Group, Server, State};
+pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Elsewhere, Extension, Group, Server, State};
 pub use view::{By, Shown, View};

@@ -19,6 +19,8 @@ pub struct State {
     pub memberships: BTreeSet<Membership>,
     /// Databases, tablespaces and parameters: objects of the instance, with owner and ACL.
     pub shared: Vec<Group>,
+    /// What is known of roles in databases that nobody looked into.
+    pub elsewhere: Elsewhere,
     /// The managed databases that exist.
     pub databases: BTreeMap<DatabaseName, Database>,
     /// The declared secrets that exist.
@@ -28,6 +30,10 @@ pub struct State {
     /// What hangs on the roles that the policy retires.
     pub retirement: Retirement,
 }
+
+/// By role and database: how many objects the role owns, and how many ACLs name it.
+/// <https://www.postgresql.org/docs/current/catalog-pg-shdepend.html>
+pub type Elsewhere = BTreeMap<(RoleName, DatabaseName), (u64, u64)>;
 
 /// Facts of the server and of the session that looked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

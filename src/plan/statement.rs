@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// Objects per statement: long lists spare round trips, endless ones the server's parser.
-const BATCH: usize = 500;
+const BATCH: usize = 2000;
 
 /// The statements of a change on a server of `major`, without those that say in whose name. Changes at Google have none,
 /// and the password of a credential is not the plan's to know.

@@ -17,6 +17,7 @@ use crate::support::{Cluster, Options, Outcome, Rolewright, each_major};
 const BEFORE: &str = include_str!("cases/before.sql");
 const MIGRATIONS: &str = include_str!("cases/migrations.sql");
 
+mod elsewhere;
 mod fixes;
 mod matrix;
 

@@ -342,6 +342,7 @@ each_major! {
             extensions: [(extension("plpgsql"), None)].into(),
             parameters: ["lock_timeout".to_owned()].into(),
             columns: [column("postgres", "t", "c")].into(),
+            databases: [rolewright::model::DatabaseName::new("shop").unwrap()].into(),
             makers: [(SchemaName::new("app").unwrap(), role("mig"))].into(),
         };
         inspect(&cluster, "shop", &asked).await;

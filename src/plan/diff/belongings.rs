@@ -19,6 +19,7 @@ impl Diff<'_> {
     pub(super) fn belongings(&mut self, name: &DatabaseName, database: &Database) {
         for one in &database.belongings {
             match self.cast.standing(&one.owner) {
+                _ if one.kind == BelongingKind::Trigger => {}
                 Standing::Declared | Standing::Login | Standing::Iam if !self.may_own(name, one) => {
                     self.owned_belonging(name, one)
                 }
@@ -50,17 +51,18 @@ impl Diff<'_> {
                 BelongingKind::Publication(extent) => extent == PublicationExtent::Tables,
                 BelongingKind::Subscription => subscribes(),
                 BelongingKind::EventTrigger => false,
+                BelongingKind::Trigger => true,
             }
     }
 
-    /// Whether it publishes or writes managed tables. An event trigger runs as whoever changes an object: its owner has no
+    /// Whether it publishes, writes or is on managed tables. An event trigger runs as whoever changes an object: its owner has no
     /// more of it than of its function.
     fn names_managed(&self, database: &DatabaseName, one: &Belonging) -> bool {
         let managed = self.policy.databases.get(database);
         let named = || one.schemas.iter().any(|schema| managed.is_some_and(|one| one.schemas.contains_key(schema)));
         match one.kind {
             BelongingKind::Publication(PublicationExtent::Everything) => true,
-            BelongingKind::Publication(_) | BelongingKind::Subscription => named(),
+            BelongingKind::Publication(_) | BelongingKind::Subscription | BelongingKind::Trigger => named(),
             BelongingKind::EventTrigger => false,
         }
     }
@@ -100,14 +102,17 @@ impl Diff<'_> {
         to.map(|to| format!("ALTER {words} {name} OWNER TO {}", quote_identifier(to.as_str())))
     }
 
-    /// An event trigger runs its function as whoever changes an object, migrations and admins alike: whoever can change the
-    /// function acts as them.
+    /// An event trigger runs its function as whoever changes an object, migrations and admins alike, and a trigger as whoever
+    /// writes: whoever can change the function acts as them.
+    /// <https://www.postgresql.org/docs/current/sql-createtrigger.html#SQL-CREATETRIGGER-NOTES>
     fn runs_for_others(&mut self, database: &DatabaseName, one: &Belonging) {
         let Some((function, owner)) = &one.runs else { return };
-        if self.cast.standing(owner) != Standing::Undeclared {
+        let elsewhere = one.kind == BelongingKind::Trigger && !self.names_managed(database, one);
+        if self.cast.standing(owner) != Standing::Undeclared || elsewhere {
             return;
         }
-        let runs = format!("{one} runs it as whoever changes an object");
+        let whom = if one.kind == BelongingKind::Trigger { "writes there" } else { "changes an object" };
+        let runs = format!("{one} runs it as whoever {whom}");
         let to = quote_identifier(self.reach.maker_name().as_str());
         let finding = Finding {
             database: Some(database.clone()),
@@ -148,6 +153,6 @@ fn does(one: &Belonging) -> String {
         BelongingKind::Publication(PublicationExtent::Everything) => "publishes every table".into(),
         BelongingKind::Publication(_) => "publishes tables".into(),
         BelongingKind::Subscription => "writes what another server sends".into(),
-        BelongingKind::EventTrigger => "runs code whenever an object is changed".into(),
+        BelongingKind::EventTrigger | BelongingKind::Trigger => "runs code whenever an object is changed".into(),
     }
 }

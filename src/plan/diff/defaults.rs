@@ -122,7 +122,9 @@ impl Diff<'_> {
             // They go with it.
             return;
         }
-        let is_ddl = self.ddl_roles(name).contains(&actual.owner);
+        // Whoever makes large objects keeps data in them, whatever it may make else.
+        let is_ddl = self.ddl_roles(name).contains(&actual.owner)
+            || actual.objects == DefaultsFor::LargeObjects && self.cast.standing(&actual.owner).is_managed();
         let same = |want: &&DefaultPrivilege| {
             (&want.owner, &want.schema, want.objects, &want.grantee)
                 == (&actual.owner, &actual.schema, actual.objects, &actual.grantee)
@@ -166,7 +168,8 @@ impl Diff<'_> {
 
     fn excess_default_of_public(&self, name: &DatabaseName, actual: &DefaultPrivilege) -> Privileges {
         let built_in = if actual.schema.is_none() { actual.objects.class().public_default() } else { Privileges::NONE };
-        let judged = BY_PRESET.contains(&actual.objects) && self.speaks_of(name, actual.schema.as_ref());
+        let spoken_of = BY_PRESET.contains(&actual.objects) || actual.objects == DefaultsFor::LargeObjects;
+        let judged = spoken_of && self.speaks_of(name, actual.schema.as_ref());
         match self.policy.databases.get(name).map(|database| database.public) {
             Some(PublicAccess::None) if judged => actual.privileges,
             Some(_) if judged || actual.objects == DefaultsFor::Schemas => actual.privileges.minus(built_in),

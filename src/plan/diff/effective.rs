@@ -8,10 +8,10 @@ use super::emit::Reason;
 use crate::access::Access;
 use crate::model::{
     Database, DatabaseName, Dependence, Grantee, Group, Lifecycle, Object, ObjectKind, Preset, Privilege,
-    PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName,
+    PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName, quote_identifier,
 };
 use crate::plan::path::owns;
-use crate::plan::{Finding, Rule, fix};
+use crate::plan::{Finding, Rule, Severity, fix};
 
 /// Objects named before the rest is only counted.
 const NAMED: usize = 3;
@@ -79,6 +79,46 @@ impl Diff<'_> {
                 self.withhold_findings(vec![finding], Reason::decision("the policy does not speak of it", advice));
             }
         }
+    }
+
+    /// What managed roles own or were granted in databases of which the policy does not speak, and that let them in. What it
+    /// is cannot be seen from here, and a copy of a managed database is no drift: it is said.
+    pub(super) fn held_elsewhere(&mut self) {
+        let state = self.state;
+        for ((role, database), (owned, named)) in &state.elsewhere {
+            if !self.cast.standing(role).is_managed() || !self.gets_into(role, database) {
+                continue;
+            }
+            let counts = [(*owned, "owner of", "object"), (*named, "named in the ACL of", "object")];
+            let held = counts.into_iter().filter(|(number, ..)| *number > 0);
+            let held: Vec<_> = held.map(|(number, verb, what)| format!("{verb} {}", count(number, what))).collect();
+            let what = format!("{} in database {database}", held.join(", "));
+            let name = quote_identifier(role.as_str());
+            self.note(Finding {
+                severity: Severity::Warning,
+                role: Some(role.to_string()),
+                object: Some(Object::Database(database.clone()).to_string()),
+                path: vec![role.to_string(), what.clone()],
+                origin: self.origin(role),
+                fix: Some(format!(
+                    "in database {database}: REVOKE what is granted to {name}, REASSIGN OWNED BY {name} for what it owns"
+                )),
+                ..Finding::new(
+                    Rule::PrivilegeEffective,
+                    format!("{role} is {what}, of which the policy does not speak"),
+                )
+            });
+        }
+    }
+
+    fn gets_into(&self, role: &RoleName, database: &DatabaseName) -> bool {
+        let object = Object::Database(database.clone());
+        let Some(group) = self.state.shared.iter().find(|group| group.members.contains(&object)) else { return false };
+        let logins = self.policy.roles.get(role).map(|policy| policy.logins(role)).unwrap_or_default();
+        logins.iter().chain([role]).any(|login| {
+            let ways = Access::new(self.state, login, None).to(group, &object);
+            ways.iter().any(|way| way.privileges.contains(Privilege::Connect))
+        })
     }
 
     fn is_managed_schema(&self, database: &DatabaseName, schema: &SchemaName) -> bool {
@@ -213,6 +253,10 @@ impl Diff<'_> {
         );
         self.withhold_findings(vec![finding], reason);
     }
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn examples(lot: &[(&Group, Object)]) -> String {

@@ -103,6 +103,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     diff.elsewhere();
     diff.other_databases();
     diff.owned_elsewhere();
+    diff.held_elsewhere();
     diff.fence();
     diff.departures();
     diff.secrets();

@@ -6,7 +6,7 @@ use super::emit::Reason;
 use super::objects::Lot;
 use super::{Diff, Phase};
 use crate::model::{
-    AclItem, Dependence, Grantee, Object, ObjectKind, Privilege, PrivilegeClass, Privileges, PublicAccess, RoleName,
+    AclItem, Grantee, Object, ObjectKind, Privilege, PrivilegeClass, Privileges, PublicAccess, RoleName,
 };
 use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
@@ -26,9 +26,8 @@ impl Diff<'_> {
             {
                 item.privileges
             }
-            PrivilegeClass::ForeignServer | PrivilegeClass::ForeignDataWrapper | PrivilegeClass::LargeObject
-                if lot.group.dependence != Dependence::Extension =>
-            {
+            // No extension gives PUBLIC any of these.
+            PrivilegeClass::ForeignServer | PrivilegeClass::ForeignDataWrapper | PrivilegeClass::LargeObject => {
                 item.privileges
             }
             // Nobody needs them, and what they open is open in every database.

@@ -22,7 +22,9 @@ pub use ties::{Dependents, inspect_dependents, inspect_ties};
 
 use super::error::{Cause, PostgresError};
 use super::session::{BEGIN_SNAPSHOT, Session};
-use crate::model::{Database, ExtensionName, Group, Membership, Role, RoleName, SchemaName, Server};
+use crate::model::{
+    Database, DatabaseName, Elsewhere, ExtensionName, Group, Membership, Role, RoleName, SchemaName, Server,
+};
 
 /// What a policy asks about beyond what is there.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,8 @@ pub struct Asked {
     pub parameters: BTreeSet<String>,
     /// Columns a declared grant names: without an ACL of their own they would not be listed.
     pub columns: BTreeSet<ColumnName>,
+    /// The databases that are looked into.
+    pub databases: BTreeSet<DatabaseName>,
     /// Who makes the objects of a schema: what their views show is theirs to choose, and is not listed.
     pub makers: BTreeSet<(SchemaName, RoleName)>,
 }
@@ -47,6 +51,8 @@ pub struct Shared {
     pub server: Server,
     /// Every role.
     pub roles: BTreeMap<RoleName, Role>,
+    /// What is known of roles in databases that are not looked into.
+    pub elsewhere: Elsewhere,
     /// Every membership.
     pub memberships: BTreeSet<Membership>,
     /// Databases, tablespaces and, from 15 on, parameters.
@@ -104,13 +110,13 @@ async fn begin(client: &Client) -> Result<(), Cause> {
 }
 
 async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Shared, Cause> {
-    let (server, roles, memberships, groups) = try_join!(
+    let (server, (roles, elsewhere), memberships, groups) = try_join!(
         shared::server(client, major, &asked.parameters),
-        shared::roles(client),
+        shared::roles(client, &asked.databases),
         shared::memberships(client, major),
         objects::shared(client, major),
     )?;
-    Ok(Shared { server, roles, memberships, groups })
+    Ok(Shared { server, roles, elsewhere, memberships, groups })
 }
 
 async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Database, Cause> {
@@ -118,7 +124,7 @@ async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
         views::read(client, &asked.makers),
-        extensions::belongings(client, major)
+        extensions::belongings(client, major, &asked.makers)
     )?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
     Ok(Database { groups, defaults, global_defaults, extensions, belongings, views, available })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
 
 use super::rows::{self, Columns, name};
-use crate::model::{DatabaseName, Membership, Role, RoleName, Server, Setting};
+use crate::model::{DatabaseName, Elsewhere, Membership, Role, RoleName, Server, Setting};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::{MEMBERSHIPS, ROLES, SERVER, for_major};
 
@@ -29,15 +29,32 @@ pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) 
     Ok(server)
 }
 
-pub async fn roles(client: &Client) -> Result<BTreeMap<RoleName, Role>, Cause> {
-    let mut roles = BTreeMap::new();
-    rows::each(client, ROLES, &[], |columns| {
+/// Every role, and what is known of it in other databases than these.
+pub async fn roles(
+    client: &Client,
+    databases: &BTreeSet<DatabaseName>,
+) -> Result<(BTreeMap<RoleName, Role>, Elsewhere), Cause> {
+    let (mut roles, mut elsewhere) = (BTreeMap::new(), Elsewhere::new());
+    let databases: Vec<String> = databases.iter().map(ToString::to_string).collect();
+    rows::each(client, ROLES, &[&databases], |columns| {
         let name = columns.role(0)?;
+        elsewhere.extend(held_elsewhere(&name, &columns)?);
         roles.insert(name.clone(), role(name, &columns)?);
         Ok(())
     })
     .await?;
-    Ok(roles)
+    Ok((roles, elsewhere))
+}
+
+fn held_elsewhere(role: &RoleName, columns: &Columns<'_>) -> Result<Elsewhere, Cause> {
+    let databases: Vec<&str> = columns.get::<Option<_>>(12)?.unwrap_or_default();
+    let counts = |at| Ok::<_, Cause>(columns.get::<Option<Vec<i64>>>(at)?.unwrap_or_default());
+    let counts = counts(13)?.into_iter().zip(counts(14)?);
+    let held = databases.into_iter().zip(counts).map(|(database, (owned, named))| {
+        let count = |number| u64::try_from(number).unwrap_or_default();
+        Ok(((role.clone(), name(database, DatabaseName::new)?), (count(owned), count(named))))
+    });
+    held.collect()
 }
 
 fn role(name: RoleName, columns: &Columns<'_>) -> Result<Role, Cause> {

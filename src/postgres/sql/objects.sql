@@ -1,7 +1,7 @@
 -- Everything in this database that has an owner or an ACL: one row for the objects of one kind in one schema that share
 -- owner and ACL, so that the answer is small however many objects there are. Everything is grouped by OID and by the
--- ACL itself; names are looked up once per group. What PostgreSQL made itself is shown only where its ACL names a role
--- that it did not make (OIDs from 16384 on, FirstNormalObjectId).
+-- ACL itself; names are looked up once per group. What PostgreSQL made itself is shown only where it belongs to a role that it did
+-- not make, or its ACL names one (OIDs from 16384 on, FirstNormalObjectId).
 -- $1, $2, $3: schemas, relations and names of columns to be shown though they have no ACL of their own.
 WITH schema AS MATERIALIZED (
   SELECT oid,
@@ -46,6 +46,7 @@ found AS (
     FROM pg_namespace n
     JOIN schema s ON s.oid = n.oid
    WHERE NOT s.system
+      OR n.nspowner >= 16384
       OR EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.grantee >= 16384)
 
   UNION ALL
@@ -59,7 +60,8 @@ found AS (
     FROM pg_class c
     JOIN schema s ON s.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee >= 16384))
+     AND (NOT s.system OR c.relowner >= 16384
+          OR EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee >= 16384))
    GROUP BY c.relkind, c.relnamespace, c.relowner, c.relacl, 5
 
   UNION ALL
@@ -93,6 +95,7 @@ found AS (
     FROM pg_proc p
     JOIN schema s ON s.oid = p.pronamespace
    WHERE NOT s.system
+      OR p.proowner >= 16384
       OR EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee >= 16384)
    GROUP BY p.prokind, p.pronamespace, p.proowner, p.proacl, p.prosecdef, 5
 
@@ -111,7 +114,8 @@ found AS (
     JOIN schema s ON s.oid = t.typnamespace
    WHERE (t.typrelid = 0 OR t.oid IN (SELECT oid FROM composite))
      AND t.typsubscript <> 'array_subscript_handler'::regproc
-     AND (NOT s.system OR EXISTS (SELECT FROM aclexplode(t.typacl) a WHERE a.grantee >= 16384))
+     AND (NOT s.system OR t.typowner >= 16384
+          OR EXISTS (SELECT FROM aclexplode(t.typacl) a WHERE a.grantee >= 16384))
    GROUP BY 1, t.typnamespace, t.typowner, t.typacl, 5
 
   UNION ALL
@@ -121,6 +125,7 @@ found AS (
          false, array_agg(l.lanname::text), NULL
     FROM pg_language l
    WHERE l.oid >= 16384
+      OR l.lanowner >= 16384
       OR EXISTS (SELECT FROM aclexplode(l.lanacl) a WHERE a.grantee >= 16384)
    GROUP BY l.lanowner, l.lanacl, 5
 
@@ -166,19 +171,19 @@ found AS (
                     CASE oprleft WHEN 0 THEN 'NONE' ELSE format_type(oprleft, NULL) END,
                     format_type(oprright, NULL))
         FROM pg_operator
-       WHERE oid >= 16384
+       WHERE oid >= 16384 OR oprowner >= 16384
       UNION ALL
       SELECT 'operator class', 'pg_opclass'::regclass, c.oid, c.opcnamespace, c.opcowner,
              format('%I USING %I', c.opcname, a.amname)
         FROM pg_opclass c
         JOIN pg_am a ON a.oid = c.opcmethod
-       WHERE c.oid >= 16384
+       WHERE c.oid >= 16384 OR c.opcowner >= 16384
       UNION ALL
       SELECT 'operator family', 'pg_opfamily'::regclass, f.oid, f.opfnamespace, f.opfowner,
              format('%I USING %I', f.opfname, a.amname)
         FROM pg_opfamily f
         JOIN pg_am a ON a.oid = f.opfmethod
-       WHERE f.oid >= 16384
+       WHERE f.oid >= 16384 OR f.opfowner >= 16384
       UNION ALL
       SELECT 'text search configuration', 'pg_ts_config'::regclass, oid, cfgnamespace, cfgowner, cfgname::text
         FROM pg_ts_config
@@ -186,7 +191,7 @@ found AS (
       SELECT 'text search dictionary', 'pg_ts_dict'::regclass, oid, dictnamespace, dictowner, dictname::text
         FROM pg_ts_dict
     ) o
-    JOIN schema s ON s.oid = o.namespace AND NOT s.system
+    JOIN schema s ON s.oid = o.namespace AND (NOT s.system OR o.owner >= 16384)
    GROUP BY o.kind, o.namespace, o.owner, 5
 )
 SELECT f.kind,

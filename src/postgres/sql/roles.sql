@@ -1,3 +1,5 @@
+-- $1: databases that are looked into. Of the others the account that PostgreSQL keeps in one place tells what a role owns there,
+-- and how many ACLs name it. https://www.postgresql.org/docs/current/catalog-pg-shdepend.html
 SELECT r.rolname::text,
        r.rolcanlogin,
        r.rolsuper,
@@ -9,7 +11,10 @@ SELECT r.rolname::text,
        r.rolconnlimit,
        s.databases,
        s.settings,
-       nullif(r.rolvaliduntil, 'infinity')::text
+       nullif(r.rolvaliduntil, 'infinity')::text,
+       e.databases,
+       e.owned,
+       e.named
   FROM pg_roles r
   LEFT JOIN (
     SELECT s.setrole,
@@ -21,3 +26,21 @@ SELECT r.rolname::text,
      WHERE s.setrole <> 0
      GROUP BY s.setrole
   ) s ON s.setrole = r.oid
+  LEFT JOIN (
+    SELECT h.refobjid,
+           array_agg(h.database) AS databases,
+           array_agg(h.owned) AS owned,
+           array_agg(h.named) AS named
+      FROM (
+        SELECT s.refobjid,
+               d.datname::text AS database,
+               count(*) FILTER (WHERE s.deptype = 'o') AS owned,
+               count(*) FILTER (WHERE s.deptype = 'a') AS named
+          FROM pg_database d
+          JOIN pg_shdepend s ON s.dbid = d.oid AND s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a')
+         WHERE d.datname::text <> ALL ($1::text[])
+           AND s.refobjid >= 16384
+         GROUP BY s.refobjid, d.datname
+      ) h
+     GROUP BY h.refobjid
+  ) e ON e.refobjid = r.oid

@@ -15,6 +15,7 @@ SELECT g.kind,
     SELECT 'tablespace', spcowner, spcacl, array_agg(spcname::text)
       FROM pg_tablespace
      WHERE oid >= 16384
+        OR spcowner >= 16384
         OR EXISTS (SELECT FROM aclexplode(spcacl) a WHERE a.grantee = 0 OR a.grantee >= 16384)
      GROUP BY spcowner, spcacl
 --≥15 UNION ALL

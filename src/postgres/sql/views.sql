@@ -14,7 +14,6 @@ WITH RECURSIVE trusted AS MATERIALIZED (
     JOIN pg_roles r ON r.rolname = t.owner::name
 ),
 -- pg_rewrite is small where pg_class is large.
--- pg_rewrite is small where pg_class is large.
 rule AS MATERIALIZED (
   SELECT c.oid, r.oid AS rule, r.ev_type AS event, c.relkind AS kind, c.relnamespace AS namespace, c.relname AS name,
          c.relowner AS owner
