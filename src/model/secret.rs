@@ -64,6 +64,8 @@ impl Annotations {
     pub const RETIRED: &'static str = "rolewright.retired";
     /// When the login of the strategy before was seen in use last, RFC 3339.
     pub const USED: &'static str = "rolewright.used";
+    /// The version that the run at work is about to disable or destroy.
+    pub const ENDING: &'static str = "rolewright.ending";
     /// The run at work, and until when it may be taken for alive.
     pub const LEASE: &'static str = "rolewright.lease";
     /// How the payload of the version that `current` names was written ([`Shape`](super::Shape)); not there: nobody can tell.
@@ -163,5 +165,31 @@ impl CloudRunHolder {
 
     fn entry<'a>(entry: &'a str, secret: &SecretId) -> Option<&'a str> {
         entry.split_once('=').filter(|(id, _)| *id == secret.as_str()).map(|(_, version)| version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_has_one_entry_a_secret_and_keeps_those_of_others() {
+        let id = |text: &str| SecretId::new(text).unwrap();
+        let first = CloudRunHolder::noted(None, &id("app"), 2);
+        let second = CloudRunHolder::noted(Some(&first), &id("web"), 7);
+        let third = CloudRunHolder::noted(Some(&second), &id("app"), 3);
+        assert_eq!((first.as_str(), third.as_str()), ("app=2", "web=7 app=3"));
+        let holder = |note: &str| CloudRunHolder {
+            name: "h".into(),
+            started: None,
+            at_work: true,
+            secrets: Vec::new(),
+            note: Some(note.into()),
+        };
+        assert_eq!(holder(&third).since(&id("app")), Some(3));
+        assert_eq!(holder(&third).since(&id("ap")), None);
+        for odd in ["", "app", "app=", "app=x", "app=2=3"] {
+            assert_eq!(holder(odd).since(&id("app")), None, "{odd}");
+        }
     }
 }

@@ -37,8 +37,8 @@ impl State {
         }
         let gone = |version| self.versions.get(&version) == Some(&VersionState::Destroyed);
         // Its version is disabled next, in the name of the same run.
-        let lease = Some(self.lease());
-        Step::Record(Ledger { lease, ..self.ledger.without(gone).forgotten(self.now) }.into())
+        let (lease, ending) = (Some(self.lease()), Some(previous.version));
+        Step::Record(Ledger { lease, ending, ..self.ledger.without(gone).forgotten(self.now) }.into())
     }
 
     /// The login of the strategy before has to be unused for as long as `grace`: nobody was told that it would go.
@@ -101,12 +101,11 @@ impl State {
     }
 
     /// A version that a run ended at the same moment as somebody referred to it: that run has still its word on the secret,
-    /// which it takes back only on the etag that it had before.
+    /// which it takes back only on the etag that it had before. What others have disabled stays so.
     pub(super) fn restore(&self) -> Option<Step> {
-        let (retired, _) = self.ledger.retired.as_ref().zip(self.ledger.lease.as_ref())?;
-        let ended = |version: &i64| self.versions.get(version) == Some(&VersionState::Disabled);
-        let found = retired.versions.iter().copied().find(|version| ended(version) && self.is_named(*version))?;
-        Some(self.with_lease(Step::Enable(found)))
+        let ending = self.ledger.ending?;
+        let ended = self.versions.get(&ending) == Some(&VersionState::Disabled);
+        (ended && self.is_named(ending)).then(|| self.with_lease(Step::Enable(ending)))
     }
 
     /// Versions that nothing needs: disabled at once, destroyed when they were so for as long as `grace` and more are there
@@ -118,7 +117,7 @@ impl State {
         let mut idle =
             retired.versions.iter().copied().filter(|version| *version != current && !self.is_referenced(*version));
         if let Some(version) = idle.clone().find(|version| state(version) == VersionState::Enabled) {
-            return Some(self.resting(Step::Disable(version)));
+            return Some(self.ending(version, Step::Disable(version)));
         }
         let is_kept = |version: &&i64| state(version) != VersionState::Destroyed && !self.doomed.contains(*version);
         let billed = retired.versions.iter().filter(is_kept).count();
@@ -126,17 +125,23 @@ impl State {
         let soaked = self.now >= after(retired.since, self.terms.grace);
         let surplus = soaked && kept > usize::try_from(self.terms.keep.max(1)).unwrap_or(usize::MAX);
         idle.find(|version| surplus && state(version) == VersionState::Disabled && !self.doomed.contains(version))
-            .map(|version| self.with_lease(Step::Destroy(version)))
+            .map(|version| self.ending(version, Step::Destroy(version)))
     }
 
-    /// What is disabled rests from now on, not since it was meant to be: the word that this run takes says so.
-    fn resting(&self, step: Step) -> Step {
-        let said = self.ledger.retired.as_ref().map(|retired| self.lease_at(retired.since));
-        if said.is_some() && said == self.ledger.lease {
+    /// `step`, or first the word of this run that it is about to end the version. What is disabled rests from then on, not since
+    /// it was meant to be.
+    fn ending(&self, version: i64, step: Step) -> Step {
+        let disables = matches!(step, Step::Disable(_));
+        let said = if disables { self.ledger.retired.as_ref().map(|retired| retired.since) } else { None };
+        let is_said = said.map_or_else(
+            || self.ledger.lease.as_ref().is_some_and(|lease| lease.owner == self.owner),
+            |since| self.ledger.lease == Some(self.lease_at(since)),
+        );
+        if is_said && self.ledger.ending == Some(version) {
             return step;
         }
-        let mut ledger = self.ledger.leased(self.lease());
-        ledger.retired.iter_mut().for_each(|retired| retired.since = self.now);
+        let mut ledger = Ledger { ending: Some(version), ..self.ledger.leased(self.lease()) };
+        ledger.retired.iter_mut().filter(|_| disables).for_each(|retired| retired.since = self.now);
         Step::Record(ledger.into())
     }
 }

@@ -30,6 +30,8 @@ pub struct Ledger {
     pub used: Option<Timestamp>,
     /// The run at work.
     pub lease: Option<Lease>,
+    /// The version that the run at work is about to disable or destroy.
+    pub ending: Option<i64>,
 }
 
 /// How a stored payload is told again.
@@ -108,13 +110,15 @@ impl Ledger {
             retired: texts.read(Annotations::RETIRED, Retired::parse),
             used: texts.read(Annotations::USED, time),
             lease: texts.read(Annotations::LEASE, Lease::parse),
+            ending: texts.read(Annotations::ENDING, |text| text.parse().ok()),
         };
         (ledger, texts.garbled)
     }
 
     /// The annotations that say the same, among those of others in `before`.
     pub fn annotations(&self, before: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let Self { login, published, aliases: _, previous_login, pending, abandoned, retired, used, lease } = self;
+        let Self { login, published, aliases: _, previous_login, pending, abandoned, retired, used, lease, ending } =
+            self;
         let marks: Vec<_> = abandoned.iter().map(Mark::to_string).collect();
         let of_attempt = |part: fn(&Pending) -> Option<String>| pending.as_ref().and_then(part);
         let ours = [
@@ -128,6 +132,7 @@ impl Ledger {
             (Annotations::RETIRED, retired.as_ref().map(ToString::to_string)),
             (Annotations::USED, used.map(|time| time.to_string())),
             (Annotations::LEASE, lease.as_ref().map(ToString::to_string)),
+            (Annotations::ENDING, ending.map(|number| number.to_string())),
         ];
         let mut all = before.clone();
         for (key, value) in ours {
@@ -159,7 +164,7 @@ impl Ledger {
     /// The attempt under way is given up. Should its version turn up later, it will be known.
     #[must_use]
     pub fn given_up(&self) -> Self {
-        let mut after = Self { pending: None, lease: None, ..self.clone() };
+        let mut after = Self { pending: None, ..self.released() };
         after.abandoned.extend(self.pending.iter().map(|pending| pending.mark.clone()));
         let surplus = after.abandoned.len().saturating_sub(REMEMBERED);
         after.abandoned.drain(..surplus);
@@ -175,14 +180,14 @@ impl Ledger {
     /// No run is at work.
     #[must_use]
     pub fn released(&self) -> Self {
-        Self { lease: None, ..self.clone() }
+        Self { lease: None, ending: None, ..self.clone() }
     }
 
     /// The version of the attempt is the one in use. `orphans`: versions between that nobody will ever need.
     #[must_use]
     pub fn promoted(&self, version: i64, orphans: &[i64], now: Timestamp) -> Self {
         let (Some(pending), Some(current)) = (&self.pending, self.current()) else { return self.clone() };
-        let mut after = Self { pending: None, lease: None, ..self.clone() };
+        let mut after = Self { pending: None, ..self.released() };
         after.aliases.insert(Annotations::CURRENT.into(), version);
         let mut surplus: Vec<_> = orphans.iter().copied().filter(|orphan| *orphan < version).collect();
         if pending.source == Some(current) {
@@ -201,7 +206,7 @@ impl Ledger {
     /// The credential before is given up.
     #[must_use]
     pub fn forgotten(&self, now: Timestamp) -> Self {
-        let mut after = Self { previous_login: None, used: None, lease: None, ..self.clone() };
+        let mut after = Self { previous_login: None, used: None, ..self.released() };
         let version = after.aliases.remove(Annotations::PREVIOUS);
         after.retire(version, now)
     }

@@ -15,7 +15,8 @@ pub fn next(state: &State) -> Step {
         _ => false,
     };
     // Nobody is at work any more: neither this run, nor the one that was killed here.
-    if is_over && state.ledger.lease.is_some() { Step::Record(state.ledger.released().into()) } else { step }
+    let is_at_work = state.ledger.lease.is_some() || state.ledger.ending.is_some();
+    if is_over && is_at_work { Step::Record(state.ledger.released().into()) } else { step }
 }
 
 fn decided(state: &State) -> Step {

@@ -320,3 +320,20 @@ fn a_version_that_is_named_as_it_ends_is_brought_back() {
         }
     }
 }
+
+/// What somebody else has disabled stays so, whoever names it and whatever run is at work.
+#[test]
+fn a_version_that_others_disabled_is_left_alone() {
+    let mut world = World::new(true, false, false);
+    to_the_end(&mut world, Order::Now);
+    world.ledger.aliases.insert("theirs".into(), 1);
+    world.now += GRACE;
+    to_the_end(&mut world, Order::Due);
+    assert!(world.readable(1).is_some());
+    world.versions.get_mut(&1).unwrap().0 = VersionState::Disabled;
+    for order in [Order::Now, Order::Due, Order::Due] {
+        to_the_end(&mut world, order);
+        world.now += GRACE;
+        assert_eq!(world.versions[&1].0, VersionState::Disabled, "{world:#?}");
+    }
+}

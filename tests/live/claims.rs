@@ -39,6 +39,7 @@ async fn not_understood(major: u32) {
     for (key, text) in [
         ("rolewright.lease", "held by terraform"),
         ("rolewright.lease", "\u{1}"),
+        ("rolewright.ending", "soon"),
         ("rolewright.published", "yesterday"),
         ("rolewright.pending", "no fingerprint"),
         ("rolewright.retired", "2026-01-01T00:00:00Z one"),

@@ -127,6 +127,21 @@ async fn a_pin_comes(major: u32) {
     let policy = std::fs::read_to_string(lane.stage.file()).expect("a policy");
     lane.stage.policy(&policy.replace("readers: [", "readers: [{cloud_run_job: europe-west1/job}, "));
     lane.stage.apply(&[]).assert_status(0);
+    // Before its login is closed, everybody is looked at once more.
+    let first = scene.credential("current").await;
+    scene.rotate(&[]).assert_status(0);
+    lane.stage.later(&scene.name, BEYOND_GRACE).await;
+    lane.stage.fake.fault("held", json!({"method": "jobs.get", "nth": 2, "effect": "hang"}));
+    let run = lane.start_command("rotate", &[]);
+    lane.until("it looks again", || lane.stage.fake.is_holding());
+    seed("1");
+    lane.stage.fake.mend("held");
+    let held = run.end().assert_status(3);
+    assert!(held.stdout.contains("is pinned to version 1"), "{}", held.stdout);
+    assert!(scene.works(&first).await);
+    seed("current");
+    lane.stage.run("rotate", &[]).assert_status(0);
+    assert!(!scene.works(&first).await);
     for method in ["versions.get", "versions.disable"] {
         seed("current");
         scene.rotate(&[]).assert_status(0);

@@ -91,7 +91,7 @@ impl<'a> Scene<'a> {
         assert!(self.works(&published).await, "{at}: what is published is refused");
         assert_eq!(self.credential("latest").await, published, "{at}: `latest` is another one");
         let annotations = self.annotations().await;
-        for left in ["rolewright.pending", "rolewright.lease"] {
+        for left in ["rolewright.pending", "rolewright.lease", "rolewright.ending"] {
             assert!(annotations[left].is_null(), "{at}: {annotations}");
         }
         let check = self.lane.stage.run("check", &["--probe"]);

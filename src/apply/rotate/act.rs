@@ -2,7 +2,7 @@
 
 use rand::{CryptoRng, RngExt as _};
 
-use super::look::{consumers, newer};
+use super::look::newer;
 use super::{End, Turn};
 use crate::apply::ApplyError;
 use crate::google::SecretUpdate;
@@ -171,12 +171,9 @@ impl Turn<'_> {
         self.run.assure_lock().await?;
         self.run.google()?.move_reference(resource, self.secret, version).await?;
         self.run.report.events.push(format!("{resource} gets version {version}"));
-        // Only the consumers are looked at again: what is read of the secret may be older than what was written just now.
         let state = &mut self.seen.state;
-        state.consumers = consumers(self.run.google()?, self.run.wanted(self.role)?).await?;
-        // It is new, whether it shows already or not.
         let rolled = state.consumers.iter_mut().find(|consumer| consumer.resource == resource);
         rolled.into_iter().for_each(|consumer| consumer.noted = consumer.noted.max(Some(version)));
-        Ok(())
+        self.look_at_consumers().await
     }
 }

@@ -138,9 +138,10 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Looks once more before: sessions come and go.
+    /// Looks once more before: sessions and executions come and go.
     pub(super) async fn close(&mut self, login: &RoleName) -> Result<(), ApplyError> {
-        let before = self.seen.state.login(login);
+        let before = (self.seen.state.login(login), self.seen.state.users_of_previous());
+        self.look_at_consumers().await?;
         let mut session = self.run.session(None).await?;
         let found = activity(&mut session, std::slice::from_ref(login)).await?;
         session.close().await;
@@ -148,7 +149,7 @@ impl Turn<'_> {
             let (name, own) = (login.login.clone(), self.run.edges.purpose.as_str());
             self.seen.state.logins.insert(name, facts(login, own));
         }
-        if self.seen.state.login(login) != before {
+        if (self.seen.state.login(login), self.seen.state.users_of_previous()) != before {
             return Ok(());
         }
         self.run.change_login(login, close_login(login)).await?;

@@ -52,21 +52,27 @@ impl Turn<'_> {
     /// [`ApplyError::Named`] where an alias does. What shows neither the word of this run nor that it gave the version up
     /// is older than both: then the next write tells, which is refused where somebody has written since.
     async fn is_named_now(&mut self, number: i64) -> Result<bool, ApplyError> {
-        let google = self.run.google()?;
-        let (notes, readers) = tokio::join!(google.notes(self.secret), consumers(google, self.run.wanted(self.role)?));
-        let ledger = notes?.as_ref().map(Ledger::read).unwrap_or_default();
-        let state = &mut self.seen.state;
+        let notes = self.run.google()?.notes(self.secret).await?;
+        let ledger = notes.as_ref().map(Ledger::read).unwrap_or_default();
+        let state = &self.seen.state;
         let is_newer = ledger.lease.as_ref().is_some_and(|lease| lease.owner == state.owner)
             && ledger.retired.as_ref().is_some_and(|retired| retired.versions.contains(&number));
         if is_newer && ledger.aliases.values().any(|named| *named == number) {
             return Err(ApplyError::Named { secret: self.secret.clone(), version: number });
         }
-        let rolled: Vec<_> = state.consumers.drain(..).map(|consumer| (consumer.resource, consumer.noted)).collect();
-        state.consumers = readers?;
-        for consumer in &mut state.consumers {
-            let before = rolled.iter().find(|(resource, _)| *resource == consumer.resource);
-            consumer.noted = consumer.noted.max(before.and_then(|(_, noted)| *noted));
+        self.look_at_consumers().await?;
+        Ok(self.seen.state.consumers.iter().any(|consumer| consumer.names(number)))
+    }
+
+    /// The jobs and services as they are now. Only they are looked at again: what is read of the secret may be older than
+    /// what was written just now. A revision that was made a moment ago is there, whether it shows already or not.
+    pub(super) async fn look_at_consumers(&mut self) -> Result<(), ApplyError> {
+        let found = consumers(self.run.google()?, self.run.wanted(self.role)?).await?;
+        let before = std::mem::replace(&mut self.seen.state.consumers, found);
+        for consumer in &mut self.seen.state.consumers {
+            let known = before.iter().find(|known| known.resource == consumer.resource);
+            consumer.noted = consumer.noted.max(known.and_then(|known| known.noted));
         }
-        Ok(state.consumers.iter().any(|consumer| consumer.names(number)))
+        Ok(())
     }
 }

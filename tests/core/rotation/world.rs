@@ -131,7 +131,7 @@ impl World {
     /// The same world with every name that is only a name replaced by its rank, and every time by how long ago it was.
     pub fn canonical(&self) -> Self {
         let mut world = self.clone();
-        (world.etag, world.made, world.ledger.lease) = (0, 0, None);
+        (world.etag, world.made, world.ledger.lease, world.ledger.ending) = (0, 0, None, None);
         let numbers = self.numbers();
         let rank = |number: &mut i64| *number = numbers.iter().position(|one| one == number).unwrap() as i64;
         world.versions = (self.versions.iter())

@@ -56,7 +56,7 @@ impl Asked {
     /// does) change something, and does it?
     fn chosen(&self, is_kept: impl Fn(Option<bool>, bool) -> bool) -> Vec<Point> {
         let server: Vec<_> = self.seen.iter().map(|seen| !only_reads(seen)).collect();
-        let google: Vec<_> = self.requests.iter().map(|request| request.method != "GET").collect();
+        let google: Vec<_> = self.requests.iter().map(changes).collect();
         let befores = |changes: &[bool]| {
             let before = |index: usize| index.checked_sub(1).map(|before| changes[before]);
             let kept = (0..changes.len()).filter(|index| is_kept(before(*index), changes[*index]));
@@ -78,7 +78,12 @@ fn is_thorough() -> bool {
 }
 
 /// Whom the fake takes the program for.
-const PROGRAM: &str = "anonymous";
+pub const PROGRAM: &str = "anonymous";
+
+/// What may be done is asked with POST.
+fn changes(request: &RequestSeen) -> bool {
+    request.method != "GET" && !request.path.ends_with(":testIamPermissions")
+}
 
 /// Logins, catalog reads, the beginning of a transaction and its settings: nothing that a lost session leaves behind.
 fn only_reads(seen: &Seen) -> bool {

@@ -9,11 +9,17 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Config};
 
+use super::super::point::PROGRAM;
 use super::readers::Before;
+use crate::fake_gcp::RunKind;
 use crate::lane::{Lane, Running};
-use crate::stage::{READER, secret_path};
+use crate::stage::{PROJECT, READER, secret_path};
 
 const HOUR: i64 = 3600;
+const REGION: &str = "europe-west1";
+
+/// How long what the run that was killed has written does not show yet.
+const LAG: Duration = Duration::from_millis(150);
 
 /// Annotations that a run writes and that hold a time.
 const TIMES: [&str; 4] = ["rolewright.published", "rolewright.retired", "rolewright.used", "rolewright.due"];
@@ -68,11 +74,13 @@ impl<'a> Scene<'a> {
             Strategy::Alternate => "strategy: alternate, every: 30d, grace: 1h, deadline: 7d",
             Strategy::Single => "strategy: single, every: 30d, grace: 1h",
         };
+        read_by(lane);
         let setup = "SET ROLE csadmin; CREATE SCHEMA app; CREATE TABLE app.t (id int)";
         lane.stage.cluster.batch("shop", setup).await;
         lane.stage.roles(&format!(
             "  app: {{ access: dml, settings: {{ statement_timeout: 5s }}, connection_limit: 50, \
-             secret: {{ name: app, payload: url, keep: 1, readers: [\"{READER}\"] }}, rotate: {{ {rotate} }} }}\n"
+             secret: {{ name: app, payload: url, keep: 1, readers: [\"{READER}\", \
+             {{ cloud_run_job: {REGION}/job }}, {{ cloud_run_service: {REGION}/web }}] }}, rotate: {{ {rotate} }} }}\n"
         ));
         lane.stage.apply(&[]).assert_status(0);
         Self { lane, strategy }
@@ -81,10 +89,10 @@ impl<'a> Scene<'a> {
     /// What a scheduler, or for the way back somebody, runs.
     pub fn command(&self, stretch: Stretch) -> (&'static str, &'static [&'static str]) {
         match (stretch, self.strategy) {
-            (Stretch::Back, _) => ("rollback", &["--role", "app"]),
-            (_, Strategy::Alternate) => ("rotate", &[]),
+            (Stretch::Back, _) => ("rollback", &["--role", "app", "--roll"]),
+            (_, Strategy::Alternate) => ("rotate", &["--roll"]),
             // Its readers are there all the time.
-            (_, Strategy::Single) => ("rotate", &["--accept-outage"]),
+            (_, Strategy::Single) => ("rotate", &["--roll", "--accept-outage"]),
         }
     }
 
@@ -98,8 +106,27 @@ impl<'a> Scene<'a> {
         self.lane.stage.run(command, options).assert_status(0);
     }
 
+    /// Nothing that is written from here on shows to the program, but for what has been added and is read by its number.
+    pub fn lag(&self) {
+        let rule = json!({"caller": PROGRAM, "times": "always", "effect": "frozen"});
+        self.lane.stage.fake.fault("lag", rule);
+    }
+
+    /// What was killed is run again while what it wrote does not show yet, and then does.
+    pub fn run_again(&self, stretch: Stretch) {
+        let fake = &self.lane.stage.fake;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(LAG);
+                fake.mend("lag");
+            });
+            self.run(stretch);
+        });
+    }
+
     pub async fn before(&self) -> Before {
-        let payload = self.lane.stage.payload("app", "current").await;
+        let path = secret_path("app", "/versions/current:access");
+        let payload = decoded(&self.lane.stage.undisturbed(Method::GET, &path, Value::Null).await);
         let (login, _) = credential(&payload);
         let superuser = self.lane.stage.cluster.connect_superuser("postgres").await;
         let verifier = verifier(&superuser, &login).await;
@@ -107,7 +134,7 @@ impl<'a> Scene<'a> {
     }
 
     async fn current(&self) -> i64 {
-        let secret = self.lane.stage.secret("app").await;
+        let secret = self.lane.stage.undisturbed(Method::GET, &secret_path("app", ""), Value::Null).await;
         number(&secret["versionAliases"]["current"])
     }
 
@@ -198,6 +225,18 @@ impl<'a> Scene<'a> {
     pub fn assert_in_sync(&self) {
         self.lane.stage.run("check", &[]).assert_status(0);
     }
+}
+
+/// A job and a service that name the secret by its alias.
+fn read_by(lane: &Lane) {
+    let reference = json!({"secret": "app", "version": "current"});
+    let workload = json!({
+        "serviceAccount": "web@shop-prod.iam.gserviceaccount.com",
+        "containers": [{"image": "x", "env": [{"name": "URL", "valueSource": {"secretKeyRef": reference}}]}],
+    });
+    let fake = &lane.stage.fake;
+    fake.seed(RunKind::Job, [PROJECT, REGION, "job"], json!({"template": {"template": workload}}));
+    fake.seed(RunKind::Service, [PROJECT, REGION, "web"], json!({ "template": workload }));
 }
 
 /// A number, which Google writes as a text.
