@@ -42,4 +42,24 @@ roles:
 ");
         stage.converge(&[]);
     }
+
+    async fn an_extension_is_neither_moved_nor_updated_where_there_is_no_way(major: u32) {
+        let stage = Stage::new(major);
+        let policy = |extension: &str| format!("version: 1\ndatabases: {{ shop: {{ schemas: [app], extensions: [{extension}] }} }}\n{ROLES}");
+        stage.policy(&policy("hstore"));
+        stage.converge(&[]);
+        for (declared, rule, words) in [
+            ("{ name: hstore, version: \"0.9\" }", "extension.version", "the server knows no update from"),
+            ("{ name: hstore, schema: app }", "extension.schema", "an extension is never moved"),
+        ] {
+            stage.policy(&policy(declared));
+            let found = stage.run("check", &["--format", "json"]).assert_status(2).json();
+            assert_eq!(found["findings"][0]["rule"], rule, "{found}");
+            let applied = stage.apply(&[]).assert_status(3);
+            assert_said(&applied, &[words]);
+        }
+        stage.sql("ALTER EXTENSION hstore SET SCHEMA app").await;
+        stage.converge(&[]);
+        stage.assert_in_sync();
+    }
 }

@@ -93,4 +93,45 @@ each_major! {
         mig.batch_execute("SET ROLE NONE").await.unwrap();
         refused(mig.batch_execute("CREATE TABLE app.stray (a int)").await);
     }
+
+    async fn stay_with_their_role_whatever_a_pooler_resets(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(ROLES);
+        stage.converge(&[]);
+        let acts_as = async |client: &Client| texts(client, "SELECT current_user::text").await;
+        let app = log_in(&stage, "app_a").await;
+        for reset in ["SET ROLE NONE; RESET ROLE", "RESET ALL", "DISCARD ALL", "SET ROLE NONE; RESET ROLE; DISCARD ALL", "SET ROLE NONE; DISCARD ALL", "BEGIN; SET LOCAL ROLE NONE; COMMIT"] {
+            for statement in reset.split("; ") {
+                app.batch_execute(statement).await.unwrap();
+            }
+            assert_eq!(acts_as(&app).await, ["app"], "{reset}");
+        }
+        stage.sql("ALTER DATABASE shop SET role = 'none'").await;
+        stage.run("check", &[]).assert_status(0);
+        assert_eq!(acts_as(&log_in(&stage, "app_a").await).await, ["app"], "what is set for the login comes first");
+
+        stage.sql("DROP OWNED BY app; DROP ROLE app").await;
+        refused(stage.log_in("app_a", "test").await.map(drop));
+        let elsewhere = stage.cluster.connect_as("postgres", "app_a", "test").await.unwrap();
+        assert_eq!(acts_as(&elsewhere).await, ["app_a"], "where PUBLIC gets in: as itself, with a warning");
+        let checked = stage.run("check", &["--format", "json"]).assert_status(2);
+        assert!(checked.stdout.contains("role.missing"), "{}", checked.stdout);
+        stage.converge(&[]);
+        assert_eq!(acts_as(&log_in(&stage, "app_a").await).await, ["app"]);
+    }
+
+    async fn are_shed_of_what_nobody_may_revoke_by_making_them_anew(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(ROLES);
+        stage.converge(&[]);
+        stage.sql("GRANT pg_read_all_data TO app_b").await;
+        if major < 16 {
+            stage.converge(&[]);
+            return;
+        }
+        stage.apply(&[]).assert_status(1);
+        stage.sql("SET ROLE csadmin; DROP ROLE app_b").await;
+        stage.converge(&[]);
+        assert_eq!(stage.query("SELECT pg_has_role('app_b', 'pg_read_all_data', 'MEMBER')::text").await, ["false"]);
+    }
 }

@@ -116,6 +116,25 @@ each_major! {
         assert_eq!(stage.query(GONE).await, [""; 0]);
     }
 
+    async fn what_it_granted_and_what_it_was_granted_by_a_superuser(major: u32) {
+        let stage = inhabited(major, "open").await;
+        stage.sql("GRANT app TO old WITH ADMIN OPTION; CREATE ROLE friend; SET ROLE old; GRANT app TO friend").await;
+        stage.policy(&policy(ABSENT));
+        if major >= 15 {
+            stage.sql("GRANT SET ON PARAMETER log_statement TO old").await;
+            let applied = stage.apply(&[]).assert_status(1);
+            assert_said(&applied, &["old holds SET on parameter log_statement", "cannot act as `cloudsqladmin`"]);
+            stage.sql("REVOKE SET ON PARAMETER log_statement FROM old").await;
+        }
+        stage.sql("ALTER ROLE old SUPERUSER").await;
+        stage.apply(&[]).assert_status(1);
+        assert_eq!(stage.query("SELECT rolname::text FROM pg_roles WHERE rolname = 'old'").await, ["old"]);
+        stage.sql("ALTER ROLE old NOSUPERUSER").await;
+        let applied = stage.apply(&["--prune"]);
+        assert_eq!(applied.status, 0, "{}{}", applied.stdout, applied.stderr);
+        assert_eq!(stage.query(GONE).await, [""; 0]);
+    }
+
     async fn a_database_that_lets_nobody_in_is_named(major: u32) {
         let stage = inhabited(major, "open").await;
         stage.cluster.batch("postgres", "ALTER DATABASE books OWNER TO cloudsqladmin; REVOKE ALL ON DATABASE books FROM PUBLIC").await;
