@@ -87,7 +87,7 @@ impl<'a> Course<'a> {
             if state != undisturbed.state {
                 // What it read was too old to see that something was left.
                 self.tally.lagged += 1;
-                self.finish(stretch).await;
+                self.scene.run(self.left(stretch).await);
                 state = self.scene.state().await;
             }
             assert!(state == undisturbed.state, "{what}:\n{state}\n--- and not\n{}", undisturbed.state);
@@ -108,10 +108,15 @@ impl<'a> Course<'a> {
         self.tally.kills += 1;
     }
 
-    /// What was killed is run again. Only of a way back that came to its end it must be known: twice back is where it was.
+    /// What was killed is run again, on reads that lag behind.
     async fn finish(&self, stretch: Stretch) {
+        self.scene.run_again(self.left(stretch).await);
+    }
+
+    /// Only of a way back that came to its end it must be known: twice back is where it was.
+    async fn left(&self, stretch: Stretch) -> Stretch {
         let is_back = self.scene.before().await.version != self.readers.consumer.before.read().await.version;
-        self.scene.run_again(if stretch == Stretch::Back && is_back { Stretch::Rotate } else { stretch });
+        if stretch == Stretch::Back && is_back { Stretch::Rotate } else { stretch }
     }
 }
 
