@@ -93,4 +93,19 @@ each_major! {
         stage.apply(&["--take-over"]).assert_status(0);
         stage.run("check", &[]).assert_status(0);
     }
+
+    async fn what_a_rule_does_is_told(major: u32) {
+        let stage = Stage::new(major);
+        stage.policy(POLICY);
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("shop", "CREATE TABLE audit.log (id int); ALTER TABLE audit.log OWNER TO mig; CREATE TABLE reports.inbox (a int);
+            CREATE RULE r AS ON INSERT TO reports.inbox DO ALSO DELETE FROM audit.log WHERE id = NEW.a;
+            ALTER TABLE reports.inbox OWNER TO csadmin; GRANT SELECT, DELETE ON audit.log TO csadmin; GRANT INSERT ON reports.inbox TO analyst").await;
+        let ask = |privilege| stage.run("explain", &["analyst", privilege, "table audit.log", "--format", "json"]).json();
+        let rule = "rule on INSERT of table reports.inbox, owned by csadmin";
+        let path = ["analyst", "INSERT on table reports.inbox granted by csadmin", rule, "SELECT, DELETE on table audit.log"];
+        let told = ask("DELETE");
+        assert!(told["allowed"] == false && told["views"] == json!([path]), "{told}");
+        assert_eq!(ask("UPDATE")["views"], json!([]));
+    }
 }

@@ -18,7 +18,7 @@ async fn scene(stage: &Stage, number: usize, strategy: &str) {
     stage.cluster.batch("postgres", &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser")).await;
     stage.policy(&format!(
         "version: 1\ninstance: {INSTANCE}\ndatabases: {{ shop{number}: {{ schemas: [app] }} }}\nroles:\n  app{number}:\n    access: dml\n    \
-         secret: {{ name: app{number}, payload: url, readers: [\"{READER}\"] }}\n    rotate: {{ strategy: {strategy} }}\n"
+         secret: {{ name: app{number}, payload: url, readers: [\"{READER}\"], labels: {{ team: shop }} }}\n    rotate: {{ strategy: {strategy} }}\n"
     ));
 }
 
@@ -122,7 +122,26 @@ async fn at_every_moment(major: u32, strategy: &str) {
         .await;
         assert_nothing_lost(&stage, &id, *moment).await;
     }
+    label_around(&stage, &format!("app{}", moments.len())).await;
     println!("{strategy}: another tool changed the secret at {} moments; nothing of either was lost", moments.len());
+}
+
+/// A declared label that somebody took away is put back while another tool adds one.
+async fn label_around(stage: &Stage, id: &str) {
+    let take_away = async || {
+        let mut secret = stage.secret(id).await;
+        secret["labels"].as_object_mut().expect("labels").remove("team");
+        stage.patch_secret(id, "labels", json!({"labels": secret["labels"]})).await;
+        stage.fake.forget_requests();
+    };
+    take_away().await;
+    stage.apply(&[]).assert_status(0);
+    let requests = stage.fake.requests();
+    let patched = requests.iter().position(|seen| seen.method == "PATCH").expect("the label is put back");
+    take_away().await;
+    apply_around(stage, Moment::Before(patched + 1), annotate(stage, id, "more")).await;
+    let labels = stage.secret(id).await["labels"].clone();
+    assert_eq!([&labels["team"], &labels["theirs"], &labels["more"]], ["shop", "theirs", "theirs"], "{labels}");
 }
 
 fn on_a_runtime(case: impl Future<Output = ()>) {
