@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use super::alike::alike;
 use crate::output::style::{ERROR, FAINT, GOOD, HEADING, WARNING, count, paint, plain, severity_style, severity_word};
 use crate::plan::{Finding, InstanceVerdict, Severity, Status, Verdict};
 
 /// Every finding, then the verdict.
 pub(in crate::output) fn check(verdict: &Verdict) -> String {
-    let blocks: String = verdict.findings().map(|finding| block(finding) + "\n").collect();
+    let blocks: String = alike(verdict.findings()).iter().map(|finding| block(finding) + "\n").collect();
     blocks + &standing(verdict)
 }
 

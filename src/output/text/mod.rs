@@ -1,5 +1,6 @@
 //! For people: text with ANSI styles.
 
+mod alike;
 mod apply;
 mod check;
 mod credential;

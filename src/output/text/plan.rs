@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::alike::alike;
 use crate::model::InstanceName;
 use crate::output::Planned;
 use crate::output::style::{ERROR, FAINT, HEADING, Sign, WARNING, count, paint, plain};
@@ -131,7 +132,7 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
             WithheldKind::Decision => paint(WARNING, "!"),
             WithheldKind::Impossible => paint(ERROR, "✗"),
         };
-        for finding in findings {
+        for finding in alike(findings) {
             let rule = paint(FAINT, format_args!("[{}]", finding.rule));
             let _ = writeln!(out, "    {mark} {} {rule}", plain(&finding.message));
         }
