@@ -100,6 +100,14 @@ pub enum ApplyError {
         /// The version.
         version: i64,
     },
+    /// What is read of a secret is older than what is in it.
+    #[error("what is read of {secret} lags behind: there is a version {version} already")]
+    Behind {
+        /// The secret.
+        secret: SecretName,
+        /// The version that is not listed.
+        version: i64,
+    },
     /// Somebody removed what the plan was made for.
     #[error("{0} is no longer there")]
     Vanished(String),
@@ -169,7 +177,8 @@ impl ApplyError {
     /// Whether somebody else is in the way, who will be gone some time.
     pub fn must_wait(&self) -> bool {
         match self {
-            Self::Overtaken(_) | Self::Moved { .. } | Self::Blocked { .. } | Self::Named { .. } => true,
+            Self::Overtaken(_) | Self::Moved { .. } | Self::Blocked { .. } => true,
+            Self::Named { .. } | Self::Behind { .. } => true,
             Self::Google(error) => error.is_stale(),
             _ => self.postgres().is_some_and(|error| {
                 error.is_concurrent_update() || error.sqlstate() == Some(super::LOCK_NOT_AVAILABLE)
@@ -208,7 +217,9 @@ impl ApplyError {
             }
             Self::LockedOut { database, admin } => Some(format!("GRANT CONNECT ON DATABASE {database} TO {admin}")),
             Self::ReadBack { .. } => Some("run it again: the version is found by its fingerprint or replaced".into()),
-            Self::Vanished(_) | Self::LockLost | Self::Named { .. } => Some("run it again".into()),
+            Self::Vanished(_) | Self::LockLost | Self::Named { .. } | Self::Behind { .. } => {
+                Some("run it again".into())
+            }
             Self::Commit { .. } => Some("run it again: what was committed is found as done".into()),
             Self::Gone { .. } => Some(
                 "run it again when the server is back: what was committed is found as done; --wait says how long to \

@@ -154,6 +154,33 @@ async fn a_pin_comes(major: u32) {
     }
 }
 
+/// A run that sees the secret as it was before a rotation takes the sessions of the new credential for those of a login that
+/// is to be idle. It looks again, and does not advise anybody to end them.
+async fn reads_lag(major: u32) {
+    let lane = Lane::new(major);
+    let scene = Scene::new(&lane, "strategy: alternate, every: 30d, grace: 1h").await;
+    lane.stage.later(&scene.name, jiff::SignedDuration::from_hours(31 * 24)).await;
+    let fake = &lane.stage.fake;
+    for method in ["secrets.get", "versions.list"] {
+        fake.fault(method, json!({"method": method, "caller": "anonymous", "times": "always", "effect": "frozen"}));
+    }
+    lane.stage.run("rotate", &[]).assert_status(0);
+    let (user, password) = scene.credential("current").await;
+    assert!(user.ends_with("_b"));
+    let session = lane.stage.cluster.connect_as("postgres", &user, &password).await.expect("it logs in");
+    let lagging = lane.stage.run("rotate", &[]).assert_status(3);
+    assert!(lagging.stdout.contains("lags behind") && !lagging.stdout.contains("a session of"), "{}", lagging.stdout);
+    fake.mend_all();
+    lane.stage.run("rotate", &[]).assert_status(0);
+    drop(session);
+    scene.assert_clean("in the end").await;
+}
+
+#[test]
+fn nobody_is_sent_away_by_a_run_whose_reads_lag_behind() {
+    newest(|major| on_a_runtime(reads_lag(major)));
+}
+
 #[test]
 fn an_alias_that_comes_as_a_version_ends_leads_to_a_version_that_can_be_read() {
     newest(|major| on_a_runtime(an_alias_comes(major)));

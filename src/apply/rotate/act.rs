@@ -62,6 +62,18 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Whoever is said to be in the way may use a credential that was published since: what is read of a secret may be as it
+    /// was minutes ago, and a version that is added then shows by its number alone.
+    /// <https://cloud.google.com/secret-manager/docs/reference/rest#consistency>
+    pub(super) async fn behind(&self) -> Result<Option<ApplyError>, ApplyError> {
+        let newest = self.seen.state.versions.keys().next_back().copied().unwrap_or_default();
+        match self.run.google()?.access(self.secret, newest + 1).await {
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_permission_denied() || error.status().is_none() => Err(error.into()),
+            _ => Ok(Some(ApplyError::Behind { secret: self.secret.clone(), version: newest + 1 })),
+        }
+    }
+
     /// A version that was just added may not be listed yet.
     async fn look_beyond(&mut self) -> Result<(), ApplyError> {
         let versions = &mut self.seen.state.versions;

@@ -111,7 +111,11 @@ impl Turn<'_> {
             match step {
                 Step::Rest(due) => return Ok(End::Rest(due)),
                 Step::Wait(wait) => return Ok(End::Wait(wait)),
-                Step::Hold(held) => return Ok(End::Held(held)),
+                Step::Hold(held) if held.blockers().is_empty() => return Ok(End::Held(held)),
+                Step::Hold(held) => match self.behind().await? {
+                    Some(error) => self.again(error, &mut attempts).await?,
+                    None => return Ok(End::Held(held)),
+                },
                 step => {
                     self.run.go_on()?;
                     if let Some(end) = self.unready(&step) {
@@ -167,7 +171,7 @@ fn passes(error: &ApplyError) -> bool {
     match error {
         ApplyError::Google(error) => error.is_stale(),
         ApplyError::Postgres(error) => error.is_away() || error.is_concurrent_update(),
-        ApplyError::Commit { .. } | ApplyError::LockLost | ApplyError::Named { .. } => true,
+        ApplyError::Commit { .. } | ApplyError::LockLost | ApplyError::Named { .. } | ApplyError::Behind { .. } => true,
         ApplyError::Login { source, .. } => matches!(&**source, LoginError::Unreachable(error) if error.is_away()),
         _ => false,
     }
