@@ -59,6 +59,12 @@ impl<'a> Views<'a> {
         self.views.get(view).map(|view| &view.owner)
     }
 
+    /// The view, or the relation with rules, that a column is of.
+    pub fn relation_of(&self, column: &Object) -> Option<&'a Object> {
+        let of = relation(column)?;
+        self.views.keys().find(|view| relation(view) == Some(of))
+    }
+
     /// Where whoever holds `privileges` on `view` comes to by it.
     pub fn behind(&self, view: &Object, privileges: Privileges) -> Vec<Behind<'a>> {
         let usable = privileges.intersection(Privileges::of(&USABLE));

@@ -139,11 +139,19 @@ impl<'a> Diff<'a> {
         for group in database.groups.iter().filter(|group| may_lead(group)) {
             for view in group.members.iter().filter(elsewhere) {
                 let items = group.acl.items().iter().filter(|item| self.is_outsider(name, database, view, item));
-                held.extend(items.map(|item| (group, view, item)));
+                held.extend(items.map(|item| (group, view, view, item)));
             }
         }
-        for (group, view, item) in held {
-            self.open_by_view(name, group, view, item, &views);
+        // A column of a view shows what is behind it as well.
+        for group in database.groups.iter().filter(|group| group.kind == ObjectKind::Column) {
+            for column in &group.members {
+                let Some(view) = views.relation_of(column).filter(|view| elsewhere(view)) else { continue };
+                let items = group.acl.items().iter().filter(|item| self.is_outsider(name, database, view, item));
+                held.extend(items.map(|item| (group, view, column, item)));
+            }
+        }
+        for (group, view, through, item) in held {
+            self.open_by_view(name, group, (view, through), item, &views);
         }
     }
 
@@ -187,7 +195,14 @@ impl<'a> Diff<'a> {
             && schema.is_some_and(|schema| schema.acl.items().iter().any(uses))
     }
 
-    fn open_by_view(&mut self, name: &DatabaseName, group: &Group, view: &Object, item: &AclItem, views: &Views<'_>) {
+    fn open_by_view(
+        &mut self,
+        name: &DatabaseName,
+        group: &Group,
+        (view, through): (&Object, &Object),
+        item: &AclItem,
+        views: &Views<'_>,
+    ) {
         let holder = item.grantee.role();
         let access = holder.map(|role| Access::new(self.state, role, Some(name)));
         let holds = |group: &Group, object: &Object, one| {
@@ -206,7 +221,7 @@ impl<'a> Diff<'a> {
             self.in_managed_schema(name, &shown.relation) && !one.privileges.is_empty()
         });
         let grantor = Some(&item.grantor);
-        let passage = Passage { database: name, view, owner: &group.owner, grantor, behind };
+        let passage = Passage { database: name, view: through, owner: &group.owner, grantor, behind };
         let rule = if holder.is_some() { Rule::RoleUndeclared } else { Rule::PublicUnexpected };
         let Some(finding) = passage.finding(rule, item.grantee.to_string()) else { return };
         let reason = match holder {
