@@ -160,16 +160,23 @@ impl<'a> Diff<'a> {
         let mut found = Vec::new();
         for (name, database) in self.state.databases.iter().filter(|_| !roles.is_empty()) {
             let Some(views) = self.views.get(name).filter(|views| !views.is_empty()) else { continue };
-            for group in database.groups.iter().filter(|group| may_lead(group)) {
-                for (view, item) in
-                    group.members.iter().flat_map(|view| group.acl.items().iter().map(move |item| (view, item)))
+            let leads = |group: &&Group| may_lead(group) || group.kind == ObjectKind::Column;
+            for group in database.groups.iter().filter(leads) {
+                for (through, item) in
+                    group.members.iter().flat_map(|object| group.acl.items().iter().map(move |item| (object, item)))
                 {
                     let Some(role) = item.grantee.role().and_then(|role| roles.get(role)) else { continue };
+                    let view =
+                        if group.kind == ObjectKind::Column { views.relation_of(through) } else { Some(through) };
+                    let Some(view) = view else { continue };
                     let behind = views.behind(view, item.privileges);
                     let managed = behind.iter().find(|one| self.in_managed_schema(name, &one.shown.relation));
                     found.extend(managed.filter(|_| !self.in_managed_schema(name, view)).map(|one| {
                         let privileges = item.privileges;
-                        (*role, format!("{privileges} on {view} granted by {}, {}", item.grantor, one.path.join(", ")))
+                        (
+                            *role,
+                            format!("{privileges} on {through} granted by {}, {}", item.grantor, one.path.join(", ")),
+                        )
                     }));
                 }
             }
