@@ -46,9 +46,14 @@ impl Stage {
         assert!(ran.status.success(), "{name}: {}", String::from_utf8_lossy(&ran.stderr));
     }
 
-    /// The server's own program, or that of `ROLEWRIGHT_TEST_CLIENTS`: a folder with the clients of a newer PostgreSQL.
+    /// The server's own program, or where it came with none, that of a newer PostgreSQL.
     fn client(&self, name: &str) -> PathBuf {
-        clients().map_or_else(|| self.cluster.program(name), |folder| folder.join(name))
+        let own = self.cluster.program(name);
+        if self.has_own() { own } else { clients().map_or(own, |folder| folder.join(name)) }
+    }
+
+    fn has_own(&self) -> bool {
+        self.cluster.program("pg_dump").exists()
     }
 
     /// Restores a dump as whoever `url` says. The clients of 17 and later set what servers before them do not know.
@@ -77,6 +82,7 @@ impl Stage {
     }
 }
 
+/// `scripts/lib/dump-clients` fetches them.
 #[expect(clippy::disallowed_methods, reason = "a test's environment says which programs there are")]
 fn clients() -> Option<PathBuf> {
     std::env::var("ROLEWRIGHT_TEST_CLIENTS").ok().map(Into::into)
@@ -121,7 +127,7 @@ async fn restored(major: u32) {
     stage.tool("pg_dump", &superuser, &["--format=plain", "--file=shop.sql"]);
 
     // As whoever may: owners, ACLs and default privileges are all in it, but for those of the database itself.
-    if clients().is_none() {
+    if stage.has_own() {
         for (tool, arguments) in [
             ("pg_restore", &["--exit-on-error", "shop.dump"][..]),
             ("psql", &["--quiet", "--set=ON_ERROR_STOP=1", "--file=shop.sql"]),
