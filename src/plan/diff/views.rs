@@ -1,5 +1,6 @@
-//! Views are a way past the ACLs of what they show: they read with the rights of their owners, and rules act with them. What the `ddl` role of a schema
-//! shows there is its to choose; what anybody else shows is judged as a SECURITY DEFINER routine is.
+//! Views are a way past the ACLs of what they show: they read with the rights of their owners, and rules act with them.
+//! What the `ddl` role of a schema shows there is its to choose; what anybody else shows is judged as a SECURITY DEFINER
+//! routine is.
 
 use std::collections::BTreeSet;
 
