@@ -9,7 +9,7 @@ use tokio_postgres::Config;
 
 use crate::fake_gcp::RequestSeen;
 use crate::stage::{INSTANCE, PROJECT, READER, Stage};
-use crate::support::newest;
+use crate::support::{newest, tell};
 
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 
@@ -156,7 +156,7 @@ async fn everything_goes_wrong_once(major: u32, strategy: &str, worth: fn(&Point
         happened += run_through(&scene, point);
         scene.assert_in_sync(&format!("{point:?}")).await;
     }
-    println!(
+    tell!(
         "{strategy}: {} requests x {} faults = {happened} points; each run ended in sync, with one version a secret",
         points.len(),
         FAULTS.len()
@@ -202,7 +202,7 @@ async fn policies_go_wrong(major: u32) {
             assert!(kept.contains(&viewer) && kept.contains(&conditional), "{fault} at {point:?}: {kept:?}");
         }
     }
-    println!("{happened} faults at policies that others share: no binding was lost");
+    tell!("{happened} faults at policies that others share: no binding was lost");
 }
 
 /// Everything that may lag behind does, by so long.
@@ -215,7 +215,7 @@ async fn reads_lag_behind(major: u32, strategy: &str) {
         assert_eq!(outcome.status, 0, "{lag}\n{}{}", outcome.stdout, outcome.stderr);
         let met = stage.fake.met("behind");
         scene.assert_in_sync(lag).await;
-        println!("{strategy}: {met} requests, reads {lag} behind, one run, one version a secret");
+        tell!("{strategy}: {met} requests, reads {lag} behind, one run, one version a secret");
     }
 }
 

@@ -12,7 +12,7 @@ mod scene;
 use std::thread;
 
 use crate::lane::{Lane, commits};
-use crate::support::{Seen, Turn, newest};
+use crate::support::{Seen, Turn, newest, tell};
 use clients::Clients;
 use point::{Asked, Held, Point, nothing_is_left};
 use scene::{Case, Scene};
@@ -128,7 +128,7 @@ fn kill_everywhere(major: u32, case: Case) {
     let points = undisturbed.asked.points().len();
     assert!(kills * 100 >= points * 97, "{kills} of {points} points");
     let clients = if rounds > 0 { format!("; {rounds} rounds of clients, none failed") } else { String::new() };
-    println!(
+    tell!(
         "{case:?}: {kills} kills, at each of {} logins and statements and of {} requests; {extra} extra versions; each in \
          sync after the next run{clients}",
         undisturbed.asked.seen.len(),

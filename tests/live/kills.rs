@@ -5,7 +5,7 @@ use tokio_postgres::Config;
 
 use crate::fake_gcp::{Moment, RequestSeen};
 use crate::stage::{INSTANCE, READER, Stage};
-use crate::support::{newest, on_a_runtime};
+use crate::support::{newest, on_a_runtime, tell};
 
 /// The password of a login that is live before the first run.
 const IN_USE: &str = "in-use";
@@ -119,7 +119,7 @@ async fn kill_every_reset(major: u32) {
         scene.assert_mended().await;
         kills += 1;
     }
-    println!("reset: {kills} kills, {kept} of them before anything was stored; nobody was locked out");
+    tell!("reset: {kills} kills, {kept} of them before anything was stored; nobody was locked out");
     assert!(kept > 0 && kept < kills);
 }
 
@@ -138,7 +138,7 @@ async fn lose_every_answer(major: u32) {
         scene.assert_logs_in().await;
         assert_eq!(stage.versions(&scene.secret()).await, ["1 ENABLED"], "answer {lost}");
     }
-    println!("{requests} answers lost one by one, each run ended in sync with one version");
+    tell!("{requests} answers lost one by one, each run ended in sync with one version");
 }
 
 #[test]

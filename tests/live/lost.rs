@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::lane::{Lane, commits};
-use crate::support::{Fault, Seen, Turn, each_major, newest, on_a_runtime};
+use crate::support::{Fault, Seen, Turn, each_major, newest, on_a_runtime, tell};
 
 fn events(report: &Value) -> Vec<&str> {
     let events = report["instances"][0]["events"].as_array().expect("events");
@@ -94,7 +94,7 @@ async fn every_lost_connection(major: u32) {
         assert_eq!(run.status, 0, "{turn:?} of {:?}\n{}{}", seen[number - 1], run.stdout, run.stderr);
         lane.assert_in_sync();
     }
-    println!("{} connections lost one by one, each run ended in sync", points.len());
+    tell!("{} connections lost one by one, each run ended in sync", points.len());
 }
 
 async fn every_hang(major: u32) {

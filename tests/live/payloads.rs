@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::fake_gcp::Moment;
 use crate::kills::moments;
 use crate::stage::Stage;
-use crate::support::{newest, on_a_runtime};
+use crate::support::{newest, on_a_runtime, tell};
 
 /// Forms of payload, and what `payload:`, `host:` and `port:` say of them.
 const FORMS: [(&str, &str); 6] = [
@@ -122,7 +122,7 @@ async fn killed_at_any_request(major: u32) {
         tried += 1;
         extra += stage.versions("app").await.len() - before - 1;
     }
-    println!("{tried} kills and lost answers, {extra} versions too many");
+    tell!("{tried} kills and lost answers, {extra} versions too many");
     assert_eq!(extra, 0);
 }
 

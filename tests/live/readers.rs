@@ -13,7 +13,7 @@ use tokio_postgres::Config;
 
 use crate::fake_gcp::RunKind;
 use crate::stage::{PROJECT, READER, Stage, secret_path};
-use crate::support::each_major;
+use crate::support::{each_major, tell};
 
 /// Each client connects at least so often between the publication of a credential and the end of the one before.
 const LOGINS: usize = 20;
@@ -190,7 +190,6 @@ each_major! {
     async fn no_client_that_reads_its_secret_again_is_refused(major: u32) {
         let (rounds, pairs) = if major == 17 { (10, &PAIRS[..]) } else { (1, &PAIRS[..2]) };
         let (stage, readers) = play(major, pairs).await;
-        let started = Instant::now();
         let rotate = || drop(stage.run("rotate", &["--now", "--roll"]).assert_status(0));
         let mut ends = ["_b", "_a"].into_iter().cycle();
         for _ in 0..rounds {
@@ -202,7 +201,6 @@ each_major! {
         publish(&readers, ends.next().expect("endless"), || pairs.iter().for_each(back)).await;
         contract(&stage, pairs).await;
 
-        println!("{} rotations and {} rollbacks", (rounds + 1) * pairs.len(), pairs.len());
         let mut logins = 0;
         for reader in readers {
             let what = format!("{} by {:?}", reader.pair, reader.name);
@@ -210,8 +208,11 @@ each_major! {
             logins += tally.logins;
             assert!(tally.refused.is_empty() && tally.logins >= (rounds + 2) * LOGINS, "{what}: {tally:?}");
         }
-        println!("{logins} logins, none refused; {} answers were {LAG} behind", stage.fake.met("behind"));
-        println!("{} s", started.elapsed().as_secs());
+        let (rotations, rollbacks, behind) = ((rounds + 1) * pairs.len(), pairs.len(), stage.fake.met("behind"));
+        tell!(
+            "PostgreSQL {major}: {rotations} rotations and {rollbacks} rollbacks, {logins} logins of readers, none refused; \
+             {behind} answers were {LAG} behind"
+        );
         stage.fake.mend_all();
         stage.run("rotate", &[]).assert_status(0);
         stage.assert_in_sync();

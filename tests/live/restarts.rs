@@ -2,7 +2,7 @@
 
 use crate::lane::{Lane, numbers};
 use crate::scene::{PAIR, SINGLE, Scene};
-use crate::support::{Fault, Seen, Turn, newest, on_a_runtime};
+use crate::support::{Fault, Seen, Turn, newest, on_a_runtime, tell};
 
 /// Every ninth login and statement of a rotation after the lock is there, and every COMMIT.
 fn turns(seen: &[Seen]) -> Vec<Turn> {
@@ -40,7 +40,7 @@ async fn restart_everywhere(major: u32, rotate: &str) {
         assert!((1..=3).contains(&versions) && (!patient || versions > 1), "{at}: {versions} versions");
         scene.assert_clean(&at).await;
     }
-    println!("{rotate}: {} restarts, {left} left to the next run", turns.len());
+    tell!("{rotate}: {} restarts, {left} left to the next run", turns.len());
 }
 
 /// Attempts to reach the server whose pauses add up to several seconds: more than whatever is tried at once.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::lane::{Lane, Running};
 use crate::scene::{PAIR, SINGLE, Scene};
-use crate::support::{Fault, Seen, Turn, each_major, newest, on_a_runtime};
+use crate::support::{Fault, Seen, Turn, each_major, newest, on_a_runtime, tell};
 
 /// Where a rotation is stopped.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +134,7 @@ async fn every_point(major: u32, rotate: &str, points: &[Point]) {
     for point in points {
         versions.push(overtaken(&lane, rotate, *point, &commits).await);
     }
-    println!("{rotate}: {} points, versions in the end: {versions:?}", points.len());
+    tell!("{rotate}: {} points, versions in the end: {versions:?}", points.len());
 }
 
 /// Only the session with the lock is gone, and the stopped run has the login's row in an open transaction: another run

@@ -28,6 +28,15 @@ pub fn on_a_runtime(case: impl Future<Output = ()>) {
     tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
 }
 
+/// Says what a test went through, also where it passes: what `println!` says then, the runner keeps to itself.
+macro_rules! tell {
+    ($($said:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($said)*);
+    }};
+}
+pub(crate) use tell;
+
 /// Turns one test into one `#[test]` per PostgreSQL major, so that the runner shows `name::pg14` to `name::pg18`.
 ///
 /// The function takes the major version as a `u32`, and may be `async`.

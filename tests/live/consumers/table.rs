@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{REGION, after_grace, declared, path, previous, seed, whole};
 use crate::fake_gcp::RunKind::{self, Job, Service};
 use crate::stage::{PROJECT, Stage};
-use crate::support::{newest, on_a_runtime};
+use crate::support::{newest, on_a_runtime, tell};
 
 /// One way to read a secret.
 struct Row {
@@ -150,5 +150,5 @@ async fn each_waits_for_its_reader(major: u32) {
     let done = stage.run("rotate", &["--format", "json"]).assert_status(0).json();
     assert_waits(&stage, &done, |_| &[]).await;
     stage.assert_in_sync();
-    println!("{} ways to read a secret: the old credential ended in time, and not before", ROWS.len());
+    tell!("{} ways to read a secret: the old credential ended in time, and not before", ROWS.len());
 }

@@ -8,7 +8,7 @@ mod scene;
 use std::thread;
 
 use crate::lane::Lane;
-use crate::support::newest;
+use crate::support::{newest, tell};
 use readers::{Logins, Readers};
 use scene::{CYCLE, Scene, Strategy, Stretch};
 
@@ -154,7 +154,7 @@ fn kill_everywhere(major: u32, strategy: Strategy) -> Tally {
     shares.iter().for_each(|(_, one)| tally += one);
     assert_eq!(tally.kills, points);
     let Tally { kills, lagged, extra_versions, logins } = tally;
-    println!(
+    tell!(
         "{strategy:?} on {major}: {kills} kills of commands that ask for {} logins and statements and {} requests; \
          {extra_versions} extra versions; each clean after the next run, or after one more where what it read lagged behind \
          ({lagged} times); {} logins of readers, {} more refused in the gap",

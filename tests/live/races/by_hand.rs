@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{Beside, insist};
 use crate::converge::texts;
 use crate::stage::{INSTANCE, Stage};
-use crate::support::each_major;
+use crate::support::{each_major, tell};
 
 const RUNS: usize = 4;
 
@@ -88,6 +88,6 @@ each_major! {
         }
         stage.apply(&[]).assert_status(0);
         stage.assert_in_sync();
-        println!("{major}: {rounds} changes by hand, {} of them met a conflict; {RUNS} runs beside them, {again} transactions tried again", conflicts.load(Ordering::Relaxed));
+        tell!("{major}: {rounds} changes by hand, {} of them met a conflict; {RUNS} runs beside them, {again} transactions tried again", conflicts.load(Ordering::Relaxed));
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use super::{Beside, done, insist};
 use crate::stage::Stage;
-use crate::support::each_major;
+use crate::support::{each_major, tell};
 
 const ROLES: &str = "  mig: { access: ddl }\n  app: { access: dml }\n  reader: { access: read }\n";
 
@@ -79,7 +79,7 @@ each_major! {
         let (migrations, transactions) = (migrating.end().await, working.end().await);
         stage.apply(&[]).assert_status(0);
         stage.assert_in_sync();
-        println!("{major}: {} runs, {again} transactions tried again; {migrations} migrations and {transactions} transactions of the application, none failed", 2 * DRIFT.len());
+        tell!("{major}: {} runs, {again} transactions tried again; {migrations} migrations and {transactions} transactions of the application, none failed", 2 * DRIFT.len());
         assert!(migrations > 10 && transactions > 100, "{migrations} {transactions}");
     }
 

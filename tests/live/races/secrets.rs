@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::fake_gcp::Moment;
 use crate::stage::{INSTANCE, READER, Stage, secret_path};
-use crate::support::newest;
+use crate::support::{newest, tell};
 
 const OTHER: &str = "serviceAccount:other@shop-prod.iam.gserviceaccount.com";
 
@@ -123,7 +123,7 @@ async fn at_every_moment(major: u32, strategy: &str) {
         assert_nothing_lost(&stage, &id, *moment).await;
     }
     label_around(&stage, &format!("app{}", moments.len())).await;
-    println!("{strategy}: another tool changed the secret at {} moments; nothing of either was lost", moments.len());
+    tell!("{strategy}: another tool changed the secret at {} moments; nothing of either was lost", moments.len());
 }
 
 /// A declared label that somebody took away is put back while another tool adds one.
@@ -199,7 +199,7 @@ fn another_tool_shares_the_secret_without_a_pause() {
                 assert!(bound.contains(&format!("serviceAccount:s{round}@")), "{bound}");
             }
             (0..3).for_each(|round| assert!(bound.contains(&format!("serviceAccount:r{round}@")), "{bound}"));
-            println!("3 runs beside {rounds} changes of another tool; nothing of either was lost");
+            tell!("3 runs beside {rounds} changes of another tool; nothing of either was lost");
         });
     });
 }

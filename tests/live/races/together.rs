@@ -4,7 +4,7 @@ use std::thread;
 
 use crate::converge::{LEFT_OVER, texts};
 use crate::stage::{INSTANCE, READER, Stage};
-use crate::support::{Outcome, newest};
+use crate::support::{Outcome, newest, tell};
 
 const RUNS: usize = 10;
 
@@ -61,7 +61,7 @@ async fn ten_at_once(stage: &Stage, what: &str) {
     let impatient = assert_done_or_held(at_once(stage, "0s"));
     let patient = at_once(stage, "300s");
     assert_eq!(count(&patient, 0), RUNS, "{:?}", patient.iter().find(|run| run.status != 0));
-    println!("{what}: {RUNS} runs at once without waiting: {impatient}; {RUNS} that wait: all done");
+    tell!("{what}: {RUNS} runs at once without waiting: {impatient}; {RUNS} that wait: all done");
     assert_nothing_twice(stage).await;
 }
 
