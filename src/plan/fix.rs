@@ -1,5 +1,7 @@
 //! The statement that mends a finding, for somebody to run who may: a superuser, or whoever the plan says could.
 
+use std::sync::Arc;
+
 use super::sentence::labelled;
 use super::statement::{name, statements};
 use super::{Change, Extent};
@@ -57,7 +59,7 @@ pub(super) fn revokes(
     major: u32,
 ) -> Vec<String> {
     let items = group.acl.items().iter().filter(|item| item.grantee == *grantee);
-    let revoke = |item: &AclItem| {
+    let revoke = |item: &Arc<AclItem>| {
         let change = Change::Revoke {
             database: database.clone(),
             objects: [object.clone()].into(),

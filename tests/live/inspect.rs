@@ -64,7 +64,7 @@ fn line(group: &Group) -> String {
         Dependence::Extension => " [extension]",
     };
     let definer = if group.security_definer { " [definer]" } else { "" };
-    let acl: Vec<_> = group.acl.items().iter().map(item).collect();
+    let acl: Vec<_> = group.acl.items().iter().map(|one| item(one)).collect();
     format!("{}{dependence}{definer} of {}: {}", members.join(", "), group.owner, acl.join("; ")).trim_end().to_owned()
 }
 

@@ -1,6 +1,7 @@
 //! How the entries of one ACL hang together: whatever was granted with a grant option goes when the option does.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use crate::model::{Acl, AclItem, Grantee, Privileges, RoleName};
 use crate::plan::Extent;
@@ -9,7 +10,7 @@ use crate::plan::Extent;
 #[derive(Clone)]
 pub(super) struct Chain {
     owner: RoleName,
-    items: Vec<AclItem>,
+    items: Vec<Arc<AclItem>>,
 }
 
 /// What is taken from one entry.
@@ -26,16 +27,16 @@ impl Chain {
     }
 
     /// The entries.
-    pub(super) fn items(&self) -> &[AclItem] {
+    pub(super) fn items(&self) -> &[Arc<AclItem>] {
         &self.items
     }
 
-    pub(super) fn into_items(self) -> Vec<AclItem> {
+    pub(super) fn into_items(self) -> Vec<Arc<AclItem>> {
         self.items
     }
 
     /// The entries, those that hang on others first.
-    pub(super) fn deepest_first(&self) -> Vec<AclItem> {
+    pub(super) fn deepest_first(&self) -> Vec<Arc<AclItem>> {
         let mut sorted: Vec<_> = self.items.iter().map(|item| (Reverse(self.depth(item)), item.clone())).collect();
         sorted.sort();
         sorted.into_iter().map(|(_, item)| item).collect()
@@ -81,17 +82,17 @@ impl Chain {
     /// What others than the one it is taken from lose on the way to `after`.
     pub(super) fn lost_besides(&self, after: &Self, cut: &Cut) -> Vec<AclItem> {
         let lost = self.items.iter().filter_map(|item| {
-            let same = |one: &&AclItem| one.grantee == item.grantee && one.grantor == item.grantor;
+            let same = |one: &&Arc<AclItem>| one.grantee == item.grantee && one.grantor == item.grantor;
             let kept = after.items.iter().find(same).map_or(Privileges::NONE, |one| one.privileges);
             let privileges = item.privileges.minus(kept);
-            (!privileges.is_empty()).then(|| AclItem { privileges, ..item.clone() })
+            (!privileges.is_empty()).then(|| AclItem { privileges, ..AclItem::clone(item) })
         });
         lost.filter(|item| item.grantee != cut.grantee || item.grantor != cut.grantor).collect()
     }
 
     fn cut(&mut self, grantor: &RoleName, grantee: &Grantee, privileges: Privileges, extent: Extent) {
         let entry = self.items.iter_mut().find(|item| item.grantor == *grantor && item.grantee == *grantee);
-        let Some(entry) = entry else { return };
+        let Some(entry) = entry.map(Arc::make_mut) else { return };
         let options = entry.grantable.intersection(privileges);
         entry.grantable = entry.grantable.minus(privileges);
         if extent == Extent::Privileges {
@@ -138,7 +139,7 @@ mod tests {
         Cut { grantor: item.grantor, grantee: item.grantee, privileges: item.privileges, extent }
     }
 
-    fn left(chain: &Chain) -> Vec<AclItem> {
+    fn left(chain: &Chain) -> Vec<Arc<AclItem>> {
         chain.items.clone()
     }
 

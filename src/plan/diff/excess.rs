@@ -1,6 +1,7 @@
 //! What is held beyond the policy, and whether it may be taken away.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::Diff;
 use super::chain::{Chain, Cut};
@@ -21,11 +22,12 @@ struct Case<'c> {
 
 impl Diff<'_> {
     /// Takes away what is too much. Returns the entries as they will be.
-    pub(super) fn excess<'j>(&mut self, lot: &Lot<'_>, judged: &'j Judged, wants: &Wants) -> Cow<'j, [AclItem]> {
+    pub(super) fn excess<'j>(&mut self, lot: &Lot<'_>, judged: &'j Judged, wants: &Wants) -> Cow<'j, [Arc<AclItem>]> {
         let items = judged.acl.items();
         // Where every object has an ACL of its own, most have nothing too much all the same.
-        let fine =
-            |item| self.excess_of(lot, item, wants).is_empty() && self.excess_option(lot, item, wants).is_empty();
+        let fine = |item: &Arc<AclItem>| {
+            self.excess_of(lot, item, wants).is_empty() && self.excess_option(lot, item, wants).is_empty()
+        };
         if items.iter().all(fine) {
             return Cow::Borrowed(items);
         }

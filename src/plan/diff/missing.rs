@@ -1,5 +1,7 @@
 //! What is granted too little.
 
+use std::sync::Arc;
+
 use super::emit::{Part, step};
 use super::objects::Lot;
 use super::owners::Judged;
@@ -10,7 +12,7 @@ use crate::plan::{Change, Rule, Step};
 
 impl Diff<'_> {
     /// Grants what the policy gives and no entry that stays does.
-    pub(super) fn missing(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants, left: &[AclItem]) {
+    pub(super) fn missing(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants, left: &[Arc<AclItem>]) {
         for (role, wanted) in wants.iter().filter(|(role, _)| **role != judged.owner) {
             let wanted = self.of_this_run(lot, judged, role, *wanted);
             // Sorted by grantee, as every ACL is.

@@ -3,6 +3,7 @@
 //! routine is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Diff;
 use super::emit::Reason;
@@ -197,7 +198,7 @@ impl<'a> Diff<'a> {
             return self.cast.standing_of(&item.grantee) == Some(Standing::Undeclared);
         }
         let outsider = |grantee: &Grantee| matches!(self.cast.standing_of(grantee), None | Some(Standing::Undeclared));
-        let uses = |one: &AclItem| one.privileges.contains(Privilege::Usage) && outsider(&one.grantee);
+        let uses = |one: &Arc<AclItem>| one.privileges.contains(Privilege::Usage) && outsider(&one.grantee);
         let schema = view.schema().and_then(|schema| database.schema(schema));
         self.policy.databases.get(name).is_some_and(|one| one.public == PublicAccess::None)
             && schema.is_some_and(|schema| schema.acl.items().iter().any(uses))

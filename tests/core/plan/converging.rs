@@ -1,6 +1,7 @@
 //! Whatever the world is like: what the plan does is enough, possible, and done once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -52,7 +53,8 @@ impl std::fmt::Debug for World {
         }
         for group in state.databases.values().flat_map(|database| &database.groups) {
             writeln!(f, "{} of {}", group.members[0], group.owner)?;
-            for AclItem { grantee, grantor, privileges, grantable } in group.acl.items() {
+            for item in group.acl.items() {
+                let AclItem { grantee, grantor, privileges, grantable } = &**item;
                 writeln!(f, "  {grantee}: {privileges} by {grantor}, grantable {grantable}")?;
             }
         }
@@ -84,10 +86,10 @@ fn granted(group: &mut Group, major: u32, grants: &[Granted]) {
         let grantable =
             if name.is_empty() { Privileges::NONE } else { some(class, major, *option).intersection(privileges) };
         // PostgreSQL refuses circles.
-        let from_it = |item: &AclItem| item.grantor.as_str() == name;
+        let from_it = |item: &Arc<AclItem>| item.grantor.as_str() == name;
         if name != grantor.as_str() && (grantable.is_empty() || !group.acl.items().iter().any(from_it)) {
             let item = AclItem { grantee, grantor, privileges, grantable };
-            group.acl = Acl::new(&group.owner, group.acl.items().iter().cloned().chain([item]));
+            group.acl = Acl::new(&group.owner, group.acl.items().iter().cloned().chain([Arc::new(item)]));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What PostgreSQL makes of changes, on the model: written after its documentation, not after the code under test.
 
+use std::sync::Arc;
+
 use rolewright::model::{
     Acl, AclItem, Database, DefaultPrivilege, DefaultsFor, Dependence, Grantee, Group, Membership, Object, ObjectKind,
     Privileges, Role, RoleName, State,
@@ -160,7 +162,7 @@ fn change_owner(state: &mut State, object: &Object, from: &RoleName, to: &RoleNa
 
 fn grant(group: &mut Group, grantor: &RoleName, grantee: &Grantee, privileges: Privileges, grantable: Privileges) {
     let item = AclItem { grantee: grantee.clone(), grantor: grantor.clone(), privileges, grantable };
-    group.acl = Acl::new(&group.owner, group.acl.items().iter().cloned().chain([item]));
+    group.acl = Acl::new(&group.owner, group.acl.items().iter().cloned().chain([Arc::new(item)]));
 }
 
 fn revoke(
@@ -175,6 +177,7 @@ fn revoke(
     let Some(entry) = items.iter_mut().find(|item| item.grantor == *grantor && item.grantee == *grantee) else {
         return;
     };
+    let entry = Arc::make_mut(entry);
     let option = entry.grantable.intersection(privileges);
     entry.grantable = entry.grantable.minus(privileges);
     if extent == Extent::Privileges {
@@ -184,7 +187,7 @@ fn revoke(
     let Some(role) = grantee.role() else { return };
     let of_role = group.acl.items().iter().filter(|item| item.grantee == *grantee);
     let lost = option.minus(of_role.fold(Privileges::NONE, |sum, item| sum.union(item.grantable)));
-    let hangs = |item: &&AclItem| item.grantor == *role && !item.privileges.intersection(lost).is_empty();
+    let hangs = |item: &&Arc<AclItem>| item.grantor == *role && !item.privileges.intersection(lost).is_empty();
     let hanging: Vec<_> = group.acl.items().iter().filter(hangs).cloned().collect();
     assert!(cascade || hanging.is_empty(), "dependent privileges exist");
     for item in hanging {
