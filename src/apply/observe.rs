@@ -149,12 +149,14 @@ pub(super) fn asked(policy: &Policy, database: &DatabaseName) -> Asked {
         }
         _ => None,
     });
+    let makers = makers(policy, database);
     Asked {
+        trusted: makers.iter().map(|(_, role)| role).chain(&policy.admins).cloned().collect(),
         extensions: extensions.collect(),
         parameters: settings.collect(),
         columns: columns.collect(),
         databases: policy.databases.keys().cloned().collect(),
-        makers: makers(policy, database),
+        makers,
     }
 }
 

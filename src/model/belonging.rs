@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{RoleName, SchemaName, quote_identifier};
 
-/// A publication, a subscription or a trigger.
+/// A publication, a subscription or an event trigger.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Belonging {
     /// Which of them.
@@ -17,8 +17,6 @@ pub struct Belonging {
     pub owner: RoleName,
     /// The schemas whose tables it publishes or writes, as far as it names any.
     pub schemas: BTreeSet<SchemaName>,
-    /// The function that a trigger runs, as SQL names it, and who may change that.
-    pub runs: Option<(String, RoleName)>,
 }
 
 /// What kind of belonging it is.
@@ -32,8 +30,6 @@ pub enum BelongingKind {
     Subscription,
     /// An event trigger.
     EventTrigger,
-    /// Triggers that run one function, of which one is named: they belong to their tables.
-    Trigger,
 }
 
 /// How much a publication shows. Only a superuser makes one that is not of named tables.
@@ -54,17 +50,12 @@ impl Belonging {
             BelongingKind::Publication(_) => "publication",
             BelongingKind::Subscription => "subscription",
             BelongingKind::EventTrigger => "event trigger",
-            BelongingKind::Trigger => "trigger",
         }
     }
 }
 
 impl fmt::Display for Belonging {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            // SQL names it with its table.
-            BelongingKind::Trigger => write!(f, "{} {}", self.words(), self.name),
-            _ => write!(f, "{} {}", self.words(), quote_identifier(&self.name)),
-        }
+        write!(f, "{} {}", self.words(), quote_identifier(&self.name))
     }
 }

@@ -2,6 +2,7 @@
 
 mod acl;
 mod belonging;
+mod call;
 mod membership;
 mod name;
 mod object;
@@ -18,6 +19,7 @@ mod view;
 
 pub use acl::{Acl, AclError, AclItem, Grantee};
 pub use belonging::{Belonging, BelongingKind, PublicationExtent};
+pub use call::{Call, RunsAs};
 pub use membership::Membership;
 pub use name::{
     DatabaseName, ExtensionName, InstanceName, NameError, ProjectId, RoleName, RolePattern, SchemaName, SecretId,

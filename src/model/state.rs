@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Acl, Belonging, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
+    Acl, Belonging, Call, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
     PrivilegeClass, Privileges, Retirement, Role, RoleName, SchemaName, Secret, SecretName, View,
 };
 
@@ -76,6 +76,8 @@ pub struct Database {
     pub extensions: BTreeMap<ExtensionName, Extension>,
     /// Publications, subscriptions and event triggers.
     pub belongings: Vec<Belonging>,
+    /// What runs code of roles that are not trusted with it.
+    pub calls: Vec<Call>,
     /// Views that read with the rights of their owners, and relations with rules, but for those that a schema's own `ddl`
     /// role made.
     pub views: BTreeMap<Object, View>,

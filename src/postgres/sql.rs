@@ -9,6 +9,7 @@ pub const SHARED_OBJECTS: &str = include_str!("sql/shared_objects.sql");
 pub const OBJECTS: &str = include_str!("sql/objects.sql");
 pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
 pub const BELONGINGS: &str = include_str!("sql/belongings.sql");
+pub const CALLS: &str = include_str!("sql/calls.sql");
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
 pub const VIEWS: &str = include_str!("sql/views.sql");
 pub const BLOCKER: &str = include_str!("sql/blocker.sql");

@@ -24,12 +24,13 @@ mod matrix;
 /// The name of a role that is gone cannot be said in SQL: nobody mends what names it but by a superuser's hand in the catalogs.
 const BEYOND_SQL: &str = "dangling";
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     include_str!("cases/drift.tsv"),
     include_str!("cases/grants.tsv"),
     include_str!("cases/roles.tsv"),
     include_str!("cases/owners.tsv"),
     include_str!("cases/belongings.tsv"),
+    include_str!("cases/code.tsv"),
     include_str!("cases/effective.tsv"),
     include_str!("cases/views.tsv"),
     include_str!("cases/kinds.tsv"),

@@ -344,6 +344,7 @@ each_major! {
             columns: [column("postgres", "t", "c")].into(),
             databases: [rolewright::model::DatabaseName::new("shop").unwrap()].into(),
             makers: [(SchemaName::new("app").unwrap(), role("mig"))].into(),
+            trusted: [role("mig")].into(),
         };
         inspect(&cluster, "shop", &asked).await;
         let log = cluster.server_log();

@@ -19,14 +19,12 @@ impl Diff<'_> {
     pub(super) fn belongings(&mut self, name: &DatabaseName, database: &Database) {
         for one in &database.belongings {
             match self.cast.standing(&one.owner) {
-                _ if one.kind == BelongingKind::Trigger => {}
                 Standing::Declared | Standing::Login | Standing::Iam if !self.may_own(name, one) => {
                     self.owned_belonging(name, one)
                 }
                 Standing::Undeclared if self.names_managed(name, one) => self.opens_belonging(name, one),
                 _ => {}
             }
-            self.runs_for_others(name, one);
         }
         for (extension, installed) in &database.extensions {
             let owner = &installed.owner;
@@ -51,18 +49,17 @@ impl Diff<'_> {
                 BelongingKind::Publication(extent) => extent == PublicationExtent::Tables,
                 BelongingKind::Subscription => subscribes(),
                 BelongingKind::EventTrigger => false,
-                BelongingKind::Trigger => true,
             }
     }
 
-    /// Whether it publishes, writes or is on managed tables. An event trigger runs as whoever changes an object: its owner has no
+    /// Whether it publishes or writes managed tables. An event trigger runs as whoever changes an object: its owner has no
     /// more of it than of its function.
     fn names_managed(&self, database: &DatabaseName, one: &Belonging) -> bool {
         let managed = self.policy.databases.get(database);
         let named = || one.schemas.iter().any(|schema| managed.is_some_and(|one| one.schemas.contains_key(schema)));
         match one.kind {
             BelongingKind::Publication(PublicationExtent::Everything) => true,
-            BelongingKind::Publication(_) | BelongingKind::Subscription | BelongingKind::Trigger => named(),
+            BelongingKind::Publication(_) | BelongingKind::Subscription => named(),
             BelongingKind::EventTrigger => false,
         }
     }
@@ -102,29 +99,6 @@ impl Diff<'_> {
         to.map(|to| format!("ALTER {words} {name} OWNER TO {}", quote_identifier(to.as_str())))
     }
 
-    /// An event trigger runs its function as whoever changes an object, migrations and admins alike, and a trigger as whoever
-    /// writes: whoever can change the function acts as them.
-    /// <https://www.postgresql.org/docs/current/sql-createtrigger.html#SQL-CREATETRIGGER-NOTES>
-    fn runs_for_others(&mut self, database: &DatabaseName, one: &Belonging) {
-        let Some((function, owner)) = &one.runs else { return };
-        let elsewhere = one.kind == BelongingKind::Trigger && !self.names_managed(database, one);
-        if self.cast.standing(owner) != Standing::Undeclared || elsewhere {
-            return;
-        }
-        let whom = if one.kind == BelongingKind::Trigger { "writes there" } else { "changes an object" };
-        let runs = format!("{one} runs it as whoever {whom}");
-        let to = quote_identifier(self.reach.maker_name().as_str());
-        let finding = Finding {
-            database: Some(database.clone()),
-            role: Some(owner.to_string()),
-            object: Some(format!("function {function}")),
-            path: vec![owner.to_string(), format!("owner of function {function}"), runs.clone()],
-            fix: Some(format!("ALTER FUNCTION {function} OWNER TO {to}")),
-            ..Finding::new(Rule::RoleUndeclared, format!("{owner} can change function {function}: {runs}"))
-        };
-        self.withhold_findings(vec![finding], not_declared(owner));
-    }
-
     /// There is no ALTER EXTENSION … OWNER TO.
     /// <https://www.postgresql.org/docs/current/sql-reassign-owned.html>
     fn owned_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
@@ -153,6 +127,6 @@ fn does(one: &Belonging) -> String {
         BelongingKind::Publication(PublicationExtent::Everything) => "publishes every table".into(),
         BelongingKind::Publication(_) => "publishes tables".into(),
         BelongingKind::Subscription => "writes what another server sends".into(),
-        BelongingKind::EventTrigger | BelongingKind::Trigger => "runs code whenever an object is changed".into(),
+        BelongingKind::EventTrigger => "runs code whenever an object is changed".into(),
     }
 }

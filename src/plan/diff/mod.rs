@@ -2,6 +2,7 @@
 
 mod asked;
 mod belongings;
+mod calls;
 mod chain;
 mod defaults;
 mod departures;
@@ -99,6 +100,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         diff.database(name, database);
         diff.effective(name, database);
         diff.belongings(name, database);
+        diff.calls(name, database);
     }
     diff.elsewhere();
     diff.other_databases();

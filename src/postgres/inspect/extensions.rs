@@ -5,22 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
 
 use super::rows::{self, Columns, name};
-use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RoleName, SchemaName};
+use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, SchemaName};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::{BELONGINGS, EXTENSION_VERSIONS, for_major};
 
 type Installed = BTreeMap<ExtensionName, Extension>;
 
-/// Installed extensions, and what else has an owner and neither ACL nor schema; triggers but for those that run code of
-/// `makers`.
-pub async fn belongings(
-    client: &Client,
-    major: u32,
-    makers: &BTreeSet<(SchemaName, RoleName)>,
-) -> Result<(Installed, Vec<Belonging>), Cause> {
-    let makers: Vec<String> = makers.iter().map(|(_, role)| role.to_string()).collect();
+/// Installed extensions, and what else has an owner and neither ACL nor schema.
+pub async fn belongings(client: &Client, major: u32) -> Result<(Installed, Vec<Belonging>), Cause> {
     let (mut installed, mut others) = (BTreeMap::new(), Vec::new());
-    rows::each(client, &for_major(BELONGINGS, major), &[&makers], |columns| {
+    rows::each(client, &for_major(BELONGINGS, major), &[], |columns| {
         match columns.get(0)? {
             "extension" => {
                 installed.insert(columns.extension(1)?, extension(&columns)?);
@@ -50,17 +44,14 @@ fn belonging(kind: &str, columns: &Columns<'_>) -> Result<Belonging, Cause> {
         "publication of everything" => BelongingKind::Publication(PublicationExtent::Everything),
         "subscription" => BelongingKind::Subscription,
         "event trigger" => BelongingKind::EventTrigger,
-        "trigger" => BelongingKind::Trigger,
         other => return Err(Cause::unknown("the kind of belonging", other)),
     };
     let schemas: Option<Vec<&str>> = columns.get(5)?;
-    let function: Option<String> = columns.get(6)?;
     Ok(Belonging {
         kind,
         name: columns.get::<&str>(1)?.into(),
         owner: columns.role(2)?,
         schemas: schemas.into_iter().flatten().map(|text| name(text, SchemaName::new)).collect::<Result<_, _>>()?,
-        runs: function.zip(columns.role_or_none(7)?),
     })
 }
 

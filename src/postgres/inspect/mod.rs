@@ -4,6 +4,7 @@
 //! something it shows what COMMIT would make of it.
 
 mod acl;
+mod calls;
 mod defaults;
 mod extensions;
 mod objects;
@@ -39,6 +40,8 @@ pub struct Asked {
     pub databases: BTreeSet<DatabaseName>,
     /// Who makes the objects of a schema: what their views show is theirs to choose, and is not listed.
     pub makers: BTreeSet<(SchemaName, RoleName)>,
+    /// Roles whose code may run as anybody, beside superusers and the system's.
+    pub trusted: BTreeSet<RoleName>,
 }
 
 /// Schema, relation and column.
@@ -67,8 +70,8 @@ pub async fn inspect_shared(session: &mut Session, asked: &Asked) -> Result<Shar
     session.read("the shared catalogs", |client, major| shared_catalogs(client, major, asked)).await
 }
 
-/// Reads the catalogs of the session's database, with four statements, and one more where a declared extension is
-/// missing or has another version.
+/// Reads the catalogs of the session's database, with four statements; one more where a declared extension is missing
+/// or has another version, and one where somebody who is not trusted owns code.
 ///
 /// # Errors
 /// The server refused or is gone, or its catalogs hold something unknown.
@@ -124,8 +127,9 @@ async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
         views::read(client, &asked.makers),
-        extensions::belongings(client, major, &asked.makers)
+        extensions::belongings(client, major)
     )?;
+    let calls = calls::read(client, &groups, &asked.trusted).await?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
-    Ok(Database { groups, defaults, global_defaults, extensions, belongings, views, available })
+    Ok(Database { groups, defaults, global_defaults, extensions, belongings, calls, views, available })
 }

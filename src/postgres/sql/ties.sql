@@ -5,7 +5,8 @@ SELECT r.rolname::text,
             WHEN s.classid IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass) THEN 'own'
             WHEN s.classid = 'pg_extension'::regclass OR m.objid IS NOT NULL THEN 'extension'
             ELSE 'owned' END,
-       pg_describe_object(s.classid, s.objid, s.objsubid),
+       pg_describe_object(s.classid, s.objid, s.objsubid)
+         || CASE WHEN s.classid = 'pg_user_mapping'::regclass THEN ', and the credential in it' ELSE '' END,
        pg_get_userbyid(c.relowner)::text
   FROM pg_shdepend s
   JOIN pg_roles r ON r.oid = s.refobjid

@@ -116,6 +116,27 @@ each_major! {
         assert_eq!(stage.query(GONE).await, [""; 0]);
     }
 
+    async fn its_user_mappings_go_with_it_and_the_plan_says_so(major: u32) {
+        let stage = inhabited(major, "open").await;
+        let mapped = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w;
+            CREATE USER MAPPING FOR PUBLIC SERVER far; CREATE USER MAPPING FOR app SERVER far OPTIONS (password 'its own');";
+        for (database, role) in [("shop", "old"), ("books", "old_b")] {
+            let mapping = format!("{mapped} CREATE USER MAPPING FOR {role} SERVER far OPTIONS (password 'far away')");
+            stage.cluster.batch(database, &mapping).await;
+        }
+        stage.policy(&policy(ABSENT));
+        let plan = stage.run("plan", &[]).assert_status(0);
+        let lost = |role: &str| format!("user mapping for {role} on server far, and the credential in it");
+        assert_said(&plan, &[&lost("old"), &lost("old_b"), &format!("old_b: {}", lost("old_b"))]);
+        assert!(!plan.stdout.contains("far away"), "{}", plan.stdout);
+        stage.converge(&[]);
+        assert_eq!(stage.query(GONE).await, [""; 0]);
+        let left = "SELECT usename::text FROM pg_user_mappings ORDER BY 1";
+        assert_eq!(stage.query(left).await, ["app", "public"]);
+        assert_eq!(texts(&stage.cluster.connect_superuser("books").await, left).await, ["app", "public"]);
+        stage.assert_in_sync();
+    }
+
     async fn what_it_granted_and_what_it_was_granted_by_a_superuser(major: u32) {
         let stage = inhabited(major, "open").await;
         stage.sql("GRANT app TO old WITH ADMIN OPTION; CREATE ROLE friend; SET ROLE old; GRANT app TO friend").await;

@@ -1,0 +1,53 @@
+//! Code that runs as somebody else than whoever may change it.
+
+use std::sync::Arc;
+
+use super::{RoleName, SchemaName};
+
+/// Something that runs code of a role that neither makes the schema's objects nor is a superuser.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// The function, domain or view, as SQL names it, its kind in front.
+    pub code: Arc<str>,
+    /// Who may change that.
+    pub owner: RoleName,
+    /// Where what runs it is; an event trigger is nowhere.
+    pub schema: Option<SchemaName>,
+    /// As whom it runs.
+    pub runs: RunsAs,
+    /// What runs it: one of those in this schema.
+    pub by: Arc<str>,
+}
+
+/// As whom code is run that does not say so itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RunsAs {
+    /// Triggers, defaults, generated columns, CHECK constraints, domains, indexes, partition keys, rules.
+    Writer,
+    /// Row security policies.
+    ReaderOrWriter,
+    /// Views.
+    /// <https://www.postgresql.org/docs/current/rules-privileges.html>
+    Reader,
+    /// Routines and aggregates.
+    Caller,
+    /// Extended statistics and materialized views: ANALYZE and REFRESH act as the owner.
+    /// <https://www.postgresql.org/docs/current/sql-refreshmaterializedview.html>
+    Owner,
+    /// Event triggers.
+    Changer,
+}
+
+impl RunsAs {
+    /// Whom, in words.
+    pub fn whom(self) -> &'static str {
+        match self {
+            Self::Writer => "whoever writes there",
+            Self::ReaderOrWriter => "whoever reads or writes there",
+            Self::Reader => "whoever reads it",
+            Self::Caller => "whoever calls it",
+            Self::Owner => "its owner",
+            Self::Changer => "whoever changes an object",
+        }
+    }
+}
