@@ -91,7 +91,8 @@ fn is_written_back(body: &[u8]) {
         .bindings()
         .into_iter()
         .filter(|binding| binding.role == "roles/secretmanager.secretAccessor" && binding.condition.is_none());
-    assert!(accessors.flat_map(|binding| binding.members).any(|member| member == READER));
+    // An address in capitals is the same one.
+    assert!(accessors.flat_map(|binding| binding.members).any(|member| member.eq_ignore_ascii_case(READER)));
 }
 
 fn is_told(status: &str, retry_after: &str, body: &[u8]) {
