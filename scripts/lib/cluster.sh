@@ -17,9 +17,19 @@ server_bin() {
   echo "$bin"
 }
 
+# memory_dir: the file system in memory, if it and the machine have 4 GB left: four servers may be at work, and tests that make
+# a hundred databases take most of a gigabyte. Some file systems on disks are slow where thousands of files come and go.
+memory_dir() {
+  local dir=${ROLEWRIGHT_MEMORY_DIR-/dev/shm} room=4194304
+  [ -n "$dir" ] && [ -w "$dir" ] &&
+    awk -v room=$room '$1 == "MemAvailable:" && $2 >= room { found = 1 } END { exit !found }' /proc/meminfo 2>/dev/null &&
+    df -kP "$dir" | awk -v room=$room 'NR > 1 && $4 >= room { found = 1 } END { exit !found }' &&
+    echo "$dir"
+}
+
 # private_dir [DIR]: others may pass through it to the socket, and read nothing.
 private_dir() {
-  local dir=$1 base=${TMPDIR:-/tmp} socket
+  local dir=$1 base=${2:-${TMPDIR:-/tmp}} socket
   if [ -z "$dir" ]; then
     as_server test -x "$base" || base=/tmp
     dir=$(mktemp -d "${base%/}/rolewright-XXXXXX")
@@ -44,7 +54,7 @@ install_for_server() {
 }
 
 hand_over() {
-  [ "$(id -u)" -ne 0 ] || chown "$(server_user)" "$@"
+  [ "$EUID" -ne 0 ] || chown "$(server_user)" "$@"
 }
 
 copy_tree() {

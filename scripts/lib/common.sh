@@ -17,7 +17,7 @@ have() {
 }
 
 as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
+  if [ "$EUID" -eq 0 ]; then
     "$@"
   elif have sudo; then
     sudo -n "$@"
@@ -42,7 +42,7 @@ apt_get() {
 
 # PostgreSQL refuses to run as root, so root hands it to an unprivileged account.
 server_user() {
-  if [ "$(id -u)" -ne 0 ]; then
+  if [ "$EUID" -ne 0 ]; then
     id -un
   elif id postgres >/dev/null 2>&1; then
     echo postgres
@@ -55,7 +55,7 @@ server_user() {
 as_server() (
   cd /
   user=$(server_user)
-  if [ "$(id -u)" -ne 0 ]; then
+  if [ "$EUID" -ne 0 ]; then
     exec "$@"
   elif have setpriv; then
     exec setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "$@"
@@ -71,7 +71,7 @@ as_server() (
 cache_dir() {
   local dir=${ROLEWRIGHT_POSTGRES_CACHE:-${CARGO_TARGET_DIR:-$ROOT/target}/postgres}
   mkdir -p "$dir" 2>/dev/null || die "cannot make \`$dir\`"
-  if [ "$(id -u)" -eq 0 ] && ! as_server test -x "$dir"; then
+  if [ "$EUID" -eq 0 ] && ! as_server test -x "$dir"; then
     dir=/var/cache/rolewright/postgres
     mkdir -p "$dir"
   fi

@@ -65,7 +65,7 @@ impl Cluster {
     /// The same, for a server that also ends when the process `parent` does, however that ends.
     pub fn of_parent(major: u32, options: Options, parent: u32) -> Self {
         let started = script(major)
-            .args(["start", "--major", &major.to_string(), "--parent", &parent.to_string()])
+            .args(["start", "--in-memory", "--major", &major.to_string(), "--parent", &parent.to_string()])
             .args(options.arguments)
             .output()
             .expect("scripts/cluster runs");
