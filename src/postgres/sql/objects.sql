@@ -193,53 +193,6 @@ found AS (
     ) o
     JOIN schema s ON s.oid = o.namespace AND (NOT s.system OR o.owner >= 16384)
    GROUP BY o.kind, o.namespace, o.owner, 5
-
-  UNION ALL
-  -- What PUBLIC holds of PostgreSQL's own objects beyond what they came with. That stands in pg_init_privs, but for
-  -- information_schema, whose views are everybody's to read unless they are named _pg_….
-  -- https://www.postgresql.org/docs/current/catalog-pg-init-privs.html
-  SELECT x.kind, x.namespace, x.owner, x.acl, 'initial', false, array_agg(x.name),
-         CASE WHEN bool_and(x.detail IS NOT NULL) THEN array_agg(x.detail) END
-    FROM (
-      SELECT o.kind, o.namespace, o.owner, o.name, o.detail,
-             ARRAY(SELECT makeaclitem(0, a.grantor, a.privilege_type, false)
-                     FROM aclexplode(o.acl) a
-                    WHERE a.grantee = 0
-                      AND NOT EXISTS (SELECT
-                                        FROM aclexplode(coalesce(i.initprivs, o.initial)) b
-                                       WHERE b.grantee = 0 AND b.privilege_type = a.privilege_type)) AS acl
-        FROM (
-          SELECT 'pg_class'::regclass AS class, c.oid, 0 AS part, 'relation ' || c.relkind::text AS kind,
-                 c.relnamespace AS namespace, c.relowner AS owner, c.relacl AS acl,
-                 CASE WHEN s.name = 'information_schema' AND c.relname !~ '^_pg_'
-                      THEN ARRAY[makeaclitem(0, c.relowner, 'SELECT', false)] END AS initial,
-                 c.relname::text AS name, NULL::text AS detail
-            FROM pg_class c
-            JOIN schema s ON s.oid = c.relnamespace AND s.system
-           WHERE c.oid < 16384 AND c.relacl IS NOT NULL AND c.relkind IN ('r', 'v')
-          UNION ALL
-          SELECT 'pg_class'::regclass, t.attrelid, t.attnum, 'column', c.relnamespace, c.relowner, t.attacl, NULL,
-                 c.relname::text, t.attname::text
-            FROM pg_attribute t
-            JOIN pg_class c ON c.oid = t.attrelid
-           WHERE t.attrelid < 16384 AND t.attacl IS NOT NULL
-          UNION ALL
-          SELECT 'pg_proc'::regclass, oid, 0, 'routine ' || prokind::text, pronamespace, proowner, proacl,
-                 acldefault('f', proowner), proname::text, oidvectortypes(proargtypes)
-            FROM pg_proc
-           WHERE oid < 16384 AND proacl IS NOT NULL
-          UNION ALL
-          SELECT 'pg_namespace'::regclass, n.oid, 0, 'schema', n.oid, n.nspowner, n.nspacl,
-                 CASE WHEN s.name = 'information_schema' THEN ARRAY[makeaclitem(0, n.nspowner, 'USAGE', false)] END,
-                 s.name, NULL
-            FROM pg_namespace n
-            JOIN schema s ON s.oid = n.oid AND s.system
-        ) o
-        LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = o.part
-       WHERE o.acl IS DISTINCT FROM i.initprivs
-    ) x
-   WHERE x.acl <> '{}'
-   GROUP BY x.kind, x.namespace, x.owner, x.acl
 )
 SELECT f.kind,
        s.name,
