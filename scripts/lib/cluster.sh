@@ -41,7 +41,7 @@ private_dir() {
   socket=$dir/run/.s.PGSQL.65535
   [ ${#socket} -le 103 ] || die "\`$dir\` is too long: a unix socket's path has at most 103 bytes on some systems"
   chmod 711 "$dir"
-  as_server test -x "$dir" || die "\`$dir\` lies below a directory that the account \`$(server_user)\` may not enter"
+  as_server test -x "$dir" || die "\`$dir\` lies below a directory that the account \`$SERVER_USER\` may not enter"
   touch "$dir/cluster"
   install_for_server "$dir/run" 755
   echo "$dir"
@@ -54,7 +54,7 @@ install_for_server() {
 }
 
 hand_over() {
-  [ "$EUID" -ne 0 ] || chown "$(server_user)" "$@"
+  [ "$EUID" -ne 0 ] || chown "$SERVER_USER" "$@"
 }
 
 copy_tree() {
@@ -72,7 +72,7 @@ template() {
   local cache version hash dir
   cache=$(cache_dir)
   version=$("$1/postgres" --version)
-  hash=$(cat "$SHAPE" "$HBA" "$ROOT/scripts/lib/cluster.sh" <(echo "$version $1 $(server_user)") | cksum | cut -d' ' -f1)
+  hash=$(cat "$SHAPE" "$HBA" "$ROOT/scripts/lib/cluster.sh" <(echo "$version $1 $SERVER_USER") | cksum | cut -d' ' -f1)
   dir=$cache/template-$(sed -E 's/^[^0-9]*([0-9]+).*/\1/' <<<"$version")-$hash
   [ -d "$dir" ] || with_lock "$dir.lock" make_template "$1" "$dir" || die "cannot make a data directory with $version"
   echo "$dir"
@@ -97,14 +97,12 @@ make_template() {
   [ -d "$dir" ] || return $status
 }
 
-password() {
-  head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'
-}
-
 write_passwords() {
-  local login
+  local random login
+  random=$(od -An -v -tx1 -N72 /dev/urandom | tr -d ' \n')
   for login in cloudsqladmin csadmin postgres; do
-    (umask 077 && password >"$1/$login.password")
+    (umask 077 && printf %s "${random:0:48}" >"$1/$login.password")
+    random=${random:48}
   done
 }
 
@@ -136,7 +134,7 @@ shape_instance() {
   shift 2
   {
     for login in cloudsqladmin csadmin postgres; do
-      printf "ALTER ROLE %s PASSWORD '%s';\n\n" "$login" "$(cat "$dir/$login.password")"
+      printf "ALTER ROLE %s PASSWORD '%s';\n\n" "$login" "$(<"$dir/$login.password")"
     done
     for name in "$@"; do
       printf 'CREATE DATABASE "%s" OWNER cloudsqlsuperuser;\n\n' "${name//\"/\"\"}"
@@ -156,7 +154,7 @@ run_server() {
   hand_over "$dir/log"
   for attempt in 1 2 3 4 5 6 7 8; do
     echo "${port:-$(random_port)}" >"$dir/port"
-    if as_server env LC_ALL=C "$bin/pg_ctl" start -s -w -t 60 -D "$dir/data" -l "$dir/log" -o "-p $(cat "$dir/port")" </dev/null >/dev/null 2>&1; then
+    if as_server env LC_ALL=C "$bin/pg_ctl" start -s -w -t 60 -D "$dir/data" -l "$dir/log" -o "-p $(<"$dir/port")" </dev/null >/dev/null 2>&1; then
       return 0
     fi
     if [ -n "$port" ] || ! grep -q 'could not bind' "$dir/log"; then
@@ -170,14 +168,14 @@ run_server() {
 
 url_file() {
   local file=$1/$2.url
-  (umask 077 && echo "postgres://$3:$(cat "$1/$3.password")@127.0.0.1:$(cat "$1/port")/postgres" >"$file")
+  (umask 077 && echo "postgres://$3:$(<"$1/$3.password")@127.0.0.1:$(<"$1/port")/postgres" >"$file")
   echo "$file"
 }
 
 describe() {
   cat <<LINES
 DIR=$1
-PORT=$(cat "$1/port")
+PORT=$(<"$1/port")
 SOCKET_DIR=$1/run
 LOG=$1/log
 ADMIN_URL_FILE=$(url_file "$1" admin csadmin)
@@ -203,7 +201,7 @@ restart_cluster() {
   local dir=$1 mode=$2 bin
   [ -e "$dir/cluster" ] || die "\`$dir\` is not a cluster of \`scripts/cluster\`"
   bin=$(server_bin "$(as_server cat "$dir/data/PG_VERSION")")
-  as_server env LC_ALL=C "$bin/pg_ctl" restart -s -w -t 60 -m "$mode" -D "$dir/data" -l "$dir/log" -o "-p $(cat "$dir/port")" \
+  as_server env LC_ALL=C "$bin/pg_ctl" restart -s -w -t 60 -m "$mode" -D "$dir/data" -l "$dir/log" -o "-p $(<"$dir/port")" \
     </dev/null >/dev/null
 }
 

@@ -41,29 +41,24 @@ apt_get() {
 }
 
 # PostgreSQL refuses to run as root, so root hands it to an unprivileged account.
-server_user() {
-  if [ "$EUID" -ne 0 ]; then
-    id -un
-  elif id postgres >/dev/null 2>&1; then
-    echo postgres
-  else
-    echo nobody
-  fi
-}
+SERVER_USER=$(id -un)
+if [ "$EUID" -eq 0 ]; then
+  if id postgres >/dev/null 2>&1; then SERVER_USER=postgres; else SERVER_USER=nobody; fi
+fi
+SERVER_GROUP=$(id -g "$SERVER_USER")
 
 # From `/`, because that account may not be able to enter the working directory.
 as_server() (
   cd /
-  user=$(server_user)
   if [ "$EUID" -ne 0 ]; then
     exec "$@"
   elif have setpriv; then
-    exec setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- "$@"
+    exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups -- "$@"
   elif have runuser; then
-    exec runuser -u "$user" -- "$@"
+    exec runuser -u "$SERVER_USER" -- "$@"
   else
     # `su` takes a command line, not arguments.
-    exec su -s /bin/sh "$user" -c "$(printf '%q ' "$@")"
+    exec su -s /bin/sh "$SERVER_USER" -c "$(printf '%q ' "$@")"
   fi
 )
 
