@@ -25,6 +25,17 @@ pub struct Place {
     pub database: Option<DatabaseName>,
     /// Objects, together where they are of one kind and schema and held in the same ways.
     pub lots: Vec<Lot>,
+    /// What it owns and has no ACL nor schema, and code of its own that others run.
+    pub belongings: Vec<Owned>,
+}
+
+/// Something that has an owner and nothing to grant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owned {
+    /// What it is.
+    pub object: String,
+    /// How the role comes to it, one step a line.
+    pub path: Vec<String>,
 }
 
 /// Objects held in the same ways.
@@ -90,18 +101,22 @@ pub fn explain(state: &State, role: &RoleName) -> Explanation {
     let mut places: Vec<_> = state
         .databases
         .iter()
-        .map(|(name, database)| Place {
-            database: Some(name.clone()),
-            lots: lots(&Access::new(state, role, Some(name)), &database.groups),
+        .map(|(name, database)| {
+            let access = Access::new(state, role, Some(name));
+            Place {
+                database: Some(name.clone()),
+                lots: lots(&access, database.groups.iter().chain(&database.exposed)),
+                belongings: belongings(&access, database),
+            }
         })
         .collect();
-    places.push(Place { database: None, lots: lots(&everywhere, &state.shared) });
-    places.retain(|place| !place.lots.is_empty());
+    places.push(Place { database: None, lots: lots(&everywhere, state.shared.iter()), belongings: Vec::new() });
+    places.retain(|place| !place.lots.is_empty() || !place.belongings.is_empty());
     let acts_as = everywhere.routes().iter().filter(|route| !route.hops.is_empty()).cloned().collect();
     Explanation { role: role.clone(), acts_as, powers: powers(state, role, &everywhere), places }
 }
 
-fn lots(access: &Access<'_>, groups: &[Group]) -> Vec<Lot> {
+fn lots<'g>(access: &Access<'_>, groups: impl Iterator<Item = &'g Group>) -> Vec<Lot> {
     let mut lots: BTreeMap<(String, ObjectKind, Vec<Vec<String>>), Lot> = BTreeMap::new();
     for group in groups {
         let Some(object) = group.members.first() else { continue };
@@ -117,6 +132,26 @@ fn lots(access: &Access<'_>, groups: &[Group]) -> Vec<Lot> {
         lot.or_insert(Lot { objects: Vec::new(), ways, runs_as }).objects.extend(group.members.iter().cloned());
     }
     lots.into_values().collect()
+}
+
+/// Publications, subscriptions, event triggers and extensions, and what others run, by every chain of memberships.
+fn belongings(access: &Access<'_>, database: &Database) -> Vec<Owned> {
+    let belongings = database.belongings.iter().map(|one| (one.to_string(), &one.owner, None));
+    let extensions = database.extensions.iter().map(|(name, one)| (format!("extension {name}"), &one.owner, None));
+    let calls = database.calls.iter().map(|one| (one.code.to_string(), &one.owner, Some(one.line())));
+    let all: Vec<_> = belongings.chain(extensions).chain(calls).collect();
+    let mut found: Vec<_> = access
+        .routes()
+        .iter()
+        .flat_map(|route| all.iter().filter(|one| one.1 == route.end(access.role())).map(move |one| (route, one)))
+        .map(|(route, (object, _, runs))| {
+            let owns = format!("owner of {object}");
+            let path = [access.role().to_string()].into_iter().chain(route.lines()).chain([owns]);
+            Owned { object: object.clone(), path: path.chain(runs.clone()).collect() }
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 /// A partitioned table reads as a table.
@@ -143,7 +178,8 @@ fn powers(state: &State, role: &RoleName, access: &Access<'_>) -> Vec<Reserve> {
 
 /// An object of the instance that a policy's notation names, with its database unless all databases share it.
 pub fn find<'a>(state: &'a State, database: &DatabaseName, target: &Target) -> Option<(&'a Group, &'a Object)> {
-    let groups = state.databases.get(database).into_iter().flat_map(|database| &database.groups).chain(&state.shared);
+    let own = state.databases.get(database).into_iter().flat_map(|one| one.groups.iter().chain(&one.exposed));
+    let groups = own.chain(&state.shared);
     let members = groups.flat_map(|group| group.members.iter().map(move |object| (group, object)));
     members.into_iter().find(|(_, object)| target.covers(object))
 }

@@ -11,7 +11,7 @@ mod power;
 mod views;
 mod ways;
 
-pub use explain::{Answer, Explanation, Lot, Place, Reserve, ask, explain, find};
+pub use explain::{Answer, Explanation, Lot, Owned, Place, Reserve, ask, explain, find};
 pub use graph::{DATABASE_OWNER, Graph, Route};
 pub use held::{Access, Source, Way};
 pub use power::{Power, Predefined};

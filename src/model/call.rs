@@ -19,6 +19,13 @@ pub struct Call {
     pub by: Arc<str>,
 }
 
+impl Call {
+    /// What runs it, as whom.
+    pub fn line(&self) -> String {
+        format!("{} runs it as {}", self.by, self.runs.whom())
+    }
+}
+
 /// As whom code is run that does not say so itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RunsAs {

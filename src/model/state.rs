@@ -67,6 +67,8 @@ impl Server {
 pub struct Database {
     /// Everything in it that has an owner or an ACL; system objects only where they name a role of the users.
     pub groups: Vec<Group>,
+    /// PostgreSQL's own objects, with an ACL of nothing but what PUBLIC holds there beyond what they came with.
+    pub exposed: Vec<Group>,
     /// Default privileges of every role, without what owners keep for themselves.
     pub defaults: Vec<DefaultPrivilege>,
     /// Who has a row of global default privileges for which objects: only then is what PUBLIC gets by them among
@@ -123,6 +125,8 @@ pub enum Dependence {
     Table,
     /// A member of an extension, or an internal part of another object.
     Extension,
+    /// On PostgreSQL itself, which came with it.
+    Initial,
 }
 
 /// Default privileges one role has set: one entry per grantee.

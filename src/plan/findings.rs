@@ -59,7 +59,11 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
             let privilege = |one| {
                 let change = step.change.narrowed_default(one);
                 let verb = if step.rule == Rule::DefaultMissing { "will lack" } else { "will hold" };
-                let message = format!("{} {verb} {one} on {object}", default.grantee);
+                let option = match change {
+                    Change::RevokeDefault { extent: Extent::GrantOption, .. } => " WITH GRANT OPTION",
+                    _ => "",
+                };
+                let message = format!("{} {verb} {one} on {object}{option}", default.grantee);
                 finding(&base, &change, default.grantee.to_string(), Some(object.clone()), message)
             };
             default.privileges.iter().map(|one| privilege(Privileges::of(&[one]))).collect()

@@ -25,6 +25,7 @@ mod probe;
 mod route;
 mod session;
 mod sql;
+mod startup;
 mod tls;
 mod wire;
 

@@ -10,32 +10,12 @@ use tokio_postgres::{Client, Config, NoTls};
 use super::error::{Cause, PostgresError};
 use super::pipeline::{self, Notice, Statement};
 use super::route::{Route, STATEMENT_TIMEOUT};
+use super::startup::{Begins, options};
 use super::wire::Wire;
 use crate::model::{DatabaseName, Password, RoleName};
 
 /// The oldest major version that is supported.
 const OLDEST: u32 = 14;
-
-/// Settings that a role or database could have set otherwise (`ALTER ROLE … SET`), and that would change what is read
-/// or hide what the server remarks. Those of the connection win: <https://www.postgresql.org/docs/current/config-setting.html>.
-/// Without `jit=off` the first large catalog query waits for a compiler; with 4 MB of `work_mem` grouping 50,000 tables
-/// that all differ goes through files.
-///
-/// A run that is frozen inside a transaction keeps others from what it has locked no longer than a minute, and a machine
-/// that vanished is noticed about as soon, where the system's own keepalive takes hours.
-const SETTINGS: [&str; 11] = [
-    "search_path=pg_catalog",
-    "client_min_messages=notice",
-    "quote_all_identifiers=off",
-    "standard_conforming_strings=on",
-    "idle_session_timeout=0",
-    "idle_in_transaction_session_timeout=60s",
-    "tcp_keepalives_idle=30",
-    "tcp_keepalives_interval=10",
-    "tcp_keepalives_count=3",
-    "jit=off",
-    "work_mem=64MB",
-];
 
 /// The server cancels a statement itself, and says so; only a server that hangs is not waited for any longer.
 const BEYOND_STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -88,7 +68,7 @@ impl Session {
         database: &DatabaseName,
         purpose: &ApplicationName,
     ) -> Result<Self, PostgresError> {
-        Self::open(route, database, route.user(), route.password(), purpose).await
+        Self::open(route, database, (route.user(), route.password()), Begins::AsLogin, purpose).await
     }
 
     /// Logs in to `database` by the same route with other credentials.
@@ -102,18 +82,18 @@ impl Session {
         password: &Password,
         purpose: &ApplicationName,
     ) -> Result<Self, PostgresError> {
-        Self::open(route, database, user, Some(password), purpose).await
+        Self::open(route, database, (user, Some(password)), Begins::AsItsSettingSays, purpose).await
     }
 
     async fn open(
         route: &Route,
         database: &DatabaseName,
-        user: &RoleName,
-        password: Option<&Password>,
+        (user, password): (&RoleName, Option<&Password>),
+        begins: Begins,
         purpose: &ApplicationName,
     ) -> Result<Self, PostgresError> {
         let mut config = route.config();
-        let options = options(route.options(), route.statement_timeout());
+        let options = options(route.options(), route.statement_timeout(), begins);
         identify(&mut config, options, database, user, password, purpose);
         let dialed = tokio::time::timeout(route.connect_timeout(), async {
             let (client, connection) = config.connect(route.tls()).await?;
@@ -141,7 +121,14 @@ impl Session {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut config = Config::new();
-        identify(&mut config, options(None, STATEMENT_TIMEOUT), database, user, password, purpose);
+        identify(
+            &mut config,
+            options(None, STATEMENT_TIMEOUT, Begins::AsItsSettingSays),
+            database,
+            user,
+            password,
+            purpose,
+        );
         // The stream is already encrypted, so that there is nothing left to bind the password exchange to.
         config.ssl_mode(tokio_postgres::config::SslMode::Disable);
         config.channel_binding(tokio_postgres::config::ChannelBinding::Disable);
@@ -277,13 +264,6 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{} …", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-/// The settings of a session. Ours come after those of the connection string: the last one wins.
-fn options(theirs: Option<&str>, statement_timeout: Duration) -> String {
-    let ours = SETTINGS.map(|setting| format!("-c {setting}")).join(" ");
-    let ours = format!("{ours} -c statement_timeout={}", statement_timeout.as_millis());
-    theirs.map(|theirs| format!("{theirs} {ours}")).unwrap_or(ours)
 }
 
 fn silence(statement_timeout: Duration) -> Duration {

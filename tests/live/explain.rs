@@ -19,6 +19,17 @@ GRANT SELECT ON app.orders TO reporting, app_user; GRANT SELECT ON app.orders TO
 GRANT INSERT (note) ON app.orders TO app_user;
 CREATE FUNCTION app.peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'; ALTER FUNCTION app.peek() OWNER TO mig";
 
+/// What `app_user` and its group own beside that.
+const BELONGINGS: &str = "CREATE SCHEMA own AUTHORIZATION app_user; GRANT CREATE ON DATABASE shop TO app_user;
+SET ROLE app_user; CREATE EXTENSION hstore SCHEMA own; CREATE FUNCTION own.note() RETURNS text LANGUAGE sql AS 'SELECT 1';
+RESET ROLE; ALTER TABLE app.orders ALTER note SET DEFAULT own.note();
+CREATE PUBLICATION \"P\" FOR TABLE app.orders; ALTER PUBLICATION \"P\" OWNER TO app_user; ALTER ROLE reporting SUPERUSER;
+CREATE SUBSCRIPTION far CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE);
+ALTER SUBSCRIPTION far OWNER TO reporting;
+CREATE FUNCTION app.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION app.watch(); ALTER EVENT TRIGGER watch OWNER TO reporting;
+ALTER ROLE reporting NOSUPERUSER; GRANT SELECT (rolpassword) ON pg_catalog.pg_authid TO PUBLIC";
+
 impl Stage {
     fn why(&self, role: &str, privilege: &str, object: &str) -> Value {
         self.run("explain", &[role, privilege, object, "--format", "json"]).assert_status(0).json()
@@ -98,5 +109,30 @@ each_major! {
             let outcome = stage.run("explain", arguments).assert_status(1);
             assert!(outcome.stderr.starts_with(error), "{}", outcome.stderr);
         }
+    }
+
+    async fn lists_what_has_an_owner_and_nothing_to_grant(major: u32) {
+        let stage = Stage::new(major);
+        stage.policy(POLICY);
+        stage.cluster.batch("shop", WORLD).await;
+        stage.cluster.batch("shop", BELONGINGS).await;
+        let all = stage.run("explain", &["app_user", "--format", "json"]).assert_status(0).json();
+        let text = |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
+        let listed: Vec<_> = all["places"][0]["belongings"].as_array().into_iter().flatten().map(|one| text(&one["path"])).collect();
+        let group = "member of reporting";
+        assert_eq!(listed, [
+            vec!["app_user", group, "owner of event trigger watch"],
+            vec!["app_user", "owner of extension hstore"],
+            vec!["app_user", "owner of function own.note()", "column app.orders(note) runs it as whoever writes there"],
+            vec!["app_user", "owner of publication \"P\""],
+            vec!["app_user", group, "owner of subscription far"],
+        ]);
+        let tree = stage.run("explain", &["app_user"]).assert_status(0).stdout;
+        assert!(tree.contains("subscription far\n") && tree.contains("member of reporting → owner of subscription far\n"), "{tree}");
+        let tree = stage.run("explain", &["tool"]).assert_status(0).stdout;
+        assert!(tree.contains("member of reporting, by SET ROLE → owner of subscription far\n"), "{tree}");
+        let secret = stage.why("outsider", "SELECT", "column pg_catalog.pg_authid(rolpassword)");
+        assert_eq!(paths(&secret), [vec!["outsider", "SELECT on column pg_catalog.pg_authid(rolpassword) granted to PUBLIC by cloudsqladmin"]]);
+        stage.cluster.batch("shop", "DROP SUBSCRIPTION far").await;
     }
 }

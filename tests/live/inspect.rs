@@ -62,6 +62,7 @@ fn line(group: &Group) -> String {
         Dependence::Free => "",
         Dependence::Table => " [table]",
         Dependence::Extension => " [extension]",
+        Dependence::Initial => unreachable!("it stands apart"),
     };
     let definer = if group.security_definer { " [definer]" } else { "" };
     let acl: Vec<_> = group.acl.items().iter().map(|one| item(one)).collect();

@@ -52,6 +52,13 @@ struct PowerEntry<'a> {
 struct PlaceEntry<'a> {
     database: Option<&'a DatabaseName>,
     objects: Vec<LotEntry<'a>>,
+    belongings: Vec<OwnedEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct OwnedEntry<'a> {
+    object: &'a str,
+    path: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -133,7 +140,12 @@ fn place_entry<'a>(place: &'a Place, role: &RoleName) -> PlaceEntry<'a> {
             ways: lot.ways.iter().map(|way| way_entry(way, role, &on)).collect(),
         }
     };
-    PlaceEntry { database: place.database.as_ref(), objects: place.lots.iter().map(lot).collect() }
+    let belongings = place.belongings.iter().map(|one| OwnedEntry { object: &one.object, path: &one.path });
+    PlaceEntry {
+        database: place.database.as_ref(),
+        objects: place.lots.iter().map(lot).collect(),
+        belongings: belongings.collect(),
+    }
 }
 
 fn way_entry(way: &Way, role: &RoleName, on: &str) -> WayEntry {

@@ -82,6 +82,10 @@ fn place_branch(place: &Place, role: &RoleName) -> Branch {
         }
         schema = here;
     }
+    for one in &place.belongings {
+        let path = Branch::leaf(plain(&one.path[1..].join(" → ")).into_owned());
+        below.push(Branch::new(plain(&one.object).into_owned(), vec![path]));
+    }
     Branch::new(paint(HEADING, heading), below)
 }
 

@@ -24,8 +24,8 @@ impl Diff<'_> {
     }
 
     fn runs_for_others(&mut self, database: &DatabaseName, call: &Call) {
-        let Call { code, owner, runs, by, .. } = call;
-        let runs = format!("{by} runs it as {}", runs.whom());
+        let Call { code, owner, .. } = call;
+        let runs = call.line();
         let (kind, name) = code.split_once(' ').unwrap_or_default();
         let to = quote_identifier(self.reach.maker_name().as_str());
         let finding = Finding {

@@ -44,6 +44,7 @@ impl Diff<'_> {
             .cloned()
             .map(|group| Group { members: vec![Object::Database(name.clone())], ..group });
         self.lots(name, database, &made, own.as_ref(), &expectations);
+        self.exposed(name, database);
         self.pending(name, database, &made, &expectations);
         self.defaults(name, database, &made);
         self.remains(name);

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::emit::Reason;
 use super::objects::Lot;
+use super::owners::Judged;
 use super::{Diff, Phase};
 use crate::model::{
-    AclItem, Grantee, Object, ObjectKind, Privilege, PrivilegeClass, Privileges, PublicAccess, RoleName,
+    AclItem, Database, DatabaseName, Dependence, Grantee, Object, ObjectKind, Privilege, PrivilegeClass, Privileges,
+    PublicAccess, RoleName,
 };
 use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
@@ -14,6 +16,9 @@ use crate::plan::standing::Standing;
 impl Diff<'_> {
     /// What PUBLIC holds there beyond what `public:` leaves it.
     pub(super) fn excess_of_public(&self, lot: &Lot<'_>, item: &AclItem) -> Privileges {
+        if lot.group.dependence == Dependence::Initial {
+            return item.privileges;
+        }
         let class = lot.group.kind.class();
         let is_public_schema = matches!(&lot.members[0], Object::Schema(name) if name.as_str() == "public");
         let excess = match class {
@@ -39,6 +44,19 @@ impl Diff<'_> {
             Some(PublicAccess::Keep) if is_public_schema => Privileges::NONE,
             Some(PublicAccess::Keep) => excess.minus(class.public_default()),
             None => Privileges::NONE,
+        }
+    }
+
+    /// What PUBLIC holds of PostgreSQL's own objects, and did not come with them: `public: keep` leaves only what did.
+    pub(super) fn exposed(&mut self, name: &DatabaseName, database: &Database) {
+        for group in &database.exposed {
+            let (apart, together): (Vec<_>, Vec<_>) =
+                group.members.iter().cloned().partition(|object| self.is_accepted(object));
+            let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
+            for members in lots {
+                let lot = Lot { database: name, group, members: members.into(), place: None };
+                self.excess(&lot, &Judged::as_is(group), &Wants::new());
+            }
         }
     }
 

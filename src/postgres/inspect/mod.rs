@@ -24,7 +24,7 @@ pub use ties::{Dependents, inspect_dependents, inspect_ties};
 use super::error::{Cause, PostgresError};
 use super::session::{BEGIN_SNAPSHOT, Session};
 use crate::model::{
-    Database, DatabaseName, Elsewhere, ExtensionName, Group, Membership, Role, RoleName, SchemaName, Server,
+    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Role, RoleName, SchemaName, Server,
 };
 
 /// What a policy asks about beyond what is there.
@@ -123,13 +123,14 @@ async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<S
 }
 
 async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Database, Cause> {
-    let (groups, (defaults, global_defaults), views, (mut extensions, belongings)) = try_join!(
+    let (mut groups, (defaults, global_defaults), views, (mut extensions, belongings)) = try_join!(
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
         views::read(client, &asked.makers),
         extensions::belongings(client, major)
     )?;
+    let exposed = groups.extract_if(.., |group| group.dependence == Dependence::Initial).collect();
     let calls = calls::read(client, &groups, &asked.trusted).await?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
-    Ok(Database { groups, defaults, global_defaults, extensions, belongings, calls, views, available })
+    Ok(Database { groups, exposed, defaults, global_defaults, extensions, belongings, calls, views, available })
 }

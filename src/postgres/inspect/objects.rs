@@ -111,6 +111,7 @@ fn dependence(text: &str) -> Result<Dependence, Cause> {
         "free" => Dependence::Free,
         "table" => Dependence::Table,
         "extension" => Dependence::Extension,
+        "initial" => Dependence::Initial,
         other => return Err(Cause::unknown("the dependence", other)),
     })
 }

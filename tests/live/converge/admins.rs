@@ -1,7 +1,7 @@
 //! Whoever Cloud SQL may make an admin, and what each of them can and cannot.
 
 use super::{LEFT_OVER, MIGRATIONS, assert_said};
-use crate::stage::Stage;
+use crate::stage::{INSTANCE, Stage};
 use crate::support::each_major;
 
 const POLICY: &str = "version: 1
@@ -79,6 +79,24 @@ each_major! {
             stage.sql(TAMPER).await;
             stage.converge(&[]);
         }
+    }
+
+    async fn an_admin_whose_connection_takes_on_a_role(major: u32) {
+        let mut stage = Stage::new(major);
+        let options = "options=-c%20role%3Dcloudsqlsuperuser%20--work-mem=8MB";
+        let url = format!("{}?{options}", stage.cluster.admin_url());
+        stage.sql("ALTER ROLE csadmin SET role = 'cloudsqlsuperuser'").await;
+        stage.become_admin(&url);
+        bootstraps_and_mends(&stage).await;
+        let extension = "SELECT extowner::regrole::text FROM pg_extension WHERE extname = 'hstore'";
+        assert_eq!(stage.query(extension).await, ["cloudsqlsuperuser"]);
+        // The logins of the policy are no members of that: they get in as themselves.
+        let secret = "app: { access: dml, secret: { name: app, payload: url, host: db.internal }, rotate: { strategy: alternate } }";
+        let policy = POLICY.replace("app: { access: dml, connection_limit: 9 }", secret);
+        stage.policy(&policy.replace("version: 1", &format!("version: 1\ninstance: {INSTANCE}")));
+        stage.converge(&[]);
+        stage.run("check", &["--probe"]).assert_status(0);
+        stage.run("verify", &[]).assert_status(0);
     }
 
     async fn an_admin_that_cannot_make_roles_touches_nothing(major: u32) {

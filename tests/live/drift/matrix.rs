@@ -3,7 +3,7 @@
 //!
 //! A line of `cases/matrix.tsv`: what a declared role holds beyond the policy, what it may hold and gets the option to grant
 //! on, what PUBLIC and an undeclared role get (`-`: nothing that would be found), and what comes of it. On all of them an
-//! undeclared delegate grants on.
+//! undeclared delegate grants on. What `migration_user` grants on future objects is granted by nobody else.
 
 use std::collections::BTreeSet;
 
@@ -100,8 +100,11 @@ impl<'a> Row<'a> {
 
     /// The statements, each with what it is found as.
     fn tampering(&self) -> Vec<(String, Vec<Expected>)> {
-        let column = self.object.starts_with("column ");
-        let unexpected = if column { "column.unexpected" } else { "grant.unexpected" };
+        let unexpected = match self.object.split(' ').next() {
+            Some("column") => "column.unexpected",
+            Some("future") => "default.unexpected",
+            _ => "grant.unexpected",
+        };
         let by_owner = |rule, role, privilege| (self.grant(privilege, role), vec![self.found(rule, role, privilege)]);
         let mut all = Vec::new();
         if self.excess != "-" {
@@ -122,6 +125,11 @@ impl<'a> Row<'a> {
     }
 
     fn delegated(&self, unexpected: &str) -> (String, Vec<Expected>) {
+        if self.default().is_some() {
+            // Only its owner says what its future objects are granted: who may grant on does so once they are there.
+            let statement = self.grant(self.undeclared, "agent") + " WITH GRANT OPTION";
+            return (statement, vec![self.found(unexpected, "agent", self.undeclared)]);
+        }
         let (privilege, to, rule) = match self.excess {
             "-" => (self.undeclared, "outsider", "role.undeclared"),
             excess => (excess, "reader", unexpected),
@@ -139,10 +147,23 @@ impl<'a> Row<'a> {
     }
 
     fn found(&self, rule: &str, role: &str, privilege: &str) -> Expected {
+        let rule = if self.default().is_some() { "default.unexpected" } else { rule };
         Expected::of(rule, role, self.object, privilege, self.owner)
     }
 
+    /// The schema, with the words in front of it, and the kind of future objects that default privileges are for.
+    fn default(&self) -> Option<(&str, &str)> {
+        let rest = self.on.strip_prefix("DEFAULT ")?;
+        let schema = " IN SCHEMA appdata".len() - 1;
+        Some(if rest.starts_with("IN SCHEMA ") { rest.split_at(schema) } else { ("", rest) })
+    }
+
     fn grant(&self, privilege: &str, to: &str) -> String {
+        if let Some((schema, kind)) = self.default() {
+            return format!(
+                "ALTER DEFAULT PRIVILEGES FOR ROLE migration_user {schema} GRANT {privilege} ON {kind} TO {to}"
+            );
+        }
         let column = self.object.strip_prefix("column ").and_then(|name| name.find('(').map(|at| &name[at..]));
         format!("GRANT {privilege} {} ON {} TO {to}", column.unwrap_or_default(), self.on)
     }
