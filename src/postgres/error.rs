@@ -255,9 +255,17 @@ fn advice_for_client(error: &(dyn Error + Send + Sync + 'static)) -> Option<&'st
                  sslmode=verify-ca and sslrootcert=server-ca.pem",
             );
         }
-        // The driver has no other sign of it.
-        if error.to_string() == "password missing" {
-            return Some("the server wants a password: set PGPASSWORD or PGPASSFILE");
+        let is_refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+        if error.downcast_ref().is_some_and(is_refused) {
+            return Some("nobody listens there: look at host and port, and whether the server or its proxy is running");
+        }
+        // The driver has no other sign of these.
+        match error.to_string().as_str() {
+            "password missing" => return Some("the server wants a password: set PGPASSWORD or PGPASSFILE"),
+            "server does not support TLS" => {
+                return Some("turn TLS on at the server, or go through a proxy on loopback with sslmode=disable");
+            }
+            _ => {}
         }
         next = error.source();
     }
@@ -308,6 +316,18 @@ mod tests {
         };
         assert!(client(std::io::ErrorKind::ConnectionRefused.into()).is_away());
         assert!(!client(std::io::ErrorKind::InvalidData.into()).is_away(), "a certificate does not get better");
+    }
+
+    #[test]
+    fn a_connection_that_does_not_come_about_has_advice() {
+        let hint = |error: Box<dyn Error + Send + Sync>| {
+            let database = DatabaseName::new("d").unwrap();
+            PostgresError::Transaction { operation: "commit", database, source: Cause::Client(error) }.hint()
+        };
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(hint(refused.into()).is_some_and(|hint| hint.starts_with("nobody listens there")));
+        assert!(hint("server does not support TLS".into()).is_some_and(|hint| hint.contains("sslmode=disable")));
+        assert_eq!(hint("anything else".into()), None);
     }
 
     #[test]

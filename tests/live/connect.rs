@@ -247,5 +247,6 @@ each_major! {
         let url = format!("{}?sslmode=require", cluster.admin_url());
         let error = refusal(Route::from_url(&url, &Environment::default()).unwrap()).await;
         assert!(chain(&error).contains("server does not support TLS"), "{}", chain(&error));
+        assert!(error.hint().is_some_and(|hint| hint.contains("turn TLS on")), "{:?}", error.hint());
     }
 }
