@@ -128,8 +128,8 @@ impl State {
             .map(|version| self.ending(version, Step::Destroy(version)))
     }
 
-    /// `step`, or first the word of this run that it is about to end the version. What is disabled rests from then on, not since
-    /// it was meant to be.
+    /// `step`, or first the word of this run that it is about to end the version. What is disabled rests from then on, not
+    /// since it was meant to be.
     fn ending(&self, version: i64, step: Step) -> Step {
         let disables = matches!(step, Step::Disable(_));
         let said = if disables { self.ledger.retired.as_ref().map(|retired| retired.since) } else { None };

@@ -66,7 +66,8 @@ impl Diff<'_> {
 
     fn attributes(&mut self, actual: &Role, wanted: &Wanted<'_>) {
         let mut differing = forbidden(actual);
-        // Cutting a live role off from what it inherits, or giving it more, is the policy's word only for the logins we lay out.
+        // Cutting a live role off from what it inherits, or giving it more, is the policy's word only for the logins we lay
+        // out.
         if wanted.becomes.is_some() && actual.inherit != wanted.inherit {
             differing.push(Attribute::Inherit(wanted.inherit));
         }
