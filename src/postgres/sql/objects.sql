@@ -10,15 +10,24 @@ WITH schema AS MATERIALIZED (
     FROM pg_namespace
    WHERE nspname !~ '^pg_(toast_)?temp_'
 ),
--- pg_depend is large, and read once.
+-- pg_depend is large: each of these finds its few rows by an index.
 link AS MATERIALIZED (
   SELECT classid, objid, refclassid, refobjid, deptype
     FROM pg_depend
-   WHERE deptype = 'e'
-      OR deptype = 'i' AND classid = 'pg_proc'::regclass
-      OR deptype = 'i' AND classid = 'pg_class'::regclass AND refclassid = 'pg_type'::regclass
-      OR deptype IN ('a', 'i') AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass
-         AND refobjsubid > 0 AND objid IN (SELECT seqrelid FROM pg_sequence)
+   WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+  UNION ALL
+  SELECT classid, objid, refclassid, refobjid, deptype
+    FROM pg_depend
+   WHERE classid = 'pg_proc'::regclass AND deptype = 'i'
+  UNION ALL
+  SELECT classid, objid, refclassid, refobjid, deptype
+    FROM pg_depend
+   WHERE refclassid = 'pg_type'::regclass AND classid = 'pg_class'::regclass AND deptype = 'i'
+  UNION ALL
+  SELECT d.classid, d.objid, d.refclassid, d.refobjid, d.deptype
+    FROM pg_sequence s
+    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid
+   WHERE d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
 ),
 -- Members of extensions, and the constructor functions of range types, which nobody but a superuser can change.
 member AS MATERIALIZED (

@@ -28,19 +28,23 @@ SELECT r.rolname::text,
   ) s ON s.setrole = r.oid
   LEFT JOIN (
     SELECT h.refobjid,
-           array_agg(h.database) AS databases,
+           array_agg(d.datname::text) AS databases,
            array_agg(h.owned) AS owned,
            array_agg(h.named) AS named
-      FROM (
+      FROM pg_database d
+     CROSS JOIN LATERAL (
         SELECT s.refobjid,
-               d.datname::text AS database,
                count(*) FILTER (WHERE s.deptype = 'o') AS owned,
                count(*) FILTER (WHERE s.deptype = 'a') AS named
-          FROM pg_database d
-          JOIN pg_shdepend s ON s.dbid = d.oid AND s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a')
-         WHERE d.datname::text <> ALL ($1::text[])
+          FROM pg_shdepend s
+         -- A range, of which little is expected: the index begins with the database, and those that are looked into may
+         -- have a million rows here, for which the whole table would be read.
+         WHERE s.dbid BETWEEN d.oid AND d.oid
+           AND s.refclassid = 'pg_authid'::regclass
+           AND s.deptype IN ('o', 'a')
            AND s.refobjid >= 16384
-         GROUP BY s.refobjid, d.datname
+         GROUP BY s.refobjid
       ) h
+     WHERE d.datname::text <> ALL ($1::text[])
      GROUP BY h.refobjid
   ) e ON e.refobjid = r.oid
