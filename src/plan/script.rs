@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::batch::{batches, room};
 use super::reach::{Actor, Reach};
 use super::shelter::sheltered;
-use super::together::{Wholes, together};
+use super::together::{Saying, Wholes, together};
 use super::{Aim, Change, Phase, Plan, statement};
 use crate::model::{Database, DatabaseName, Object, RoleName, Server, State};
 
@@ -125,8 +125,9 @@ fn transaction(
     }
     let acts = |owner: &RoleName, change: &Change| actor(reach, database, change) == Actor::Role(owner.clone());
     let mut sheltered = known.map(|known| sheltered(changes, known, server, acts)).unwrap_or_default();
-    for saying in together(changes) {
-        let change = saying.change();
+    let sayings = together(changes);
+    for run in sayings.chunk_by(Saying::is_about_the_same) {
+        let Some(change) = run.first().map(Saying::change) else { continue };
         if change.phase() >= Phase::Revokes {
             for (owner, relations) in std::mem::take(&mut sheltered) {
                 writer.act_as(&Actor::Role(owner), reach);
@@ -135,8 +136,8 @@ fn transaction(
         }
         writer.let_create(change, true, reach);
         writer.act_as(&actor(reach, database, change), reach);
-        let said = statement::said(&saying, wholes, major, reach.maker_name());
-        said.into_iter().for_each(|text| writer.say(text));
+        let said = run.iter().map(|saying| statement::said(saying, wholes, major, reach.maker_name()));
+        in_turn(said.collect()).into_iter().for_each(|text| writer.say(text));
         writer.let_create(change, false, reach);
     }
     for (role, member, by) in &loans {
@@ -146,6 +147,20 @@ fn transaction(
     writer.act_as(&Actor::Admin, reach);
     writer.say("COMMIT".into());
     writer.statements
+}
+
+/// The first statement of each, then the second of each, and so on: what is said of the same objects follows close on each
+/// other, while the server has their rows at hand.
+fn in_turn(said: Vec<Vec<String>>) -> Vec<String> {
+    let mut lists: Vec<_> = said.into_iter().map(Vec::into_iter).collect();
+    let mut turns = Vec::new();
+    loop {
+        let before = turns.len();
+        turns.extend(lists.iter_mut().filter_map(Iterator::next));
+        if turns.len() == before {
+            return turns;
+        }
+    }
 }
 
 /// Whoever is to own something must be let create in its schema, until it does.
@@ -269,5 +284,20 @@ fn held_at_once<'c>(reach: &'c Reach<'_>, database: Option<&DatabaseName>, chang
         Change::ReassignOwned { from, to, .. } => vec![from, to],
         Change::DropOwned { role, policies_of, .. } => std::iter::once(role).chain(policies_of).collect(),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_turn;
+
+    #[test]
+    fn statements_take_turns_and_none_is_lost() {
+        let said = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            in_turn(vec![said(&["a1", "a2", "a3"]), said(&["b1"]), said(&["c1", "c2"])]),
+            said(&["a1", "b1", "c1", "a2", "c2", "a3"])
+        );
+        assert!(in_turn(Vec::new()).is_empty());
     }
 }

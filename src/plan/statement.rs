@@ -14,8 +14,9 @@ use crate::model::{
     SchemaName, Setting, Verifier, VerifierError,
 };
 
-/// Objects per statement: long lists spare round trips, endless ones the server's parser.
-const BATCH: usize = 2000;
+/// Objects per statement: at the end of each one that took many locks the server goes through all that the transaction holds,
+/// and endless ones are too much for its parser.
+const BATCH: usize = 5000;
 
 /// The statements of a change on a server of `major`, without those that say in whose name. Changes at Google have none,
 /// and the password of a credential is not the plan's to know.

@@ -38,6 +38,14 @@ impl Saying<'_> {
             Self::Grants(grants) => grants.first,
         }
     }
+
+    /// Whether both are GRANTs of one owner on the same lists of objects.
+    pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Grants(one), Self::Grants(other)) => one.owner == other.owner && one.is_on(&other.lists),
+            _ => false,
+        }
+    }
 }
 
 /// The changes in their order, grants that follow each other put together: those of one owner hang on nothing.
@@ -98,6 +106,10 @@ impl<'c> Grants<'c> {
     /// Their objects.
     pub(super) fn objects(&self) -> impl Iterator<Item = &'c Object> {
         self.lists.iter().flat_map(|list| list.iter())
+    }
+
+    fn is_on(&self, lists: &[&Objects]) -> bool {
+        self.lists.iter().map(|list| list.as_ptr()).eq(lists.iter().map(|list| list.as_ptr()))
     }
 
     fn goes_with(&self, other: &Self) -> bool {
@@ -274,6 +286,19 @@ mod tests {
                 "GRANT INSERT ON TABLE \"s\".\"c\" TO \"app\"",
             ]
         );
+    }
+
+    #[test]
+    fn grants_on_the_same_lists_are_about_the_same() {
+        let (some, others) = (list(TABLE, &["a", "b"]), list(TABLE, &["c"]));
+        let changes = [
+            grant(&some, "app", Privilege::Insert),
+            grant(&some, "reader", Privilege::Select),
+            grant(&others, "worker", Privilege::Select),
+        ];
+        let sayings = together(&changes);
+        let runs: Vec<_> = sayings.chunk_by(Saying::is_about_the_same).map(<[_]>::len).collect();
+        assert_eq!(runs, [2, 1]);
     }
 
     #[test]
