@@ -2,7 +2,8 @@
 //!
 //! The cases are data, one a line of `cases/*.tsv`: add yours there. `sql` is run by the bootstrap superuser in `shop`
 //! (`SET ROLE x;` in front: as `x`) on the majors of `pg` (`15`: from 15 on; `14-15`: up to 15); `undo` takes back what
-//! is not of that database (`fresh`: the database is made anew); `rule` lists the rules of which `check` must report one. `apply` says what comes of it: `mends`; `--prune` or `--take-over`: only with that flag;
+//! is not of that database (`fresh`: the database is made anew); `rule` lists the rules of which `check` must report one: as drift,
+//! or, where `warning` is expected, as what is said and left. `apply` says what comes of it: `mends`; `--prune` or `--take-over`: only with that flag;
 //! `decision` (exit 3), `impossible` (exit 1) or `refused` (exit 1, nothing touched): it is left, and named. `<16` behind it:
 //! from 16 on it is impossible. `ROLEWRIGHT_TEST_CASES=own-` runs only cases with that in their id.
 
@@ -74,6 +75,7 @@ struct Case<'a> {
     what: &'a str,
     sql: &'a str,
     undo: Undo<'a>,
+    expect: &'a str,
     /// The rules of which one must be found; none of them: it must stay in sync.
     rules: Vec<&'a str>,
     apply: &'a str,
@@ -86,14 +88,15 @@ impl<'a> Case<'a> {
             panic!("not eight fields: {line}");
         };
         let rules: Vec<_> = rule.split('|').filter(|rule| *rule != "-").collect();
-        assert_eq!(expect, if rules.is_empty() { "in-sync" } else { "drift" }, "{line}");
+        assert!(["in-sync", "warning", "drift"].contains(&expect), "{line}");
+        assert_eq!(rules.is_empty(), expect == "in-sync", "{line}");
         let undo = match undo {
             "-" => Undo::Nothing,
             "fresh" => Undo::Database,
             sql => Undo::Sql(sql),
         };
         let (from, to) = majors.split_once('-').unwrap_or((majors, "99"));
-        Self { id, majors: major(from)..=major(to), what, sql, undo, rules, apply }
+        Self { id, majors: major(from)..=major(to), what, sql, undo, expect, rules, apply }
     }
 
     /// What `apply` is to come to on this major, and the flag it needs.
@@ -170,7 +173,11 @@ impl World {
         let superuser = self.cluster.connect_superuser("shop").await;
         superuser.batch_execute(case.sql).await.map_err(|error| format!("the case itself: {error:?}"))?;
         let before = objects(&superuser).await?;
-        let mut result = if case.rules.is_empty() { self.stays_in_sync() } else { self.drifts(case) };
+        let mut result = match case.expect {
+            "in-sync" => self.stays_in_sync(),
+            "warning" => self.is_said(case),
+            _ => self.drifts(case),
+        };
         let gone: Vec<_> = before.difference(&objects(&superuser).await?).cloned().collect();
         if !gone.is_empty() {
             result = result.and_then(|_| Err(format!("dropped: {gone:?}")));
@@ -190,11 +197,21 @@ impl World {
         Ok(End::InSync)
     }
 
+    /// `check` warns of it, and `apply` leaves it.
+    fn is_said(&self, case: &Case<'_>) -> Result<End, String> {
+        exits(&self.apply(&[]), 0, "apply")?;
+        let checked = self.check();
+        exits(&checked, 0, "check")?;
+        has_rule(&checked.json()["findings"], "warning", &case.rules)?;
+        is_explained(case, &checked.json()["findings"], "warning")?;
+        Ok(End::Drift)
+    }
+
     fn drifts(&self, case: &Case<'_>) -> Result<End, String> {
         let checked = self.check();
         exits(&checked, 2, "check")?;
-        has_rule(&checked.json()["findings"], &case.rules)?;
-        is_explained(case, &checked.json()["findings"])?;
+        has_rule(&checked.json()["findings"], "error", &case.rules)?;
+        is_explained(case, &checked.json()["findings"], "error")?;
         let outcome = case.outcome(self.major);
         match outcome {
             "mends" => self.mends(&[]),
@@ -222,7 +239,7 @@ impl World {
         let json = applied.json();
         let named = json["instances"][0]["withheld"].as_array().into_iter().flatten().any(|one| {
             one["kind"] == kind
-                && has_rule(&one["findings"], &case.rules).is_ok()
+                && has_rule(&one["findings"], "error", &case.rules).is_ok()
                 && [&one["reason"], &one["advice"]]
                     .iter()
                     .all(|text| text.as_str().is_some_and(|text| !text.is_empty()))
@@ -271,8 +288,8 @@ fn exits(outcome: &Outcome, expected: i32, what: &str) -> Verdict {
 }
 
 /// Every finding says how the role comes to it, and what mends it.
-fn is_explained(case: &Case<'_>, findings: &Value) -> Verdict {
-    for finding in findings.as_array().into_iter().flatten().filter(|one| one["severity"] == "error") {
+fn is_explained(case: &Case<'_>, findings: &Value, severity: &str) -> Verdict {
+    for finding in findings.as_array().into_iter().flatten().filter(|one| one["severity"] == severity) {
         let path = finding["path"].as_array().map_or(0, Vec::len);
         if path < 2 || finding["path"][0] == "" {
             return Err(format!("no path: {finding:#}"));
@@ -284,8 +301,8 @@ fn is_explained(case: &Case<'_>, findings: &Value) -> Verdict {
     Ok(())
 }
 
-fn has_rule(findings: &Value, rules: &[&str]) -> Verdict {
-    let found: Vec<_> = findings.as_array().into_iter().flatten().filter(|one| one["severity"] == "error").collect();
+fn has_rule(findings: &Value, severity: &str, rules: &[&str]) -> Verdict {
+    let found: Vec<_> = findings.as_array().into_iter().flatten().filter(|one| one["severity"] == severity).collect();
     if found.iter().any(|one| rules.iter().any(|rule| one["rule"] == *rule)) {
         return Ok(());
     }

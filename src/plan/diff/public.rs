@@ -2,23 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::emit::Reason;
+use super::emit::{Reason, step};
 use super::objects::Lot;
-use super::owners::Judged;
 use super::{Diff, Phase};
 use crate::model::{
-    AclItem, Database, DatabaseName, Dependence, Grantee, Object, ObjectKind, Privilege, PrivilegeClass, Privileges,
-    PublicAccess, RoleName,
+    AclItem, Database, DatabaseName, Grantee, Object, ObjectKind, Privilege, PrivilegeClass, Privileges, PublicAccess,
+    RoleName,
 };
 use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
+use crate::plan::{Change, Extent, Finding, Rule, Severity, findings};
 
 impl Diff<'_> {
     /// What PUBLIC holds there beyond what `public:` leaves it.
     pub(super) fn excess_of_public(&self, lot: &Lot<'_>, item: &AclItem) -> Privileges {
-        if lot.group.dependence == Dependence::Initial {
-            return item.privileges;
-        }
         let class = lot.group.kind.class();
         let is_public_schema = matches!(&lot.members[0], Object::Schema(name) if name.as_str() == "public");
         let excess = match class {
@@ -47,15 +44,25 @@ impl Diff<'_> {
         }
     }
 
-    /// What PUBLIC holds of PostgreSQL's own objects, and did not come with them: `public: keep` leaves only what did.
+    /// What PUBLIC holds of PostgreSQL's own objects, and did not come with them. None of them is managed, and only whoever
+    /// runs the server could have granted or can mend it: it is said.
     pub(super) fn exposed(&mut self, name: &DatabaseName, database: &Database) {
         for group in &database.exposed {
-            let (apart, together): (Vec<_>, Vec<_>) =
-                group.members.iter().cloned().partition(|object| self.is_accepted(object));
-            let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
-            for members in lots {
-                let lot = Lot { database: name, group, members: members.into(), place: None };
-                self.excess(&lot, &Judged::as_is(group), &Wants::new());
+            for item in group.acl.items() {
+                let revoke = Change::Revoke {
+                    database: name.clone(),
+                    objects: group.members.clone().into(),
+                    owner: group.owner.clone(),
+                    grantor: item.grantor.clone(),
+                    grantee: Grantee::Public,
+                    privileges: item.privileges,
+                    extent: Extent::Privileges,
+                    cascade: Vec::new(),
+                    via: None,
+                };
+                for finding in findings::of_step(&self.plan, &step(revoke, Rule::PublicUnexpected, None)) {
+                    self.note(Finding { severity: Severity::Warning, ..finding });
+                }
             }
         }
     }
