@@ -14,40 +14,85 @@ use crate::postgres::{LoginError, PostgresError, Standing};
 /// is lost.
 const ATTEMPTS: usize = 8;
 
-/// How often the time that a statement waits for a lock doubles from one attempt to the next. The first attempts give up
-/// before the server looks for a deadlock (`deadlock_timeout`, 1 s), which could end the other's transaction and not ours;
-/// the last ones wait long enough for an autovacuum to be sent away.
-const DOUBLINGS: u32 = 5;
+/// As many again where the world moved on and there is nobody to wait for.
+const AT_ONCE: usize = 8;
+
+/// How long a statement of the first attempt waits for a lock, and twice as long after each that waited in vain.
+const FIRST_WAIT: Duration = Duration::from_millis(150);
+
+/// How long it waits at most for somebody's transaction. It gives up before the server looks for a deadlock
+/// (`deadlock_timeout`, 1 s), which could end the other's transaction and not ours.
+const LONGEST_WAIT: Duration = Duration::from_millis(600);
+
+/// SQLSTATEs of what is no longer there: a column, a schema, a role or type, a table, a routine.
+const GONE: [&str; 5] = ["42703", "3F000", "42704", "42P01", "42883"];
 
 /// The attempts at one step that are left.
 pub(super) struct Attempts {
     pauses: ExponentialBackoff,
+    at_once: usize,
+    lock_timeout: Duration,
     last: Option<String>,
+    repeats: bool,
     silent: bool,
-    failed: u32,
 }
 
 impl Attempts {
     pub(super) fn new() -> Self {
-        Self { pauses: backoff().with_max_times(ATTEMPTS - 1).build(), last: None, silent: false, failed: 0 }
+        let pauses = backoff().with_max_times(ATTEMPTS - 1).build();
+        Self { pauses, at_once: AT_ONCE, lock_timeout: FIRST_WAIT, last: None, repeats: false, silent: false }
     }
 
     /// How long a statement of this one waits for a lock.
     pub(super) fn lock_timeout(&self) -> Duration {
-        LOCK_TIMEOUT / 2_u32.pow(DOUBLINGS.saturating_sub(self.failed))
+        self.lock_timeout
+    }
+
+    /// Whether this is not the first one.
+    pub(super) fn have_begun(&self) -> bool {
+        self.last.is_some()
     }
 
     /// How long to wait before the next one; `None` where it would do no better.
     fn pause_after(&mut self, error: &ApplyError) -> Option<Duration> {
         let why = cause(error);
+        self.repeats = self.last.as_ref() == Some(&why);
+        self.last = Some(why);
         // The same things left over twice will be left over for ever.
-        let hopeless = matches!(error, ApplyError::NotConverged { .. }) && self.last.as_ref() == Some(&why);
+        let hopeless = matches!(error, ApplyError::NotConverged { .. }) && self.repeats;
         // One more look tells whether it was carried out; a server that hangs again is not waited for a third time.
         let hangs = error.is_silence() && std::mem::replace(&mut self.silent, true);
-        self.last = Some(why);
-        self.failed += 1;
-        self.pauses.next().filter(|_| (passes(error) || error.is_refusal()) && !hopeless && !hangs)
+        if hopeless || hangs || !(passes(error) || error.is_refusal()) {
+            return None;
+        }
+        self.wait_longer_for(error);
+        if has_moved_on(error) && self.at_once > 0 {
+            self.at_once -= 1;
+            return Some(Duration::ZERO);
+        }
+        self.pauses.next()
     }
+
+    /// An autovacuum goes away for whoever waits longer than `deadlock_timeout`, and for nobody else.
+    /// <https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM>
+    fn wait_longer_for(&mut self, error: &ApplyError) {
+        match error {
+            ApplyError::Blocked { blocker, .. } if blocker.is_autovacuum() => self.lock_timeout = LOCK_TIMEOUT,
+            _ if error.sqlstate() == Some(LOCK_NOT_AVAILABLE) => {
+                self.lock_timeout = (self.lock_timeout * 2).min(LONGEST_WAIT);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether others made or dropped something meanwhile, and are done with it.
+fn has_moved_on(error: &ApplyError) -> bool {
+    matches!(error, ApplyError::Moved { .. }) || is_gone(error)
+}
+
+fn is_gone(error: &ApplyError) -> bool {
+    error.sqlstate().is_some_and(|code| GONE.contains(&code))
 }
 
 impl Run<'_> {
@@ -71,7 +116,9 @@ impl Run<'_> {
             found => found?,
         };
         let plan = self.replan(&self.state);
-        if refused && self.said(&plan, aim) == before {
+        // What was missing may be there again, under the same name.
+        let is_back = is_gone(&error) && !attempts.repeats;
+        if refused && !is_back && self.said(&plan, aim) == before {
             // It was no misunderstanding: the same would be refused again.
             return Err(error);
         }
@@ -204,3 +251,6 @@ pub(super) fn cause(error: &ApplyError) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

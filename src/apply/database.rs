@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::observe::asked;
 use super::retirement::retirement_now;
 use super::{ApplyError, Attempts, Run, place};
-use crate::model::{DatabaseName, RoleName, State};
+use crate::model::{Database, DatabaseName, Policy, RoleName, State};
 use crate::plan::{Aim, Batch, Change, Plan, Step, Transaction, begin, left, rehearsal, script};
-use crate::postgres::{Session, Statement, inspect_database, inspect_shared};
+use crate::postgres::{Session, Statement, inspect_database, inspect_shared, snapshot_database};
 
 /// SQLSTATE of a row that does not fit into a page: `pg_class` and `pg_attribute` have no TOAST table.
 /// <https://www.postgresql.org/docs/current/storage-toast.html>
@@ -22,13 +22,17 @@ impl Run<'_> {
     pub(super) async fn converge(&mut self, aim: &Aim) -> Result<(), ApplyError> {
         let mut attempts = Attempts::new();
         let mut plan = self.report.plan.clone();
-        while let Err(error) = self.attempt(aim, &plan, attempts.lock_timeout()).await {
+        while let Err(error) = self.attempt(aim, &mut plan, &attempts).await {
             plan = self.again(aim, &plan, error, &mut attempts).await?;
         }
         Ok(())
     }
 
-    async fn attempt(&mut self, aim: &Aim, plan: &Plan, lock_timeout: Duration) -> Result<(), ApplyError> {
+    async fn attempt(&mut self, aim: &Aim, plan: &mut Plan, attempts: &Attempts) -> Result<(), ApplyError> {
+        let mut ready = match aim {
+            Aim::Database(name) if attempts.have_begun() => Some(self.look_closely(name, plan).await?),
+            _ => None,
+        };
         let steps = of_aim(plan, aim);
         let part = Plan { steps, ..plan.clone() };
         let transactions = script(&part, &self.state);
@@ -39,7 +43,7 @@ impl Run<'_> {
                 (self.edges.progress)(self.report.done, self.report.plan.steps.len(), &next);
             }
             let done = match self.go_on() {
-                Ok(()) => self.transaction(aim, plan, transaction, lock_timeout).await,
+                Ok(()) => self.transaction(aim, plan, transaction, ready.take(), attempts.lock_timeout()).await,
                 interrupted => interrupted,
             };
             if number > 1 && done.is_err() {
@@ -50,14 +54,30 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Looks into one database once more, in the session that is about to change it: where others make and drop tables
+    /// all the time, little is to happen between looking and locking.
+    async fn look_closely(&mut self, name: &DatabaseName, plan: &mut Plan) -> Result<Session, ApplyError> {
+        let mut session = self.session(Some(name)).await?;
+        let found = snapshot_database(&mut session, &asked(self.policy, name)).await?;
+        session.rollback().await?;
+        found_in(self.policy, &mut self.state, name, found);
+        *plan = self.replan(&self.state);
+        Ok(session)
+    }
+
+    /// In a session that is `ready`, or in one of its own.
     async fn transaction(
         &mut self,
         aim: &Aim,
         plan: &Plan,
         transaction: &Transaction,
+        ready: Option<Session>,
         lock_timeout: Duration,
     ) -> Result<(), ApplyError> {
-        let mut session = self.session(transaction.database.as_ref()).await?;
+        let mut session = match ready {
+            Some(session) => session,
+            None => self.session(transaction.database.as_ref()).await?,
+        };
         let (last, before) =
             transaction.statements.split_last().ok_or_else(|| ApplyError::Vanished("the plan".into()))?;
         let mut statements: Vec<_> = before.iter().map(Statement::plain).collect();
@@ -120,9 +140,7 @@ impl Run<'_> {
         };
         if let Aim::Database(name) = aim {
             let found = inspect_database(session, &asked).await?;
-            let managed = self.policy.databases.contains_key(name);
-            let kept = if managed { &mut state.databases } else { &mut state.retirement.elsewhere };
-            kept.insert(name.clone(), found);
+            found_in(self.policy, &mut state, name, found);
             self.keeps_connect(&state, name)?;
         }
         retirement_now(self.policy, &mut state, session).await?;
@@ -200,6 +218,13 @@ impl Run<'_> {
 pub(super) fn of_aim(plan: &Plan, aim: &Aim) -> Vec<Step> {
     let mine = |step: &&Step| step.change.target() == *aim && !matches!(step.change, Change::Credential { .. });
     plan.steps.iter().filter(mine).cloned().collect()
+}
+
+/// Databases that are not managed are looked into where a role goes.
+fn found_in(policy: &Policy, state: &mut State, name: &DatabaseName, found: Database) {
+    let managed = policy.databases.contains_key(name);
+    let kept = if managed { &mut state.databases } else { &mut state.retirement.elsewhere };
+    kept.insert(name.clone(), found);
 }
 
 fn named(steps: &[Step]) -> String {

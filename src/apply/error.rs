@@ -169,9 +169,14 @@ impl ApplyError {
     fn postgres(&self) -> Option<&PostgresError> {
         match self {
             Self::Postgres(error) => Some(error),
-            Self::Commit { source, .. } => Some(source),
+            Self::Commit { source, .. } | Self::Blocked { source, .. } => Some(source),
             _ => None,
         }
+    }
+
+    /// The SQLSTATE, where the server said no.
+    pub(super) fn sqlstate(&self) -> Option<&str> {
+        self.postgres().and_then(PostgresError::sqlstate)
     }
 
     /// Whether somebody else is in the way, who will be gone some time.

@@ -28,7 +28,7 @@ use crate::plan::{Aim, Change, Options, Plan, Report, Step, Withheld, diff};
 use crate::postgres::{ApplicationName, Route};
 
 /// How long a statement waits for a lock at most before its transaction is given up and tried again: a queued ALTER or
-/// GRANT makes everybody who comes after it wait too. Early attempts wait less.
+/// GRANT makes everybody who comes after it wait too. That long it is only for an autovacuum.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// SQLSTATE of a statement that waited for a lock longer than it may.
@@ -101,8 +101,12 @@ impl Run<'_> {
         for aim in aims {
             self.go_on()?;
             (self.edges.progress)(self.report.done, steps.len(), &place(&aim));
-            self.converge(&aim).await?;
-            self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
+            let converged = self.converge(&aim).await;
+            // What others made necessary meanwhile is to be done beside the plan, which is done.
+            if matches!(converged, Ok(()) | Err(ApplyError::Moved { .. })) {
+                self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
+            }
+            converged?;
         }
         Ok(())
     }

@@ -21,6 +21,14 @@ pub struct Blocker {
     pub relations: Option<String>,
 }
 
+impl Blocker {
+    /// Whether it is an autovacuum: only those work in nobody's name and lock tables. What kind of process it is, the
+    /// server does not tell everybody. <https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW>
+    pub fn is_autovacuum(&self) -> bool {
+        self.user.is_none() && self.application_name.is_some()
+    }
+}
+
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pid, user, application_name, relations: _ } = self;
@@ -28,6 +36,7 @@ impl fmt::Display for Blocker {
         let named: Vec<_> = named.map(|name| format!("`{name}`")).collect();
         match (pid, named.is_empty()) {
             (0, _) => f.write_str("a prepared transaction"),
+            _ if self.is_autovacuum() => write!(f, "process {pid}, an autovacuum"),
             (_, true) => write!(f, "process {pid}"),
             (_, false) => write!(f, "process {pid} ({})", named.join(", ")),
         }
@@ -74,6 +83,7 @@ mod tests {
         assert_eq!(blocker(7, Some("alice"), Some("psql")), "process 7 (`alice`, `psql`)");
         assert_eq!(blocker(7, Some("alice"), Some("")), "process 7 (`alice`)");
         assert_eq!(blocker(7, None, None), "process 7");
+        assert_eq!(blocker(7, None, Some("")), "process 7, an autovacuum");
         assert_eq!(blocker(0, None, None), "a prepared transaction");
     }
 }

@@ -1,6 +1,7 @@
 //! Others at work on the same instance at the same time: neither side fails, nothing of either is lost, and in the end
 //! everything is in sync.
 
+mod autovacuum;
 mod by_hand;
 mod foreign;
 mod migrations;

@@ -71,7 +71,10 @@ each_major! {
         let mut again = 0;
         for drift in DRIFT.iter().chain(&DRIFT) {
             let between = breaking.lock().await;
-            insist(&stage.cluster.connect_superuser("shop").await, drift).await;
+            let superuser = stage.cluster.connect_superuser("shop").await;
+            // Nor is the application to lose a deadlock against them.
+            done(&superuser, "SET lock_timeout = '100ms'").await;
+            insist(&superuser, drift).await;
             drop(between);
             let applied = stage.apply(&[]).assert_status(0);
             again += applied.stdout.matches("tried again").count();

@@ -1,6 +1,6 @@
-//! Roles that somebody drops while a run is under way.
+//! Roles and tables that somebody drops while a run is under way.
 
-use crate::lane::{Lane, numbers};
+use crate::lane::{Lane, Running, numbers};
 use crate::stage::Stage;
 use crate::support::{Turn, newest, on_a_runtime};
 
@@ -78,6 +78,122 @@ async fn while_it_mends(major: u32) {
         lane.apply(&["--prune"]).assert_status(0);
         lane.assert_in_sync();
     }
+}
+
+const BEFORE_IT_LOOKS: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+const BEFORE_IT_LOCKS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Tables of which there is always one, and never one for long; a run that has to grant on it, held at `statement`.
+async fn passing(major: u32, statement: &'static str) -> (Lane, Running) {
+    let lane = deployed(major).await;
+    sql(&lane.stage, "SET ROLE mig; CREATE TABLE app.t (id int); CREATE TABLE app.t0 (id int); REVOKE SELECT ON app.t, app.t0 FROM other").await;
+    lane.proxy.hold_after_each(statement);
+    let running = lane.start(&[]);
+    (lane, running)
+}
+
+/// There is another one instead of the table number `n`, once the run is held.
+async fn passes(lane: &Lane, n: usize) {
+    lane.until("it is held", || lane.proxy.is_holding());
+    sql(
+        &lane.stage,
+        &format!(
+            "SET ROLE mig; DROP TABLE app.t{n}; CREATE TABLE app.t{0} (id int); REVOKE SELECT ON app.t{0} FROM other",
+            n + 1
+        ),
+    )
+    .await;
+}
+
+/// More often than anything else is tried.
+async fn whenever_it_locks(major: u32) {
+    const ROUNDS: usize = 10;
+    let (lane, running) = passing(major, BEFORE_IT_LOCKS).await;
+    for round in 0..ROUNDS {
+        passes(&lane, round).await;
+        if round == ROUNDS - 1 {
+            lane.proxy.forget();
+        }
+        lane.proxy.release();
+    }
+    let outcome = running.end().assert_status(0);
+    assert_eq!(outcome.stdout.matches("tried again").count(), ROUNDS, "{}", outcome.stdout);
+    lane.assert_in_sync();
+}
+
+/// After a look at everything, and before the one in the session that changes something.
+async fn before_it_looks_closely(major: u32) {
+    let (lane, running) = passing(major, BEFORE_IT_LOCKS).await;
+    passes(&lane, 0).await;
+    lane.proxy.hold_after_each(BEFORE_IT_LOOKS);
+    lane.proxy.release();
+    lane.until("it looks at everything", || lane.proxy.is_holding());
+    lane.proxy.release();
+    passes(&lane, 1).await;
+    lane.proxy.forget();
+    lane.proxy.release();
+    let outcome = running.end().assert_status(0);
+    assert_eq!(outcome.stdout.matches("tried again").count(), 1, "{}", outcome.stdout);
+    lane.assert_in_sync();
+}
+
+/// Dropped and made again under its name by the time of the second look: the same statements do, and are not given up.
+async fn under_the_same_name(major: u32) {
+    let (lane, running) = passing(major, BEFORE_IT_LOCKS).await;
+    lane.until("it is held", || lane.proxy.is_holding());
+    sql(&lane.stage, "DROP TABLE app.t0").await;
+    lane.proxy.hold_after_each(BEFORE_IT_LOOKS);
+    lane.proxy.release();
+    lane.until("it looks again", || lane.proxy.is_holding());
+    sql(&lane.stage, "SET ROLE mig; CREATE TABLE app.t0 (id int); REVOKE SELECT ON app.t0 FROM other").await;
+    lane.proxy.forget();
+    lane.proxy.release();
+    let outcome = running.end().assert_status(0);
+    assert_eq!(outcome.stdout.matches("tried again").count(), 1, "{}", outcome.stdout);
+    lane.assert_in_sync();
+}
+
+/// What the run was to do is done; what it did not get to in the end is said.
+async fn there_is_always_one_more(major: u32) {
+    let (lane, mut running) = passing(major, BEFORE_IT_LOCKS).await;
+    for n in 1.. {
+        lane.until("it is held, or ends", || lane.proxy.is_holding() || running.has_ended());
+        if running.has_ended() {
+            break;
+        }
+        sql(
+            &lane.stage,
+            &format!("SET ROLE mig; CREATE TABLE app.t{n} (id int); REVOKE SELECT ON app.t{n} FROM other"),
+        )
+        .await;
+        lane.proxy.release();
+    }
+    let outcome = running.end().assert_status(3);
+    assert!(outcome.stdout.contains("held back: 1 of 1 change made"), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("others changed database `shop` meanwhile"), "{}", outcome.stderr);
+    lane.proxy.forget();
+    lane.apply(&[]).assert_status(0);
+    lane.assert_in_sync();
+}
+
+#[test]
+fn a_run_that_never_catches_up_has_done_what_it_was_to_do() {
+    newest(|major| on_a_runtime(there_is_always_one_more(major)));
+}
+
+#[test]
+fn tables_that_come_and_go_are_looked_at_again_at_once() {
+    newest(|major| on_a_runtime(whenever_it_locks(major)));
+}
+
+#[test]
+fn a_run_that_looks_again_looks_where_and_when_it_locks() {
+    newest(|major| on_a_runtime(before_it_looks_closely(major)));
+}
+
+#[test]
+fn a_table_that_is_made_anew_under_its_name_does_not_end_a_run() {
+    newest(|major| on_a_runtime(under_the_same_name(major)));
 }
 
 #[test]
