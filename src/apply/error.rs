@@ -211,9 +211,7 @@ impl ApplyError {
                  elsewhere a superuser runs CREATE EXTENSION first"
                     .into(),
             ),
-            Self::Blocked { blocker, .. } => {
-                Some(format!("wait until it is done, or end it: SELECT pg_terminate_backend({})", blocker.pid))
-            }
+            Self::Blocked { blocker, .. } => Some(blocker.hint()),
             Self::Crowded { object, .. } => Some(format!(
                 "grant to a group role and make the logins its members, and revoke what nobody needs on {object}"
             )),

@@ -27,6 +27,17 @@ impl Blocker {
     pub fn is_autovacuum(&self) -> bool {
         self.user.is_none() && self.application_name.is_some()
     }
+
+    /// One line of advice to whoever waits for it.
+    pub fn hint(&self) -> String {
+        match self.pid {
+            0 => "end it: SELECT gid FROM pg_prepared_xacts, then COMMIT PREPARED or ROLLBACK PREPARED".into(),
+            _ if self.is_autovacuum() => {
+                "wait until it is done: one that prevents transaction ID wraparound gives way to nobody".into()
+            }
+            pid => format!("wait until it is done, or end it: SELECT pg_terminate_backend({pid})"),
+        }
+    }
 }
 
 impl fmt::Display for Blocker {
@@ -74,16 +85,26 @@ impl Session {
 mod tests {
     use super::*;
 
+    fn blocker(pid: i32, user: Option<&str>, name: Option<&str>) -> Blocker {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Blocker { pid, user: owned(user), application_name: owned(name), relations: None }
+    }
+
     #[test]
     fn a_blocker_is_named_as_far_as_it_is_known() {
-        let blocker = |pid, user: Option<&str>, name: Option<&str>| {
-            let owned = |text: Option<&str>| text.map(str::to_owned);
-            Blocker { pid, user: owned(user), application_name: owned(name), relations: None }.to_string()
-        };
-        assert_eq!(blocker(7, Some("alice"), Some("psql")), "process 7 (`alice`, `psql`)");
-        assert_eq!(blocker(7, Some("alice"), Some("")), "process 7 (`alice`)");
-        assert_eq!(blocker(7, None, None), "process 7");
-        assert_eq!(blocker(7, None, Some("")), "process 7, an autovacuum");
-        assert_eq!(blocker(0, None, None), "a prepared transaction");
+        let named = |pid, user, name| blocker(pid, user, name).to_string();
+        assert_eq!(named(7, Some("alice"), Some("psql")), "process 7 (`alice`, `psql`)");
+        assert_eq!(named(7, Some("alice"), Some("")), "process 7 (`alice`)");
+        assert_eq!(named(7, None, None), "process 7");
+        assert_eq!(named(7, None, Some("")), "process 7, an autovacuum");
+        assert_eq!(named(0, None, None), "a prepared transaction");
+    }
+
+    #[test]
+    fn only_sessions_are_advised_to_be_terminated() {
+        let ended = |pid, user, name| blocker(pid, user, name).hint().contains("pg_terminate_backend(7)");
+        assert!(ended(7, Some("alice"), Some("psql")) && ended(7, None, None));
+        assert!(!ended(7, None, Some("")));
+        assert!(blocker(0, None, None).hint().contains("ROLLBACK PREPARED"));
     }
 }

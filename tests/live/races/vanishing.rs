@@ -1,5 +1,7 @@
 //! Roles and tables that somebody drops while a run is under way.
 
+use std::time::Duration;
+
 use crate::lane::{Lane, Running, numbers};
 use crate::stage::Stage;
 use crate::support::{Turn, newest, on_a_runtime};
@@ -83,90 +85,91 @@ async fn while_it_mends(major: u32) {
 const BEFORE_IT_LOOKS: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 const BEFORE_IT_LOCKS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Tables of which there is always one, and never one for long; a run that has to grant on it, held at `statement`.
-async fn passing(major: u32, statement: &'static str) -> (Lane, Running) {
+/// A run that has to grant on two tables, held before it locks them.
+async fn about_to_lock(major: u32) -> (Lane, Running) {
     let lane = deployed(major).await;
-    sql(&lane.stage, "SET ROLE mig; CREATE TABLE app.t (id int); CREATE TABLE app.t0 (id int); REVOKE SELECT ON app.t, app.t0 FROM other").await;
-    lane.proxy.hold_after_each(statement);
+    make(&lane, "t").await;
+    make(&lane, "t0").await;
+    lane.proxy.hold_after_each(BEFORE_IT_LOCKS);
     let running = lane.start(&[]);
+    lane.until("it is about to lock", || lane.proxy.is_holding());
     (lane, running)
 }
 
-/// There is another one instead of the table number `n`, once the run is held.
-async fn passes(lane: &Lane, n: usize) {
-    lane.until("it is held", || lane.proxy.is_holding());
+/// A table that lacks a grant.
+async fn make(lane: &Lane, name: &str) {
     sql(
         &lane.stage,
-        &format!(
-            "SET ROLE mig; DROP TABLE app.t{n}; CREATE TABLE app.t{0} (id int); REVOKE SELECT ON app.t{0} FROM other",
-            n + 1
-        ),
+        &format!("SET ROLE mig; CREATE TABLE app.{name} (id int); REVOKE SELECT ON app.{name} FROM other"),
     )
     .await;
+}
+
+async fn drop_table(lane: &Lane, name: &str) {
+    sql(&lane.stage, &format!("DROP TABLE app.{name}")).await;
+}
+
+/// What is held goes on to the next of these.
+fn go_on_to(lane: &Lane, statement: &'static str) {
+    lane.proxy.hold_after_each(statement);
+    lane.proxy.release();
+    lane.until("it is there", || lane.proxy.is_holding());
+}
+
+/// Undisturbed from here, the run ends well, after so many vain attempts.
+fn gets_through(lane: &Lane, running: Running, tries: usize) {
+    lane.proxy.forget();
+    lane.proxy.release();
+    let outcome = running.end().assert_status(0);
+    assert_eq!(outcome.stdout.matches("tried again").count(), tries, "{}", outcome.stdout);
+    lane.assert_in_sync();
 }
 
 /// More often than anything else is tried.
 async fn whenever_it_locks(major: u32) {
     const ROUNDS: usize = 10;
-    let (lane, running) = passing(major, BEFORE_IT_LOCKS).await;
-    for round in 0..ROUNDS {
-        passes(&lane, round).await;
-        if round == ROUNDS - 1 {
-            lane.proxy.forget();
+    let (lane, running) = about_to_lock(major).await;
+    for round in 1..=ROUNDS {
+        drop_table(&lane, &format!("t{}", round - 1)).await;
+        make(&lane, &format!("t{round}")).await;
+        if round < ROUNDS {
+            go_on_to(&lane, BEFORE_IT_LOCKS);
         }
-        lane.proxy.release();
     }
-    let outcome = running.end().assert_status(0);
-    assert_eq!(outcome.stdout.matches("tried again").count(), ROUNDS, "{}", outcome.stdout);
-    lane.assert_in_sync();
+    gets_through(&lane, running, ROUNDS);
 }
 
 /// After a look at everything, and before the one in the session that changes something.
 async fn before_it_looks_closely(major: u32) {
-    let (lane, running) = passing(major, BEFORE_IT_LOCKS).await;
-    passes(&lane, 0).await;
-    lane.proxy.hold_after_each(BEFORE_IT_LOOKS);
-    lane.proxy.release();
-    lane.until("it looks at everything", || lane.proxy.is_holding());
-    lane.proxy.release();
-    passes(&lane, 1).await;
-    lane.proxy.forget();
-    lane.proxy.release();
-    let outcome = running.end().assert_status(0);
-    assert_eq!(outcome.stdout.matches("tried again").count(), 1, "{}", outcome.stdout);
-    lane.assert_in_sync();
+    let (lane, running) = about_to_lock(major).await;
+    drop_table(&lane, "t0").await;
+    make(&lane, "t1").await;
+    go_on_to(&lane, BEFORE_IT_LOOKS);
+    go_on_to(&lane, BEFORE_IT_LOOKS);
+    drop_table(&lane, "t1").await;
+    gets_through(&lane, running, 1);
 }
 
 /// Dropped and made again under its name by the time of the second look: the same statements do, and are not given up.
 async fn under_the_same_name(major: u32) {
-    let (lane, running) = passing(major, BEFORE_IT_LOCKS).await;
-    lane.until("it is held", || lane.proxy.is_holding());
-    sql(&lane.stage, "DROP TABLE app.t0").await;
-    lane.proxy.hold_after_each(BEFORE_IT_LOOKS);
-    lane.proxy.release();
-    lane.until("it looks again", || lane.proxy.is_holding());
-    sql(&lane.stage, "SET ROLE mig; CREATE TABLE app.t0 (id int); REVOKE SELECT ON app.t0 FROM other").await;
-    lane.proxy.forget();
-    lane.proxy.release();
-    let outcome = running.end().assert_status(0);
-    assert_eq!(outcome.stdout.matches("tried again").count(), 1, "{}", outcome.stdout);
-    lane.assert_in_sync();
+    let (lane, running) = about_to_lock(major).await;
+    drop_table(&lane, "t0").await;
+    go_on_to(&lane, BEFORE_IT_LOOKS);
+    make(&lane, "t0").await;
+    gets_through(&lane, running, 1);
 }
 
 /// What the run was to do is done; what it did not get to in the end is said.
 async fn there_is_always_one_more(major: u32) {
-    let (lane, mut running) = passing(major, BEFORE_IT_LOCKS).await;
-    for n in 1.. {
-        lane.until("it is held, or ends", || lane.proxy.is_holding() || running.has_ended());
-        if running.has_ended() {
-            break;
+    let (lane, mut running) = about_to_lock(major).await;
+    let mut number = 0;
+    while !running.has_ended() {
+        if lane.proxy.is_holding() {
+            number += 1;
+            make(&lane, &format!("t{number}")).await;
+            lane.proxy.release();
         }
-        sql(
-            &lane.stage,
-            &format!("SET ROLE mig; CREATE TABLE app.t{n} (id int); REVOKE SELECT ON app.t{n} FROM other"),
-        )
-        .await;
-        lane.proxy.release();
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let outcome = running.end().assert_status(3);
     assert!(outcome.stdout.contains("held back: 1 of 1 change made"), "{}", outcome.stdout);
