@@ -1,6 +1,6 @@
-# syntax=docker/dockerfile:1
+# Images are named by digest, which a registry cannot change. To renew one: `docker buildx imagetools inspect IMAGE:TAG`.
 
-FROM rust:1.95-slim-bookworm AS build
+FROM rust:1.95-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082 AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock README.md ./
 COPY src src
@@ -10,7 +10,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --locked --profile dist --bin rolewright --example fake-gcp \
     && cp target/dist/rolewright target/dist/examples/fake-gcp /usr/local/bin/
 
-FROM debian:bookworm-slim AS base
+FROM debian:bookworm-slim@sha256:7b140f374b289a7c2befc338f42ebe6441b7ea838a042bbd5acbfca6ec875818 AS base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 USER 65534:65534
 

@@ -6,3 +6,4 @@ mod layers;
 
 mod plan;
 mod rotation;
+mod supply;
