@@ -21,17 +21,19 @@ pub const TIES: &str = include_str!("sql/ties.sql");
 pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
 pub const HOLDS_LOCK: &str = include_str!("sql/holds_lock.sql");
 
-/// The statement for a server of `major`: a line that starts with `--≥16 ` counts from 16 on, one that starts with
-/// `--<16 ` below.
+/// The statement for a server of `major`: a line that starts with `-->=16 ` counts from 16 on, one that starts with
+/// `--<16 ` below. All of it is ASCII: the server converts a whole statement, comments too, into the encoding of its
+/// database, and refuses one with a character that the encoding lacks.
+/// <https://www.postgresql.org/docs/current/multibyte.html#MULTIBYTE-AUTOMATIC-CONVERSION>
 pub fn for_major(statement: &str, major: u32) -> Cow<'_, str> {
-    if !statement.contains("--≥") && !statement.contains("--<") {
+    if !statement.contains("-->=") && !statement.contains("--<") {
         return Cow::Borrowed(statement);
     }
     statement.lines().map(|line| line_for(line, major)).flat_map(|line| [line, "\n"]).collect::<String>().into()
 }
 
 fn line_for(line: &str, major: u32) -> &str {
-    let (rest, from) = match (line.strip_prefix("--≥"), line.strip_prefix("--<")) {
+    let (rest, from) = match (line.strip_prefix("-->="), line.strip_prefix("--<")) {
         (Some(rest), _) => (rest, true),
         (_, Some(rest)) => (rest, false),
         _ => return line,
@@ -48,15 +50,15 @@ mod tests {
 
     #[test]
     fn marked_lines_count_for_their_versions_only() {
-        let statement = "SELECT\n--<16  a\n--≥16  b\n";
-        assert_eq!(for_major(statement, 15), "SELECT\n a\n--≥16  b\n");
+        let statement = "SELECT\n--<16  a\n-->=16  b\n";
+        assert_eq!(for_major(statement, 15), "SELECT\n a\n-->=16  b\n");
         assert_eq!(for_major(statement, 16), "SELECT\n--<16  a\n b\n");
     }
 
     #[test]
     fn no_mark_stands_where_it_would_stay_a_comment() {
         for statement in [SERVER, ROLES, MEMBERSHIPS, SHARED_OBJECTS, OBJECTS, DEFAULTS, BELONGINGS, VIEWS, HELD] {
-            for line in statement.lines().filter(|line| line.contains("--≥") || line.contains("--<")) {
+            for line in statement.lines().filter(|line| line.contains("-->=") || line.contains("--<")) {
                 assert!(line_for(line, 0) != line || line_for(line, 99) != line, "{line}");
             }
         }

@@ -6,4 +6,5 @@ mod layers;
 
 mod plan;
 mod rotation;
+mod statements;
 mod supply;

@@ -14,6 +14,7 @@ mod converge;
 mod credentials;
 mod drift;
 mod dump;
+mod encodings;
 mod explain;
 #[path = "../fake_gcp/lib/mod.rs"]
 mod fake_gcp;

@@ -10,7 +10,7 @@ SELECT 'extension',
   JOIN pg_namespace n ON n.oid = e.extnamespace
 UNION ALL
 SELECT CASE WHEN p.puballtables THEN 'publication of everything'
---≥15       WHEN EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid) THEN 'publication of schemas'
+-->=15       WHEN EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid) THEN 'publication of schemas'
             ELSE 'publication' END,
        p.pubname::text,
        pg_get_userbyid(p.pubowner)::text,
@@ -22,8 +22,8 @@ SELECT CASE WHEN p.puballtables THEN 'publication of everything'
                                 FROM pg_publication_rel r
                                 JOIN pg_class c ON c.oid = r.prrelid
                                WHERE r.prpubid = p.oid
---≥15                           UNION
---≥15                          SELECT s.pnnspid FROM pg_publication_namespace s WHERE s.pnpubid = p.oid
+-->=15                           UNION
+-->=15                          SELECT s.pnnspid FROM pg_publication_namespace s WHERE s.pnpubid = p.oid
                              ))
   FROM pg_publication p
 UNION ALL

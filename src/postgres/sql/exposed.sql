@@ -1,6 +1,6 @@
 
 -- The end of objects.sql: what PUBLIC holds of PostgreSQL's own objects beyond what they came with. That stands in pg_init_privs,
--- but for information_schema, whose views are everybody's to read unless they are named _pg_….
+-- but for information_schema, whose views are everybody's to read unless they are named _pg_....
 -- https://www.postgresql.org/docs/current/catalog-pg-init-privs.html
 UNION ALL
 SELECT x.kind, n.nspname::text, pg_get_userbyid(x.owner)::text, x.acl::text[], 'initial', false, array_agg(x.name),

@@ -8,7 +8,7 @@ WITH asked AS (
 SELECT a.ordinal,
        ARRAY(SELECT p.privilege
                FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'
---≥17                           , 'MAINTAIN'
+-->=17                           , 'MAINTAIN'
                                 ]) AS p(privilege)
               WHERE has_table_privilege(c.oid, p.privilege)),
        (SELECT t.attname::text

@@ -5,8 +5,8 @@ SELECT granted.rolname::text,
        m.admin_option,
 --<16  member.rolinherit,
 --<16  true
---≥16  m.inherit_option,
---≥16  m.set_option
+-->=16  m.inherit_option,
+-->=16  m.set_option
   FROM pg_auth_members m
   JOIN pg_roles granted ON granted.oid = m.roleid
   JOIN pg_roles member ON member.oid = m.member

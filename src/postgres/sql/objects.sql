@@ -114,7 +114,7 @@ found AS (
   SELECT CASE WHEN t.typtype = 'd' THEN 'domain' ELSE 'type' END, t.typnamespace, t.typowner, t.typacl,
          CASE WHEN t.oid IN (SELECT objid FROM member WHERE classid = 'pg_type'::regclass)
               THEN 'extension'
---≥17         WHEN t.typtype = 'm' THEN 'extension'
+-->=17         WHEN t.typtype = 'm' THEN 'extension'
          -- A dump does not say whose it was: after a restore it belongs to whoever restored it.
 --<17         WHEN t.typtype = 'm' AND (SELECT rolsuper FROM pg_roles WHERE oid = t.typowner) THEN 'extension'
               ELSE 'free' END,

@@ -1,4 +1,4 @@
--- $1: parameters that the caller would put into ALTER ROLE … SET; those that roles have there already are judged as well.
+-- $1: parameters that the caller would put into ALTER ROLE ... SET; those that roles have there already are judged as well.
 SELECT current_setting('server_version_num')::int8,
        current_setting('max_locks_per_transaction')::int8
          * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8),
@@ -14,7 +14,7 @@ SELECT current_setting('server_version_num')::int8,
            LEFT JOIN pg_settings s ON lower(s.name) = lower(asked.name)
           WHERE s.context = 'user'
              OR s.context = 'superuser' AND me.rolsuper
---≥15       OR s.context = 'superuser' AND has_parameter_privilege(session_user, s.name, 'SET')
+-->=15       OR s.context = 'superuser' AND has_parameter_privilege(session_user, s.name, 'SET')
              OR s.name IS NULL AND asked.name LIKE '%.%' AND me.rolsuper
              -- pg_settings leaves `role` out (GUC_NO_SHOW_ALL).
              OR lower(asked.name) = 'role'

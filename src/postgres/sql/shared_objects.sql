@@ -18,9 +18,9 @@ SELECT g.kind,
         OR spcowner >= 16384
         OR EXISTS (SELECT FROM aclexplode(spcacl) a WHERE a.grantee = 0 OR a.grantee >= 16384)
      GROUP BY spcowner, spcacl
---≥15 UNION ALL
---≥15 -- A parameter belongs to nobody; grants on it are recorded as the bootstrap superuser's.
---≥15 SELECT 'parameter', 10::oid, paracl, array_agg(parname)
---≥15   FROM pg_parameter_acl
---≥15  GROUP BY paracl
+-->=15 UNION ALL
+-->=15 -- A parameter belongs to nobody; grants on it are recorded as the bootstrap superuser's.
+-->=15 SELECT 'parameter', 10::oid, paracl, array_agg(parname)
+-->=15   FROM pg_parameter_acl
+-->=15  GROUP BY paracl
   ) g

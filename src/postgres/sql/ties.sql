@@ -1,5 +1,5 @@
 -- $1: roles that are to go. What depends on them in this database and is not in objects.sql: members of extensions, what
--- has neither ACL nor ALTER … OWNER of the usual kind, policies, and what goes with DROP OWNED anyway.
+-- has neither ACL nor ALTER ... OWNER of the usual kind, policies, and what goes with DROP OWNED anyway.
 SELECT r.rolname::text,
        CASE WHEN s.deptype = 'r' THEN 'policy'
             WHEN s.classid IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass) THEN 'own'
