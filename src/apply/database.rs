@@ -128,15 +128,11 @@ impl Run<'_> {
         // What is read again below is not copied: it may be most of the memory there is.
         let known = self.state.databases.iter().filter(|(name, _)| *aim != Aim::Database((*name).clone()));
         let mut state = State {
-            server: shared.server,
-            roles: shared.roles,
-            memberships: shared.memberships,
-            shared: shared.groups,
-            elsewhere: shared.elsewhere,
             databases: known.map(|(name, database)| (name.clone(), database.clone())).collect(),
             secrets: self.state.secrets.clone(),
             cloud_run: self.state.cloud_run.clone(),
             retirement: self.state.retirement.clone(),
+            ..shared.into()
         };
         if let Aim::Database(name) = aim {
             let found = inspect_database(session, &asked).await?;

@@ -46,8 +46,7 @@ pub async fn observe_alone(edges: &Edges<'_>, policy: &Policy, columns: &[Column
         asked
     };
     let (shared, databases) = observe_server(edges, policy, ask).await?;
-    let Shared { server, roles, elsewhere, memberships, groups } = shared;
-    Ok(State { server, roles, elsewhere, memberships, shared: groups, databases, ..State::default() })
+    Ok(State { databases, ..shared.into() })
 }
 
 async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
@@ -56,17 +55,7 @@ async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
     let (shared, databases) = database?;
     let (secrets, cloud_run) = google?;
     let retirement = observe_retirement(edges, policy, &shared.roles, &databases).await?;
-    Ok(State {
-        server: shared.server,
-        roles: shared.roles,
-        memberships: shared.memberships,
-        shared: shared.groups,
-        elsewhere: shared.elsewhere,
-        databases,
-        secrets,
-        cloud_run,
-        retirement,
-    })
+    Ok(State { databases, secrets, cloud_run, retirement, ..shared.into() })
 }
 
 async fn observe_server(

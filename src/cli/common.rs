@@ -60,8 +60,8 @@ pub struct ScopeArgs {
     /// Only what adds (expand), or only what takes away (contract)
     #[arg(long, value_enum)]
     pub phase: Option<Phase>,
-    /// Also take away what undeclared roles, and PUBLIC by other grantors, hold on managed objects, and undeclared
-    /// accessors of secrets
+    /// Also take away what undeclared roles, and PUBLIC by other grantors, hold on managed objects, undeclared
+    /// accessors of secrets, and LOGIN where the policy declares no login
     #[arg(long)]
     pub prune: bool,
     /// Also take over SECURITY DEFINER routines, views, and objects of undeclared logins

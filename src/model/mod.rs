@@ -29,9 +29,9 @@ pub use object::{Naming, Object, ObjectKind, RelationKind, RoutineKind};
 pub use password::{Password, Payload, Verifier, VerifierError};
 pub use payload::Credential;
 pub use policy::{
-    Access, Allow, CloudRunKind, DatabasePolicy, DeclaredGrant, DeclaredMembership, ExtensionPolicy, Lifecycle, Origin,
-    PayloadFormat, Policy, Preset, PublicAccess, Reader, Replication, RolePolicy, Rotation, SchemaPolicy, SecretPolicy,
-    Strategy, Target,
+    Access, Allow, CloudRunKind, DatabasePolicy, DeclaredGrant, DeclaredMembership, ExtensionPolicy, Lifecycle,
+    LoginPolicy, Origin, PayloadFormat, Policy, Preset, PublicAccess, Reader, Replication, RolePolicy, Rotation,
+    SchemaPolicy, SecretPolicy, Strategy, Target,
 };
 pub use privilege::{Privilege, PrivilegeClass, Privileges};
 pub use retirement::{Retirement, Tie, TieKind};

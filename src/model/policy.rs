@@ -113,6 +113,8 @@ pub struct RolePolicy {
     pub member_of: Vec<DeclaredMembership>,
     /// Its credential.
     pub secret: Option<SecretPolicy>,
+    /// `login:`, where its password is not in a secret of the policy.
+    pub login: Option<LoginPolicy>,
     /// How the credential is rotated.
     pub rotation: Rotation,
     /// Database users of IAM principals that are members of this role: `name@project.iam` or an e-mail address.
@@ -130,6 +132,16 @@ pub struct RolePolicy {
 }
 
 impl RolePolicy {
+    /// Whether its password is kept elsewhere.
+    pub fn has_external_login(&self) -> bool {
+        self.login == Some(LoginPolicy::External)
+    }
+
+    /// Whether anything declares how the role logs in, by itself or through its members.
+    pub fn declares_login(&self) -> bool {
+        self.secret.is_some() || self.login.is_some() || !self.iam.is_empty()
+    }
+
     /// The logins of the role called `name`: itself, or its pair.
     pub fn logins(&self, name: &RoleName) -> Vec<RoleName> {
         match self.rotation.strategy {
@@ -137,6 +149,13 @@ impl RolePolicy {
             Strategy::Single => vec![name.clone()],
         }
     }
+}
+
+/// `login:` of a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginPolicy {
+    /// The role logs in with a password that is kept elsewhere, and is neither read nor changed.
+    External,
 }
 
 /// `state:` of a role.

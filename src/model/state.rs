@@ -17,6 +17,8 @@ pub struct State {
     pub roles: BTreeMap<RoleName, Role>,
     /// Every membership.
     pub memberships: BTreeSet<Membership>,
+    /// Open sessions of each login that has some.
+    pub sessions: BTreeMap<RoleName, u64>,
     /// Databases, tablespaces and parameters: objects of the instance, with owner and ACL.
     pub shared: Vec<Group>,
     /// What is known of roles in databases that nobody looked into.

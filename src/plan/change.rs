@@ -17,10 +17,12 @@ pub type Objects = Arc<[Object]>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
-    /// `CREATE ROLE`, without LOGIN: a role that has a credential gets LOGIN together with its password.
+    /// `CREATE ROLE`.
     CreateRole {
         /// The role.
         role: RoleName,
+        /// LOGIN, without a password. A role that has a credential gets LOGIN together with its password.
+        login: bool,
         /// INHERIT or NOINHERIT.
         inherit: bool,
         /// CONNECTION LIMIT.

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_role_made_without_its_attributes_is_new_work() {
         let role = RoleName::new("app").unwrap();
-        let create = Change::CreateRole { role: role.clone(), inherit: true, connection_limit: -1 };
+        let create = Change::CreateRole { role: role.clone(), login: false, inherit: true, connection_limit: -1 };
         let again = left(std::slice::from_ref(&create), vec![step(create.clone())]);
         assert_eq!(again.undone.len(), 1);
         let alter = step(Change::AlterRole { role, attributes: Vec::new() });

@@ -89,7 +89,9 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateRole { role, inherit, connection_limit } => create_role(f, role, *inherit, *connection_limit),
+            Self::CreateRole { role, login, inherit, connection_limit } => {
+                create_role(f, role, *login, *inherit, *connection_limit)
+            }
             Self::AlterRole { role, attributes } => write!(f, "make role {} {}", quoted(role), join(attributes)),
             Self::SetParameter { role, setting } => {
                 write!(f, "set {} to `{}` for {}", setting.parameter, setting.value, sessions(role, setting))
@@ -201,8 +203,17 @@ pub(super) fn labelled(labels: &BTreeMap<String, String>) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
 }
 
-fn create_role(f: &mut fmt::Formatter<'_>, role: &RoleName, inherit: bool, connection_limit: i32) -> fmt::Result {
+fn create_role(
+    f: &mut fmt::Formatter<'_>,
+    role: &RoleName,
+    login: bool,
+    inherit: bool,
+    connection_limit: i32,
+) -> fmt::Result {
     write!(f, "create role {}", quoted(role))?;
+    if login {
+        f.write_str(" LOGIN without a password")?;
+    }
     if !inherit {
         f.write_str(" NOINHERIT")?;
     }

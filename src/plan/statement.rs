@@ -22,9 +22,10 @@ const BATCH: usize = 5000;
 /// and the password of a credential is not the plan's to know.
 pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> {
     match change {
-        Change::CreateRole { role, inherit, connection_limit } => vec![format!(
-            "CREATE ROLE {} NOLOGIN {} CONNECTION LIMIT {connection_limit}",
+        Change::CreateRole { role, login, inherit, connection_limit } => vec![format!(
+            "CREATE ROLE {} {} {} CONNECTION LIMIT {connection_limit}",
             name(role.as_str()),
+            if *login { "LOGIN" } else { "NOLOGIN" },
             if *inherit { "INHERIT" } else { "NOINHERIT" }
         )],
         Change::AlterRole { role, attributes } => vec![alter_role(role, attributes)],

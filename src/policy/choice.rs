@@ -9,7 +9,7 @@ use super::problem::suggestion;
 use super::read::{Located, Named, NamedEntry, Read};
 use super::scalar::Word;
 use super::shape::words;
-use crate::model::{Preset, PublicAccess, Strategy};
+use crate::model::{LoginPolicy, Preset, PublicAccess, Strategy};
 
 /// `state:`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(super) enum Presence {
 words!(Preset { "ddl" => Preset::Ddl, "dml" => Preset::Dml, "read" => Preset::Read, });
 words!(PublicAccess { "none" => PublicAccess::None, "keep" => PublicAccess::Keep, });
 words!(Strategy { "single" => Strategy::Single, "alternate" => Strategy::Alternate, });
+words!(LoginPolicy { "external" => LoginPolicy::External, });
 words!(Presence { "present" => Presence::Present, "absent" => Presence::Absent, });
 
 /// `version:`

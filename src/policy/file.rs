@@ -4,7 +4,7 @@ use super::choice::{AccessList, Presence, Reader, Replication, Version};
 use super::read::{Brief, FromName, Located, Named};
 use super::scalar::AnyScalar;
 use super::shape::shape;
-use crate::model::{PublicAccess, Strategy};
+use crate::model::{LoginPolicy, PublicAccess, Strategy};
 
 /// A list, each item with its place.
 pub(super) type List<T> = Vec<Located<T>>;
@@ -78,6 +78,9 @@ shape! {
         secret: Option<Located<Secret>>,
         /// How its password is replaced.
         rotate: Option<Located<Rotate>>,
+        /// `external`: it logs in with a password that is kept elsewhere, and is neither read nor changed. Without `login`,
+        /// `secret` or `iam` a role does not log in.
+        login: Option<Located<LoginPolicy>>,
         /// IAM principals that log in as database users and are members of this role.
         iam: Option<Located<List<String>>>,
         /// `ALTER ROLE … SET` on every login of the role.

@@ -56,7 +56,10 @@ fn roles_of_the_instance() -> Vec<Step> {
     let setting =
         |parameter: &str, value: &str, database| Setting { database, parameter: parameter.into(), value: value.into() };
     vec![
-        step(Rule::RoleMissing, Change::CreateRole { role: role("app_user_a"), inherit: false, connection_limit: 20 }),
+        step(
+            Rule::RoleMissing,
+            Change::CreateRole { role: role("app_user_a"), login: false, inherit: false, connection_limit: 20 },
+        ),
         step(
             Rule::RoleAttribute,
             Change::AlterRole {

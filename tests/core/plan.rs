@@ -3,6 +3,7 @@
 mod converging;
 mod fence;
 mod interpret;
+mod logins;
 mod world;
 
 use std::fmt::Write as _;

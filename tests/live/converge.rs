@@ -2,6 +2,7 @@
 
 mod admins;
 mod edges;
+mod external;
 mod grants;
 mod logins;
 mod names;
@@ -168,9 +169,9 @@ each_major! {
 
     async fn a_login_that_creates_objects_needs_no_further_run(major: u32) {
         let stage = Stage::new(major);
-        stage.policy("version: 1\ndatabases: { shop: { schemas: [app] } }\nroles:\n  mig: { access: ddl }\n  app: { access: dml }\n");
+        stage.policy("version: 1\ndatabases: { shop: { schemas: [app] } }\nroles:\n  mig: { access: ddl, login: external }\n  app: { access: dml, login: external }\n");
         stage.converge(&[]);
-        stage.sql("ALTER ROLE mig LOGIN PASSWORD 'm'; ALTER ROLE app LOGIN PASSWORD 'a'").await;
+        stage.sql("ALTER ROLE mig PASSWORD 'm'; ALTER ROLE app PASSWORD 'a'").await;
         let mig = stage.log_in("mig", "m").await.unwrap();
         mig.batch_execute("CREATE TABLE app.orders (id serial, n int); CREATE FUNCTION app.one() RETURNS int LANGUAGE sql AS 'SELECT 1'")
             .await

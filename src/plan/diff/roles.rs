@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
-use crate::model::{Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
+use crate::model::{Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy, quote_identifier};
 use crate::plan::expected::is_ddl;
 use crate::plan::list::normal_value;
 use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity};
@@ -56,12 +56,28 @@ impl Diff<'_> {
                 format!("use an admin with CREATEROLE, or: GRANT cloudsqlsuperuser TO {admin}"),
             );
         }
+        let login = wanted.policy.has_external_login();
         let change = Change::CreateRole {
             role: wanted.name.clone(),
+            login,
             inherit: wanted.inherit,
             connection_limit: wanted.connection_limit(),
         };
-        self.push(step(change, Rule::RoleMissing, Some(&wanted.policy.origin)));
+        if self.push(step(change, Rule::RoleMissing, Some(&wanted.policy.origin))) && login {
+            self.needs_password(wanted);
+        }
+    }
+
+    /// A password that is kept elsewhere is set from there.
+    fn needs_password(&mut self, wanted: &Wanted<'_>) {
+        let (name, quoted) = (&wanted.name, quote_identifier(wanted.name.as_str()));
+        self.note(Finding {
+            severity: Severity::Info,
+            role: Some(name.to_string()),
+            origin: Some(wanted.policy.origin.clone()),
+            fix: Some(format!("psql -c '\\password {quoted}'")),
+            ..Finding::new(Rule::RoleMissing, format!("{name} is created without a password, which is kept elsewhere"))
+        });
     }
 
     fn attributes(&mut self, actual: &Role, wanted: &Wanted<'_>) {
@@ -75,25 +91,40 @@ impl Diff<'_> {
         if wanted.logs_in && limit != actual.connection_limit {
             differing.push(Attribute::ConnectionLimit(limit));
         }
-        // A password past its date is refused like a wrong one.
-        if wanted.logs_in && actual.valid_until.is_some() && !self.is_before(wanted.policy, &actual.name) {
+        // A password past its date is refused like a wrong one. That of a password kept elsewhere is not ours to judge.
+        if wanted.logs_in
+            && !wanted.policy.has_external_login()
+            && actual.valid_until.is_some()
+            && !self.is_before(wanted.policy, &actual.name)
+        {
             differing.push(Attribute::ValidForEver);
         }
         differing.extend(self.login(actual, wanted));
         self.alter(&actual.name, actual.superuser, differing, &wanted.policy.origin);
     }
 
-    /// Whether the role logs in as it should: of a pair, only the login that the published credential is for. Whoever else
-    /// can log in has a password that nobody stored; where somebody may be living by it, that is only said.
+    /// Whether the role logs in as declared: of a pair, only the login that the published credential is for.
     fn login(&mut self, actual: &Role, wanted: &Wanted<'_>) -> Option<Attribute> {
-        let stored = wanted.policy.secret.is_some();
-        let expected = || self.stored_logins(wanted.policy).is_none_or(|logins| logins.contains(&actual.name));
-        if !actual.login || (stored && expected()) {
-            return None;
+        let policy = wanted.policy;
+        let expected = || self.stored_logins(policy).is_none_or(|logins| logins.contains(&actual.name));
+        match (actual.login, wanted.becomes) {
+            (on, _) if policy.has_external_login() => (!on).then_some(Attribute::Login(true)),
+            (false, _) => None,
+            (true, _) if policy.secret.is_some() && expected() => None,
+            (true, Some(_)) => Some(Attribute::Login(false)),
+            (true, None) if policy.declares_login() => {
+                self.note_old_password(actual, wanted);
+                None
+            }
+            (true, None) => {
+                self.close(actual, wanted);
+                None
+            }
         }
-        if wanted.becomes.is_some() {
-            return Some(Attribute::Login(false));
-        }
+    }
+
+    /// The role moves to another way to log in: the old one is closed by rotation, or by the people who use it.
+    fn note_old_password(&mut self, actual: &Role, wanted: &Wanted<'_>) {
         let message = format!("{} can log in, with a password that no secret of the policy holds", actual.name);
         self.note(Finding {
             severity: Severity::Warning,
@@ -101,7 +132,28 @@ impl Diff<'_> {
             origin: Some(wanted.policy.origin.clone()),
             ..Finding::new(Rule::RoleAttribute, message)
         });
-        None
+    }
+
+    /// Nothing declares that the role logs in. Applications may depend on it.
+    fn close(&mut self, actual: &Role, wanted: &Wanted<'_>) {
+        let change = Change::AlterRole { role: actual.name.clone(), attributes: vec![Attribute::Login(false)] };
+        let open = self.open_sessions(&actual.name);
+        let mut closing = step(change, Rule::RoleAttribute, Some(&wanted.policy.origin));
+        closing.path = vec![actual.name.to_string(), "attribute LOGIN".into()];
+        closing.path.extend(open.clone());
+        let blocked = match self.options.prune {
+            true => self.not_administered(&actual.name),
+            false => Some(undeclared_login(&actual.name, open)),
+        };
+        self.push_or(closing, blocked);
+    }
+
+    /// How many sessions a login has, in words.
+    fn open_sessions(&self, login: &RoleName) -> Option<String> {
+        match self.state.sessions.get(login)? {
+            1 => Some("1 open session".into()),
+            number => Some(format!("{number} open sessions")),
+        }
     }
 
     /// The logins inside the published version and the one before it; `None` while a credential is on its way.
@@ -214,6 +266,15 @@ impl Diff<'_> {
         let reason = Reason::impossible("only the Cloud SQL Admin API makes users for IAM principals", advice);
         self.withhold_findings(vec![finding], reason);
     }
+}
+
+/// Whether sessions are open changes from run to run: they are part of the advice, which no digest covers.
+fn undeclared_login(role: &RoleName, open: Option<String>) -> Reason {
+    let open = open.map(|open| format!(" ({open})")).unwrap_or_default();
+    Reason::decision(
+        format!("the policy declares no login for `{role}`, and applications may depend on it"),
+        format!("declare `login: external` or a `secret`, or use --prune to make it NOLOGIN{open}"),
+    )
 }
 
 /// CONNECTION LIMIT of a role without one.

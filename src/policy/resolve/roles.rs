@@ -29,6 +29,13 @@ fn role(name: &str, shape: &Role, origin: &Origin, scope: &Scope<'_>, problems: 
     if rotation.strategy == Strategy::Alternate {
         alternating(shape, secret.as_ref(), problems);
     }
+    if let (Some(login), Some(_)) = (&shape.login, &shape.secret) {
+        problems.push_hint(
+            &login.origin,
+            "`login` beside `secret`: the password is kept either in the secret or elsewhere",
+            "a role with a `secret` logs in by the password in it: remove `login`, or remove `secret`",
+        );
+    }
     if let (Some(rotate), None) = (&shape.rotate, &shape.secret) {
         problems.push_hint(
             &rotate.origin,
@@ -39,6 +46,7 @@ fn role(name: &str, shape: &Role, origin: &Origin, scope: &Scope<'_>, problems: 
     RolePolicy {
         grants: grants::grants(given(&shape.grants), scope, problems),
         member_of: members::memberships(given(&shape.member_of), scope, problems),
+        login: given(&shape.login).copied(),
         iam: members::iam_users(given(&shape.iam), problems),
         settings: settings(given(&shape.settings), problems),
         connection_limit: shape.connection_limit.as_ref().and_then(|field| connection_limit(field, problems)),
@@ -115,10 +123,11 @@ fn lifecycle(name: &str, shape: &Role, scope: &Scope<'_>, problems: &mut Problem
         }
         return Lifecycle::Present;
     }
-    let live: [(&str, Option<&Origin>); 8] = [
+    let live: [(&str, Option<&Origin>); 9] = [
         ("access", shape.access.as_ref().map(|field| &field.origin)),
         ("grants", shape.grants.as_ref().map(|field| &field.origin)),
         ("member_of", shape.member_of.as_ref().map(|field| &field.origin)),
+        ("login", shape.login.as_ref().map(|field| &field.origin)),
         ("iam", shape.iam.as_ref().map(|field| &field.origin)),
         ("settings", shape.settings.as_ref().map(|field| &field.origin)),
         ("connection_limit", shape.connection_limit.as_ref().map(|field| &field.origin)),

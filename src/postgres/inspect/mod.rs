@@ -24,7 +24,8 @@ pub use ties::{Dependents, inspect_dependents, inspect_ties};
 use super::error::{Cause, PostgresError};
 use super::session::{BEGIN_SNAPSHOT, Session};
 use crate::model::{
-    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Role, RoleName, SchemaName, Server,
+    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Role, RoleName, SchemaName,
+    Server, State,
 };
 
 /// What a policy asks about beyond what is there.
@@ -56,10 +57,19 @@ pub struct Shared {
     pub roles: BTreeMap<RoleName, Role>,
     /// What is known of roles in databases that are not looked into.
     pub elsewhere: Elsewhere,
+    /// Open sessions of each login that has some.
+    pub sessions: BTreeMap<RoleName, u64>,
     /// Every membership.
     pub memberships: BTreeSet<Membership>,
     /// Databases, tablespaces and, from 15 on, parameters.
     pub groups: Vec<Group>,
+}
+
+impl From<Shared> for State {
+    fn from(shared: Shared) -> Self {
+        let Shared { server, roles, elsewhere, sessions, memberships, groups } = shared;
+        Self { server, roles, elsewhere, sessions, memberships, shared: groups, ..Self::default() }
+    }
 }
 
 /// Reads the shared catalogs, with four statements.
@@ -113,13 +123,13 @@ async fn begin(client: &Client) -> Result<(), Cause> {
 }
 
 async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Shared, Cause> {
-    let (server, (roles, elsewhere), memberships, groups) = try_join!(
+    let (server, shared::Roles { roles, elsewhere, sessions }, memberships, groups) = try_join!(
         shared::server(client, major, &asked.parameters),
         shared::roles(client, &asked.databases),
         shared::memberships(client, major),
         objects::shared(client, major),
     )?;
-    Ok(Shared { server, roles, elsewhere, memberships, groups })
+    Ok(Shared { server, roles, elsewhere, sessions, memberships, groups })
 }
 
 async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Database, Cause> {

@@ -29,21 +29,28 @@ pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) 
     Ok(server)
 }
 
-/// Every role, and what is known of it in other databases than these.
-pub async fn roles(
-    client: &Client,
-    databases: &BTreeSet<DatabaseName>,
-) -> Result<(BTreeMap<RoleName, Role>, Elsewhere), Cause> {
-    let (mut roles, mut elsewhere) = (BTreeMap::new(), Elsewhere::new());
+/// Every role, what is known of it in other databases than those that are looked into, and how many sessions it has.
+#[derive(Default)]
+pub struct Roles {
+    pub roles: BTreeMap<RoleName, Role>,
+    pub elsewhere: Elsewhere,
+    pub sessions: BTreeMap<RoleName, u64>,
+}
+
+/// Every role; `databases` are looked into.
+pub async fn roles(client: &Client, databases: &BTreeSet<DatabaseName>) -> Result<Roles, Cause> {
+    let mut found = Roles::default();
     let databases: Vec<String> = databases.iter().map(ToString::to_string).collect();
     rows::each(client, ROLES, &[&databases], |columns| {
         let name = columns.role(0)?;
-        elsewhere.extend(held_elsewhere(&name, &columns)?);
-        roles.insert(name.clone(), role(name, &columns)?);
+        found.elsewhere.extend(held_elsewhere(&name, &columns)?);
+        let sessions = columns.get::<Option<i64>>(15)?.and_then(|number| u64::try_from(number).ok());
+        found.sessions.extend(sessions.map(|number| (name.clone(), number)));
+        found.roles.insert(name.clone(), role(name, &columns)?);
         Ok(())
     })
     .await?;
-    Ok((roles, elsewhere))
+    Ok(found)
 }
 
 fn held_elsewhere(role: &RoleName, columns: &Columns<'_>) -> Result<Elsewhere, Cause> {

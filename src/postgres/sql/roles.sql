@@ -14,7 +14,8 @@ SELECT r.rolname::text,
        nullif(r.rolvaliduntil, 'infinity')::text,
        e.databases,
        e.owned,
-       e.named
+       e.named,
+       a.sessions
   FROM pg_roles r
   LEFT JOIN (
     SELECT s.setrole,
@@ -48,3 +49,9 @@ SELECT r.rolname::text,
      WHERE d.datname::text <> ALL ($1::text[])
      GROUP BY h.refobjid
   ) e ON e.refobjid = r.oid
+  -- Everybody sees which login a session is of. https://www.postgresql.org/docs/current/monitoring-stats.html
+  LEFT JOIN (
+    SELECT usesysid, count(*) AS sessions
+      FROM pg_stat_activity
+     GROUP BY usesysid
+  ) a ON a.usesysid = r.oid

@@ -13,7 +13,9 @@ use super::world::shop;
 /// Makes one change.
 pub fn make(state: &mut State, change: &Change) {
     match change {
-        Change::CreateRole { role, inherit, connection_limit } => create_role(state, role, *inherit, *connection_limit),
+        Change::CreateRole { role, login, inherit, connection_limit } => {
+            create_role(state, role, *login, *inherit, *connection_limit);
+        }
         Change::AlterRole { role, attributes } => {
             let role = state.roles.get_mut(role).expect("the role exists");
             attributes.iter().for_each(|attribute| alter(role, attribute));
@@ -88,10 +90,10 @@ fn find<'s>(state: &'s mut State, object: &Object) -> &'s mut Group {
     groups.into_iter().find(|group| group.members.contains(object)).unwrap_or_else(|| panic!("no {object}"))
 }
 
-fn create_role(state: &mut State, name: &RoleName, inherit: bool, connection_limit: i32) {
+fn create_role(state: &mut State, name: &RoleName, login: bool, inherit: bool, connection_limit: i32) {
     let role = Role {
         name: name.clone(),
-        login: false,
+        login,
         superuser: false,
         create_db: false,
         create_role: false,

@@ -38,6 +38,32 @@ heir: app
 }
 
 #[test]
+fn logins_that_are_kept_elsewhere() {
+    assert_snapshot!(of_shop("roles:
+  a: { login: external, secret: { name: s } }
+  b: { login: internal }
+  c: { login: true }
+  d: { login: external, state: absent }
+  e: { login: external, rotate: { every: 30d } }
+  f: { login: external, iam: [user:ana@example.com] }
+  g: { login: External }
+"), @"
+    p.yaml:7:15: `login` beside `secret`: the password is kept either in the secret or elsewhere
+      hint: a role with a `secret` logs in by the password in it: remove `login`, or remove `secret`
+    p.yaml:8:15: unknown value `internal`
+      hint: did you mean `external`?
+    p.yaml:9:15: unknown value `true`
+      hint: one of `external`
+    p.yaml:10:15: `login` of a role that is retired
+      hint: with `state: absent` keep `secret`, `rotate.strategy` and `heir` alone
+    p.yaml:11:33: there is nothing to rotate
+      hint: give the role a `secret`, or remove `rotate`
+    p.yaml:13:15: unknown value `External`
+      hint: did you mean `external`?
+    ");
+}
+
+#[test]
 fn heirs() {
     assert_snapshot!(of_shop("roles:
   a: { state: absent, heir: b }

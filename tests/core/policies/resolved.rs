@@ -2,8 +2,8 @@
 
 use insta::assert_snapshot;
 use rolewright::model::{
-    CloudRunKind, DatabaseName, Lifecycle, Origin, PayloadFormat, Policy, PublicAccess, Reader, Replication, RoleName,
-    RolePolicy, Strategy,
+    CloudRunKind, DatabaseName, Lifecycle, LoginPolicy, Origin, PayloadFormat, Policy, PublicAccess, Reader,
+    Replication, RoleName, RolePolicy, Strategy,
 };
 use rolewright::policy::warnings;
 
@@ -43,6 +43,24 @@ fn a_role_gains_access_in_several_files() {
     assert_eq!(app(&policy).settings.len(), 2);
     assert_eq!(app(&policy).connection_limit, Some(3));
     assert_eq!(app(&policy).origin, Origin { file: "a.yaml".into(), line: 6, column: 10 });
+}
+
+#[test]
+fn a_login_kept_elsewhere_may_be_said_in_several_files() {
+    let second = "version: 1\nroles: { app: { login: external, iam: [user:ana@example.com] } }\n";
+    let policy = only(&[&format!("{SHOP}roles: {{ app: {{ login: external }} }}\n"), second]);
+    assert_eq!(app(&policy).login, Some(LoginPolicy::External));
+    let later = only(&[&format!("{SHOP}roles: {{ app: {{ access: dml }} }}\n"), second]);
+    assert!(app(&later).has_external_login() && app(&later).iam.len() == 1);
+    assert_eq!(app(&shop("roles: { app: { access: dml } }\n")).login, None);
+}
+
+#[test]
+fn a_login_kept_elsewhere_in_one_file_and_a_secret_in_another_contradict() {
+    let second = "version: 1\nroles: { app: { secret: { name: s } } }\n";
+    let problems =
+        read(&[&format!("{SHOP}roles: {{ app: {{ login: external }} }}\n"), second]).unwrap_err().to_string();
+    assert!(problems.contains("a.yaml:6:24: `login` beside `secret`"), "{problems}");
 }
 
 #[test]

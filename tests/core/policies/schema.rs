@@ -67,6 +67,8 @@ fn it_refuses_what_the_reader_refuses() {
         "version: 1\nroles: { a: { connection_limit: ten } }",
         "version: 1\nroles: { a: { create_schemas: 'yes' } }",
         "version: 1\nroles: { a: { state: gone } }",
+        "version: 1\nroles: { a: { login: password } }",
+        "version: 1\nroles: { a: { login: true } }",
         "version: 1\nroles: { a: { grants: [{ privileges: [SELECT] }] } }",
         "version: 1\nroles: { a: { secret: { payload: url } } }",
         "version: 1\nroles: { a: { secret: { name: s, keep: 0 } } }",

@@ -8,10 +8,11 @@ use super::{Beside, done, insist};
 use crate::stage::Stage;
 use crate::support::{each_major, tell};
 
-const ROLES: &str = "  mig: { access: ddl }\n  app: { access: dml }\n  reader: { access: read }\n";
+const ROLES: &str =
+    "  mig: { access: ddl, login: external }\n  app: { access: dml, login: external }\n  reader: { access: read }\n";
 
 /// What stands and is used throughout.
-const STANDING: &str = "ALTER ROLE mig LOGIN PASSWORD 'm'; ALTER ROLE app LOGIN PASSWORD 'a'; SET ROLE mig;
+const STANDING: &str = "ALTER ROLE mig PASSWORD 'm'; ALTER ROLE app PASSWORD 'a'; SET ROLE mig;
 DO $$ BEGIN FOR i IN 1..30 LOOP EXECUTE format('CREATE TABLE app.standing%s (id serial, n int)', i); END LOOP; END $$";
 
 /// Changes that `apply` has to undo, on what the migration is working on; the application can do its work under all of them.
@@ -89,9 +90,9 @@ each_major! {
     /// Nobody sees what is not committed: it is drift afterwards, and the next run mends it.
     async fn a_table_that_was_not_committed_is_drift_until_the_next_run(major: u32) {
         let stage = Stage::new(major);
-        stage.roles("  mig: { access: ddl }\n");
+        stage.roles("  mig: { access: ddl, login: external }\n");
         stage.apply(&[]).assert_status(0);
-        stage.cluster.batch("shop", "ALTER ROLE mig LOGIN PASSWORD 'm'").await;
+        stage.cluster.batch("shop", "ALTER ROLE mig PASSWORD 'm'").await;
         let mig = stage.log_in("mig", "m").await.unwrap();
         done(&mig, "BEGIN; CREATE TABLE app.late (id serial); CREATE FUNCTION app.late() RETURNS int LANGUAGE sql AS 'SELECT 1'").await;
         stage.roles(ROLES);

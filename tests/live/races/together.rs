@@ -10,13 +10,13 @@ const RUNS: usize = 10;
 
 const ROLES: &str = "  mig: { access: ddl, settings: { lock_timeout: 5s }, secret: { name: mig, payload: password } }
   app: { access: dml, secret: { name: app, payload: url, readers: [\"serviceAccount:api@shop-prod.iam.gserviceaccount.com\"] }, rotate: { strategy: alternate } }
-  reader: { access: read, member_of: [inner] }
+  reader: { access: read, member_of: [inner], login: external }
   inner: {}
 ";
 
 const DRIFT: &str = "REVOKE ALL ON SCHEMA app FROM app; GRANT CREATE ON SCHEMA app TO app, PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE mig REVOKE SELECT ON TABLES FROM reader;
-SET ROLE cloudsqlsuperuser; GRANT mig TO app; REVOKE app FROM app_b; RESET ROLE; ALTER ROLE app_a RESET role; ALTER ROLE reader LOGIN;
+SET ROLE cloudsqlsuperuser; GRANT mig TO app; REVOKE app FROM app_b; RESET ROLE; ALTER ROLE app_a RESET role; ALTER ROLE reader NOLOGIN;
 CREATE TABLE app.t (id serial); ALTER TABLE app.t OWNER TO csadmin; GRANT TRUNCATE ON app.t TO app";
 
 /// Starts all of them before the first can be done.

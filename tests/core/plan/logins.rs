@@ -1,0 +1,83 @@
+//! Roles that log in, and roles that should not.
+
+use insta::assert_snapshot;
+use rolewright::model::State;
+use rolewright::plan::{Direction, Options, Plan, diff};
+
+use super::shown;
+use super::world::{policy, role, world};
+
+/// A role of its own in a database without schemas: nothing but the role is judged.
+fn planned(declared: &str, actual: &str, options: &Options) -> Plan {
+    diff(&declaring(declared), &state(actual), options)
+}
+
+fn declaring(declared: &str) -> rolewright::model::Policy {
+    policy(&format!(
+        "version: 1\nproject: p\ndatabases: {{ shop: {{ public: keep }} }}\nroles: {{ app: {{ {declared} }} }}\n"
+    ))
+}
+
+fn state(actual: &str) -> State {
+    let administered = "member cloudsqlsuperuser in app by cloudsqladmin admin noinherit noset";
+    let mut state = world(17, &if actual.is_empty() { String::new() } else { format!("{actual}\n{administered}") });
+    state.databases.values_mut().for_each(|database| database.groups.clear());
+    state
+}
+
+fn pruning() -> Options {
+    Options { prune: true, ..Options::default() }
+}
+
+#[test]
+fn a_login_that_nothing_declares_is_drift_and_taken_away_only_when_pruning() {
+    assert_snapshot!(shown(&planned("", "role app login", &Options::default())), @"
+    withheld: app has LOGIN [role.attribute]
+      the policy declares no login for `app`, and applications may depend on it: declare `login: external` or a `secret`, or use --prune to make it NOLOGIN
+    ");
+    assert_snapshot!(shown(&planned("", "role app login", &pruning())), @"make role app NOLOGIN [role.attribute]");
+    assert_snapshot!(shown(&planned("", "role app", &pruning())), @"");
+}
+
+#[test]
+fn what_declares_a_login_is_enough_for_it() {
+    for declared in ["login: external", "iam: [user:ana@example.com]", "secret: { name: s }"] {
+        let plan = planned(declared, "role app login\nrole ana@example.com login", &pruning());
+        assert!(!shown(&plan).contains("LOGIN"), "{declared}: {}", shown(&plan));
+    }
+}
+
+#[test]
+fn a_login_kept_elsewhere_is_made_and_opened_and_never_given_a_password() {
+    let made = planned("login: external, connection_limit: 5", "", &Options::default());
+    assert_snapshot!(shown(&made), @"create role app LOGIN without a password CONNECTION LIMIT 5 [role.missing]");
+    assert_eq!(made.notes.iter().filter(|note| note.message.contains("without a password")).count(), 1);
+    assert_snapshot!(shown(&planned("login: external", "role app", &Options::default())), @"make role app LOGIN [role.attribute]");
+    assert_snapshot!(shown(&planned("login: external", "role app", &Options { phase: Direction::Contract, ..Options::default() })), @"");
+    assert_snapshot!(shown(&planned("login: external", "role app login createdb bypassrls", &Options::default())), @"
+    make role app NOCREATEDB [role.attribute]
+    withheld: app has BYPASSRLS [role.attribute]
+      only a superuser may change it: on Cloud SQL: drop the role and apply again
+    ");
+}
+
+#[test]
+fn the_end_of_a_password_kept_elsewhere_is_left_alone() {
+    let mut state = state("role app login");
+    state.roles.get_mut(&role("app")).unwrap().valid_until = Some("2020-01-01".into());
+    assert_snapshot!(shown(&diff(&declaring("login: external"), &state, &Options::default())), @"");
+}
+
+#[test]
+fn open_sessions_are_counted_beside_the_login_and_leave_the_digest_alone() {
+    let plan_with = |sessions: u64, options: &Options| {
+        let mut state = state("role app login");
+        state.sessions.insert(role("app"), sessions);
+        diff(&declaring(""), &state, options)
+    };
+    let (one, three) = (plan_with(1, &Options::default()), plan_with(3, &Options::default()));
+    assert!(one.withheld[0].advice.ends_with("(1 open session)"), "{}", one.withheld[0].advice);
+    assert!(three.withheld[0].advice.ends_with("(3 open sessions)"), "{}", three.withheld[0].advice);
+    assert_eq!(rolewright::plan::digest([&one]), rolewright::plan::digest([&three]));
+    assert_eq!(plan_with(3, &pruning()).steps[0].path, ["app", "attribute LOGIN", "3 open sessions"]);
+}
