@@ -118,6 +118,11 @@ impl Operation {
         matches!(self, Self::UpdateSecret | Self::EnableVersion | Self::DisableVersion | Self::DestroyVersion)
     }
 
+    /// Whether the payload of a secret is in the request or in the answer.
+    pub(super) fn carries_payload(self) -> bool {
+        matches!(self, Self::AddVersion | Self::AccessVersion)
+    }
+
     /// <https://cloud.google.com/secret-manager/docs/access-control>,
     /// <https://cloud.google.com/run/docs/reference/iam/permissions>
     const fn facts(self) -> Facts {

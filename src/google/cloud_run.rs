@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::http::{Request, Service};
+use super::request::{Request, Service};
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{CloudRunKind, CloudRunReference, ProjectId};
 

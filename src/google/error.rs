@@ -199,6 +199,9 @@ impl Status {
 fn refusal_hint(call: &Call, status: &Status) -> Option<String> {
     let project = &call.project;
     let operation = call.operation;
+    if (300..400).contains(&status.http) {
+        return Some("redirects are not followed: name the final address with `--google-endpoint`".into());
+    }
     match (status.code.as_str(), status.reason.as_deref()) {
         (_, Some("SERVICE_DISABLED")) => {
             let service = status.subject.as_deref().unwrap_or("secretmanager.googleapis.com");

@@ -33,9 +33,10 @@ pub fn payload(body: &[u8]) -> Option<(i64, Payload)> {
     payload::from_answer(read(body)?).ok()
 }
 
-/// The payload as it is sent, in JSON.
+/// The payload as it is sent: the JSON object in the body of `addVersion`.
 pub fn sent(payload: &Payload) -> Option<String> {
-    serde_json::to_string(&payload::checked(payload)).ok()
+    let body = String::from_utf8(payload::body(payload).to_vec()).ok()?;
+    Some(body.strip_prefix(r#"{"payload":"#)?.strip_suffix('}')?.to_owned())
 }
 
 /// The answer to `projects.locations.jobs.get` or `projects.locations.services.get`.

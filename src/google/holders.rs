@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::cloud_run::Template;
-use super::http::{Request, Service};
+use super::request::{Request, Service};
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{CloudRunHolder, CloudRunKind, ProjectId};
 
@@ -117,21 +117,11 @@ impl Google {
         operation: Operation,
         project: &ProjectId,
         object: &str,
-        token: impl Fn(&T) -> &str,
+        token: fn(&T) -> &str,
     ) -> Result<Vec<T>, GoogleError> {
         let call = Call { operation, project: project.to_string(), object: object.to_owned() };
         let path = std::iter::once("v2").chain(object.split('/')).map(String::from).collect();
-        let mut request = Request::read(call, Service::CloudRun, path);
-        let mut pages = Vec::new();
-        loop {
-            let page: T = self.http.json(&request).await?;
-            let next = token(&page).to_owned();
-            pages.push(page);
-            if next.is_empty() {
-                return Ok(pages);
-            }
-            request.query = vec![("pageToken", next)];
-        }
+        self.http.pages(Request::read(call, Service::CloudRun, path), token).await
     }
 }
 

@@ -1,65 +1,27 @@
-//! Over REST: authorised, bounded, and tried again where that may help.
+//! The one way to Google, over REST: authorised, never redirected, bounded, and tried again where that may help.
+//!
+//! Google's own client for Secret Manager lends its types and not its transport: that one reads answers of any length into memory.
 
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::request::{Body, Request};
 use super::retry::{ATTEMPT, Patience};
 use super::{Call, Endpoint, GoogleError, wire};
 
-/// Beyond this an answer is none of ours.
+/// The longest answer to one request, after decompression: a secret's annotations and labels are some 20 KiB, its payload 64 KiB.
 const LARGEST_ANSWER: usize = 4 << 20;
 
-/// The Google API a call belongs to.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Service {
-    CloudRun,
-    Iam,
-    ResourceManager,
-}
+/// The longest list, over all its pages.
+const LARGEST_LIST: usize = 32 << 20;
 
-impl Service {
-    fn base(self) -> &'static str {
-        match self {
-            Self::CloudRun => "https://run.googleapis.com",
-            Self::Iam => "https://iam.googleapis.com",
-            Self::ResourceManager => "https://cloudresourcemanager.googleapis.com",
-        }
-    }
-}
-
-/// A request that has not been sent.
-pub(super) struct Request {
-    pub(super) call: Call,
-    pub(super) service: Service,
-    /// Path segments, not encoded.
-    pub(super) path: Vec<String>,
-    /// Parameters.
-    pub(super) query: Vec<(&'static str, String)>,
-    /// What is sent along.
-    pub(super) body: Body,
-}
-
-/// What a request sends, and how.
-pub(super) enum Body {
-    /// It only reads.
-    None,
-    /// What to write.
-    Change(Value),
-    /// A question too long for a URL.
-    Question(Value),
-}
-
-impl Request {
-    /// A request that reads what is at `path`.
-    pub(super) fn read(call: Call, service: Service, path: Vec<String>) -> Self {
-        Self { call, service, path, query: Vec::new(), body: Body::None }
-    }
-}
+/// The most pages of a list: a server that sends empty ones would never end.
+const MOST_PAGES: usize = 1000;
 
 /// The connection to Google.
 pub(super) struct Http {
@@ -74,10 +36,10 @@ impl Http {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("rolewright/", env!("CARGO_PKG_VERSION")))
             .timeout(ATTEMPT)
-            // A redirected request would carry the token elsewhere.
+            // A redirected request would carry the token, or a payload, elsewhere.
             .redirect(reqwest::redirect::Policy::none());
         let builder = match endpoint {
-            Some(endpoint) if endpoint.is_loopback() => builder,
+            Some(endpoint) if endpoint.is_loopback() => on_this_machine(builder),
             _ => builder.https_only(true),
         };
         let client = builder.build().map_err(|error| GoogleError::Tls { source: error.into() })?;
@@ -90,12 +52,36 @@ impl Http {
     /// # Errors
     /// Refused, unreachable, or not the JSON that `T` is.
     pub(super) async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, GoogleError> {
-        let answer = self.bytes(request).await?;
-        // The reason is not kept: serde repeats the value that it stumbled over.
-        serde_json::from_slice(&answer).map_err(|_| GoogleError::Malformed {
-            call: request.call.clone(),
-            reason: "the answer does not have the documented form",
-        })
+        decoded(&request.call, &self.bytes(request).await?)
+    }
+
+    /// Sends `request` for each page of a list; `next` is the token of the page after one, empty after the last.
+    ///
+    /// # Errors
+    /// As for [`Http::json`]; too long a list.
+    pub(super) async fn pages<T: DeserializeOwned>(
+        &self,
+        mut request: Request,
+        next: fn(&T) -> &str,
+    ) -> Result<Vec<T>, GoogleError> {
+        let (parameters, mut length) = (request.query.clone(), 0);
+        let mut pages = Vec::new();
+        loop {
+            let answer = self.bytes(&request).await?;
+            length += answer.len();
+            if length > LARGEST_LIST || pages.len() == MOST_PAGES {
+                let reason = "the list is longer than 32 MiB or 1000 pages";
+                return Err(GoogleError::Malformed { call: request.call, reason });
+            }
+            let page: T = decoded(&request.call, &answer)?;
+            request.query.clone_from(&parameters);
+            let token = next(&page).to_owned();
+            pages.push(page);
+            if token.is_empty() {
+                return Ok(pages);
+            }
+            request = request.parameter("pageToken", token);
+        }
     }
 
     /// Sends `request` and returns the body of the answer, in a buffer that is wiped.
@@ -108,12 +94,13 @@ impl Http {
 
     async fn attempt(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, GoogleError> {
         let headers = self.authorization(&request.call).await?;
-        let url = url(self.endpoint.as_ref(), request);
+        let url = request.url(self.endpoint.as_ref());
         tracing::debug!(call = %request.call, "calling Google");
         let builder = match &request.body {
             Body::None => self.client.get(url),
-            Body::Change(body) => self.client.patch(url).json(body),
-            Body::Question(body) => self.client.post(url).json(body),
+            Body::Patch(body) => self.client.patch(url).json(body),
+            Body::Post(body) => self.client.post(url).json(body),
+            Body::Payload(body) => self.client.post(url).header(CONTENT_TYPE, "application/json").body(body.clone()),
         };
         let builder = builder.headers(headers);
         let unreachable = |error: reqwest::Error| GoogleError::Unreachable {
@@ -128,7 +115,7 @@ impl Http {
         if status.is_success() {
             return answer.ok_or(GoogleError::Malformed {
                 call: request.call.clone(),
-                reason: "the answer is far larger than anything asked for",
+                reason: "the answer is longer than 4 MiB",
             });
         }
         Err(refused(&request.call, status, &headers, &answer.unwrap_or_default()))
@@ -144,16 +131,18 @@ impl Http {
     }
 }
 
-fn url(endpoint: Option<&Url>, request: &Request) -> Url {
-    let mut url = match endpoint {
-        Some(endpoint) => endpoint.clone(),
-        None => Url::parse(request.service.base()).expect("a constant"),
-    };
-    url.path_segments_mut().expect("http URLs have a path").pop_if_empty().extend(&request.path);
-    if !request.query.is_empty() {
-        url.query_pairs_mut().extend_pairs(&request.query);
-    }
-    url
+/// `localhost` is the loopback address whatever the resolver says, and no proxy comes between.
+fn on_this_machine(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    let addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+    builder.resolve_to_addrs("localhost", &addresses).no_proxy()
+}
+
+/// The reason of an error is not kept: serde repeats the value that it stumbled over.
+fn decoded<T: DeserializeOwned>(call: &Call, answer: &[u8]) -> Result<T, GoogleError> {
+    serde_json::from_slice(answer).map_err(|_| GoogleError::Malformed {
+        call: call.clone(),
+        reason: "the answer does not have the documented form",
+    })
 }
 
 /// The whole body; `None` where it is too long. Room is made first, so that growing leaves no copies behind.
@@ -170,6 +159,6 @@ async fn read(mut response: Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqw
 }
 
 pub(super) fn refused(call: &Call, status: StatusCode, headers: &HeaderMap, answer: &[u8]) -> GoogleError {
-    let status = wire::status(status, wire::retry_after(headers), answer);
+    let status = wire::status(call.operation, status, wire::retry_after(headers), answer);
     GoogleError::Refused { call: call.clone(), status: Box::new(status) }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use google_cloud_iam_v1::model as iam;
+use serde_json::json;
 
+use super::request::{Body, Request};
 use super::secret::secret_call;
 use super::{Google, GoogleError, Operation};
 use crate::model::{Binding, SecretName};
@@ -56,9 +58,9 @@ impl Google {
     /// The policy with everything in it, known to the client or not: it is written back whole.
     async fn policy(&self, name: &SecretName) -> Result<iam::Policy, GoogleError> {
         let call = secret_call(Operation::GetPolicy, name);
-        let with_conditions = iam::GetPolicyOptions::new().set_requested_policy_version(VERSION);
-        let get = self.secrets.get_iam_policy().set_resource(name.to_string()).set_options(with_conditions);
-        let policy = self.send(&call, || get.clone().send()).await?;
+        let get = Request::secret(call.clone()).verb("getIamPolicy");
+        let get = get.parameter("options.requestedPolicyVersion", VERSION.to_string());
+        let policy: iam::Policy = self.http.json(&get).await?;
         // A policy written without its etag overwrites whatever is there.
         if policy.etag.is_empty() {
             return Err(GoogleError::Malformed { call, reason: "the policy has no etag" });
@@ -78,8 +80,9 @@ impl Google {
             return Ok(None);
         }
         let before = policy.etag.clone();
-        let set = self.secrets.set_iam_policy().set_resource(name.to_string()).set_policy(policy);
-        self.send(&secret_call(Operation::SetPolicy, name), || set.clone().send()).await?;
+        let set = Request::secret(secret_call(Operation::SetPolicy, name)).verb("setIamPolicy");
+        let set = set.body(Body::Post(json!({ "policy": policy })));
+        let _: iam::Policy = self.http.json(&set).await?;
         Ok(Some(before))
     }
 

@@ -1,10 +1,9 @@
 //! Secret Manager, its IAM policies, Cloud Run and Resource Manager, in the few verbs that Rolewright needs.
 //!
-//! Secret Manager and credentials are Google's own crates. The three calls to Cloud Run and Resource Manager are REST:
-//! their crates are several times the size of this program.
+//! Credentials are Google's own crate, and so are the types of Secret Manager. Every call is REST through [`http`], which alone
+//! decides where requests go and how much of an answer is read.
 
 mod call;
-mod client;
 mod cloud_run;
 mod credentials;
 mod endpoint;
@@ -18,13 +17,12 @@ mod iam;
 mod payload;
 mod permit;
 mod project;
+mod request;
 mod retry;
 mod roll;
 mod secret;
 mod version;
 mod wire;
-
-use google_cloud_secretmanager_v1::client::SecretManagerService;
 
 pub use call::{Call, Operation};
 pub use endpoint::Endpoint;
@@ -33,7 +31,6 @@ pub use secret::SecretUpdate;
 
 /// The Google APIs, with the credentials of this run.
 pub struct Google {
-    secrets: SecretManagerService,
     http: http::Http,
     patience: retry::Patience,
 }
@@ -46,15 +43,14 @@ impl Google {
     /// [`GoogleError::Credentials`] where there are none, within seconds; [`GoogleError::Proxied`] where the variables
     /// for proxies would lead calls to a loopback `endpoint` off this machine.
     pub async fn connect(endpoint: Option<&Endpoint>) -> Result<Self, GoogleError> {
-        // Both HTTP clients and the credentials take the process-wide provider and panic without one.
+        // The HTTP client and the credentials take the process-wide provider and panic without one.
         // An error says that the caller has chosen already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         if let Some(endpoint) = endpoint.filter(|endpoint| endpoint.is_loopback() && endpoint.is_proxied()) {
             return Err(GoogleError::Proxied { endpoint: endpoint.clone() });
         }
         let credentials = credentials::find(endpoint).await?;
-        let secrets = client::build(endpoint, credentials.clone()).await?;
         let patience = retry::Patience::toward(endpoint);
-        Ok(Self { secrets, http: http::Http::new(endpoint, credentials)?, patience })
+        Ok(Self { http: http::Http::new(endpoint, credentials)?, patience })
     }
 }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::http::{Body, Request, Service};
+use super::request::{Body, Request, Service};
 use super::{Call, Google, GoogleError, Operation};
 
 #[derive(Deserialize)]
@@ -40,11 +40,10 @@ impl Google {
         self.holds(call(Operation::TestAccount), Service::Iam, path, call(Operation::ActAs)).await
     }
 
-    async fn holds(&self, ask: Call, service: Service, mut path: Vec<String>, wanted: Call) -> Result<(), GoogleError> {
+    async fn holds(&self, ask: Call, service: Service, path: Vec<String>, wanted: Call) -> Result<(), GoogleError> {
         let permission = wanted.operation.permission();
-        path.last_mut().into_iter().for_each(|last| last.push_str(":testIamPermissions"));
-        let question = Body::Question(json!({ "permissions": [permission] }));
-        let request = Request { body: question, ..Request::read(ask, service, path) };
+        let question = Body::Post(json!({ "permissions": [permission] }));
+        let request = Request::read(ask, service, path).verb("testIamPermissions").body(question);
         let held: Held = self.http.json(&request).await?;
         match held.permissions.iter().any(|held| held == permission) {
             true => Ok(()),

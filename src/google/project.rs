@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::http::{Request, Service};
+use super::request::{Request, Service};
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::ProjectId;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::http::{Body, Request, Service};
+use super::request::{Body, Request, Service};
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{CloudRunHolder, SecretName};
 
@@ -40,7 +40,7 @@ impl Google {
             found = json!({"name": found["name"], "etag": found["etag"], "template": found["template"]});
             update.query = vec![("updateMask", "template".into()), ("forceNewRevision", "true".into())];
         }
-        update.body = Body::Change(found);
+        update.body = Body::Patch(found);
         let operation: Value = self.http.json(&update).await?;
         self.done(update.call, operation).await
     }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use google_cloud_secretmanager_v1::builder::secret_manager_service as builder;
 use google_cloud_secretmanager_v1::model as wire;
 use google_cloud_secretmanager_v1::model::replication::{Automatic, UserManaged, user_managed::Replica};
 use google_cloud_secretmanager_v1::model::secret::SecretType;
 use google_cloud_wkt::{Duration, FieldMask};
+use serde_json::json;
 
+use super::request::{Body, Request};
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{Binding, Replication, Secret, SecretName, Version};
 
@@ -134,13 +135,16 @@ impl Google {
             .set_replication(replicated(replication))
             .set_labels(labels)
             .set_annotations(annotations);
-        let create = self.secrets.create_secret().set_parent(format!("projects/{}", name.project));
-        let create = create.set_secret_id(name.id.to_string()).set_secret(secret);
+        let mut create =
+            Request::secret(secret_call(Operation::CreateSecret, name)).parameter("secretId", name.id.as_str());
+        // Its own id is a parameter, not a part of the path.
+        create.path.pop();
+        create.body = Body::Post(json!(secret));
         let is_ours = |found: &Metadata| found.annotations == *annotations && found.labels == *labels;
         let mut pauses = self.patience.pauses();
         let mut lost = false;
         let created = loop {
-            let error = match self.create(name, &create).await {
+            let error = match self.write(&create).await {
                 Err(error) if error.is_ambiguous() || (lost && error.is_already_exists()) => error,
                 created => break created?,
             };
@@ -155,12 +159,6 @@ impl Google {
         Ok(created.secret(name, Vec::new(), Some(Vec::new())))
     }
 
-    async fn create(&self, name: &SecretName, create: &builder::CreateSecret) -> Result<Metadata, GoogleError> {
-        let call = secret_call(Operation::CreateSecret, name);
-        let created = self.send(&call, || create.clone().send()).await?;
-        Metadata::new(call, created)
-    }
-
     /// Writes `update` in one call, on the secret as it was when its `etag` was read, and returns the new etag.
     ///
     /// # Errors
@@ -172,8 +170,10 @@ impl Google {
         update: &SecretUpdate,
     ) -> Result<String, GoogleError> {
         let (secret, mask) = masked(name, etag, update);
-        let request = self.secrets.update_secret().set_secret(secret).set_update_mask(mask);
-        let mut error = match self.patch(name, &request).await {
+        let mask = json!(mask).as_str().unwrap_or_default().to_owned();
+        let request = Request::secret(secret_call(Operation::UpdateSecret, name)).parameter("updateMask", mask);
+        let request = request.body(Body::Patch(json!(secret)));
+        let mut error = match self.write(&request).await {
             Err(error) if error.is_ambiguous() => error,
             updated => return Ok(updated?.etag),
         };
@@ -183,7 +183,7 @@ impl Google {
                 return Ok(found.etag.clone());
             }
             // It was not carried out, or what was read lags behind: the etag lets it through once.
-            error = match self.patch(name, &request).await {
+            error = match self.write(&request).await {
                 Err(error) if error.is_ambiguous() => error,
                 Err(error) if error.is_stale() && found.is_none_or(|found| found.etag == etag) => error,
                 updated => return Ok(updated?.etag),
@@ -193,15 +193,14 @@ impl Google {
         Err(error)
     }
 
-    async fn patch(&self, name: &SecretName, request: &builder::UpdateSecret) -> Result<Metadata, GoogleError> {
-        let call = secret_call(Operation::UpdateSecret, name);
-        let updated = self.send(&call, || request.clone().send()).await?;
-        Metadata::new(call, updated)
+    /// Creates or updates a secret.
+    async fn write(&self, request: &Request) -> Result<Metadata, GoogleError> {
+        Metadata::new(request.call.clone(), self.http.json(request).await?)
     }
 
     async fn metadata(&self, name: &SecretName) -> Result<Option<Metadata>, GoogleError> {
         let call = secret_call(Operation::GetSecret, name);
-        match self.send(&call, || self.secrets.get_secret().set_name(name.to_string()).send()).await {
+        match self.http.json(&Request::secret(call.clone())).await {
             Err(error) if error.is_not_found() => Ok(None),
             found => Metadata::new(call, found?).map(Some),
         }

@@ -1,10 +1,12 @@
 //! Versions of secrets, always by number: only what was added and is accessed by number is strongly consistent.
 //! <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions>
 
-use google_cloud_secretmanager_v1::model::SecretVersion;
 use google_cloud_secretmanager_v1::model::secret_version::State;
+use google_cloud_secretmanager_v1::model::{ListSecretVersionsResponse, SecretVersion};
+use serde_json::json;
 
 use super::payload::{self, number};
+use super::request::{Body, Request};
 use super::secret::secret_call;
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{Payload, SecretName, Version, VersionState};
@@ -17,10 +19,8 @@ impl Google {
     /// [`GoogleError::is_ambiguous`] where the version may have been added: look for it by its fingerprint.
     pub async fn add_version(&self, name: &SecretName, payload: &Payload) -> Result<i64, GoogleError> {
         let call = secret_call(Operation::AddVersion, name);
-        let add = self.secrets.add_secret_version().set_parent(name.to_string());
-        let add = add.set_payload(payload::checked(payload));
-        let added = self.send(&call, || add.clone().send()).await;
-        let added = added.map_err(|error| without(payload, error))?;
+        let add = Request::secret(call.clone()).verb("addVersion").body(Body::Payload(payload::body(payload)));
+        let added: SecretVersion = self.http.json(&add).await?;
         let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
         if !added.client_specified_payload_checksum {
             return Err(malformed("the checksum of the new version is not confirmed"));
@@ -34,8 +34,7 @@ impl Google {
     /// [`GoogleError::is_not_found`]; refused where the version is disabled or destroyed; damaged on the way.
     pub async fn access(&self, name: &SecretName, number: i64) -> Result<Payload, GoogleError> {
         let call = version_call(Operation::AccessVersion, name, number);
-        let access = self.secrets.access_secret_version().set_name(&call.object);
-        let answer = self.send(&call, || access.clone().send()).await?;
+        let answer = self.http.json(&Request::secret(call.clone()).verb("access")).await?;
         let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
         match payload::from_answer(answer).map_err(malformed)? {
             (answered, payload) if answered == number => Ok(payload),
@@ -84,28 +83,14 @@ impl Google {
     }
 
     async fn try_state(&self, name: &SecretName, seen: &Version, state: VersionState) -> Result<Version, GoogleError> {
-        let (object, etag) = (version_name(name, seen.number), &seen.etag);
-        let operation = match state {
-            VersionState::Enabled => Operation::EnableVersion,
-            VersionState::Disabled => Operation::DisableVersion,
-            VersionState::Destroyed => Operation::DestroyVersion,
+        let (operation, verb) = match state {
+            VersionState::Enabled => (Operation::EnableVersion, "enable"),
+            VersionState::Disabled => (Operation::DisableVersion, "disable"),
+            VersionState::Destroyed => (Operation::DestroyVersion, "destroy"),
         };
         let call = version_call(operation, name, seen.number);
-        let secrets = &self.secrets;
-        let changed = match state {
-            VersionState::Enabled => {
-                let enable = secrets.enable_secret_version().set_name(object).set_etag(etag);
-                self.send(&call, || enable.clone().send()).await
-            }
-            VersionState::Disabled => {
-                let disable = secrets.disable_secret_version().set_name(object).set_etag(etag);
-                self.send(&call, || disable.clone().send()).await
-            }
-            VersionState::Destroyed => {
-                let destroy = secrets.destroy_secret_version().set_name(object).set_etag(etag);
-                self.send(&call, || destroy.clone().send()).await
-            }
-        };
+        let change = Request::secret(call.clone()).verb(verb).body(Body::Post(json!({ "etag": seen.etag })));
+        let changed = self.http.json(&change).await;
         version(changed?).map_err(|reason| GoogleError::Malformed { call, reason })
     }
 
@@ -180,28 +165,19 @@ impl Google {
     /// [`GoogleError::is_not_found`]; refused or unreachable.
     pub async fn version(&self, name: &SecretName, number: i64) -> Result<Version, GoogleError> {
         let call = version_call(Operation::GetVersion, name, number);
-        let get = self.secrets.get_secret_version().set_name(&call.object);
-        let found = self.send(&call, || get.clone().send()).await?;
+        let found = self.http.json(&Request::secret(call.clone())).await?;
         version(found).map_err(|reason| GoogleError::Malformed { call, reason })
     }
 
     /// Every version, newest first.
     pub(super) async fn versions(&self, name: &SecretName) -> Result<Vec<Version>, GoogleError> {
         let call = secret_call(Operation::ListVersions, name);
-        let list = self.secrets.list_secret_versions().set_parent(name.to_string()).set_page_size(1000);
-        let mut versions = Vec::new();
-        let mut token = String::new();
-        loop {
-            let page = self.send(&call, || list.clone().set_page_token(token.clone()).send()).await?;
-            for listed in page.versions {
-                let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
-                versions.push(version(listed).map_err(malformed)?);
-            }
-            if page.next_page_token.is_empty() {
-                break;
-            }
-            token = page.next_page_token;
-        }
+        let mut list = Request::secret(call.clone()).parameter("pageSize", "1000");
+        list.path.push("versions".into());
+        let pages = self.http.pages(list, |page: &ListSecretVersionsResponse| &page.next_page_token).await?;
+        let listed = pages.into_iter().flat_map(|page| page.versions).map(version);
+        let versions: Result<Vec<_>, _> = listed.collect();
+        let mut versions = versions.map_err(|reason| GoogleError::Malformed { call, reason })?;
         versions.sort_by_key(|version| std::cmp::Reverse(version.number));
         Ok(versions)
     }
@@ -223,16 +199,6 @@ pub(super) fn version(listed: SecretVersion) -> Result<Version, &'static str> {
         created: listed.create_time.map(String::from),
         destroyed_at: listed.scheduled_destroy_time.map(String::from),
     })
-}
-
-/// `error` without the server's words where they repeat the payload.
-fn without(payload: &Payload, mut error: GoogleError) -> GoogleError {
-    if let GoogleError::Refused { status, .. } = &mut error
-        && payload::is_repeated_in(payload, &status.to_string())
-    {
-        status.message = "the server's words repeat the payload and are not shown".into();
-    }
-    error
 }
 
 fn version_call(operation: Operation, name: &SecretName, number: i64) -> Call {

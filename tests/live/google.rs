@@ -2,6 +2,7 @@
 
 mod alone;
 mod hop;
+mod hostile;
 mod outages;
 mod policy;
 

@@ -1,5 +1,6 @@
 //! A hop between Rolewright and the fake, where things go wrong.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -18,6 +19,10 @@ pub enum Fault {
     Answer(StatusCode, Value),
     /// It is carried out and answered with something else than the fake said.
     Tamper(fn(String) -> String),
+    /// It is not carried out but sent on to that address.
+    Redirect(StatusCode, String),
+    /// It is not carried out, and its answer never ends: the bytes that were taken of it are counted.
+    Endless(StatusCode, Arc<AtomicUsize>),
     /// Somebody else adds this binding to the policy first.
     Overtake(Value),
 }
@@ -53,7 +58,7 @@ impl Hop {
         &self.url
     }
 
-    /// Lets `fault` happen to the next request `METHOD PATH…` that holds `part`.
+    /// Lets `fault` happen to the next request `METHOD PATH ` that holds `part`.
     pub fn next(&self, part: &'static str, fault: Fault) {
         self.faults.lock().unwrap().push((part, fault));
     }
@@ -65,7 +70,7 @@ impl Hop {
 }
 
 async fn forward(State(onward): State<Onward>, method: Method, uri: Uri, body: Bytes) -> Response {
-    let line = format!("{method} {uri}");
+    let line = format!("{method} {uri} ");
     match onward.fault(&line) {
         None => onward.carry_out(method, &uri, body).await.into_response(),
         Some(Fault::Answer(status, answer)) => (status, answer.to_string()).into_response(),
@@ -77,11 +82,22 @@ async fn forward(State(onward): State<Onward>, method: Method, uri: Uri, body: B
             onward.carry_out(method, &uri, body).await;
             Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>("gone")])))
         }
+        Some(Fault::Redirect(status, to)) => (status, [("location", to)]).into_response(),
+        Some(Fault::Endless(status, taken)) => (status, endless(taken)).into_response(),
         Some(Fault::Overtake(binding)) => {
             onward.add_binding(uri.path(), binding).await;
             onward.carry_out(method, &uri, body).await.into_response()
         }
     }
+}
+
+/// A JSON string without an end.
+fn endless(taken: Arc<AtomicUsize>) -> Body {
+    let piece = Bytes::from(vec![b' '; 64 << 10]);
+    Body::from_stream(stream::repeat_with(move || {
+        taken.fetch_add(piece.len(), Ordering::Relaxed);
+        Ok::<_, std::convert::Infallible>(piece.clone())
+    }))
 }
 
 impl Onward {
