@@ -1,10 +1,11 @@
 //! Results in the forms people and programs read: one value in, one format out. Everything here is a pure function, but
-//! for [`stream`] and [`log`], which alone print.
+//! for [`stream`], [`mod@file`] and [`log`], which alone write.
 //!
 //! Text carries ANSI styles; [`stream`] takes them away where they do not belong.
 
 mod annotation;
 pub mod credential;
+mod file;
 mod github;
 mod json;
 mod junit;

@@ -3,6 +3,8 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
+use rand::Rng;
+
 use super::{Diagnostic, style, text};
 use crate::cli::Color;
 use crate::plan::Failure;
@@ -76,52 +78,18 @@ fn failure_text(failure: &Failure) -> String {
     lines.join("\n")
 }
 
-/// Writes a result to a file, whole or not at all: written beside it, then renamed over it. What is no regular file (a
-/// pipe, `/dev/stderr`) is written to as it is.
+/// Writes a result to a file, without styles, whole or not at all. A regular file is made anew, with mode 0600, and takes the
+/// place of the one before. What is no regular file (a pipe, `/dev/stderr`) is written to as it is.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn file(path: &Path, text: &str) -> io::Result<()> {
-    let text = anstream::adapter::strip_str(text).to_string();
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if target.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        return std::fs::OpenOptions::new().write(true).open(&target)?.write_all(text.as_bytes());
-    }
-    let mut name = std::ffi::OsString::from(".");
-    name.push(target.file_name().ok_or(io::ErrorKind::InvalidFilename)?);
-    name.push(format!(".{}", std::process::id()));
-    let beside = target.with_file_name(name);
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &target));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
+pub fn file(path: &Path, text: &str, random: &mut impl Rng) -> io::Result<()> {
+    super::file::write(path, anstream::adapter::strip_str(text).to_string().as_bytes(), random)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_is_replaced_whole_without_styles_and_nothing_stays_beside_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("out.txt");
-        file(&path, "first, and longer").unwrap();
-        file(&path, &style::paint(style::ERROR, "second")).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_link_stays_a_link() {
-        let directory = tempfile::tempdir().unwrap();
-        let (real, link) = (directory.path().join("real"), directory.path().join("link"));
-        std::fs::write(&real, "old").unwrap();
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        file(&link, "new").unwrap();
-        assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert_eq!(std::fs::read_to_string(&real).unwrap(), "new");
-    }
 
     #[test]
     fn an_error_is_a_line_for_each_cause_and_one_for_the_hint() {
