@@ -88,6 +88,23 @@ pub enum Command {
     Man,
 }
 
+impl Command {
+    /// How it connects, where it connects to anything.
+    pub fn connection(&self) -> Option<&ConnectionArgs> {
+        match self {
+            Self::Plan(args) => Some(&args.connection),
+            Self::Apply(args) => Some(&args.connection),
+            Self::Check(args) => Some(&args.connection),
+            Self::Verify(args) => Some(&args.connection),
+            Self::Rotate(args) => Some(&args.connection),
+            Self::Rollback(args) => Some(&args.connection),
+            Self::Status(args) => Some(&args.connection),
+            Self::Explain(args) => Some(&args.connection),
+            Self::Validate(_) | Self::Schema | Self::Completions(_) | Self::Man => None,
+        }
+    }
+}
+
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
   rolewright validate policies/

@@ -8,9 +8,10 @@ use rand::Rng as _;
 use super::Usage;
 use crate::apply::Edges;
 use crate::cli::{AdminUrl, ConnectionArgs, SecretReference};
-use crate::google::Google;
+use crate::google::{Endpoint, Google};
 use crate::model::{Password, Policy};
 use crate::output::progress::Progress;
+use crate::output::stream;
 use crate::postgres::{ApplicationName, Environment, Route};
 
 /// The way to one instance and to Google.
@@ -86,6 +87,20 @@ impl<'a> Dialer<'a> {
             )
         })?;
         Ok(Route::from_socket_directory(&instance.socket_directory(), &self.environment)?)
+    }
+}
+
+/// Says where calls for Google, or for credentials, go instead: a left-over setting would have secrets stored in a place that
+/// forgets them. Comes before everything else that a run says.
+pub(super) fn announce(args: &ConnectionArgs) {
+    if let Some(endpoint) = &args.google_endpoint {
+        stream::say(&format!(
+            "note: calls to Google go to {endpoint} (--google-endpoint or ROLEWRIGHT_GOOGLE_ENDPOINT)"
+        ));
+    }
+    let anonymous = args.google_endpoint.as_ref().is_some_and(Endpoint::is_loopback);
+    if let (false, Ok(host)) = (anonymous, std::env::var("GCE_METADATA_HOST")) {
+        stream::say(&format!("note: the metadata server is {host:?} (GCE_METADATA_HOST)"));
     }
 }
 

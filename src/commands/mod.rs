@@ -35,6 +35,9 @@ use crate::postgres::{LockError, LoginError, PostgresError, RouteError};
 /// # Errors
 /// Whatever kept it from giving a result.
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    if let Some(connection) = cli.command.connection() {
+        connection::announce(connection);
+    }
     match cli.command {
         Command::Validate(args) => validate::run(&args),
         Command::Plan(args) => plan::run(&args).await,

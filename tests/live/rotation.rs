@@ -194,7 +194,7 @@ fn the_strategy_of_a_live_login_changes() {
 async fn assert_no_way_back(stage: &Stage, reason: &str) {
     let before = stage.secret("app").await;
     let refused = stage.run("rollback", &["--role", "app"]).assert_status(1);
-    let [error, hint] = refused.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{}", refused.stderr) };
+    let [error, hint] = refused.complaints().lines().collect::<Vec<_>>()[..] else { panic!("{}", refused.stderr) };
     assert!(error.starts_with("error: there is nothing to go back to: ") && error.contains(reason), "{error}");
     assert_eq!(hint, "hint: rotate instead: `rolewright rotate --now`");
     assert_eq!(stage.secret("app").await, before);

@@ -63,6 +63,14 @@ impl Outcome {
         self
     }
 
+    /// Standard error without its first line, which names the endpoint that stands for Google.
+    #[track_caller]
+    pub fn complaints(&self) -> &str {
+        let (first, rest) = self.stderr.split_once('\n').unwrap_or_default();
+        assert!(first.starts_with("note: calls to Google go to http://127.0.0.1:"), "{}", self.stderr);
+        rest
+    }
+
     /// Standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
