@@ -32,9 +32,14 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 /// `--help` and `--version` are answers, everything else is wrong usage.
 fn answer_of_parser(answer: &clap::Error) -> ExitCode {
-    // Whoever closed the stream does not want to read it.
-    let _ = answer.print();
-    ExitCode::from(if answer.exit_code() == 0 { Exit::Done.code() } else { Exit::Usage.code() })
+    if answer.exit_code() == 0 {
+        // A reader that closed the stream does not want it.
+        let _ = answer.print();
+        return ExitCode::from(Exit::Done.code());
+    }
+    // It repeats arguments, which may come from anywhere.
+    stream::say(answer.render().ansi().to_string().trim_end());
+    ExitCode::from(Exit::Usage.code())
 }
 
 /// A core file would hold passwords. Where the system refuses, there is nothing better to do than to go on.

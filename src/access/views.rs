@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn every_owner_on_the_way_has_to_hold_it() {
         let open = world(&["a=r/b"], &["b=r/o"]);
-        let to_t = ["view owned by a", "SELECT on view s.inner", "view owned by b", "SELECT on table s.t"];
+        let to_t = ["view owned by a", "SELECT on view s.\"inner\"", "view owned by b", "SELECT on table s.t"];
         assert_eq!(paths(&open, "outer", Privilege::Select), [to_t]);
         assert!(paths(&world(&[], &["b=r/o"]), "outer", Privilege::Select).is_empty());
         assert!(paths(&world(&["a=r/b"], &["a=r/o"]), "outer", Privilege::Select).is_empty());

@@ -62,7 +62,7 @@ async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agre
     if prepared.iter().all(|one| one.plan.is_empty()) {
         return Ok(Agreement::To(digest));
     }
-    stream::say(output::plan(&planned(&prepared, &scripts(&prepared), &digest), PlanFormat::Text).trim_end());
+    stream::show(&output::plan(&planned(&prepared, &scripts(&prepared), &digest), PlanFormat::Text));
     // Nothing is locked while somebody thinks: what was agreed to is the plan with this digest.
     let yes = stream::confirm("Make these changes?")?.ok_or(Usage::NobodyToAsk)?;
     Ok(if yes { Agreement::To(digest) } else { Agreement::No })

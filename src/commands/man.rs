@@ -5,11 +5,11 @@ use clap_mangen::Man;
 
 use super::Exit;
 use crate::cli;
-use crate::output::stream;
+use crate::output::{Rendered, stream};
 
 /// One page: the program, then every command with its options.
 pub(super) fn run() -> anyhow::Result<Exit> {
-    stream::result(&page()?).context("cannot write to standard output")?;
+    stream::result(&Rendered::Exact(page()?)).context("cannot write to standard output")?;
     Ok(Exit::Done)
 }
 

@@ -10,6 +10,7 @@ mod password;
 mod payload;
 mod policy;
 mod privilege;
+mod quote;
 mod retirement;
 mod role;
 mod secret;
@@ -23,7 +24,7 @@ pub use call::{Call, RunsAs};
 pub use membership::Membership;
 pub use name::{
     DatabaseName, ExtensionName, InstanceName, NameError, ProjectId, RoleName, RolePattern, SchemaName, SecretId,
-    SecretName, quote_identifier,
+    SecretName,
 };
 pub use object::{Naming, Object, ObjectKind, RelationKind, RoutineKind};
 pub use password::{Password, Payload, Verifier, VerifierError};
@@ -34,6 +35,9 @@ pub use policy::{
     SchemaPolicy, SecretPolicy, Strategy, Target,
 };
 pub use privilege::{Privilege, PrivilegeClass, Privileges};
+pub use quote::{
+    delimited_identifier, is_visible, marked, quote_identifier, quote_literal, server_identifier, visible_sql,
+};
 pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
 pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};

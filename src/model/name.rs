@@ -277,17 +277,6 @@ impl serde::Serialize for SecretName {
     }
 }
 
-/// An identifier as it reads in SQL: bare where folding leaves it alone, double-quoted otherwise.
-/// For messages; statements quote always.
-pub fn quote_identifier(name: &str) -> String {
-    let bare = name.chars().enumerate().all(|(i, c)| match c {
-        'a'..='z' | '_' => true,
-        '0'..='9' | '$' => i > 0,
-        _ => false,
-    });
-    if bare && !name.is_empty() { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,13 +308,5 @@ mod tests {
         for wrong in ["proj:db", "a:b:c:d:e", ":r:i", "p::i", "p:r:", "p:r:i x"] {
             assert!(InstanceName::new(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn identifiers_read_bare_where_folding_keeps_them() {
-        assert_eq!(quote_identifier("orders_2"), "orders_2");
-        assert_eq!(quote_identifier("Orders"), "\"Orders\"");
-        assert_eq!(quote_identifier("2x"), "\"2x\"");
-        assert_eq!(quote_identifier("a\"b"), "\"a\"\"b\"");
     }
 }

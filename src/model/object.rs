@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DatabaseName, PrivilegeClass, SchemaName, quote_identifier};
+use super::{DatabaseName, PrivilegeClass, SchemaName, quote_identifier, visible_sql};
 
 /// What kind of relation it is (`pg_class.relkind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -253,10 +253,10 @@ impl fmt::Display for Object {
                 write!(f, "{words} {}.{}({})", quoted(schema.as_str()), quoted(relation), quoted(column))
             }
             Self::Routine { schema, name, arguments, .. } => {
-                write!(f, "{words} {}.{}({arguments})", quoted(schema.as_str()), quoted(name))
+                write!(f, "{words} {}.{}({})", quoted(schema.as_str()), quoted(name), visible_sql(arguments))
             }
             Self::InSchema { schema, name, .. } if self.named_by_sql_text() => {
-                write!(f, "{words} {}.{name}", quoted(schema.as_str()))
+                write!(f, "{words} {}.{}", quoted(schema.as_str()), visible_sql(name))
             }
             Self::InSchema { schema, name, .. } => {
                 write!(f, "{words} {}.{}", quoted(schema.as_str()), quoted(name))

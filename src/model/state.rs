@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Acl, Belonging, Call, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
     PrivilegeClass, Privileges, Retirement, Role, RoleName, SchemaName, Secret, SecretName, View,
+    quote_identifier,
 };
 
 /// The whole instance, as far as the policy's databases and the shared catalogs show it.
@@ -152,8 +153,9 @@ pub struct DefaultPrivilege {
 impl DefaultPrivilege {
     /// What it is about, in words: `future tables of migration_user in schema public`.
     pub fn describe(&self) -> String {
-        let place = self.schema.as_ref().map(|schema| format!(" in schema {schema}")).unwrap_or_default();
-        format!("future {} of {}{place}", self.objects.keyword().to_lowercase(), self.owner)
+        let schema = self.schema.as_ref().map(|schema| quote_identifier(schema.as_str()));
+        let place = schema.map(|schema| format!(" in schema {schema}")).unwrap_or_default();
+        format!("future {} of {}{place}", self.objects.keyword().to_lowercase(), quote_identifier(self.owner.as_str()))
     }
 }
 

@@ -5,19 +5,19 @@ use std::fmt::Write as _;
 
 use super::annotation::{Annotation, of_validation, of_verdict};
 use super::style::plain;
-use super::{Validation, text};
+use super::{Rendered, Validation, text};
 use crate::plan::{Severity, Verdict};
 
 /// Every finding, then the verdict for the log.
 pub(super) fn check(verdict: &Verdict) -> String {
     let commands: String = of_verdict(verdict).iter().map(command).collect();
-    commands + &anstream::adapter::strip_str(&text::standing(verdict)).to_string()
+    commands + &Rendered::text(&text::standing(verdict)).unstyled()
 }
 
 /// Every problem, then how many there are for the log.
 pub(super) fn validate(validation: &Validation) -> String {
     let commands: String = of_validation(validation).iter().map(command).collect();
-    commands + &text::totals(validation) + "\n"
+    commands + &Rendered::text(&text::totals(validation)).unstyled() + "\n"
 }
 
 fn command(annotation: &Annotation<'_>) -> String {
@@ -49,7 +49,7 @@ fn data(text: &str) -> String {
 
 /// As its `escapeProperty`.
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    data(&plain(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]
@@ -59,6 +59,6 @@ mod tests {
     #[test]
     fn nothing_in_a_message_starts_a_command_of_its_own() {
         assert_eq!(data("100%\n::error::x"), "100%25%0A::error::x");
-        assert_eq!(property("a,line=1:b"), "a%2Cline=1%3Ab");
+        assert_eq!(property("a,line=1:b\n%"), "a%2Cline=1%3Ab\\n%25");
     }
 }

@@ -1,8 +1,11 @@
 //! A comment on a pull request.
 
+mod inline;
+
 use std::fmt::Write as _;
 
-use super::style::{Sign, count, plain, severity_word};
+use self::inline::{cell, code, fence, text};
+use super::style::{Sign, count, severity_word};
 use super::{Planned, PlannedInstance, Validation, sql};
 use crate::model::InstanceName;
 use crate::plan::{Finding, InstanceVerdict, Status, Step, Verdict};
@@ -139,7 +142,7 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
         if lines.len() == ROWS {
             left_out += 1;
         } else {
-            lines.push(format!("| {} |\n", row.join(" | ")));
+            lines.push(format!("| {} |\n", row.map(|one| cell(&one)).join(" | ")));
         }
     }
     if lines.is_empty() {
@@ -152,65 +155,9 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
     out + "\n"
 }
 
-/// Foreign text: what stands between backticks is code, and nothing else in it is markup, a link or a mention.
-fn text(raw: &str) -> String {
-    let shown = plain(raw);
-    let mut pieces = shown.split('`');
-    let mut out = prose(pieces.next().unwrap_or_default());
-    while let Some(inside) = pieces.next() {
-        match pieces.next() {
-            Some(after) if !inside.is_empty() => out += &(code(inside) + &prose(after)),
-            Some(after) => out += &("\\`\\`".to_owned() + &prose(after)),
-            None => out += &("\\`".to_owned() + &prose(inside)),
-        }
-    }
-    out
-}
-
-fn prose(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    for c in raw.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            // A zero-width space keeps an address from becoming a mention.
-            '@' => out.push_str("@\u{200b}"),
-            '\\' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Foreign text as a code span that can stand in a table.
-fn code(raw: &str) -> String {
-    let shown = plain(raw);
-    let fence = fence(&shown, 1);
-    // One space on each side is not shown, and keeps a backtick of the text from the fence's.
-    let pad = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
-    format!("{fence}{pad}{}{pad}{fence}", shown.replace('|', "\\|"))
-}
-
-/// More backticks than stand together anywhere in `text`.
-fn fence(text: &str, least: usize) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    "`".repeat(least.max(longest + 1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn foreign_text_is_no_markup() {
-        assert_eq!(text("a|b <img> *c* [d](e)"), "a\\|b &lt;img&gt; \\*c\\* \\[d\\](e)");
-        assert_eq!(text("unknown `SE*CT` on <b>"), "unknown `SE*CT` on &lt;b&gt;");
-        assert_eq!(text("odd ` *c* `` d"), "odd ` *c* `\\` d");
-        assert_eq!(code("a|b"), "`a\\|b`");
-        assert_eq!(code("`; rm"), "`` `; rm ``");
-        assert_eq!(fence("```", 3), "````");
-    }
 
     #[test]
     fn rows_that_do_not_fit_are_counted() {

@@ -1,7 +1,7 @@
 //! Results in the forms people and programs read: one value in, one format out. Everything here is a pure function, but
 //! for [`stream`], [`mod@file`] and [`log`], which alone write.
 //!
-//! Text carries ANSI styles; [`stream`] takes them away where they do not belong.
+//! Each format escapes by its own rules. Text alone carries ANSI styles: [`Rendered`] keeps the two apart.
 
 mod annotation;
 pub mod credential;
@@ -12,6 +12,7 @@ mod junit;
 pub mod log;
 mod markdown;
 pub mod progress;
+mod rendered;
 mod sarif;
 mod sql;
 pub mod stream;
@@ -19,6 +20,7 @@ mod style;
 mod subject;
 mod text;
 
+pub use rendered::Rendered;
 pub use subject::{
     Applied, ApplyStatus, Batched, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop, Validation,
     Verification, VerifiedInstance, Why,
@@ -30,84 +32,84 @@ use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use crate::plan::Verdict;
 
 /// What `plan` says.
-pub fn plan(planned: &Planned<'_>, format: PlanFormat) -> String {
+pub fn plan(planned: &Planned<'_>, format: PlanFormat) -> Rendered {
     match format {
-        PlanFormat::Text => text::plan(planned),
-        PlanFormat::Json => json::plan(planned),
-        PlanFormat::Sql => sql::plan(planned),
-        PlanFormat::Markdown => markdown::plan(planned),
+        PlanFormat::Text => Rendered::text(&text::plan(planned)),
+        PlanFormat::Json => Rendered::Exact(json::plan(planned)),
+        PlanFormat::Sql => Rendered::Exact(sql::plan(planned)),
+        PlanFormat::Markdown => Rendered::Exact(markdown::plan(planned)),
     }
 }
 
 /// What `plan` says where the policy cannot be used: people have been told already.
-pub fn no_plan(validation: &Validation, format: PlanFormat) -> String {
+pub fn no_plan(validation: &Validation, format: PlanFormat) -> Rendered {
     match format {
-        PlanFormat::Json => json::no_plan(validation),
-        PlanFormat::Text | PlanFormat::Sql | PlanFormat::Markdown => String::new(),
+        PlanFormat::Json => Rendered::Exact(json::no_plan(validation)),
+        PlanFormat::Text | PlanFormat::Sql | PlanFormat::Markdown => Rendered::Exact(String::new()),
     }
 }
 
 /// What `apply` says.
-pub fn apply(applied: &Applied, format: ApplyFormat) -> String {
+pub fn apply(applied: &Applied, format: ApplyFormat) -> Rendered {
     match format {
-        ApplyFormat::Text => text::apply(applied),
-        ApplyFormat::Json => json::apply(applied),
+        ApplyFormat::Text => Rendered::text(&text::apply(applied)),
+        ApplyFormat::Json => Rendered::Exact(json::apply(applied)),
     }
 }
 
 /// What `rotate` and `rollback` say.
-pub fn rotate(credentials: &Credentials, format: ApplyFormat) -> String {
+pub fn rotate(credentials: &Credentials, format: ApplyFormat) -> Rendered {
     match format {
-        ApplyFormat::Text => text::turned(credentials),
-        ApplyFormat::Json => json::credentials(credentials),
+        ApplyFormat::Text => Rendered::text(&text::turned(credentials)),
+        ApplyFormat::Json => Rendered::Exact(json::credentials(credentials)),
     }
 }
 
 /// What `status` says.
-pub fn status(credentials: &Credentials, format: ApplyFormat) -> String {
+pub fn status(credentials: &Credentials, format: ApplyFormat) -> Rendered {
     match format {
-        ApplyFormat::Text => text::status(credentials),
-        ApplyFormat::Json => json::credentials(credentials),
+        ApplyFormat::Text => Rendered::text(&text::status(credentials)),
+        ApplyFormat::Json => Rendered::Exact(json::credentials(credentials)),
     }
 }
 
 /// What `explain` says.
-pub fn explain(explained: &Explained, format: ApplyFormat) -> String {
+pub fn explain(explained: &Explained, format: ApplyFormat) -> Rendered {
     match format {
-        ApplyFormat::Text => text::explain(explained),
-        ApplyFormat::Json => json::explain(explained),
+        ApplyFormat::Text => Rendered::text(&text::explain(explained)),
+        ApplyFormat::Json => Rendered::Exact(json::explain(explained)),
     }
 }
 
 /// What `check` says.
-pub fn check(verdict: &Verdict, format: CheckFormat) -> String {
+pub fn check(verdict: &Verdict, format: CheckFormat) -> Rendered {
     match format {
-        CheckFormat::Text => text::check(verdict),
-        CheckFormat::Json => json::check(verdict),
-        CheckFormat::Sarif => sarif::check(verdict),
-        CheckFormat::Junit => junit::check(verdict),
-        CheckFormat::Markdown => markdown::check(verdict),
-        CheckFormat::Github => github::check(verdict),
+        CheckFormat::Text => Rendered::text(&text::check(verdict)),
+        CheckFormat::Json => Rendered::Exact(json::check(verdict)),
+        CheckFormat::Sarif => Rendered::Exact(sarif::check(verdict)),
+        CheckFormat::Junit => Rendered::Exact(junit::check(verdict)),
+        CheckFormat::Markdown => Rendered::Exact(markdown::check(verdict)),
+        CheckFormat::Github => Rendered::Exact(github::check(verdict)),
     }
 }
 
 /// What `verify` says.
-pub fn verify(verification: &Verification, format: CheckFormat) -> String {
+pub fn verify(verification: &Verification, format: CheckFormat) -> Rendered {
     match format {
-        CheckFormat::Text => text::verify(verification),
-        CheckFormat::Json => json::verify(verification),
+        CheckFormat::Text => Rendered::text(&text::verify(verification)),
+        CheckFormat::Json => Rendered::Exact(json::verify(verification)),
         other => check(&verification.verdict(), other),
     }
 }
 
 /// What `validate` says.
-pub fn validate(validation: &Validation, format: CheckFormat) -> String {
+pub fn validate(validation: &Validation, format: CheckFormat) -> Rendered {
     match format {
-        CheckFormat::Text => text::validate(validation),
-        CheckFormat::Json => json::validate(validation),
-        CheckFormat::Sarif => sarif::validate(validation),
-        CheckFormat::Junit => junit::validate(validation),
-        CheckFormat::Markdown => markdown::validate(validation),
-        CheckFormat::Github => github::validate(validation),
+        CheckFormat::Text => Rendered::text(&text::validate(validation)),
+        CheckFormat::Json => Rendered::Exact(json::validate(validation)),
+        CheckFormat::Sarif => Rendered::Exact(sarif::validate(validation)),
+        CheckFormat::Junit => Rendered::Exact(junit::validate(validation)),
+        CheckFormat::Markdown => Rendered::Exact(markdown::validate(validation)),
+        CheckFormat::Github => Rendered::Exact(github::validate(validation)),
     }
 }

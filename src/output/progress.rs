@@ -2,6 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::style::plain;
+
 /// A bar for `total` pieces of work. In a pipe it shows nothing.
 pub struct Progress(ProgressBar);
 
@@ -19,7 +21,7 @@ impl Progress {
     pub fn show(&self, done: usize, total: usize, next: &str) {
         self.0.set_length(u64::try_from(total).unwrap_or(u64::MAX));
         self.0.set_position(u64::try_from(done).unwrap_or(u64::MAX));
-        self.0.set_message(next.to_owned());
+        self.0.set_message(plain(next).into_owned());
         // Without a first tick a bar that never moves again is never drawn.
         self.0.tick();
     }

@@ -67,7 +67,7 @@ fn result(annotation: &Annotation<'_>) -> Result {
     let mut result = Result::builder()
         .rule_id(*rule)
         .level(level(*severity))
-        .message(Message::builder().text(text).build())
+        .message(Message::builder().text(message_text(&text)).build())
         .locations(vec![location(origin.as_ref(), *finding)])
         .build();
     if let Some(finding) = finding {
@@ -78,6 +78,22 @@ fn result(annotation: &Annotation<'_>) -> Result {
             .map(|reason| vec![Suppression::builder().kind("external").justification(reason.clone()).build()]);
     }
     result
+}
+
+/// Text as a plain text message, sections 3.11.5 and 3.11.6: braces would be placeholders, and `[text](target)` a link.
+fn message_text(text: &str) -> String {
+    let text = text.replace('{', "{{").replace('}', "}}");
+    if !text.contains("](") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if matches!(c, '[' | ']' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 fn level(severity: Severity) -> ResultLevel {
@@ -110,9 +126,13 @@ fn number(count: usize) -> i64 {
 
 /// A path as a URI reference: relative ones stay relative to the root of the checkout.
 fn uri(path: &str) -> String {
-    let relative = path.strip_prefix("./").unwrap_or(path);
-    let encoded = utf8_percent_encode(relative, NOT_IN_URI);
-    if path.starts_with('/') { format!("file://{encoded}") } else { encoded.to_string() }
+    let encoded = |path: &str| utf8_percent_encode(path, NOT_IN_URI).to_string();
+    match path.strip_prefix("./") {
+        // Behind `./` more slashes mean nothing, and would begin a host.
+        Some(relative) => encoded(relative.trim_start_matches('/')),
+        None if path.starts_with('/') => format!("file:///{}", encoded(path.trim_start_matches('/'))),
+        None => encoded(path),
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +144,14 @@ mod tests {
         assert_eq!(uri("./policies/a b.yaml"), "policies/a%20b.yaml");
         assert_eq!(uri("/srv/p#1.yaml"), "file:///srv/p%231.yaml");
         assert_eq!(uri("a:b.yaml"), "a%3Ab.yaml");
+        assert_eq!(uri(".//host/a\u{1b}.yaml"), "host/a%1B.yaml");
+        assert_eq!(uri("//host/a.yaml"), "file:///host/a.yaml");
         assert_eq!(uri("größe.yaml"), "gr%C3%B6%C3%9Fe.yaml");
+    }
+
+    #[test]
+    fn a_name_is_neither_a_link_nor_a_placeholder() {
+        assert_eq!(message_text("a {0} [b]"), "a {{0}} [b]");
+        assert_eq!(message_text("[a\\](http://b)"), "\\[a\\\\\\](http://b)");
     }
 }

@@ -3,14 +3,19 @@
 use std::fmt::Write as _;
 
 use super::{Planned, PlannedInstance};
-use crate::model::{DatabaseName, quote_identifier};
+use crate::model::{DatabaseName, marked, quote_identifier};
 use crate::plan::{Aim, Batch, Transaction};
+
+/// How the script is encoded: in a pipe psql assumes the encoding of each database that it connects to.
+/// <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMAND-ENCODING>
+const ENCODING: &str = "\\encoding UTF8\n";
 
 /// The script of every instance.
 pub(super) fn plan(planned: &Planned<'_>) -> String {
     let mut out = String::new();
     comment(&mut out, &format!("plan {}", planned.digest));
     out.push_str("\\set ON_ERROR_STOP on\n");
+    out.push_str(ENCODING);
     for instance in &planned.instances {
         one(&mut out, instance);
     }
@@ -65,19 +70,34 @@ fn comment(out: &mut String, text: &str) {
     let _ = writeln!(out, "-- {}", super::style::plain(text));
 }
 
-/// As `pg_dumpall` does it: names that psql would take apart go in as a connection string.
-/// <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMAND-CONNECT>
+/// Names that psql would take apart go in as a connection string, between single quotes, where it reads escapes and nothing
+/// else. <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMANDS>
 fn connect(out: &mut String, database: &DatabaseName) {
     let name = database.as_str();
-    if name.contains(['\n', '\r']) {
-        // No meta-command of psql can carry a line break.
-        let _ = writeln!(out, "\\warn 'connect to {} by hand'\n\\quit", super::style::plain(name).replace('\'', "''"));
-    } else if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
         let _ = writeln!(out, "\\connect {}", quote_identifier(name));
     } else {
-        let value = name.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\"\"");
-        let _ = writeln!(out, "\\connect -reuse-previous=on \"dbname='{value}'\"");
+        let value = name.replace('\\', "\\\\").replace('\'', "\\'");
+        let _ = writeln!(out, "\\connect -reuse-previous=on {}", argument(&format!("dbname='{value}'")));
     }
+    out.push_str(ENCODING);
+}
+
+/// An argument of a meta-command of psql: bytes of hidden characters are octal escapes.
+fn argument(text: &str) -> String {
+    let mut out = String::from("'");
+    for (c, hidden) in marked(text) {
+        match c {
+            '\'' => out.push_str("''"),
+            '\\' => out.push_str("\\\\"),
+            c if hidden => {
+                let _ = c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(out, "\\{byte:03o}"));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
 }
 
 #[cfg(test)]
@@ -92,10 +112,16 @@ mod tests {
 
     #[test]
     fn psql_connects_to_exactly_that_database() {
-        assert_eq!(connect_to("payments"), "\\connect payments\n");
-        assert_eq!(connect_to("Payments"), "\\connect \"Payments\"\n");
-        assert_eq!(connect_to("a'b\"c"), "\\connect -reuse-previous=on \"dbname='a\\'b\"\"c'\"\n");
-        assert!(!connect_to("a\n\\! id").contains("\n\\!"));
+        for (name, line) in [
+            ("payments", "payments"),
+            ("Payments", "\"Payments\""),
+            ("user", "\"user\""),
+            ("a'b\"c\\", r#"-reuse-previous=on 'dbname=''a\\''b"c\\\\'''"#),
+            ("a\n\\! id", r"-reuse-previous=on 'dbname=''a\012\\\\! id'''"),
+            ("\u{9b}:x", r"-reuse-previous=on 'dbname=''\302\233:x'''"),
+        ] {
+            assert_eq!(connect_to(name), format!("\\connect {line}\n\\encoding UTF8\n"));
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rand::Rng;
 
-use super::{Diagnostic, style, text};
+use super::rendered::without_commands;
+use super::{Diagnostic, Rendered, style, text};
 use crate::cli::Color;
 use crate::plan::Failure;
 
@@ -23,18 +24,32 @@ pub fn choose_color(color: Color) {
 ///
 /// # Errors
 /// Standard output cannot be written to.
-pub fn result(text: &str) -> io::Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+pub fn result(result: &Rendered) -> io::Result<()> {
+    let written = match result {
+        Rendered::Text(styled) => write_whole(anstream::stdout().lock(), styled),
+        Rendered::Exact(text) => write_whole(io::stdout().lock(), text),
+    };
+    match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
 }
 
+fn write_whole(mut to: impl io::Write, text: &str) -> io::Result<()> {
+    to.write_all(text.as_bytes()).and_then(|()| to.flush())
+}
+
 /// Writes a line that is no result to standard error, where nobody may be listening.
 pub fn say(text: &str) {
     let mut stderr = anstream::stderr().lock();
-    let _ = writeln!(stderr, "{text}");
+    let _ = writeln!(stderr, "{}", without_commands(text));
+}
+
+/// Writes a result where people read what is no result, before they are asked about it.
+pub fn show(result: &Rendered) {
+    match result {
+        Rendered::Text(text) | Rendered::Exact(text) => say(text.trim_end()),
+    }
 }
 
 /// Asks on the terminal; `None` where there is none to ask on. Anything but `yes` is a no.
@@ -83,8 +98,8 @@ fn failure_text(failure: &Failure) -> String {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn file(path: &Path, text: &str, random: &mut impl Rng) -> io::Result<()> {
-    super::file::write(path, anstream::adapter::strip_str(text).to_string().as_bytes(), random)
+pub fn file(path: &Path, result: &Rendered, random: &mut impl Rng) -> io::Result<()> {
+    super::file::write(path, result.unstyled().as_bytes(), random)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::model::{is_visible, marked};
 use crate::plan::{Change, Severity};
 
 pub(super) const ADD: Style = AnsiColor::Green.on_default();
@@ -23,18 +24,17 @@ pub(super) fn paint(style: Style, text: impl fmt::Display) -> String {
     format!("{style}{}{style:#}", plain(&text.to_string()))
 }
 
-/// `text` with control characters, and those that reorder text, made visible.
+/// `text` with everything made visible that a terminal obeys or does not show, or that GitHub's runner takes for a command.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.contains(harmful) {
+    if is_visible(text) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
+    for (c, hidden) in marked(text) {
         match c {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),
-            c if harmful(c) => shown.extend(c.escape_unicode()),
+            c if hidden => shown.extend(c.escape_unicode()),
             c => shown.push(c),
         }
     }
@@ -124,6 +124,7 @@ mod tests {
     #[test]
     fn an_escape_sequence_is_shown_and_not_obeyed() {
         assert_eq!(plain("a\u{1b}[2Jb\n\u{202e}c"), "a\\u{1b}[2Jb\\n\\u{202e}c");
+        assert_eq!(plain("\u{9b}\u{7f}\u{feff}##[error]"), "\\u{9b}\\u{7f}\\u{feff}##\\u{5b}error]");
         assert!(matches!(plain("tabl\u{e9}"), Cow::Borrowed(_)));
     }
 }

@@ -1,6 +1,6 @@
 //! Values of parameters that hold a list of names: the server keeps each element quoted as it needs.
 
-use crate::model::quote_identifier;
+use crate::model::server_identifier;
 
 /// Parameters whose value is a list of identifiers (`GUC_LIST_QUOTE`), of those a role may set.
 /// <https://www.postgresql.org/docs/current/runtime-config-client.html>
@@ -15,8 +15,8 @@ pub fn elements(parameter: &str, value: &str) -> Option<Vec<String>> {
 pub fn normal_value(parameter: &str, value: &str) -> String {
     match elements(parameter, value) {
         // The server keeps an empty list as one empty name.
-        Some(elements) if elements.is_empty() => quote_identifier(""),
-        Some(elements) => elements.iter().map(|one| quote_identifier(one)).collect::<Vec<_>>().join(", "),
+        Some(elements) if elements.is_empty() => server_identifier(""),
+        Some(elements) => elements.iter().map(|one| server_identifier(one)).collect::<Vec<_>>().join(", "),
         None => value.to_owned(),
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use postgres_protocol::escape::{escape_identifier, escape_literal};
-
 use super::Edge;
 use super::list::elements;
 use super::shelter::Sheltered;
@@ -11,7 +9,7 @@ use super::together::{Saying, Wholes};
 use super::{Attribute, Change, Extent};
 use crate::model::{
     DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, RoutineKind,
-    SchemaName, Setting, Verifier, VerifierError,
+    SchemaName, Setting, Verifier, VerifierError, delimited_identifier, quote_literal, visible_sql,
 };
 
 /// Objects per statement: at the end of each one that took many locks the server goes through all that the transaction holds,
@@ -114,11 +112,11 @@ fn end_sessions(role: &RoleName) -> Vec<String> {
 /// by its nature.
 fn drop_owned(role: &RoleName) -> Vec<String> {
     let guard = format!(
-        "BEGIN IF EXISTS (SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = {}::regrole \
-         AND deptype = 'o' AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass) \
+        "BEGIN IF EXISTS (SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass \
+         AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = {}) AND deptype = 'o' AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass) \
          AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) \
          THEN RAISE EXCEPTION 'something still belongs to a role that is to go: nothing is dropped'; END IF; END",
-        literal(&name(role.as_str()))
+        literal(role.as_str())
     );
     vec![format!("DO {}", literal(&guard)), format!("DROP OWNED BY {}", name(role.as_str()))]
 }
@@ -209,11 +207,11 @@ pub(super) fn shelter(Sheltered { tables, others }: &Sheltered<'_>, major: u32) 
 }
 
 pub(super) fn name(text: &str) -> String {
-    escape_identifier(text)
+    delimited_identifier(text)
 }
 
 pub(super) fn literal(text: &str) -> String {
-    escape_literal(text).trim_start().to_owned()
+    quote_literal(text)
 }
 
 fn grantee_name(grantee: &Grantee) -> String {
@@ -284,10 +282,10 @@ pub(super) fn reference(object: &Object) -> String {
         Object::Schema(schema) => name(schema.as_str()),
         Object::Column { schema, relation, .. } => format!("{}.{}", name(schema.as_str()), name(relation)),
         Object::Routine { schema, name: routine, arguments, .. } => {
-            format!("{}.{}({arguments})", name(schema.as_str()), name(routine))
+            format!("{}.{}({})", name(schema.as_str()), name(routine), visible_sql(arguments))
         }
         Object::InSchema { schema, name: text, .. } if object.named_by_sql_text() => {
-            format!("{}.{text}", name(schema.as_str()))
+            format!("{}.{}", name(schema.as_str()), visible_sql(text))
         }
         Object::InSchema { schema, name: text, .. } => format!("{}.{}", name(schema.as_str()), name(text)),
         Object::Bare { kind: ObjectKind::LargeObject, name: oid } => oid.to_string(),

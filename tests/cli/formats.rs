@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use quick_junit::TestCaseStatus;
 use rolewright::cli::{ApplyFormat, CheckFormat, PlanFormat};
-use rolewright::output::{self, Applied, Outcome, Planned, PlannedInstance, Stop};
+use rolewright::output::{self, Applied, Outcome, Planned, PlannedInstance, Rendered, Stop};
 use rolewright::plan::{Batch, Failure, Plan, Report, Rule, Transaction, Verdict};
 use serde_json::Value;
 
 use crate::sample;
 
-/// Text as it is in a pipe.
-fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
+/// A result as it is in a pipe.
+fn plain(result: &Rendered) -> String {
+    result.unstyled().into_owned()
 }
 
 fn planned(plan: &Plan, format: PlanFormat) -> String {
@@ -101,7 +101,7 @@ fn nothing_to_apply() {
 fn applied_half_way() {
     let half = applied(sample::plan(), 2, Some(lost_connection()));
     insta::assert_snapshot!("applied_half_way_for_people", plain(&output::apply(&half, ApplyFormat::Text)));
-    let document = json(&output::apply(&half, ApplyFormat::Json));
+    let document = json(&plain(&output::apply(&half, ApplyFormat::Json)));
     assert_eq!(document["status"], "failed");
     let one = &document["instances"][0];
     assert_eq!(one["changes"].as_array().unwrap().len(), 2);
@@ -111,7 +111,7 @@ fn applied_half_way() {
 
 #[test]
 fn how_an_apply_ended_is_its_status() {
-    let status = |applied: Applied| json(&output::apply(&applied, ApplyFormat::Json))["status"].clone();
+    let status = |applied: Applied| json(&plain(&output::apply(&applied, ApplyFormat::Json)))["status"].clone();
     let without = |withheld: usize| {
         let mut plan = sample::plan();
         plan.withheld.truncate(withheld);
@@ -249,7 +249,7 @@ fn a_policy_in_every_format() {
 fn no_format_lets_an_escape_sequence_through() {
     use clap::ValueEnum as _;
     for format in CheckFormat::value_variants() {
-        let styled = output::check(&sample::drift(), *format);
-        assert!(!styled.contains("\u{1b}[2J"), "{format:?}");
+        let (Rendered::Text(whole) | Rendered::Exact(whole)) = output::check(&sample::drift(), *format);
+        assert!(!whole.contains("\u{1b}[2J"), "{format:?}");
     }
 }

@@ -7,6 +7,7 @@ mod explain;
 mod plan;
 mod validate;
 mod verify;
+mod visible;
 
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ pub(super) use explain::explain;
 pub(super) use plan::plan;
 pub(super) use validate::{no_plan, validate};
 pub(super) use verify::verify;
+pub(super) use visible::visible;
 
 use crate::model::Origin;
 
@@ -25,7 +27,11 @@ const VERSION: u32 = 1;
 
 /// `value` as an indented document. Serialisation fails on keys that are no strings only, and there are none.
 pub(super) fn document(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("every key is a string") + "\n"
+    let mut out = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, visible::Indented::default());
+    value.serialize(&mut serializer).expect("every key is a string");
+    out.push(b'\n');
+    String::from_utf8(out).expect("JSON is UTF-8")
 }
 
 /// A place in a policy, among the keys of what it is the place of.

@@ -21,6 +21,9 @@ pub enum ObjectError {
     /// A quoted name without its end.
     #[error("a `\"` is not closed")]
     Quote,
+    /// What follows a backslash in `U&"…"` is no character.
+    #[error("a `\\` of a name in `U&\"…\"` is followed by no character's number")]
+    Escape,
     /// No kind of object begins it.
     #[error("unknown kind of object in `{0}`")]
     Kind(String),

@@ -36,6 +36,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ObjectError> {
                 tokens.push(Token::Name { text: name, quoted: true });
                 length
             }
+            'U' | 'u' if rest[1..].starts_with("&\"") => {
+                let (name, length) = quoted(&rest[2..])?;
+                tokens.push(Token::Name { text: unescaped(&name)?, quoted: true });
+                length + 2
+            }
             c if starts_name(c) => {
                 let length = rest.find(|c| !continues_name(c)).unwrap_or(rest.len());
                 // Only ASCII: in a UTF-8 database PostgreSQL leaves other letters as they are.
@@ -85,4 +90,24 @@ fn quoted(text: &str) -> Result<(String, usize), ObjectError> {
         }
     }
     Err(ObjectError::Quote)
+}
+
+/// The name that `U&"…"` stands for: `\\` followed by four hexadecimal digits, or by `+` and six.
+fn unescaped(text: &str) -> Result<String, ObjectError> {
+    let mut pieces = text.split('\\');
+    let mut name = pieces.next().unwrap_or_default().to_owned();
+    while let Some(piece) = pieces.next() {
+        if piece.is_empty() {
+            // A doubled one; behind it nothing is escaped.
+            name.push('\\');
+            name.push_str(pieces.next().ok_or(ObjectError::Escape)?);
+            continue;
+        }
+        let (digits, length) = piece.strip_prefix('+').map_or((piece, 4), |digits| (digits, 6));
+        let (code, rest) = digits.split_at_checked(length).ok_or(ObjectError::Escape)?;
+        let code = u32::from_str_radix(code, 16).ok().filter(|_| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        name.push(code.and_then(char::from_u32).ok_or(ObjectError::Escape)?);
+        name.push_str(rest);
+    }
+    Ok(name)
 }

@@ -3,7 +3,7 @@
 
 use super::token::Token;
 use super::{Cursor, ObjectError};
-use crate::model::{SchemaName, quote_identifier};
+use crate::model::{SchemaName, server_identifier};
 
 /// The type names of the grammar, and what `format_type()` prints for them.
 const GRAMMAR: [(&str, &str); 29] = [
@@ -154,7 +154,7 @@ pub(super) fn argument_type(cursor: &mut Cursor) -> Result<String, ObjectError> 
             modifier(cursor)?;
             match schema.as_str() {
                 "pg_catalog" => catalog(&name).ok_or(ObjectError::Type(name))?,
-                _ => format!("{}.{}", quote_identifier(SchemaName::new(&schema)?.as_str()), quote_identifier(&name)),
+                _ => format!("{}.{}", server_identifier(SchemaName::new(&schema)?.as_str()), server_identifier(&name)),
             }
         }
         (None, (name, true)) => {

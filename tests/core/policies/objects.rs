@@ -26,7 +26,9 @@ fn names_fold_as_in_sql() {
         ("SELECT", "TABLE \"Public\".\"Or\"\"ders\"", "table \"Public\".\"Or\"\"ders\""),
         ("SELECT", "  table\tpublic . orders ", "table public.orders"),
         ("SELECT", "table public.ÄRGER", "table public.\"ÄrGER\""),
-        ("SELECT", "view public.v$1", "view public.v$1"),
+        ("SELECT", "view public.v$1", "view public.\"v$1\""),
+        ("SELECT", "table U&\"\\0070ublic\".u&\"a\\001B\\\\\\+01F980\"", "table public.U&\"a\\001B\\\\🦀\""),
+        ("SELECT", "table public.USER", "table public.\"user\""),
         ("SELECT", "matview public.m", "materialized view public.m"),
         ("SELECT", "Materialized View public.m", "materialized view public.m"),
         ("SELECT", "foreign table public.f", "foreign table public.f"),
@@ -44,7 +46,7 @@ fn names_fold_as_in_sql() {
         ("SET", "parameter plpgsql.extra_errors", "parameter plpgsql.extra_errors"),
         ("CREATE", "tablespace fast", "tablespace fast"),
         ("SELECT", "table public.view", "table public.view"),
-        ("SELECT", "table foreign.\"table\"", "table foreign.table"),
+        ("SELECT", "table foreign.\"table\"", "table \"foreign\".\"table\""),
     ] {
         let Target::Object(object) = target(privilege, written) else { panic!("{written}") };
         assert_eq!(object.to_string(), read.replace("ÄrGER", "Ärger"), "{written}");
