@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Acl, Belonging, Call, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
-    PrivilegeClass, Privileges, Retirement, Role, RoleName, SchemaName, Secret, SecretName, View,
-    quote_identifier,
+    PrivilegeClass, Privileges, Retirement, Role, RoleName, SchemaName, Secret, SecretName, View, quote_identifier,
 };
 
 /// The whole instance, as far as the policy's databases and the shared catalogs show it.

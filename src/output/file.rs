@@ -133,7 +133,7 @@ fn replace(folder: &Path, target: &Path, text: &[u8], random: &mut impl Rng) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{stream, style};
+    use super::super::{Rendered, stream, style};
     use super::*;
     use std::convert::Infallible;
     use std::fs::{self, Permissions};
@@ -196,7 +196,7 @@ mod tests {
     fn a_file_gets_no_styles() {
         let (_home, folder, _) = folder(0o700);
         let path = folder.join("out.txt");
-        stream::file(&path, &style::paint(style::ERROR, "text"), &mut Constant).unwrap();
+        stream::file(&path, &Rendered::text(&style::paint(style::ERROR, "text")), &mut Constant).unwrap();
         assert_eq!(read(&path), "text");
     }
 

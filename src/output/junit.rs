@@ -19,7 +19,9 @@ pub(super) fn check(verdict: &Verdict) -> String {
 /// One suite, a test for every file.
 pub(super) fn validate(validation: &Validation) -> String {
     let mut suite = TestSuite::new("policy");
-    suite.add_test_cases(validation.clean_files().map(|file| TestCase::new(plain(file).as_ref(), TestCaseStatus::success())));
+    suite.add_test_cases(
+        validation.clean_files().map(|file| TestCase::new(plain(file).as_ref(), TestCaseStatus::success())),
+    );
     suite.add_test_cases(validation.diagnostics.iter().map(diagnosed));
     let mut report = Report::new("rolewright validate");
     report.add_test_suite(suite);
@@ -59,8 +61,10 @@ fn found(finding: &Finding) -> TestCase {
     status.set_message(plain(&finding.message).as_ref()).set_type(finding.rule.id());
     let path = (!finding.path.is_empty()).then(|| finding.path.join(" → "));
     let lines = [("path", &path), ("accepted", &finding.allowed), ("fix", &finding.fix)];
-    let lines: Vec<_> =
-        lines.iter().filter_map(|(label, text)| text.as_ref().map(|text| format!("{label}: {}", plain(text)))).collect();
+    let lines: Vec<_> = lines
+        .iter()
+        .filter_map(|(label, text)| text.as_ref().map(|text| format!("{label}: {}", plain(text))))
+        .collect();
     status.set_description(lines.join("\n"));
     let about: Vec<_> = [&finding.role, &finding.privilege, &finding.object].into_iter().flatten().cloned().collect();
     let name = if about.is_empty() { finding.message.clone() } else { about.join(" ") };

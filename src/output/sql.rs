@@ -70,15 +70,16 @@ fn comment(out: &mut String, text: &str) {
     let _ = writeln!(out, "-- {}", super::style::plain(text));
 }
 
-/// Names that psql would take apart go in as a connection string, between single quotes, where it reads escapes and nothing
-/// else. <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMANDS>
+/// Names that psql would take apart go in as a connection string: as an identifier, which `\connect` takes out of its double
+/// quotes, between single quotes, where psql reads escapes and nothing else.
+///  <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMANDS>
 fn connect(out: &mut String, database: &DatabaseName) {
     let name = database.as_str();
     if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
         let _ = writeln!(out, "\\connect {}", quote_identifier(name));
     } else {
-        let value = name.replace('\\', "\\\\").replace('\'', "\\'");
-        let _ = writeln!(out, "\\connect -reuse-previous=on {}", argument(&format!("dbname='{value}'")));
+        let value = name.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\"\"");
+        let _ = writeln!(out, "\\connect -reuse-previous=on {}", argument(&format!("\"dbname='{value}'\"")));
     }
     out.push_str(ENCODING);
 }
@@ -116,9 +117,9 @@ mod tests {
             ("payments", "payments"),
             ("Payments", "\"Payments\""),
             ("user", "\"user\""),
-            ("a'b\"c\\", r#"-reuse-previous=on 'dbname=''a\\''b"c\\\\'''"#),
-            ("a\n\\! id", r"-reuse-previous=on 'dbname=''a\012\\\\! id'''"),
-            ("\u{9b}:x", r"-reuse-previous=on 'dbname=''\302\233:x'''"),
+            ("a'b\"c\\", r#"-reuse-previous=on '"dbname=''a\\''b""c\\\\''"'"#),
+            ("a\n\\! id", r#"-reuse-previous=on '"dbname=''a\012\\\\! id''"'"#),
+            ("\u{9b}:x", r#"-reuse-previous=on '"dbname=''\302\233:x''"'"#),
         ] {
             assert_eq!(connect_to(name), format!("\\connect {line}\n\\encoding UTF8\n"));
         }

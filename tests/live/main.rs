@@ -39,6 +39,7 @@ mod refusals;
 mod restarts;
 mod rotation;
 mod scene;
+mod script;
 mod session;
 mod signals;
 mod stage;
