@@ -11,7 +11,7 @@ pub use arguments::{
     ApplyArgs, CheckArgs, CompletionsArgs, ExplainArgs, PlanArgs, RollbackArgs, RotateArgs, StatusArgs, ValidateArgs,
     VerifyArgs,
 };
-pub use common::{ConnectionArgs, Phase, PolicyArgs, ScopeArgs, VariableArgs};
+pub use common::{ConnectionArgs, Phase, PolicyArgs, ScopeArgs, TakeOver, VariableArgs};
 pub use format::{ApplyFormat, CheckFormat, Format, OutputArgs, PlanFormat};
 pub use value::{AdminUrl, OutputFile, SecretReference};
 

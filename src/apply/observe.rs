@@ -140,7 +140,7 @@ pub(super) fn asked(policy: &Policy, database: &DatabaseName) -> Asked {
     });
     let makers = makers(policy, database);
     Asked {
-        trusted: makers.iter().map(|(_, role)| role).chain(&policy.admins).cloned().collect(),
+        trusted: makers_of_all(&makers).into_iter().chain(policy.admins.iter().cloned()).collect(),
         extensions: extensions.collect(),
         parameters: settings.collect(),
         columns: columns.collect(),
@@ -155,6 +155,13 @@ fn makers(policy: &Policy, database: &DatabaseName) -> BTreeSet<(SchemaName, Rol
     let access = present.flat_map(|(name, role)| role.access.iter().map(move |access| (name, access)));
     let ddl = access.filter(|(_, access)| access.preset == Preset::Ddl && access.database == *database);
     ddl.map(|(name, access)| (access.schema.clone(), name.clone())).collect()
+}
+
+/// The `ddl` roles of all the schemas that have one: between others the plan tells.
+fn makers_of_all(makers: &BTreeSet<(SchemaName, RoleName)>) -> BTreeSet<RoleName> {
+    let schemas: BTreeSet<_> = makers.iter().map(|(schema, _)| schema).collect();
+    let makes_all = |role: &RoleName| schemas.iter().all(|schema| makers.contains(&((*schema).clone(), role.clone())));
+    makers.iter().map(|(_, role)| role).filter(|role| makes_all(role)).cloned().collect()
 }
 
 type AtGoogle = (BTreeMap<SecretName, Secret>, BTreeMap<String, Option<CloudRunReference>>);

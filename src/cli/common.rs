@@ -64,12 +64,27 @@ pub struct ScopeArgs {
     /// accessors of secrets, and LOGIN where the policy declares no login
     #[arg(long)]
     pub prune: bool,
-    /// Also take over SECURITY DEFINER routines, views, and objects of undeclared logins
-    #[arg(long)]
-    pub take_over: bool,
+    /// Also take over views, SECURITY DEFINER routines and other code that runs as its owner, relations with rules, and
+    /// objects of undeclared logins (foreign); all of them without a list
+    #[arg(long, value_enum, value_name = "KIND,…", value_delimiter = ',', num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_values = ["views", "routines", "rules", "foreign"])]
+    pub take_over: Vec<TakeOver>,
     /// Also give new passwords to logins whose password nobody stored
     #[arg(long)]
     pub reset_passwords: bool,
+}
+
+/// A kind of object that is taken over on request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TakeOver {
+    /// Views and materialized views.
+    Views,
+    /// SECURITY DEFINER routines, and untrusted code that runs as its owner, with the tables that run it.
+    Routines,
+    /// Relations with rules.
+    Rules,
+    /// Objects of undeclared logins.
+    Foreign,
 }
 
 /// Half of a plan.

@@ -3,7 +3,7 @@
 use super::connection::{Connection, Dialer};
 use super::{Exit, load, publish};
 use crate::apply::{Edges, Guard, observe};
-use crate::cli::{Phase, PlanArgs, ScopeArgs};
+use crate::cli::{Phase, PlanArgs, ScopeArgs, TakeOver};
 use crate::model::{Policy, State};
 use crate::output::progress::Progress;
 use crate::output::{self, Planned, PlannedInstance};
@@ -80,7 +80,16 @@ pub(super) fn options(scope: &ScopeArgs, today: jiff::civil::Date) -> Options {
         },
         prune: scope.prune,
         reset_passwords: scope.reset_passwords,
-        take_over: scope.take_over,
+        take_over: scope.take_over.iter().map(|kind| take_over(*kind)).collect(),
         today,
+    }
+}
+
+fn take_over(kind: TakeOver) -> plan::TakeOver {
+    match kind {
+        TakeOver::Views => plan::TakeOver::Views,
+        TakeOver::Routines => plan::TakeOver::Routines,
+        TakeOver::Rules => plan::TakeOver::Rules,
+        TakeOver::Foreign => plan::TakeOver::Foreign,
     }
 }

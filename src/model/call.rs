@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{RoleName, SchemaName};
+use super::{Object, RoleName, SchemaName};
 
 /// Something that runs code of a role that neither makes the schema's objects nor is a superuser.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The function, domain or view, as SQL names it, its kind in front.
-    pub code: Arc<str>,
+    /// The function, domain or view.
+    pub code: Object,
     /// Who may change that.
     pub owner: RoleName,
     /// Where what runs it is; an event trigger is nowhere.
@@ -17,18 +17,37 @@ pub struct Call {
     pub runs: RunsAs,
     /// What runs it: one of those in this schema.
     pub by: Arc<str>,
+    /// What makes it run as its owner: the table, statistics, materialized view or routine, or a sequence that goes with
+    /// the table.
+    pub acting: Option<Acting>,
+}
+
+/// An object whose owner's rights code runs with.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Acting {
+    /// The object.
+    pub object: Object,
+    /// The role that the code runs as.
+    pub owner: RoleName,
 }
 
 impl Call {
     /// What runs it, as whom.
     pub fn line(&self) -> String {
-        format!("{} runs it as {}", self.by, self.runs.whom())
+        match &self.acting {
+            Some(acting) => format!("{} runs it as {}, its owner", self.by, acting.owner),
+            None => format!("{} runs it as {}", self.by, self.runs.whom()),
+        }
     }
 }
 
 /// As whom code is run that does not say so itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RunsAs {
+    /// Indexes, partition keys, extended statistics and materialized views: ANALYZE, REINDEX, autovacuum and REFRESH act as
+    /// the owner. So do foreign keys with an action, and what that sets off; and SECURITY DEFINER routines.
+    /// <https://www.postgresql.org/docs/current/sql-refreshmaterializedview.html>
+    Owner,
     /// Triggers, defaults, generated columns, CHECK constraints, domains, indexes, partition keys, rules.
     Writer,
     /// Row security policies.
@@ -38,9 +57,6 @@ pub enum RunsAs {
     Reader,
     /// Routines and aggregates.
     Caller,
-    /// Extended statistics and materialized views: ANALYZE and REFRESH act as the owner.
-    /// <https://www.postgresql.org/docs/current/sql-refreshmaterializedview.html>
-    Owner,
     /// Event triggers.
     Changer,
 }

@@ -20,7 +20,7 @@ mod view;
 
 pub use acl::{Acl, AclError, AclItem, Grantee};
 pub use belonging::{Belonging, BelongingKind, PublicationExtent};
-pub use call::{Call, RunsAs};
+pub use call::{Acting, Call, RunsAs};
 pub use membership::Membership;
 pub use name::{
     DatabaseName, ExtensionName, InstanceName, NameError, ProjectId, RoleName, RolePattern, SchemaName, SecretId,

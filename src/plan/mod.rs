@@ -22,6 +22,7 @@ mod sentence;
 mod shelter;
 mod standing;
 mod statement;
+mod take_over;
 mod together;
 mod verdict;
 
@@ -38,4 +39,5 @@ pub use script::{Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connec
 pub use sentence::Loss;
 pub use standing::retiring;
 pub use statement::{close_login, expire_login, set_password};
+pub use take_over::TakeOver;
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

@@ -128,7 +128,7 @@ fn a_table_of_the_apps_is_taken_over_with_its_columns() {
     revoke SELECT on column app.u(c) from PUBLIC, granted by mig [public.unexpected]
     grant SELECT, INSERT, UPDATE, DELETE on table app.u to app [grant.missing]
     withheld: view app.v belongs to app [owner.unexpected]
-      it would run with the rights of its new owner: read its definition, then use --take-over
+      it would run with the rights of its new owner: read its definition, then use --take-over=views
     "#);
 }
 

@@ -43,6 +43,7 @@ mod script;
 mod session;
 mod signals;
 mod stage;
+mod untrusted;
 mod verify;
 mod views;
 mod world;

@@ -9,7 +9,7 @@ use crate::model::{DatabaseName, Dependence, Grantee, Group, Object, ObjectKind,
 use crate::plan::expected::preset_privileges;
 use crate::plan::path::owns;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Finding, Rule, fix};
+use crate::plan::{Change, Finding, Rule, TakeOver, fix};
 
 impl Diff<'_> {
     /// Views and SECURITY DEFINER routines that stay with their owner go on running with its rights: it keeps what a `dml` role
@@ -39,7 +39,7 @@ impl Diff<'_> {
     fn leaves_code(&self, database: &DatabaseName, owner: &RoleName) -> bool {
         let groups = self.state.databases.get(database).into_iter().flat_map(|database| &database.groups);
         let mut left = groups.filter(|group| group.owner == *owner && group.dependence == Dependence::Free);
-        !self.options.take_over && left.any(runs_as_owner)
+        left.any(|group| runs_as_owner(group).is_some_and(|kind| !self.options.take_over.contains(&kind)))
     }
 
     /// What a managed role owns in a schema the policy does not speak of: there it may do what it likes.
@@ -104,8 +104,10 @@ impl Diff<'_> {
     }
 }
 
-/// Whether what it does is done with its owner's rights.
-pub(super) fn runs_as_owner(group: &Group) -> bool {
-    group.security_definer
-        || matches!(group.kind, ObjectKind::Relation(RelationKind::View | RelationKind::MaterializedView))
+/// What of `--take-over` hands over a group that does what it does with its owner's rights.
+pub(super) fn runs_as_owner(group: &Group) -> Option<TakeOver> {
+    match group.kind {
+        ObjectKind::Relation(RelationKind::View | RelationKind::MaterializedView) => Some(TakeOver::Views),
+        _ => group.security_definer.then_some(TakeOver::Routines),
+    }
 }

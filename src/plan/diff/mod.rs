@@ -27,16 +27,17 @@ mod schemas;
 mod secrets;
 mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use calls::Untrusted;
 use departures::Departures;
 use heritage::Heritage;
 
 use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
-use super::{Plan, Refusal, RefusalCause};
+use super::{Plan, Refusal, RefusalCause, TakeOver};
 use crate::access::Views;
 use crate::model::{DatabaseName, Policy, State};
 
@@ -49,8 +50,8 @@ pub struct Options {
     pub prune: bool,
     /// Also replace passwords of logins whose password nobody stored.
     pub reset_passwords: bool,
-    /// Also take over what runs with its owner's rights, and what belongs to undeclared logins.
-    pub take_over: bool,
+    /// What to take over beyond what is taken over unasked.
+    pub take_over: BTreeSet<TakeOver>,
     /// Today, for `until`.
     pub today: jiff::civil::Date,
 }
@@ -90,7 +91,8 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     let heritage = Heritage::default();
     let views =
         state.databases.iter().map(|(name, database)| (name, Rc::new(Views::new(state, name, database)))).collect();
-    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage, views, plan, merging };
+    let untrusted = Untrusted::new(policy, state, &cast);
+    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage, views, untrusted, plan, merging };
     diff.preconditions();
     diff.roles();
     diff.closings();
@@ -122,6 +124,7 @@ struct Diff<'a> {
     departures: Departures,
     heritage: Heritage,
     views: BTreeMap<&'a DatabaseName, Rc<Views<'a>>>,
+    untrusted: Untrusted<'a>,
     plan: Plan,
     merging: Merging,
 }

@@ -66,7 +66,11 @@ impl Diff<'_> {
                 [Object::Schema(_), ..] => None,
                 members => members.first().and_then(Object::schema).and_then(|schema| places.get(schema)),
             };
-            let apart = |object: &Object| self.apart(object, expectations) || self.has_rules(name, object);
+            let apart = |object: &Object| {
+                self.apart(object, expectations)
+                    || self.has_rules(name, object)
+                    || self.untrusted.singles_out(name, object)
+            };
             let (apart, together): (Vec<_>, Vec<_>) = group.members.iter().cloned().partition(apart);
             let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
             let lots = lots.map(Objects::from);

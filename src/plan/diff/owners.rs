@@ -1,14 +1,17 @@
 //! Who owns what is in a managed schema.
 
+use std::collections::BTreeSet;
+
 use super::emit::{Reason, step};
 use super::former::runs_as_owner;
 use super::objects::{Lot, Place};
 use super::{Diff, Phase};
 use crate::model::{
-    Acl, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName, SchemaName,
+    Acl, Call, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName,
+    SchemaName,
 };
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Rule};
+use crate::plan::{Change, Rule, TakeOver};
 
 /// An object's owner and ACL as they will be when it is granted on.
 pub(super) struct Judged {
@@ -176,22 +179,30 @@ impl Diff<'_> {
 
     /// What would then run with the `ddl` role's rights, and what belongs to people nobody declared, is not taken over unasked.
     pub(super) fn needs_a_word(&self, lot: &Lot<'_>, owner: &RoleName, standing: Standing) -> Option<Reason> {
-        if self.options.take_over {
-            return None;
-        }
         let ours = standing.is_managed()
             || matches!(standing, Standing::System | Standing::Retiring)
             || owner == self.reach.admin()
             || owner == self.reach.maker_name();
-        if !ours {
-            return self.not_declared(owner);
+        let code = self.code_behind(lot);
+        let needed: BTreeSet<TakeOver> = [
+            runs_as_owner(lot.group),
+            code.map(|_| TakeOver::Routines),
+            self.has_rules(lot.database, &lot.members[0]).then_some(TakeOver::Rules),
+            (!ours).then_some(TakeOver::Foreign),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if needed.is_subset(&self.options.take_over) {
+            return None;
         }
-        (runs_as_owner(lot.group) || self.has_rules(lot.database, &lot.members[0])).then(|| {
-            Reason::decision(
-                "it would run with the rights of its new owner",
-                "read its definition, then use --take-over",
-            )
-        })
+        let reason = match code {
+            _ if !ours => format!("`{owner}` is not declared"),
+            Some(call) => runs_code(call, lot),
+            None => "it would run with the rights of its new owner".into(),
+        };
+        let first = if ours { "read its definition" } else { "ask whose it is" };
+        Some(Reason::decision(reason, format!("{first}, then use {}", flag(&needed))))
     }
 
     /// Whether rules of a relation act with its owner's rights. Those that a `ddl` role made of its own are not listed.
@@ -200,8 +211,11 @@ impl Diff<'_> {
     }
 
     fn not_declared(&self, owner: &RoleName) -> Option<Reason> {
-        (!self.options.take_over)
-            .then(|| Reason::decision(format!("`{owner}` is not declared"), "ask whose it is, then use --take-over"))
+        let needed = BTreeSet::from([TakeOver::Foreign]);
+        (!needed.is_subset(&self.options.take_over)).then(|| {
+            let advice = format!("ask whose it is, then use {}", flag(&needed));
+            Reason::decision(format!("`{owner}` is not declared"), advice)
+        })
     }
 
     pub(super) fn out_of_reach(&self, role: &RoleName) -> Option<Reason> {
@@ -310,7 +324,11 @@ impl Diff<'_> {
             }
         };
         let may_be = blocked.is_none();
-        if !self.depart(&from, Some(lot.database), step, blocked) {
+        let taken = self.depart(&from, Some(lot.database), step, blocked);
+        if taken || may_be && self.options.phase == Phase::Expand {
+            self.untrusted.leaves(lot.database, &lot.members);
+        }
+        if !taken {
             return self.not_taken(lot, may_be);
         }
         let acl = lot.group.acl.after_owner_change(&from, &heir);
@@ -329,4 +347,25 @@ pub(super) enum Verdict {
     Left,
     /// It should belong to `to`, where that is one role.
     Wrong { to: Option<RoleName>, blocked: Option<Reason> },
+}
+
+/// The flag that hands over what needs all of `kinds`.
+fn flag(kinds: &BTreeSet<TakeOver>) -> String {
+    let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
+    format!("--take-over={}", words.join(","))
+}
+
+/// Why a lot is withheld for the code of others: it runs that as its owner, is that code, or may be called by it.
+fn runs_code(call: &Call, lot: &Lot<'_>) -> String {
+    let Call { code, owner, by, acting, .. } = call;
+    let object = &lot.members[0];
+    if code == object || !matches!(object, Object::Routine { .. }) {
+        return format!("{by} would run {code}, which belongs to `{owner}`, with the rights of the new owner");
+    }
+    match acting {
+        Some(acting) if acting.object == *object => {
+            format!("it calls {code}, which belongs to `{owner}`, with the rights of the new owner")
+        }
+        _ => format!("{by} runs {code} of `{owner}` as the owner, and what that calls is not known"),
+    }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use tokio_postgres::Client;
 
-use super::rows::{self, Columns, name};
-use crate::model::{Call, Dependence, Group, ObjectKind, RelationKind, RoleName, RunsAs, SchemaName};
+use super::objects::{kind, object};
+use super::rows::{self, Columns};
+use crate::model::{Acting, Call, Dependence, Group, ObjectKind, RelationKind, RoleName, RunsAs};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::CALLS;
 
@@ -34,7 +35,7 @@ fn is_code(group: &Group) -> bool {
 }
 
 fn call(columns: &Columns<'_>) -> Result<Call, Cause> {
-    let runs = match columns.get(3)? {
+    let runs = match columns.get(6)? {
         "write" => RunsAs::Writer,
         "read or write" => RunsAs::ReaderOrWriter,
         "read" => RunsAs::Reader,
@@ -43,11 +44,17 @@ fn call(columns: &Columns<'_>) -> Result<Call, Cause> {
         "change" => RunsAs::Changer,
         other => return Err(Cause::unknown("as whom code runs", other)),
     };
+    let acting = |kind: &str| -> Result<Acting, Cause> {
+        let schema = columns.schema(5)?;
+        let object = object(self::kind(kind)?, Some(&schema), columns.get(9)?, columns.get(10)?)?;
+        Ok(Acting { object, owner: columns.role(11)? })
+    };
     Ok(Call {
-        code: columns.get::<&str>(0)?.into(),
-        owner: columns.role(1)?,
-        schema: columns.get::<Option<&str>>(2)?.map(|text| name(text, SchemaName::new)).transpose()?,
+        code: object(kind(columns.get(0)?)?, Some(&columns.schema(1)?), columns.get(2)?, columns.get(3)?)?,
+        owner: columns.role(4)?,
+        schema: columns.schema_or_none(5)?,
         runs,
-        by: columns.get::<&str>(4)?.into(),
+        by: columns.get::<&str>(7)?.into(),
+        acting: columns.get::<Option<&str>>(8)?.map(acting).transpose()?,
     })
 }

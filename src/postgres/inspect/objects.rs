@@ -89,7 +89,13 @@ fn once<T: Clone>(
     Ok(parsed)
 }
 
-fn object(kind: ObjectKind, schema: Option<&SchemaName>, text: &str, detail: Option<&str>) -> Result<Object, Cause> {
+/// The object of a kind that `schema`, name and detail tell.
+pub fn object(
+    kind: ObjectKind,
+    schema: Option<&SchemaName>,
+    text: &str,
+    detail: Option<&str>,
+) -> Result<Object, Cause> {
     let name: Arc<str> = text.into();
     Ok(match (kind, schema, detail) {
         (ObjectKind::Database, None, None) => Object::Database(self::name(text, DatabaseName::new)?),

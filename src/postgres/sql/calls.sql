@@ -1,5 +1,5 @@
--- Code of others that tables, and whatever is on them, run as whoever uses them. It begins with what belongs to roles that are not
--- trusted: whoever owns a function, a domain or a view can change it.
+-- Code of others that tables, and what is on them, run: as the role that uses them, or as their owner. It begins with what belongs
+-- to roles that are not trusted: the owner of a function, a domain or a view can change it.
 -- OFFSET 0 keeps the large catalogs from being read as a whole: each has an index for what is asked of it.
 -- $1: owners that are not trusted, unless they are superusers.
 WITH RECURSIVE untrusted AS MATERIALIZED (
@@ -8,16 +8,18 @@ WITH RECURSIVE untrusted AS MATERIALIZED (
    WHERE rolname = ANY ($1::text[]::name[]) AND NOT rolsuper
 ),
 code AS MATERIALIZED (
-  SELECT o.class, o.oid, u.name AS owner, o.kind
+  SELECT o.class, o.oid, u.name AS owner, o.kind, o.namespace, o.name, o.detail
     FROM (
-      SELECT 'pg_proc'::regclass::oid AS class, oid, proowner AS owner,
-             CASE prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind
+      SELECT 'pg_proc'::regclass::oid AS class, oid, proowner AS owner, 'routine ' || prokind::text AS kind,
+             pronamespace AS namespace, proname AS name, oidvectortypes(proargtypes) AS detail
         FROM pg_proc
        WHERE oid >= 16384
       UNION ALL
-      SELECT 'pg_type'::regclass, oid, typowner, 'domain' FROM pg_type WHERE typtype = 'd' AND oid >= 16384
+      SELECT 'pg_type'::regclass, oid, typowner, 'domain', typnamespace, typname, NULL
+        FROM pg_type
+       WHERE typtype = 'd' AND oid >= 16384
       UNION ALL
-      SELECT 'pg_class'::regclass, c.oid, c.relowner, 'view'
+      SELECT 'pg_class'::regclass, c.oid, c.relowner, 'relation v', c.relnamespace, c.relname, NULL
         FROM pg_rewrite r
         JOIN pg_class c ON c.oid = r.ev_class AND c.relkind = 'v'
        WHERE r.oid >= 16384 AND r.ev_type = '1'
@@ -26,8 +28,8 @@ code AS MATERIALIZED (
    WHERE NOT EXISTS (
          SELECT FROM pg_depend m WHERE m.classid = o.class AND m.objid = o.oid AND m.deptype = 'e' OFFSET 0)
 ),
--- What leads on: operators, aggregates and routines whose body is SQL, types of what is checked, views, and tables whose policies
--- run for whoever reads them through a view.
+-- What leads on: operators, aggregates and routines whose body is SQL, operator classes, types of what is checked, ranges whose
+-- bounds are subtracted, views, and tables whose policies run for the role that reads them through a view.
 used AS (
   SELECT class AS code, oid AS root, class, oid
     FROM code
@@ -61,10 +63,25 @@ used AS (
          SELECT 'pg_class'::regclass, polrelid
            FROM pg_policy
           WHERE d.classid = 'pg_policy'::regclass AND oid = d.objid
+         UNION ALL
+         SELECT 'pg_opclass'::regclass, c.oid
+           FROM pg_amproc a
+           JOIN pg_opclass c ON c.opcfamily = a.amprocfamily
+          WHERE d.classid = 'pg_amproc'::regclass AND a.oid = d.objid
+         UNION ALL
+         SELECT 'pg_opclass'::regclass, c.oid
+           FROM pg_amop a
+           JOIN pg_opclass c ON c.opcfamily = a.amopfamily
+          WHERE d.classid = 'pg_amop'::regclass AND a.oid = d.objid
          OFFSET 0) n
 ),
+-- Places that run it. `runs`: as the role that does this; `own`: as the owner, without anybody's doing, since ANALYZE, REINDEX and
+-- autovacuum act as the owner of a table, and REFRESH as that of a materialized view. ANALYZE subtracts the bounds of ranges. A
+-- trigger that is for replication, too, fires for what a subscription writes as the owner (16 and later).
+-- https://www.postgresql.org/docs/current/sql-refreshmaterializedview.html
+-- https://www.postgresql.org/docs/current/logical-replication-security.html
 place AS MATERIALIZED (
-  SELECT u.code, u.root, p.runs, p.what, p.name, p.detail, p.relation, p.namespace
+  SELECT u.code, u.root, p.runs, p.own, p.what, p.name, p.detail, p.relation, p.namespace, p.oid
     FROM used u
    CROSS JOIN LATERAL (
          SELECT classid, objid, objsubid
@@ -73,68 +90,71 @@ place AS MATERIALIZED (
             AND (refclassid <> 'pg_class'::regclass OR deptype = 'n')
          OFFSET 0) d
    CROSS JOIN LATERAL (
-         SELECT 'write' AS runs, 'trigger' AS what, tgname AS name, NULL::text AS detail, tgrelid AS relation, NULL::oid AS namespace
+         SELECT 'write' AS runs, tgenabled IN ('A', 'R') AS own, 'trigger' AS what, tgname AS name, NULL::text AS detail,
+                tgrelid AS relation, NULL::oid AS namespace, NULL::oid AS oid
            FROM pg_trigger
           WHERE d.classid = 'pg_trigger'::regclass AND oid = d.objid AND NOT tgisinternal AND tgenabled <> 'D'
          UNION ALL
-         SELECT 'write', 'column', attname, NULL, adrelid, NULL
+         SELECT 'write', false, 'column', attname, NULL, adrelid, NULL, NULL
            FROM pg_attrdef f
            JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
           WHERE d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
          UNION ALL
          -- A column of a type that is checked; up to 14 a generated column, too.
-         SELECT 'write', 'column', attname, NULL, attrelid, NULL
+         SELECT 'write', EXISTS (SELECT FROM pg_type t WHERE u.class = 'pg_type'::regclass AND t.oid = u.oid AND t.typtype IN ('r', 'm')),
+                'column', attname, NULL, attrelid, NULL, NULL
            FROM pg_attribute
           WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND attrelid = d.objid AND attnum = d.objsubid
          UNION ALL
-         SELECT 'write', 'constraint', conname, NULL, conrelid, NULL
+         SELECT 'write', false, 'constraint', conname, NULL, conrelid, NULL, NULL
            FROM pg_constraint
           WHERE d.classid = 'pg_constraint'::regclass AND oid = d.objid AND conrelid <> 0
          UNION ALL
-         SELECT 'write', 'domain', typname, NULL, NULL, typnamespace
+         SELECT 'write', false, 'domain', typname, NULL, NULL, typnamespace, NULL
            FROM pg_constraint c
            JOIN pg_type t ON t.oid = contypid
           WHERE d.classid = 'pg_constraint'::regclass AND c.oid = d.objid AND contypid <> u.oid
          UNION ALL
-         SELECT 'write', 'domain', typname, NULL, NULL, typnamespace
+         SELECT 'write', false, 'domain', typname, NULL, NULL, typnamespace, NULL
            FROM pg_type
           WHERE d.classid = 'pg_type'::regclass AND oid = d.objid AND typtype = 'd'
          UNION ALL
-         SELECT 'write', 'index', c.relname, NULL, indrelid, NULL
+         SELECT 'write', true, 'index', c.relname, NULL, indrelid, NULL, NULL
            FROM pg_index
            JOIN pg_class c ON c.oid = indexrelid
           WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND indexrelid = d.objid
          UNION ALL
-         SELECT 'write', 'partition key', NULL, NULL, partrelid, NULL
+         SELECT 'write', true, 'partition key', NULL, NULL, partrelid, NULL, NULL
            FROM pg_partitioned_table
           WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND partrelid = d.objid
          UNION ALL
-         SELECT 'read or write', 'policy', polname, NULL, polrelid, NULL
+         SELECT 'read or write', false, 'policy', polname, NULL, polrelid, NULL, NULL
            FROM pg_policy
           WHERE d.classid = 'pg_policy'::regclass AND oid = d.objid
          UNION ALL
-         SELECT CASE WHEN ev_type <> '1' THEN 'write' WHEN c.relkind = 'm' THEN 'own' ELSE 'read' END,
+         SELECT CASE WHEN ev_type <> '1' THEN 'write' WHEN c.relkind <> 'm' THEN 'read' END,
+                ev_type = '1' AND c.relkind = 'm',
                 CASE WHEN ev_type <> '1' THEN 'rule' WHEN c.relkind = 'm' THEN 'materialized view' ELSE 'view' END,
-                rulename, NULL, ev_class, NULL
+                rulename, NULL, ev_class, NULL, NULL
            FROM pg_rewrite r
            JOIN pg_class c ON c.oid = ev_class
           WHERE d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid AND ev_enabled <> 'D'
             AND NOT (u.class = 'pg_class'::regclass AND ev_class = u.oid)
          UNION ALL
-         SELECT 'own', 'statistics', stxname, NULL, stxrelid, NULL
+         SELECT NULL, true, 'statistics', stxname, NULL, stxrelid, NULL, oid
            FROM pg_statistic_ext
           WHERE d.classid = 'pg_statistic_ext'::regclass AND oid = d.objid
          UNION ALL
-         SELECT 'call', 'routine', proname, oidvectortypes(proargtypes), NULL, pronamespace
+         SELECT 'call', prosecdef, 'routine', proname, oidvectortypes(proargtypes), NULL, pronamespace, oid
            FROM pg_proc
           WHERE d.classid = 'pg_proc'::regclass AND oid = d.objid
          UNION ALL
-         SELECT 'change', 'event trigger', evtname, NULL, NULL, NULL
+         SELECT 'change', false, 'event trigger', evtname, NULL, NULL, NULL, NULL
            FROM pg_event_trigger
           WHERE d.classid = 'pg_event_trigger'::regclass AND oid = d.objid AND evtenabled <> 'D'
          OFFSET 0) p
 ),
--- Whoever uses a table uses its partitions, wherever they are.
+-- A role that uses a table uses its partitions, wherever they are.
 whole AS (
   SELECT relation, relation AS part
     FROM place
@@ -143,27 +163,90 @@ whole AS (
   SELECT i.inhparent, w.part
     FROM whole w
    CROSS JOIN LATERAL (SELECT inhparent FROM pg_inherits WHERE inhrelid = w.relation OFFSET 0) i
+),
+named AS MATERIALIZED (
+  SELECT c.oid, c.relnamespace AS namespace, format('%I.%I', n.nspname, c.relname) AS name
+    FROM (SELECT relation AS oid FROM place UNION SELECT relation FROM whole) w
+    JOIN pg_class c USING (oid)
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+),
+told AS MATERIALIZED (
+  SELECT p.*,
+         CASE WHEN p.what = 'event trigger' THEN format('event trigger %I', p.name)
+              WHEN p.relation IS NULL
+              THEN format('%s %I.%I', p.what, n.nspname, p.name) || coalesce('(' || p.detail || ')', '')
+              WHEN p.what IN ('view', 'materialized view') THEN format('%s %s', p.what, t.name)
+              WHEN p.what = 'column' THEN format('%s %s(%I)', p.what, t.name, p.name)
+              WHEN p.what = 'partition key' THEN format('%s of %s', p.what, t.name)
+              ELSE format('%s %I on %s', p.what, p.name, t.name) END AS by
+    FROM place p
+    LEFT JOIN named t ON t.oid = p.relation
+    LEFT JOIN pg_namespace n ON n.oid = p.namespace
+),
+-- Foreign keys change rows of the table that refers to another as its owner, and so does what these changes set off.
+-- https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK
+acting AS (
+  SELECT p.code, p.root, w.relation, CASE WHEN p.what = 'statistics' THEN p.oid END AS statistics, NULL::oid AS routine, min(p.by) AS by
+    FROM told p
+    JOIN whole w ON w.part = p.relation
+   WHERE p.own AND w.relation = p.relation
+      OR p.what IN ('trigger', 'column', 'constraint', 'rule') AND EXISTS (
+         SELECT
+           FROM pg_constraint f
+          WHERE f.conrelid = w.relation AND f.contype = 'f'
+            AND (f.confdeltype IN ('c', 'n', 'd') OR f.confupdtype IN ('c', 'n', 'd')))
+   GROUP BY 1, 2, 3, 4
+  UNION ALL
+  SELECT p.code, p.root, NULL, NULL, p.oid, p.by
+    FROM told p
+   WHERE p.own AND p.what = 'routine'
+),
+found AS (
+  SELECT p.code, p.root, coalesce(p.namespace, t.namespace) AS namespace, p.runs, min(p.by) AS by,
+         NULL::text AS kind, NULL::name AS name, NULL::text AS detail, NULL::oid AS owner
+    FROM told p
+    LEFT JOIN whole w ON w.part = p.relation
+    LEFT JOIN named t ON t.oid = w.relation
+   WHERE p.runs IS NOT NULL
+   GROUP BY 1, 2, 3, 4
+  UNION ALL
+  -- What passes the owner's rights on when it is handed over: the table, what is on it, and what goes with it.
+  SELECT a.code, a.root, o.namespace, 'own', a.by, o.kind, o.name, o.detail, o.owner
+    FROM acting a
+   CROSS JOIN LATERAL (
+         SELECT relnamespace AS namespace, 'relation ' || relkind::text AS kind, relname AS name, NULL::text AS detail, relowner AS owner
+           FROM pg_class
+          WHERE oid = a.relation
+         UNION ALL
+         SELECT s.stxnamespace, 'statistics', s.stxname, NULL, c.relowner
+           FROM pg_statistic_ext s
+           JOIN pg_class c ON c.oid = s.stxrelid
+          WHERE s.oid = a.statistics
+         UNION ALL
+         SELECT q.relnamespace, 'sequence', q.relname, NULL, q.relowner
+           FROM pg_depend d
+           JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+          WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.relation AND d.classid = 'pg_class'::regclass
+            AND d.deptype IN ('a', 'i')
+         UNION ALL
+         SELECT pronamespace, 'routine ' || prokind::text, proname, oidvectortypes(proargtypes), proowner
+           FROM pg_proc
+          WHERE oid = a.routine
+         OFFSET 0) o
 )
-SELECT c.kind || ' ' || (SELECT identity FROM pg_identify_object(c.class, c.oid, 0)),
+SELECT c.kind,
+       m.nspname::text,
+       c.name::text,
+       c.detail,
        c.owner,
        n.nspname::text,
-       p.runs,
-       min(CASE WHEN p.what = 'event trigger' THEN format('event trigger %I', p.name)
-                WHEN p.relation IS NULL
-                THEN format('%s %I.%I', p.what, n.nspname, p.name) || coalesce('(' || p.detail || ')', '')
-                WHEN p.what IN ('view', 'materialized view') THEN format('%s %s', p.what, t.name)
-                WHEN p.what = 'column' THEN format('%s %s(%I)', p.what, t.name, p.name)
-                WHEN p.what = 'partition key' THEN format('%s of %s', p.what, t.name)
-                ELSE format('%s %I on %s', p.what, p.name, t.name) END)
-  FROM place p
-  JOIN code c ON c.class = p.code AND c.oid = p.root
-  LEFT JOIN whole w ON w.part = p.relation
-  LEFT JOIN LATERAL (
-       SELECT s.relnamespace AS namespace, format('%I.%I', m.nspname, r.relname) AS name
-         FROM pg_class s
-         JOIN pg_class r ON r.oid = p.relation
-         JOIN pg_namespace m ON m.oid = r.relnamespace
-        WHERE s.oid = w.relation
-       OFFSET 0) t ON true
-  LEFT JOIN pg_namespace n ON n.oid = coalesce(p.namespace, t.namespace)
- GROUP BY c.class, c.oid, c.kind, c.owner, n.nspname, p.runs
+       f.runs,
+       f.by,
+       f.kind,
+       f.name::text,
+       f.detail,
+       pg_get_userbyid(f.owner)::text
+  FROM found f
+  JOIN code c ON c.class = f.code AND c.oid = f.root
+  JOIN pg_namespace m ON m.oid = c.namespace
+  LEFT JOIN pg_namespace n ON n.oid = f.namespace

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use rolewright::model::{Acl, AclItem, Grantee, Group, PrivilegeClass, Privileges, State};
-use rolewright::plan::{Direction, Options, Plan, Step, diff};
+use rolewright::plan::{Direction, Options, Plan, Step, TakeOver, diff};
 
 use super::interpret::make;
 use super::world::{policy, role, world};
@@ -235,7 +235,7 @@ proptest! {
     #[test]
     fn one_run_is_enough(World(state) in any_world(), prune: bool, take_over: bool) {
         let policy = policy(POLICY);
-        let options = Options { prune, take_over, ..Options::default() };
+        let options = Options { prune, take_over: kinds(take_over), ..Options::default() };
         let plan = diff(&policy, &state, &options);
         let again = diff(&policy, &carried_out(&state, &plan), &options);
         // What the plan left may have become possible by what it did.
@@ -246,7 +246,7 @@ proptest! {
     #[test]
     fn expanding_takes_nothing(World(state) in any_world(), prune: bool, take_over: bool) {
         let policy = policy(POLICY);
-        let options = Options { prune, take_over, phase: Direction::Expand, ..Options::default() };
+        let options = Options { prune, take_over: kinds(take_over), phase: Direction::Expand, ..Options::default() };
         let plan = diff(&policy, &state, &options);
         prop_assert!(plan.steps.iter().all(|step| !step.change.removes_access()));
         let expanded = carried_out(&state, &plan);
@@ -261,7 +261,7 @@ proptest! {
     #[test]
     fn contracting_gives_nothing(World(state) in any_world(), prune: bool, take_over: bool) {
         let policy = policy(POLICY);
-        let options = Options { prune, take_over, phase: Direction::Contract, ..Options::default() };
+        let options = Options { prune, take_over: kinds(take_over), phase: Direction::Contract, ..Options::default() };
         let plan = diff(&policy, &state, &options);
         let contracted = carried_out(&state, &plan);
         let of_kept: BTreeSet<_> = rights(&contracted).into_iter().filter(|(_, object, _)| owner_of(&state, object) == owner_of(&contracted, object)).collect();
@@ -379,7 +379,7 @@ fn what_runs_as_the_app_in_somebody_elses_schema_is_taken_over_in_one_run() {
             );
             let state = world(major, &lines);
             for take_over in [false, true] {
-                let options = Options { take_over, ..Options::default() };
+                let options = Options { take_over: kinds(take_over), ..Options::default() };
                 let plan = diff(&policy, &state, &options);
                 let again = diff(&policy, &carried_out(&state, &plan), &options);
                 let left = overlooked(&plan, &again);
@@ -387,4 +387,9 @@ fn what_runs_as_the_app_in_somebody_elses_schema_is_taken_over_in_one_run() {
             }
         }
     }
+}
+
+/// Every kind that `--take-over` names, or none.
+fn kinds(all: bool) -> BTreeSet<TakeOver> {
+    TakeOver::ALL.into_iter().filter(|_| all).collect()
 }

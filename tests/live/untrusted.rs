@@ -1,0 +1,233 @@
+//! Code that an untrusted role wrote runs with nobody's rights because of us: what runs it as its owner is handed over only on
+//! request, and where it is somebody else's already, that is a finding.
+
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+use crate::support::{Cluster, Options, Rolewright, each_major, run};
+
+/// `sql` is run as `app_user`, in whose name an earlier world made objects; `after` by the bootstrap superuser behind it. `left` is
+/// what keeps its owner, `flag` what hands it over.
+const HANDED_OVER: &str = include_str!("cases/handed-over.tsv");
+const POLICY: &str = "tests/live/cases/drift.yaml";
+
+struct World {
+    cluster: Cluster,
+    rolewright: Rolewright,
+}
+
+impl World {
+    async fn make(major: u32) -> Self {
+        let cluster = Cluster::with(major, Options::default().database("shop"));
+        let rolewright = Rolewright::new(&cluster, "http://127.0.0.1:1");
+        let world = Self { cluster, rolewright };
+        world.cluster.batch("shop", include_str!("cases/before.sql")).await;
+        world.run("apply", &["--yes"]).assert_status(0);
+        world.cluster.batch("shop", include_str!("cases/migrations.sql")).await;
+        world.run("apply", &["--yes"]).assert_status(0);
+        world
+    }
+
+    fn run(&self, command: &str, options: &[&str]) -> crate::support::Outcome {
+        self.rolewright.run([command, POLICY].iter().chain(options))
+    }
+
+    /// What an earlier world made in `appdata`, when the app could.
+    async fn play(&self, sql: &str, after: &str) {
+        let text = format!(
+            "GRANT CREATE ON SCHEMA appdata TO app_user; SET ROLE app_user; {sql}; RESET ROLE;
+             REVOKE CREATE ON SCHEMA appdata FROM app_user; {after}"
+        );
+        self.cluster.batch("shop", &text).await;
+    }
+
+    /// Relations, routines and statistics of others than the migration user.
+    async fn left(&self) -> Vec<String> {
+        let superuser = self.cluster.connect_superuser("shop").await;
+        let rows = superuser.query(OWNED, &[]).await.expect("the catalogs are read");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    async fn try_case(&self, line: &str) -> Result<(), String> {
+        let fields: Vec<_> = line.split('\t').collect();
+        let [_, _, _, sql, after, left, flag, undo] = fields[..] else { panic!("not eight fields: {line}") };
+        self.play(sql, if after == "-" { "" } else { after }).await;
+        let all = self.left().await;
+        let mut expected: Vec<_> = left.split(", ").map(str::to_owned).filter(|one| one != "-").collect();
+        expected.sort();
+        let planned = self.run("apply", &["--yes", "--format", "json"]);
+        let stays = self.left().await;
+        let others = ["views", "rules", "foreign", "routines"].into_iter().filter(|kind| !flag.contains(kind));
+        let others = format!("--take-over={}", others.collect::<Vec<_>>().join(","));
+        let half = self.run("apply", &["--yes", &others]).status;
+        let still = self.left().await;
+        let checked = self.run("check", &[]).status;
+        let last = self.run("apply", &["--yes", &format!("--take-over={flag}")]);
+        let (end, nothing) = (self.run("check", &[]), self.left().await);
+        self.cluster.batch("shop", &format!("SET client_min_messages = error; {undo}")).await;
+        let clean = self.run("check", &[]).status;
+        let found = (planned.status, &stays, half, &still, checked, last.status, end.status, &nothing, clean);
+        let wanted = (3, &expected, 3, &expected, 2, 0, 0, &Vec::new(), 0);
+        if found != wanted {
+            return Err(format!(
+                "{found:?}, not {wanted:?}; before: {all:?}\n{}{}{}{}",
+                planned.stdout, last.stdout, last.stderr, end.stdout
+            ));
+        }
+        Ok(())
+    }
+}
+
+const OWNED: &str = "
+SELECT relname::text FROM pg_class WHERE relnamespace = 'appdata'::regnamespace AND relkind IN ('r', 'p', 'm', 'v', 'S')
+   AND relowner <> 'migration_user'::regrole
+UNION ALL
+SELECT proname::text FROM pg_proc p WHERE pronamespace = 'appdata'::regnamespace AND proowner <> 'migration_user'::regrole
+   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'i')
+UNION ALL
+SELECT stxname::text FROM pg_statistic_ext WHERE stxnamespace = 'appdata'::regnamespace AND stxowner <> 'migration_user'::regrole
+ORDER BY 1";
+
+async fn every_case(major: u32) {
+    let world = World::make(major).await;
+    let mut wrong = String::new();
+    for line in HANDED_OVER.lines().skip(1).filter(|line| {
+        let from = line.split('\t').nth(1).and_then(|text| text.parse::<u32>().ok()).expect("a major");
+        major >= from
+    }) {
+        if let Err(why) = world.try_case(line).await {
+            let id = line.split('\t').next().unwrap_or_default();
+            wrong += &format!("\n{id} on {major}: {why}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn what_runs_the_code_of_others_as_its_owner_is_handed_over_on_request_before_16() {
+    run(15, |major| crate::support::on_a_runtime(every_case(major)));
+}
+
+#[test]
+fn what_runs_the_code_of_others_as_its_owner_is_handed_over_on_request() {
+    run(17, |major| crate::support::on_a_runtime(every_case(major)));
+}
+
+/// A declared role that could create before: its table's index calls a function that grants to it when the migration user runs it.
+const PLANTED: &str = "
+CREATE FUNCTION app.n2() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+  IF current_user = 'migration_user' THEN GRANT TRUNCATE ON ALL TABLES IN SCHEMA app TO app_user; END IF; END $$;
+CREATE FUNCTION app.n1(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM app.n2(); RETURN i; END $$;
+CREATE TABLE app.cache (id int); CREATE INDEX cache_n1 ON app.cache (app.n1(id))";
+
+const ROLES: &str = "  migration_user: { access: ddl }\n  app_user: { access: dml }\n";
+
+fn withheld(applied: &Value) -> String {
+    applied["instances"][0]["withheld"].to_string()
+}
+
+each_major! {
+    async fn planted_code_does_not_become_the_migration_users(major: u32) {
+        let cluster = Cluster::with(major, Options::default().database("shop").setting("autovacuum_naptime", "1s"));
+        let stage = Stage::with(cluster);
+        stage.roles(ROLES);
+        stage.cluster.batch("shop", &format!("
+            SET ROLE csadmin; CREATE ROLE app_user LOGIN; RESET ROLE; CREATE SCHEMA app AUTHORIZATION csadmin; GRANT USAGE, CREATE ON SCHEMA app TO app_user;
+            SET ROLE app_user; {PLANTED}")).await;
+        let applied = stage.apply(&["--format", "json"]).assert_status(3).json();
+        for named in ["table app.cache", "function app.n1(integer)", "`app_user`", "cache_n1", "--take-over=routines"] {
+            assert!(withheld(&applied).contains(named), "{named}: {applied:#}");
+        }
+        let checked = stage.run("check", &["--format", "json"]).assert_status(2).json();
+        assert_eq!(checked["status"], json!("drift"));
+
+        // What the app may do: write rows, so that autovacuum comes.
+        let superuser = stage.cluster.connect_superuser("shop").await;
+        superuser.batch_execute("SET ROLE migration_user; CREATE TABLE app.orders (id int); RESET ROLE").await.expect("it is made");
+        superuser.batch_execute("SET ROLE app_user; INSERT INTO app.cache SELECT generate_series(1, 2000)").await.expect("it may");
+        superuser.batch_execute("RESET ROLE; ANALYZE app.cache").await.expect("as its owner");
+        let gained: bool = superuser.query_one("SELECT has_table_privilege('app_user', 'app.orders', 'TRUNCATE')", &[])
+            .await.expect("an answer").get(0);
+        assert!(!gained);
+    }
+
+    async fn a_retired_roles_code_does_not_become_its_heirs(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(ROLES);
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("shop", &format!("
+            GRANT CREATE ON SCHEMA app TO app_user; SET ROLE app_user; {PLANTED}; RESET ROLE;
+            REVOKE CREATE ON SCHEMA app FROM app_user")).await;
+        stage.roles("  migration_user: { access: ddl }\n  app_user: { state: absent, heir: migration_user }\n");
+        let applied = stage.apply(&["--format", "json"]).assert_status(3).json();
+        assert!(withheld(&applied).contains("--take-over=routines"), "{applied:#}");
+        let superuser = stage.cluster.connect_superuser("shop").await;
+        let owner = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'cache'";
+        assert_eq!(superuser.query_one(owner, &[]).await.expect("it stays").get::<_, String>(0), "app_user");
+        stage.apply(&["--take-over=routines"]).assert_status(0);
+        assert_eq!(superuser.query_one(owner, &[]).await.expect("it stays").get::<_, String>(0), "migration_user");
+        stage.run("check", &[]).assert_status(0);
+    }
+
+    /// The premise of the cases about foreign keys, and that nothing of the kind runs for the app's own table.
+    async fn foreign_keys_set_triggers_off_as_the_owner(major: u32) {
+        let cluster = Cluster::with(major, Options::default().database("shop"));
+        let superuser = cluster.connect_superuser("shop").await;
+        superuser.batch_execute("CREATE ROLE mig; CREATE ROLE app; CREATE TABLE seen (who text); GRANT INSERT ON seen TO PUBLIC;
+            CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES parent ON DELETE CASCADE);
+            CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen VALUES (current_user); RETURN old; END $$;
+            CREATE TRIGGER tell BEFORE DELETE ON child FOR EACH ROW EXECUTE FUNCTION tell();
+            INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1);
+            ALTER TABLE parent OWNER TO mig; ALTER TABLE child OWNER TO mig; GRANT SELECT, DELETE ON parent TO app;
+            SET ROLE app; DELETE FROM parent WHERE id = 1; RESET ROLE").await.expect("it deletes");
+        let seen: String = superuser.query_one("SELECT who FROM seen", &[]).await.expect("a row").get(0);
+        assert_eq!(seen, "mig");
+    }
+
+    async fn a_table_that_already_runs_the_code_of_others_is_drift(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(ROLES);
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("shop", &format!("
+            GRANT CREATE ON SCHEMA app TO app_user; SET ROLE app_user; {PLANTED}; RESET ROLE;
+            REVOKE CREATE ON SCHEMA app FROM app_user; ALTER TABLE app.cache OWNER TO migration_user;
+            CREATE SCHEMA den; ALTER FUNCTION app.n1(int) SET SCHEMA den")).await;
+        let checked = stage.run("check", &["--format", "json"]).assert_status(2).json();
+        let found = checked["findings"].as_array().into_iter().flatten().find(|one| {
+            one["rule"] == "privilege.effective" && one["object"] == "function den.n1(integer)" && one["severity"] == "error"
+                && one["message"].as_str().is_some_and(|text| text.contains("as migration_user, its owner"))
+        });
+        let found = found.unwrap_or_else(|| panic!("{checked:#}"));
+        assert_eq!(found["role"], "app_user");
+        stage.apply(&[]).assert_status(3);
+    }
+
+    /// What runs as the role that writes is handed over, and said.
+    async fn code_of_others_that_runs_as_the_writer_is_said(major: u32) {
+        let world = World::make(major).await;
+        world.play(WRITERS, "").await;
+        let planned = world.run("plan", &["--format", "json"]).assert_status(0).json();
+        let notes = planned["instances"][0]["notes"].as_array().cloned().unwrap_or_default();
+        for code in ["w1()", "w2(integer)", "w3(integer)", "w4()", "w5(integer)"] {
+            let of = |one: &&Value| {
+                one["object"] == json!(format!("function appdata.{code}")) && one["severity"] == "warning" && one["role"] == "app_user"
+            };
+            assert!(notes.iter().any(|one| of(&one)), "{code}: {planned:#}");
+        }
+        let text = world.run("plan", &[]).assert_status(0).stdout;
+        assert!(text.contains("app_user wrote function appdata.w1()"), "{text}");
+        world.run("apply", &["--yes"]).assert_status(0);
+        world.run("check", &[]).assert_status(0);
+        assert!(world.left().await.is_empty());
+    }
+}
+
+const WRITERS: &str = "CREATE FUNCTION appdata.w1() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE FUNCTION appdata.w2(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE FUNCTION appdata.w3(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE FUNCTION appdata.w4() RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+CREATE FUNCTION appdata.w5(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE DOMAIN appdata.small AS int CHECK (appdata.w5(value));
+CREATE TABLE appdata.w (a int DEFAULT appdata.w2(1), b int GENERATED ALWAYS AS (appdata.w2(2)) STORED, c appdata.small, CHECK (appdata.w3(a)));
+CREATE TRIGGER w BEFORE INSERT ON appdata.w FOR EACH ROW EXECUTE FUNCTION appdata.w1();
+ALTER TABLE appdata.w ENABLE ROW LEVEL SECURITY; CREATE POLICY w ON appdata.w USING (appdata.w4())";
