@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::route::RouteError;
+use super::route_error::RouteError;
 
 /// Keywords with their values.
 pub type Keywords = BTreeMap<String, Zeroizing<String>>;

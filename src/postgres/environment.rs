@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub struct Environment(BTreeMap<String, String>);
 
 /// Which keyword a variable stands in for.
-const VARIABLES: [(&str, &str); 15] = [
+const VARIABLES: [(&str, &str); 28] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
@@ -24,7 +24,23 @@ const VARIABLES: [(&str, &str); 15] = [
     ("PGSSLNEGOTIATION", "sslnegotiation"),
     ("PGCONNECT_TIMEOUT", "connect_timeout"),
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGREQUIREAUTH", "require_auth"),
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGSSLCERTMODE", "sslcertmode"),
+    ("PGSSLSNI", "sslsni"),
+    ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),
+    ("PGSSLMAXPROTOCOLVERSION", "ssl_max_protocol_version"),
+    ("PGSSLCRL", "sslcrl"),
+    ("PGSSLCRLDIR", "sslcrldir"),
+    ("PGREQUIREPEER", "requirepeer"),
+    ("PGGSSENCMODE", "gssencmode"),
+    ("PGMINPROTOCOLVERSION", "min_protocol_version"),
+    ("PGSERVICE", "service"),
+    ("PGSERVICEFILE", "servicefile"),
 ];
+
+/// The variable that was there before PGSSLMODE, which libpq still knows: `1` is `sslmode=require`.
+const REQUIRE_SSL: &str = "PGREQUIRESSL";
 
 impl Environment {
     /// Takes over the variables.
@@ -39,7 +55,9 @@ impl Environment {
 
     /// Keyword and value of every PG* variable that is set.
     pub(super) fn keywords(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        VARIABLES.iter().filter_map(|(variable, keyword)| Some((*keyword, self.get(variable)?)))
+        let old = self.get(REQUIRE_SSL).filter(|value| value.starts_with('1')).map(|_| ("sslmode", "require"));
+        let set = VARIABLES.iter().filter_map(|(variable, keyword)| Some((*keyword, self.get(variable)?)));
+        set.chain(old)
     }
 
     /// The variable that stands in for `keyword`, for messages.

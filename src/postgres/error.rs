@@ -5,7 +5,10 @@ use std::fmt;
 
 use tokio_postgres::error::DbError;
 
-use crate::model::{DatabaseName, RoleName};
+use super::auth::UntrustedServer;
+use super::dial::DialError;
+use super::session_check::{NO_POOLER, SessionError};
+use crate::model::{DatabaseName, RoleName, quote_identifier};
 
 /// What the server answered instead of doing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,12 @@ pub enum Cause {
     /// The network, TLS or the protocol failed.
     #[error(transparent)]
     Client(Box<dyn Error + Send + Sync>),
+    /// The server may not be the one that is meant, or sends more than is read.
+    #[error(transparent)]
+    Untrusted(UntrustedServer),
+    /// What answers is not the session that is needed.
+    #[error(transparent)]
+    Session(Box<SessionError>),
     /// Nobody answers any more.
     #[error("the connection is closed")]
     Closed,
@@ -82,11 +91,43 @@ impl Cause {
 
 impl From<tokio_postgres::Error> for Cause {
     fn from(error: tokio_postgres::Error) -> Self {
-        match error.as_db_error() {
-            Some(refused) => Self::Server(Box::new(refused.into())),
-            None if error.is_closed() => Self::Closed,
-            None => Self::Client(error.into()),
+        match (error.as_db_error(), untrusted(&error)) {
+            (Some(refused), _) => Self::Server(Box::new(refused.into())),
+            (None, Some(untrusted)) => Self::Untrusted(untrusted),
+            (None, None) if error.is_closed() => Self::Closed,
+            (None, None) => Self::Client(error.into()),
         }
+    }
+}
+
+impl From<SessionError> for Cause {
+    fn from(error: SessionError) -> Self {
+        Self::Session(Box::new(error))
+    }
+}
+
+impl From<DialError> for Cause {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Protocol => Self::Untrusted(UntrustedServer::Protocol),
+            error => Self::Client(error.into()),
+        }
+    }
+}
+
+/// What was refused on the way to the driver comes back from it inside an I/O error; what the driver itself refuses of SCRAM
+/// has no other sign than its text.
+fn untrusted(error: &tokio_postgres::Error) -> Option<UntrustedServer> {
+    let source = error.source()?;
+    if let Some(refused) = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+        && let Some(refused) = refused.downcast_ref::<UntrustedServer>()
+    {
+        return Some(refused.clone());
+    }
+    match (error.to_string().as_str(), source.to_string().as_str()) {
+        ("authentication error", "server did not use channel binding") => Some(UntrustedServer::Unbound),
+        ("authentication error", _) => Some(UntrustedServer::Unproven),
+        _ => None,
     }
 }
 
@@ -190,7 +231,7 @@ impl PostgresError {
     /// connection. Nothing is said about what was asked of it: it may have been carried out.
     pub fn is_away(&self) -> bool {
         match self.cause() {
-            None | Some(Cause::Unknown { .. }) => false,
+            None | Some(Cause::Unknown { .. } | Cause::Untrusted(_) | Cause::Session(_)) => false,
             Some(Cause::Closed | Cause::Timeout(_)) => true,
             Some(Cause::Server(error)) => AWAY.contains(&error.sqlstate.as_str()),
             Some(Cause::Client(error)) => is_network(error.as_ref()),
@@ -208,10 +249,40 @@ impl PostgresError {
             return Some("PostgreSQL 14 to 18 are supported".into());
         }
         match self.cause()? {
-            Cause::Server(error) => error.hint.clone().or_else(|| advice(&error.sqlstate).map(str::to_owned)),
+            Cause::Server(error) => error.hint.clone().or_else(|| self.advice(error)),
             Cause::Client(error) => advice_for_client(error.as_ref()).map(str::to_owned),
+            Cause::Untrusted(error) => error.hint(),
+            Cause::Session(error) => error.hint().map(str::to_owned),
             _ => None,
         }
+    }
+
+    fn advice(&self, error: &ServerError) -> Option<String> {
+        match (self, error.sqlstate.as_str()) {
+            (Self::Connect { database, user, .. }, "42501") => Some(grant_connect(database, user)),
+            // PgBouncer's words.
+            (Self::Connect { .. }, "08P01") if error.message.starts_with("unsupported startup parameter") => {
+                Some(NO_POOLER.into())
+            }
+            (_, sqlstate) => advice(sqlstate).map(str::to_owned),
+        }
+    }
+}
+
+/// A role without CONNECT is refused with the SQLSTATE of a missing privilege.
+fn grant_connect(database: &DatabaseName, user: &RoleName) -> String {
+    let grant = format!(
+        "GRANT CONNECT ON DATABASE {} TO {}",
+        quote_identifier(database.as_str()),
+        quote_identifier(user.as_str())
+    );
+    match database.as_str() {
+        "postgres" => {
+            format!(
+                "every run takes its lock in `postgres`, so that only one works at a time: in another database, {grant}"
+            )
+        }
+        _ => grant,
     }
 }
 

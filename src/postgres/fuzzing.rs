@@ -21,7 +21,10 @@ pub fn keywords(text: &str) -> Result<Keywords, RouteError> {
 pub fn judge(keywords: &Keywords) -> Result<(), RouteError> {
     let values = Values(keywords);
     values.check_known()?;
-    values.address()?;
+    values.check_supported()?;
+    values.terms(&values.address()?)?;
+    values.tls_versions()?;
+    values.server_name()?;
     values.negotiation()?;
     values.connect_timeout()?;
     values.session_attributes()?;

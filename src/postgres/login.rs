@@ -1,5 +1,6 @@
 //! Proof that a credential works: nothing but a login can tell.
 
+use super::auth::{Question, UntrustedServer};
 use super::error::{Cause, PostgresError, ServerError};
 use super::route::Route;
 use super::session::{ApplicationName, Session};
@@ -8,6 +9,27 @@ use crate::model::{DatabaseName, Password, RoleName};
 /// SQLSTATEs that judge the login and not the moment: wrong password, not permitted to log in, connection limit,
 /// no such database, no CONNECT.
 const VERDICTS: [&str; 5] = ["28P01", "28000", "53300", "3D000", "42501"];
+
+/// What speaks against a credential.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The server's words, with the SQLSTATE.
+    #[error(transparent)]
+    Server(Box<ServerError>),
+    /// The server keeps an MD5 verifier of the role, so that the credential was not sent.
+    #[error(transparent)]
+    Verifier(UntrustedServer),
+}
+
+impl Refusal {
+    /// One line of advice.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Server(error) => error.hint.clone(),
+            Self::Verifier(error) => error.hint(),
+        }
+    }
+}
 
 /// Why a login did not work.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +42,8 @@ pub enum LoginError {
         user: RoleName,
         /// The database.
         database: DatabaseName,
-        /// With the SQLSTATE.
-        source: Box<ServerError>,
+        /// Why.
+        source: Refusal,
     },
     /// Nothing is known about the credential.
     #[error(transparent)]
@@ -33,7 +55,7 @@ impl LoginError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreachable(error) => error.hint(),
-            Self::Refused { source, .. } => source.hint.clone(),
+            Self::Refused { source, .. } => source.hint(),
         }
     }
 }
@@ -69,8 +91,14 @@ pub async fn enter(
         Err(PostgresError::Connect { source: Cause::Server(source), database, user, .. })
             if VERDICTS.contains(&source.sqlstate.as_str()) =>
         {
-            Err(LoginError::Refused { user, database, source })
+            Err(LoginError::Refused { user, database, source: Refusal::Server(source) })
         }
+        Err(PostgresError::Connect {
+            source: Cause::Untrusted(source @ UntrustedServer::Asks(Question::Md5)),
+            database,
+            user,
+            ..
+        }) => Err(LoginError::Refused { user, database, source: Refusal::Verifier(source) }),
         Err(error) => Err(LoginError::Unreachable(error)),
     }
 }

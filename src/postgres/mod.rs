@@ -2,14 +2,18 @@
 //! leaves this folder.
 //!
 //! ```text
-//! conninfo, environment, passfile, tls -> Route -> Session -> inspect_shared, inspect_database
-//!                                      |         |-----> Session::run, notices per statement
-//!                                    login     Lock
+//! conninfo, environment, passfile, tls -> Route -> dial -> Channel -> Session -> inspect_shared, inspect_database
+//!                                      |             auth, backend     |-----> Session::run, notices per statement
+//!                                    login                           Lock
 //! ```
 
 mod activity;
+mod auth;
+mod backend;
 mod blocker;
+mod channel;
 mod conninfo;
+mod dial;
 mod environment;
 mod error;
 #[cfg(feature = "fuzzing")]
@@ -17,19 +21,24 @@ mod error;
 pub mod fuzzing;
 mod inspect;
 mod keywords;
+#[cfg(test)]
+mod libpq_table;
 mod lock;
 mod login;
 mod passfile;
 mod pipeline;
 mod probe;
 mod route;
+mod route_error;
 mod session;
+mod session_check;
 mod sql;
 mod startup;
 mod tls;
 mod wire;
 
 pub use activity::{Activity, ClientSession, LoginActivity, activity};
+pub use auth::{Question, UntrustedServer};
 pub use blocker::Blocker;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
@@ -38,8 +47,10 @@ pub use inspect::{
     snapshot_all, snapshot_database,
 };
 pub use lock::{Lock, LockError, Standing, lock};
-pub use login::{LoginError, enter, login};
+pub use login::{LoginError, Refusal, enter, login};
 pub use pipeline::{Notice, Statement};
 pub use probe::{Attempt, Holding, ask, begin_probe, holdings, try_harmless, try_undone};
-pub use route::{Route, RouteError};
+pub use route::Route;
+pub use route_error::RouteError;
 pub use session::{ApplicationName, Session};
+pub use session_check::SessionError;

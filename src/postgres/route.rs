@@ -2,98 +2,26 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
-use tokio_postgres::Config;
-use tokio_postgres::config::{SslNegotiation, TargetSessionAttrs};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::config::TargetSessionAttrs;
 
+use super::auth::Terms;
 use super::conninfo::{self, Keywords};
 use super::environment::Environment;
-use super::keywords::{KNOWN, Values};
+use super::keywords::Values;
+use super::route_error::RouteError;
 use super::tls::Tls;
-use crate::model::{DatabaseName, NameError, Password, RoleName};
+use crate::model::{DatabaseName, Password, RoleName};
 
 const DEFAULT_DATABASE: &str = "postgres";
-
-/// A network that drops idle connections without a word is noticed after about a minute.
-const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// How long one statement may take. The longest there are read the catalogs of tens of thousands of tables, in seconds.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A connection string, or PG* variables, that lead nowhere. The values are never shown: a password may be among them.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RouteError {
-    /// Neither a URL nor pairs.
-    #[error("the connection string cannot be read: {0}")]
-    Syntax(&'static str),
-    /// A keyword that libpq or this program does not know.
-    #[error("the connection string has an unknown keyword{}", known.as_ref().map(|known| format!(" that resembles `{known}`")).unwrap_or_default())]
-    UnknownKeyword {
-        /// The known one that resembles it.
-        known: Option<&'static str>,
-    },
-    /// A value that does not fit its keyword.
-    #[error("the value of `{keyword}` is not {expected}")]
-    Value {
-        /// The keyword.
-        keyword: &'static str,
-        /// What it should have been.
-        expected: &'static str,
-    },
-    /// A user or database name that cannot be one.
-    #[error("the value of `{keyword}` cannot be a name")]
-    Name {
-        /// The keyword.
-        keyword: &'static str,
-        /// Why.
-        source: NameError,
-    },
-    /// Nobody says where the server is, or who logs in.
-    #[error("no `{keyword}` to connect with")]
-    Missing {
-        /// The keyword.
-        keyword: &'static str,
-    },
-    /// `sslmode=disable` over a network.
-    #[error("`sslmode=disable` would send everything in clear text over the network")]
-    Unencrypted,
-    /// A certificate or key file.
-    #[error("cannot read `{path}`")]
-    File {
-        /// The file.
-        path: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Certificates and keys that do not fit.
-    #[error("cannot set up TLS")]
-    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl RouteError {
-    /// One line of advice.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Syntax(_) => "write postgres://USER@HOST:PORT/DATABASE, with `@ : / ? % #` in names and passwords \
-                                percent-encoded, or host=HOST user=USER dbname=DATABASE"
-                .into(),
-            Self::UnknownKeyword { .. } => format!("known are {}", KNOWN.join(", ")),
-            Self::Missing { keyword } => {
-                format!("add `{keyword}`, or set {}", Environment::variable_of(keyword).unwrap_or_default())
-            }
-            Self::Unencrypted => "leave sslmode out, or go through a unix socket or a proxy on loopback".into(),
-            _ => return None,
-        })
-    }
-}
-
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Address {
+pub enum Address {
     Socket { directory: String, port: u16 },
     Tcp { host: String, address: Option<IpAddr>, port: u16 },
 }
@@ -113,7 +41,7 @@ impl fmt::Display for Address {
 pub struct Route {
     address: Address,
     tls: Tls,
-    negotiation: SslNegotiation,
+    terms: Terms,
     user: RoleName,
     password: Option<Password>,
     database: DatabaseName,
@@ -173,6 +101,7 @@ impl Route {
             }
         }
         let values = Values(&keywords);
+        values.check_supported()?;
         let address = values.address()?;
         let user = values.get("user").or_else(|| environment.login()).ok_or(RouteError::Missing { keyword: "user" })?;
         let user = RoleName::new(user).map_err(|source| RouteError::Name { keyword: "user", source })?;
@@ -180,7 +109,7 @@ impl Route {
             .map_err(|source| RouteError::Name { keyword: "dbname", source })?;
         Ok(Self {
             tls: values.tls(&address)?,
-            negotiation: values.negotiation()?,
+            terms: values.terms(&address)?,
             password: values.password(&address, &database, &user, environment),
             options: values.get("options").map(str::to_owned),
             connect_timeout: values.connect_timeout()?,
@@ -235,32 +164,20 @@ impl Route {
         self.statement_timeout
     }
 
-    pub(super) fn tls(&self) -> MakeRustlsConnect {
-        self.tls.connect()
+    pub(super) fn server(&self) -> &Address {
+        &self.address
     }
 
-    /// Everything of the driver's settings but who logs in where.
-    pub(super) fn config(&self) -> Config {
-        let mut config = Config::new();
-        match &self.address {
-            Address::Socket { directory, port } => {
-                config.host_path(Path::new(directory)).port(*port);
-            }
-            Address::Tcp { host, address, port } => {
-                config.host(host).port(*port);
-                address.iter().for_each(|address| {
-                    config.hostaddr(*address);
-                });
-            }
-        }
-        config
-            .ssl_mode(self.tls.mode())
-            .ssl_negotiation(self.negotiation)
-            .target_session_attrs(self.session_attributes)
-            .keepalives_idle(KEEPALIVE)
-            .keepalives_interval(KEEPALIVE / 3)
-            .keepalives_retries(3);
-        config
+    pub(super) fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    pub(super) fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    pub(super) fn session_attributes(&self) -> TargetSessionAttrs {
+        self.session_attributes
     }
 }
 

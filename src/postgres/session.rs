@@ -5,11 +5,16 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation, TargetSessionAttrs};
+use tokio_postgres::{Client, Config};
 
+use super::auth::{Admission, Binding, Terms};
+use super::channel::{AsItIs, Channel, Plain, Transport};
+use super::dial::dial;
 use super::error::{Cause, PostgresError};
 use super::pipeline::{self, Notice, Statement};
 use super::route::{Route, STATEMENT_TIMEOUT};
+use super::session_check;
 use super::startup::{Begins, options};
 use super::wire::Wire;
 use crate::model::{DatabaseName, Password, RoleName};
@@ -68,7 +73,9 @@ impl Session {
         database: &DatabaseName,
         purpose: &ApplicationName,
     ) -> Result<Self, PostgresError> {
-        Self::open(route, database, (route.user(), route.password()), Begins::AsLogin, purpose).await
+        let options = options(route.options(), route.statement_timeout(), Begins::AsLogin);
+        let config = config(options, database, route.user(), route.password(), purpose);
+        Self::open(route, config, route.terms(), database, route.user()).await
     }
 
     /// Logs in to `database` by the same route with other credentials.
@@ -82,26 +89,27 @@ impl Session {
         password: &Password,
         purpose: &ApplicationName,
     ) -> Result<Self, PostgresError> {
-        Self::open(route, database, (user, Some(password)), Begins::AsItsSettingSays, purpose).await
+        let options = options(route.options(), route.statement_timeout(), Begins::AsItsSettingSays);
+        let config = config(options, database, user, Some(password), purpose);
+        // A server that asks for no password proves nothing about it, through a socket neither.
+        let terms = Terms { admission: Admission::Scram, ..route.terms() };
+        Self::open(route, config, terms, database, user).await
     }
 
     async fn open(
         route: &Route,
+        config: Config,
+        terms: Terms,
         database: &DatabaseName,
-        (user, password): (&RoleName, Option<&Password>),
-        begins: Begins,
-        purpose: &ApplicationName,
+        user: &RoleName,
     ) -> Result<Self, PostgresError> {
-        let mut config = route.config();
-        let options = options(route.options(), route.statement_timeout(), begins);
-        identify(&mut config, options, database, user, password, purpose);
-        let dialed = tokio::time::timeout(route.connect_timeout(), async {
-            let (client, connection) = config.connect(route.tls()).await?;
-            let version = connection.parameter("server_version").unwrap_or_default().to_owned();
-            Ok((client, version, Wire::new(connection, silence(route.statement_timeout()))))
+        let opened = tokio::time::timeout(route.connect_timeout(), async {
+            let transport = dial(route.server(), route.tls()).await?;
+            let silence = silence(route.statement_timeout());
+            begin(transport, config, terms, route.session_attributes(), silence).await
         });
-        let dialed = dialed.await.unwrap_or(Err(Cause::Timeout(route.connect_timeout())));
-        Self::adopt(dialed, route.address(), database, user)
+        let opened = opened.await.unwrap_or(Err(Cause::Timeout(route.connect_timeout())));
+        Self::adopt(opened, route.address(), database, user)
     }
 
     /// Logs in over `stream`, which already leads to the server and is as private as it has to be: what the Cloud SQL
@@ -120,32 +128,22 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut config = Config::new();
-        identify(
-            &mut config,
-            options(None, STATEMENT_TIMEOUT, Begins::AsItsSettingSays),
-            database,
-            user,
-            password,
-            purpose,
-        );
+        let options = options(None, STATEMENT_TIMEOUT, Begins::AsItsSettingSays);
+        let config = config(options, database, user, password, purpose);
         // The stream is already encrypted, so that there is nothing left to bind the password exchange to.
-        config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-        config.channel_binding(tokio_postgres::config::ChannelBinding::Disable);
-        let dialed = config.connect_raw(stream, NoTls).await.map_err(Cause::from).map(|(client, connection)| {
-            let version = connection.parameter("server_version").unwrap_or_default().to_owned();
-            (client, version, Wire::new(connection, silence(STATEMENT_TIMEOUT)))
-        });
-        Self::adopt(dialed, address.to_owned(), database, user)
+        let terms = Terms { admission: Admission::Scram, binding: Binding::Disable };
+        let silence = silence(STATEMENT_TIMEOUT);
+        let opened = begin(Box::new(Plain(stream)), config, terms, TargetSessionAttrs::Any, silence).await;
+        Self::adopt(opened, address.to_owned(), database, user)
     }
 
     fn adopt(
-        dialed: Result<(Client, String, Wire), Cause>,
+        opened: Result<(Client, String, Wire), Cause>,
         address: String,
         database: &DatabaseName,
         user: &RoleName,
     ) -> Result<Self, PostgresError> {
-        let (client, version, wire) = dialed.map_err(|source| PostgresError::Connect {
+        let (client, version, wire) = opened.map_err(|source| PostgresError::Connect {
             address: address.clone(),
             database: database.clone(),
             user: user.clone(),
@@ -270,19 +268,43 @@ fn silence(statement_timeout: Duration) -> Duration {
     statement_timeout + BEYOND_STATEMENT_TIMEOUT
 }
 
-fn identify(
-    config: &mut Config,
+/// Logs in on `transport`, and makes sure that what answers is a session.
+async fn begin(
+    transport: Box<dyn Transport>,
+    mut config: Config,
+    terms: Terms,
+    attributes: TargetSessionAttrs,
+    silence: Duration,
+) -> Result<(Client, String, Wire), Cause> {
+    let channel = Channel::new(transport, terms);
+    let pid = channel.pid();
+    config.channel_binding(match terms.binding {
+        Binding::Disable => ChannelBinding::Disable,
+        Binding::Prefer => ChannelBinding::Prefer,
+        Binding::Require => ChannelBinding::Require,
+    });
+    let (client, connection) = config.connect_raw(channel, AsItIs).await?;
+    let version = connection.parameter("server_version").unwrap_or_default().to_owned();
+    let mut wire = Wire::new(connection, silence);
+    wire.drive(session_check::check(&client, pid.get(), attributes)).await?;
+    Ok((client, version, wire))
+}
+
+/// The driver's settings: who logs in where. The channel is encrypted already where it has to be.
+fn config(
     options: String,
     database: &DatabaseName,
     user: &RoleName,
     password: Option<&Password>,
     purpose: &ApplicationName,
-) {
+) -> Config {
+    let mut config = Config::new();
     config.user(user.as_str()).dbname(database.as_str()).application_name(purpose.as_str());
-    config.options(options);
+    config.options(options).ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
     if let Some(password) = password {
         config.password(password.expose());
     }
+    config
 }
 
 /// The leading number of `server_version`: `15.18 (Debian 15.18-1)`, `18beta1`.

@@ -15,6 +15,7 @@ pub const VIEWS: &str = include_str!("sql/views.sql");
 pub const BLOCKER: &str = include_str!("sql/blocker.sql");
 pub const DEPENDENTS: &str = include_str!("sql/dependents.sql");
 pub const HELD: &str = include_str!("sql/held.sql");
+pub const SESSION_CHECK: &str = include_str!("sql/session_check.sql");
 pub const SESSIONS: &str = include_str!("sql/sessions.sql");
 pub const ACTIVITY: &str = include_str!("sql/activity.sql");
 pub const TIES: &str = include_str!("sql/ties.sql");

@@ -9,19 +9,24 @@ use std::time::Duration;
 ///
 /// A run that is frozen inside a transaction keeps others from what it has locked no longer than a minute, and a machine
 /// that vanished is noticed about as soon, where the system's own keepalive takes hours.
-const SETTINGS: [&str; 11] = [
-    "search_path=pg_catalog",
-    "client_min_messages=notice",
-    "quote_all_identifiers=off",
-    "standard_conforming_strings=on",
-    "idle_session_timeout=0",
-    "idle_in_transaction_session_timeout=60s",
-    "tcp_keepalives_idle=30",
-    "tcp_keepalives_interval=10",
-    "tcp_keepalives_count=3",
-    "jit=off",
-    "work_mem=64MB",
+const SETTINGS: [(&str, &str); 11] = [
+    ("search_path", "pg_catalog"),
+    ("client_min_messages", "notice"),
+    ("quote_all_identifiers", "off"),
+    ("standard_conforming_strings", "on"),
+    ("idle_session_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "1min"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("jit", "off"),
+    ("work_mem", "64MB"),
 ];
+
+/// The parameter of this name with the value that a session is asked to begin with, as the server shows it.
+pub fn setting(name: &str) -> Option<(&'static str, &'static str)> {
+    SETTINGS.into_iter().find(|setting| setting.0 == name)
+}
 
 /// As whom a session begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +42,8 @@ pub enum Begins {
 /// the admin takes on others by itself, and the logins whose credentials are proven on the same route may not take on that one.
 pub fn options(theirs: Option<&str>, statement_timeout: Duration, begins: Begins) -> String {
     let theirs = theirs.into_iter().flat_map(without_role).map(str::to_owned);
-    let role = (begins == Begins::AsLogin).then_some("role=none");
-    let ours = SETTINGS.into_iter().chain(role).map(|setting| format!("-c {setting}"));
+    let role = (begins == Begins::AsLogin).then_some(("role", "none"));
+    let ours = SETTINGS.into_iter().chain(role).map(|(name, value)| format!("-c {name}={value}"));
     let timeout = format!("-c statement_timeout={}", statement_timeout.as_millis());
     theirs.chain(ours).chain([timeout]).collect::<Vec<_>>().join(" ")
 }

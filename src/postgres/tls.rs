@@ -8,11 +8,11 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio_postgres::config::SslMode;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::route::RouteError;
+use super::route_error::RouteError;
 
 /// `sslmode`. <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +38,24 @@ impl Mode {
     }
 }
 
-/// Files named in the connection string.
-#[derive(Debug, Default)]
-pub struct Files<'a> {
+/// What a connection string says about TLS, but for `sslmode`.
+#[derive(Debug)]
+pub struct Settings<'a> {
     /// `sslrootcert`; `system` is the system's own store.
     pub roots: Option<&'a str>,
     /// `sslcert` and `sslkey`.
     pub identity: Option<(&'a str, &'a str)>,
+    /// `sslnegotiation`.
+    pub negotiation: SslNegotiation,
+    /// `ssl_min_protocol_version` to `ssl_max_protocol_version`.
+    pub versions: Vec<&'static SupportedProtocolVersion>,
+    /// `sslsni`: whether the server's name is sent in clear text.
+    pub server_name: bool,
+    /// Whether SCRAM has to be bound to TLS, so that there has to be some.
+    pub bound: bool,
 }
 
-impl Files<'_> {
+impl Settings<'_> {
     fn names_authority(&self) -> bool {
         self.roots.is_some_and(|roots| roots != "system")
     }
@@ -84,6 +92,7 @@ fn decide(asked: Option<Mode>, local: bool, own_authority: bool) -> Option<(SslM
 #[derive(Clone)]
 pub struct Tls {
     mode: SslMode,
+    negotiation: SslNegotiation,
     connect: MakeRustlsConnect,
 }
 
@@ -95,46 +104,69 @@ impl fmt::Debug for Tls {
 
 impl Tls {
     /// For a unix socket: PostgreSQL speaks no TLS there.
-    pub fn none() -> Result<Self, RouteError> {
-        Self::build(SslMode::Disable, Check::Nothing, &Files::default())
+    pub fn none(settings: &Settings<'_>) -> Result<Self, RouteError> {
+        if settings.bound {
+            return Err(RouteError::Unbound);
+        }
+        let unused = Settings {
+            roots: None,
+            identity: None,
+            negotiation: SslNegotiation::Postgres,
+            versions: settings.versions.clone(),
+            ..*settings
+        };
+        Self::build(SslMode::Disable, Check::Nothing, &unused)
     }
 
     /// For a TCP address.
     ///
     /// # Errors
-    /// `disable` away from loopback; a file that cannot be read.
-    pub fn new(asked: Option<Mode>, local: bool, files: &Files<'_>) -> Result<Self, RouteError> {
-        let (mode, check) = decide(asked, local, files.names_authority()).ok_or(RouteError::Unencrypted)?;
-        Self::build(mode, check, files)
+    /// `disable` away from loopback, or where TLS is needed; a file that cannot be read.
+    pub fn new(asked: Option<Mode>, local: bool, settings: &Settings<'_>) -> Result<Self, RouteError> {
+        let decided = decide(asked, local, settings.names_authority()).ok_or(RouteError::Unencrypted)?;
+        let (mode, check) = match decided {
+            (SslMode::Disable, _) if settings.bound => return Err(RouteError::Unbound),
+            (SslMode::Prefer, check) if settings.bound => (SslMode::Require, check),
+            decided => decided,
+        };
+        if mode == SslMode::Prefer && settings.negotiation == SslNegotiation::Direct {
+            return Err(RouteError::WeakDirect);
+        }
+        Self::build(mode, check, settings)
     }
 
-    fn build(mode: SslMode, check: Check, files: &Files<'_>) -> Result<Self, RouteError> {
+    fn build(mode: SslMode, check: Check, settings: &Settings<'_>) -> Result<Self, RouteError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&settings.versions)
             .map_err(|source| RouteError::Tls(source.into()))?;
         let builder = match check {
-            Check::ChainAndName => builder.with_root_certificates(roots(files.roots)?),
+            Check::ChainAndName => builder.with_root_certificates(roots(settings.roots)?),
             Check::Chain => {
-                let roots = Some(roots(files.roots)?);
+                let roots = Some(roots(settings.roots)?);
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(WithoutName { roots, provider }))
             }
             Check::Nothing => {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(WithoutName { roots: None, provider }))
             }
         };
-        let mut config = match files.identity {
+        let mut config = match settings.identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => builder
                 .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
                 .map_err(|source| RouteError::Tls(source.into()))?,
         };
         config.alpn_protocols = vec![b"postgresql".to_vec()];
-        Ok(Self { mode, connect: MakeRustlsConnect::new(config) })
+        config.enable_sni = settings.server_name;
+        Ok(Self { mode, negotiation: settings.negotiation, connect: MakeRustlsConnect::new(config) })
     }
 
     pub fn mode(&self) -> SslMode {
         self.mode
+    }
+
+    pub fn negotiation(&self) -> SslNegotiation {
+        self.negotiation
     }
 
     pub fn connect(&self) -> MakeRustlsConnect {

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use rolewright::model::{DatabaseName, Password, RoleName};
-use rolewright::postgres::{ApplicationName, Environment, LoginError, PostgresError, Route, Session, login};
+use rolewright::postgres::{ApplicationName, Environment, LoginError, PostgresError, Refusal, Route, Session, login};
 use tempfile::TempDir;
 
 use crate::support::{Cluster, Options, each_major};
@@ -184,7 +184,7 @@ each_major! {
         let tried = async |to: &str, user: &str, text: &str| {
             match login(&route, &database(to), &role(user), &password(text), &purpose()).await {
                 Ok(()) => "in".to_owned(),
-                Err(LoginError::Refused { source, .. }) => source.sqlstate,
+                Err(LoginError::Refused { source: Refusal::Server(source), .. }) => source.sqlstate,
                 Err(other) => chain(&other),
             }
         };

@@ -13,6 +13,7 @@
 
 mod clock;
 mod cluster;
+pub mod impostor;
 mod major;
 mod proxy;
 mod rolewright;

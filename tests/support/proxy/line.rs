@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
+use super::super::impostor::serve;
 use super::message::{Message, Prepared};
 use super::{Seen, Shared, Turn};
 
@@ -31,6 +32,13 @@ impl Line {
         while login.asks_for_encryption() {
             client.write_all(b"N")?;
             login = Message::read_first(&mut client)?;
+        }
+        if let Some(script) = shared.script_for(&login.login()) {
+            serve(client, Some(login), &script, &shared.overheard);
+            return Ok(());
+        }
+        if shared.lock().swallowing {
+            login = login.without("options");
         }
         let line = Arc::new(Self { shared, unanswered: Mutex::default(), answered: Condvar::new(), client, server });
         let answers = line.clone();

@@ -54,6 +54,15 @@ impl Message {
         let of = |key: &str| parameters.chunks(2).find(|pair| pair[0] == key).map_or("", |pair| &pair[1]);
         format!("{}@{}", of("user"), of("database"))
     }
+
+    /// The first message of a client without one of its parameters.
+    pub fn without(&self, parameter: &str) -> Self {
+        let parameters: Vec<_> = self.texts().collect();
+        let kept = parameters.chunks_exact(2).filter(|pair| pair[0] != parameter && !pair[0].is_empty());
+        let kept: String = kept.flat_map(|pair| [&pair[0], "\0", &pair[1], "\0"]).collect();
+        let length = u32::try_from(4 + 4 + kept.len() + 1).expect("a short message");
+        Self { kind: 0, bytes: [&length.to_be_bytes()[..], &self.bytes[4..8], kept.as_bytes(), b"\0"].concat() }
+    }
 }
 
 /// What a client has prepared so far.

@@ -12,6 +12,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use line::Line;
+pub(super) use message::Message;
+
+use super::impostor::Says;
 
 /// When something happens to a login or statement, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +59,15 @@ struct State {
     refused: usize,
     ended: bool,
     sockets: Vec<TcpStream>,
+    impostor: Option<(String, Vec<Says>)>,
+    swallowing: bool,
 }
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    overheard: Mutex<Vec<u8>>,
 }
 
 /// A running proxy. Everything that goes through it ends when it is dropped.
@@ -132,6 +138,21 @@ impl Proxy {
         self.release();
     }
 
+    /// From now on answers logins of `user` itself, as the script says.
+    pub fn impersonate(&self, user: &str, script: Vec<Says>) {
+        self.shared.lock().impostor = Some((user.to_owned(), script));
+    }
+
+    /// What was sent by logins that it answered itself.
+    pub fn overheard(&self) -> Vec<u8> {
+        self.shared.overheard.lock().expect("no panic while it is held").clone()
+    }
+
+    /// From now on leaves the parameter `options` out of logins.
+    pub fn swallow_options(&self) {
+        self.shared.lock().swallowing = true;
+    }
+
     /// Whether new connections are closed at once.
     pub fn refuse(&self, refusing: bool) {
         let mut state = self.shared.lock();
@@ -147,6 +168,13 @@ impl Proxy {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while it is held")
+    }
+
+    /// What is said to this login instead of asking the server.
+    fn script_for(&self, login: &str) -> Option<Vec<Says>> {
+        let state = self.lock();
+        let (user, script) = state.impostor.as_ref()?;
+        login.split('@').next().is_some_and(|name| name == user).then(|| script.clone())
     }
 
     /// The number of what a client asks now.

@@ -1,0 +1,99 @@
+//! Whether a session is one: served by the process that logged it in, and begun with the settings that it was asked for.
+//!
+//! A connection pooler answers a login itself and names a process of its own invention
+//! (<https://www.pgbouncer.org/features.html>). Behind it, transactions of one client go to several server sessions: an
+//! advisory lock is held by whichever took it, and `search_path` is what the last client left.
+
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+
+use super::error::Cause;
+use super::sql::SESSION_CHECK;
+use super::startup::setting;
+
+/// One line of advice.
+pub const NO_POOLER: &str = "connect to the server itself, not through a connection pooler: locks, settings and \
+                             transactions need one session";
+
+/// Why a connection is not the session that is needed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// Another process serves it than the one that logged it in.
+    #[error("a connection pooler is between: the login named process {named}, and process {serving} answers")]
+    Pooler {
+        /// As told at login.
+        named: i32,
+        /// As the session says.
+        serving: String,
+    },
+    /// It does not begin with the settings that it was asked for.
+    #[error("the session begins with {name} = `{value}` instead of `{asked}`")]
+    Setting {
+        /// The parameter.
+        name: &'static str,
+        /// What it is.
+        value: String,
+        /// What it was asked to be.
+        asked: &'static str,
+    },
+    /// `target_session_attrs=read-write`.
+    #[error("the database does not allow writes, as `target_session_attrs` demands")]
+    ReadOnly,
+    /// `target_session_attrs=read-only`.
+    #[error("the database is not read only, as `target_session_attrs` demands")]
+    ReadWrite,
+}
+
+impl SessionError {
+    /// One line of advice.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Pooler { .. } | Self::Setting { .. } => Some(NO_POOLER),
+            Self::ReadOnly => Some("connect to the primary"),
+            Self::ReadWrite => None,
+        }
+    }
+}
+
+/// Asks the session what it is.
+///
+/// # Errors
+/// It is served by another process than `named`, began otherwise than asked, or is not fit for `attributes`.
+pub async fn check(client: &Client, named: i32, attributes: TargetSessionAttrs) -> Result<(), Cause> {
+    let answer = client.simple_query(SESSION_CHECK).await?;
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let row = row.ok_or_else(|| Cause::unknown("session", "without a row"))?;
+    let serving = value(row, "pid");
+    if serving.parse() != Ok(named) {
+        return Err(SessionError::Pooler { named, serving: serving.to_owned() }.into());
+    }
+    settings(row)?;
+    Ok(fits(value(row, "read_only"), attributes)?)
+}
+
+fn settings(row: &SimpleQueryRow) -> Result<(), SessionError> {
+    for (name, asked) in row.columns().iter().filter_map(|column| setting(column.name())) {
+        let value = value(row, name);
+        if value != asked {
+            return Err(SessionError::Setting { name, value: value.to_owned(), asked });
+        }
+    }
+    Ok(())
+}
+
+/// `target_session_attrs`, as libpq judges it.
+fn fits(read_only: &str, attributes: TargetSessionAttrs) -> Result<(), SessionError> {
+    match (attributes, read_only) {
+        (TargetSessionAttrs::ReadWrite, "on") => Err(SessionError::ReadOnly),
+        (TargetSessionAttrs::ReadOnly, "off") => Err(SessionError::ReadWrite),
+        _ => Ok(()),
+    }
+}
+
+fn value<'a>(row: &'a SimpleQueryRow, column: &str) -> &'a str {
+    row.try_get(column).ok().flatten().unwrap_or_default()
+}
