@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::call::Call;
 use super::call::tests::call;
 use super::dispatch::dispatch;
 use super::error::{Answer, ApiError, Code};
@@ -9,16 +10,28 @@ use super::world::World;
 
 /// The answer to `GET /v1/…`, given as method and path in one.
 pub fn ask(world: &mut World, request: &str, body: &Value) -> Answer {
+    world.settle();
+    let answer = dispatch(world, &made(request, body));
+    answer.unwrap_or_else(|| panic!("no method answers `{request}`"))
+}
+
+fn made(request: &str, body: &Value) -> Call {
     let (method, uri) = request.split_once(' ').expect("a method and a path");
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    world.settle();
-    let answer = dispatch(world, &call(method, uri, &body));
-    answer.unwrap_or_else(|| panic!("no method answers `{request}`"))
+    call(method, uri, &body)
 }
 
 /// The answer of a request that has to succeed.
 pub fn must(world: &mut World, request: &str, body: &Value) -> Value {
     let answer = ask(world, request, body);
+    answer.unwrap_or_else(|error| panic!("`{request}`: {}", error.message))
+}
+
+/// The same of a request of this caller.
+pub fn must_as(world: &mut World, caller: &str, request: &str, body: &Value) -> Value {
+    let mut call = made(request, body);
+    call.caller = caller.to_owned();
+    let answer = dispatch(world, &call).unwrap_or_else(|| panic!("no method answers `{request}`"));
     answer.unwrap_or_else(|error| panic!("`{request}`: {}", error.message))
 }
 

@@ -32,9 +32,15 @@ fn machine_time() -> Timestamp {
     Timestamp::now()
 }
 
-/// RFC 3339 in UTC with six digits, as Google prints times.
+/// RFC 3339 in UTC with 0, 3, 6 or 9 decimals, whichever is enough, as proto3 JSON prints times.
+/// <https://protobuf.dev/programming-guides/json/>
 pub fn rfc3339(time: Timestamp) -> String {
-    format!("{time:.6}")
+    match time.subsec_nanosecond() {
+        0 => format!("{time:.0}"),
+        nanos if nanos % 1_000_000 == 0 => format!("{time:.3}"),
+        nanos if nanos % 1_000 == 0 => format!("{time:.6}"),
+        _ => format!("{time:.9}"),
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +55,14 @@ mod tests {
         clock.advance(SignedDuration::from_hours(24));
         let shown = rfc3339(clock.now());
         assert!(shown.starts_with("2026-11-22T00:00:0"), "{shown}");
-        assert!(shown.ends_with('Z') && shown.len() == 27, "{shown}");
+        assert!(shown.ends_with('Z'), "{shown}");
+    }
+
+    #[test]
+    fn no_decimals_more_than_needed() {
+        for (nanos, shown) in [(0, ""), (500_000_000, ".500"), (120_450_000, ".120450"), (1, ".000000001")] {
+            let time = Timestamp::new(1_700_000_000, nanos).unwrap();
+            assert_eq!(rfc3339(time), format!("2023-11-14T22:13:20{shown}Z"));
+        }
     }
 }

@@ -2,22 +2,27 @@
 //! numbers, bytes in either base64 alphabet; anything unknown is an error.
 //! <https://protobuf.dev/programming-guides/json/>
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
+use super::enums::Enum;
 use super::error::ApiError;
 
 /// The form a JSON value has to have.
 pub enum Shape {
     Bytes,
     Duration,
+    /// By name or number; the name is kept.
+    Enum(&'static Enum),
     Int64,
     Str,
     Timestamp,
-    /// Taken as it is.
+    /// Of a form that is not looked at.
     Any,
     List(&'static Shape),
     /// A map with string keys, which are data and never renamed.
@@ -31,7 +36,10 @@ pub enum Shape {
 /// 400 in Google's words, for a name the message does not have and for a value of another type.
 pub fn normalise(value: Value, shape: &Shape, at: &str) -> Result<Value, ApiError> {
     match (shape, value) {
-        (Shape::Any, value) => Ok(value),
+        (Shape::Any, value) => Ok(without_nulls(value)),
+        (Shape::Enum(of), value) => {
+            of.read(&value).ok_or_else(|| mismatch(&snake_case(at), &shape.proto_name(), &value))
+        }
         (Shape::Message(fields), Value::Object(given)) => message(given, fields, at),
         (Shape::MapOf(of), Value::Object(given)) => map(given, of, at),
         (Shape::List(of), Value::Array(given)) => list(given, of, at),
@@ -57,20 +65,21 @@ pub fn normalise(value: Value, shape: &Shape, at: &str) -> Result<Value, ApiErro
                 "Illegal timestamp format",
             )),
         },
-        (shape, value) => Err(mismatch(at, shape.proto_name(), &value)),
+        (shape, value) => Err(mismatch(at, &shape.proto_name(), &value)),
     }
 }
 
 impl Shape {
-    fn proto_name(&self) -> &'static str {
-        match self {
+    fn proto_name(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Shape::Bytes => "TYPE_BYTES",
+            Shape::Enum(of) => return format!("type.googleapis.com/{}", of.name).into(),
             Shape::Int64 => "TYPE_INT64",
             Shape::Str | Shape::Any => "TYPE_STRING",
             Shape::Duration => "type.googleapis.com/google.protobuf.Duration",
             Shape::Timestamp => "type.googleapis.com/google.protobuf.Timestamp",
             Shape::List(_) | Shape::MapOf(_) | Shape::Message(_) => "TYPE_MESSAGE",
-        }
+        })
     }
 }
 
@@ -81,12 +90,27 @@ fn message(given: Map<String, Value>, fields: &[(&'static str, Shape)], at: &str
         let Some((name, shape)) = fields.iter().find(|(field, _)| *field == name) else {
             return Err(unknown_name(&key, at));
         };
+        if value.is_null() {
+            continue;
+        }
+        let value = normalise(value, shape, &join(at, name))?;
         if !value.is_null() {
-            let value = normalise(value, shape, &join(at, name))?;
             kept.insert((*name).to_owned(), value);
         }
     }
     Ok(Value::Object(kept))
+}
+
+/// `null` is what is not said, at any depth.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(given) => {
+            let said = given.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(said.map(|(key, value)| (key, without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        value => value,
+    }
 }
 
 fn map(given: Map<String, Value>, of: &Shape, at: &str) -> Result<Value, ApiError> {
@@ -150,6 +174,18 @@ pub fn camel_case(name: &str) -> String {
         }
     }
     camel
+}
+
+/// How Google names a field in what it says of it.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
 }
 
 /// Either alphabet, padded or not, as proto3 JSON asks of parsers.

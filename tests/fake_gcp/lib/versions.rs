@@ -26,7 +26,7 @@ pub enum State {
 }
 
 impl State {
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             State::Enabled => "ENABLED",
             State::Disabled => "DISABLED",
@@ -152,7 +152,7 @@ pub fn list(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
 /// `GET …/versions/V`, by number, alias or `latest`.
 pub fn get(world: &mut World, call: &Call, path: SecretPath<'_>, version: &str) -> Answer {
     call.only_query(&[])?;
-    let name = world.authorize(call, "secretmanager.versions.get", path)?;
+    let name = world.authorize_version(call, "secretmanager.versions.get", path, version)?;
     let (secret, index) = find(world, call, &name, version)?;
     Ok(secret.versions[index].json())
 }
@@ -160,7 +160,7 @@ pub fn get(world: &mut World, call: &Call, path: SecretPath<'_>, version: &str) 
 /// `GET …/versions/V:access`, by number, alias or `latest`.
 pub fn access(world: &mut World, call: &Call, path: SecretPath<'_>, version: &str) -> Answer {
     call.only_query(&[])?;
-    let name = world.authorize(call, "secretmanager.versions.access", path)?;
+    let name = world.authorize_version(call, "secretmanager.versions.access", path, version)?;
     let (secret, index) = find(world, call, &name, version)?;
     let version = &secret.versions[index];
     if version.state != State::Enabled {
@@ -182,17 +182,12 @@ fn find<'a>(world: &'a World, call: &Call, name: &SecretName, version: &str) -> 
     let secret = world.secrets.get(name).ok_or_else(nothing)?;
     let number = match version.parse::<i64>() {
         Ok(number) => Some(number),
-        Err(_) => {
-            let seen = world.secret_seen(call, name)?;
-            match version {
-                "latest" if seen.versions.is_empty() => return Err(nothing()),
-                "latest" => Some(seen.newest()),
-                alias => seen.settings.version_aliases.get(alias).copied(),
-            }
-        }
+        Err(_) => match world.secret_seen(call, name)? {
+            seen if version == "latest" && seen.versions.is_empty() => return Err(nothing()),
+            seen => seen.named(version),
+        },
     };
-    let index = number.and_then(|number| usize::try_from(number - 1).ok());
-    match index.filter(|index| *index < secret.versions.len()) {
+    match number.and_then(|number| secret.index(number)) {
         Some(index) => Ok((secret, index)),
         None => Err(ApiError::not_found(format!("Secret Version [{}] not found.", name.version(version)))),
     }
@@ -204,7 +199,8 @@ const ETAG: Shape = Shape::Message(&[("name", Shape::Str), ("etag", Shape::Str)]
 pub fn change(world: &mut World, call: &Call, path: SecretPath<'_>, version: &str) -> Answer {
     call.only_query(&[])?;
     let body = call.body(&ETAG, "")?;
-    let name = world.authorize(call, &format!("secretmanager.versions.{}", call.verb), path)?;
+    let permission = format!("secretmanager.versions.{}", call.verb);
+    let name = world.authorize_version(call, &permission, path, version)?;
     if version.parse::<i64>().is_err() {
         return Err(ApiError::invalid(format!(
             "The provided Secret Version ID [{version}] does not match the expected format [[0-9]+]"

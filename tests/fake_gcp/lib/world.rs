@@ -142,7 +142,28 @@ impl World {
     /// # Errors
     /// 403, 400 for what cannot be the name of a secret.
     pub fn authorize(&mut self, call: &Call, permission: &str, path: SecretPath<'_>) -> Result<SecretName, ApiError> {
-        let refused = || denied(permission, &path.to_string());
+        self.authorize_below(call, permission, path, &path.to_string())
+    }
+
+    /// The same for one of its versions, which the refusal names as it was asked for.
+    pub fn authorize_version(
+        &mut self,
+        call: &Call,
+        permission: &str,
+        path: SecretPath<'_>,
+        version: &str,
+    ) -> Result<SecretName, ApiError> {
+        self.authorize_below(call, permission, path, &format!("{path}/versions/{version}"))
+    }
+
+    fn authorize_below(
+        &mut self,
+        call: &Call,
+        permission: &str,
+        path: SecretPath<'_>,
+        resource: &str,
+    ) -> Result<SecretName, ApiError> {
+        let refused = || denied(permission, resource);
         let project = self.projects.resolve(path.project).ok_or_else(refused)?;
         let name = SecretName::new(project.number, path.secret)?;
         let policy = self.secrets.get(&name).map(|secret| &secret.policy);

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::call::Call;
+use super::super::enums::SECRET_TYPE;
 use super::super::error::ApiError;
 use super::super::shape::Shape;
 
@@ -38,7 +39,7 @@ const SECRET: Shape = Shape::Message(&[
     ("versionDestroyTtl", Shape::Duration),
     ("customerManagedEncryption", CMEK),
     ("tags", Shape::MapOf(&Shape::Str)),
-    ("secretType", Shape::Str),
+    ("secretType", Shape::Enum(&SECRET_TYPE)),
 ]);
 
 /// What a client may say of a secret. `name` and `createTime` are output only and not looked at; tags bind to

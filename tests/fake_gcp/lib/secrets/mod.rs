@@ -15,7 +15,7 @@ use super::iam::Policy;
 use super::list;
 use super::mask;
 use super::secret_name::{SecretName, SecretPath};
-use super::versions::Version;
+use super::versions::{State, Version};
 use super::world::World;
 use input::SecretInput;
 pub use replication::Replication;
@@ -54,6 +54,25 @@ impl Secret {
     /// The number of the newest version; 0 without any.
     pub fn newest(&self) -> i64 {
         i64::try_from(self.versions.len()).unwrap_or(i64::MAX)
+    }
+
+    /// The number that an alias or `latest` stands for.
+    pub fn named(&self, version: &str) -> Option<i64> {
+        match version {
+            "latest" => Some(self.newest()),
+            alias => self.settings.version_aliases.get(alias).copied(),
+        }
+    }
+
+    /// Where among the versions the one with this number is, if there is one.
+    pub fn index(&self, number: i64) -> Option<usize> {
+        usize::try_from(number - 1).ok().filter(|index| *index < self.versions.len())
+    }
+
+    /// The state of a version by number, alias or `latest`, if it is there.
+    pub fn state_of(&self, version: &str) -> Option<State> {
+        let number = version.parse().ok().or_else(|| self.named(version))?;
+        self.index(number).map(|index| self.versions[index].state)
     }
 
     fn check_etag(&self, given: &str) -> Result<(), ApiError> {

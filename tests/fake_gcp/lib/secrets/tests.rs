@@ -200,3 +200,23 @@ fn a_restricted_caller_is_refused_in_googles_words() {
         )
     );
 }
+
+#[test]
+fn times_have_no_more_digits_than_they_need() {
+    let mut world = World::default();
+    for (given, shown) in [
+        ("2099-10-02T15:01:23Z", "2099-10-02T15:01:23Z"),
+        ("2099-10-02T15:01:23.000000Z", "2099-10-02T15:01:23Z"),
+        ("2099-10-02T17:01:23.5+02:00", "2099-10-02T15:01:23.500Z"),
+        ("2099-10-02T15:01:23.120450Z", "2099-10-02T15:01:23.120450Z"),
+    ] {
+        let body = json!({
+            "replication": {"automatic": {}}, "topics": [{"name": "projects/p/topics/t"}],
+            "rotation": {"nextRotationTime": given}, "expireTime": given,
+        });
+        must(&mut world, "POST /v1/projects/p/secrets?secretId=s", &body);
+        let read = must(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null);
+        assert_eq!((&read["rotation"]["nextRotationTime"], &read["expireTime"]), (&json!(shown), &json!(shown)));
+        must(&mut world, "DELETE /v1/projects/p/secrets/s", &Value::Null);
+    }
+}

@@ -185,3 +185,34 @@ fn a_destroy_ttl_delays_and_enabling_cancels() {
     assert_eq!(state(&mut world, 2), "ENABLED");
     assert_eq!(world.payloads.len(), 2, "the record of payloads outlives the versions");
 }
+
+#[test]
+fn what_is_refused_of_a_version_names_the_version_as_it_was_asked_for() {
+    let mut world = World::default();
+    world
+        .permissions
+        .restrict(super::super::caller::ANONYMOUS, super::super::permissions::Restriction::Holds([].into()));
+    for (request, permission, resource) in [
+        ("GET", "access", "versions/latest:access"),
+        ("GET", "access", "versions/1:access"),
+        ("GET", "get", "versions/current"),
+        ("POST", "disable", "versions/1:disable"),
+        ("POST", "destroy", "versions/1:destroy"),
+        ("GET", "list", "versions"),
+        ("POST", "add", "s:addVersion"),
+    ] {
+        let path = resource.strip_prefix("s:").map_or_else(|| format!("s/{resource}"), |verb| format!("s:{verb}"));
+        let body = json!({"payload": {"data": "eA=="}});
+        let body = if permission == "add" { body } else { Value::Null };
+        let (code, message) = refused(&mut world, &format!("{request} /v1/projects/p/secrets/{path}"), &body);
+        let named = match resource.split_once(':') {
+            Some((version, _)) if version != "s" => format!("projects/p/secrets/s/{version}"),
+            None if resource != "versions" => format!("projects/p/secrets/s/{resource}"),
+            _ => "projects/p/secrets/s".to_owned(),
+        };
+        let expected = format!(
+            "Permission 'secretmanager.versions.{permission}' denied for resource '{named}' (or it may not exist)."
+        );
+        assert_eq!((code, message), (Code::PermissionDenied, expected));
+    }
+}
