@@ -1,6 +1,7 @@
 //! The gcloud command line against the fake: what it does, what it prints, how it fails.
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use super::gcloud::Gcloud;
 use crate::fake_gcp::FakeGcp;
@@ -21,7 +22,19 @@ fn gcloud_with_secret(fake: &FakeGcp) -> Option<Gcloud> {
     Some(gcloud)
 }
 
-fn last_part(name: &serde_json::Value) -> &str {
+/// What gcloud cannot do with the fake, which only reads in the form that gcloud writes.
+fn send(fake: &FakeGcp, method: Method, path: &str, body: &Value) -> Value {
+    super::install_crypto_provider();
+    let url = format!("{}{path}", fake.base_url());
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = client.request(method, url).json(body).send().await.expect("an answer");
+        answer.json().await.expect("JSON")
+    })
+}
+
+fn last_part(name: &Value) -> &str {
     name.as_str().and_then(|name| name.rsplit('/').next()).expect("a name")
 }
 
@@ -211,19 +224,35 @@ fn gcloud_sees_what_a_service_was_updated_to() {
     let Some(gcloud) = gcloud_with_secret(&fake) else { return };
     let account = format!("--member=serviceAccount:{READER}");
     gcloud.must(&["secrets", "add-iam-policy-binding", "s", &account, "--role=roles/secretmanager.secretAccessor"]);
+    gcloud.must(&["secrets", "update", "s", "--update-version-aliases=current=1"]);
     fake.seed_service(PROJECT, "europe-west1", "api", Some(READER));
     let template = json!({"serviceAccount": READER, "containers": [{"image": "x", "env": [
         {"name": "PW", "valueSource": {"secretKeyRef": {"secret": "s", "version": "current"}}},
     ]}]});
-    super::install_crypto_provider();
-    let url = format!("{}/v2/projects/{PROJECT}/locations/europe-west1/services/api", fake.base_url());
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let status = runtime.block_on(async {
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        client.patch(url).json(&json!({ "template": template })).send().await.expect("an answer").status()
-    });
-    assert_eq!(status, 200);
+    let path = format!("/v2/projects/{PROJECT}/locations/europe-west1/services/api");
+    let updated = send(&fake, Method::PATCH, &path, &json!({ "template": template }));
+    assert_eq!(updated.get("error"), None, "{updated}");
     let service = gcloud.json(&["run", "services", "describe", "api", "--region=europe-west1"]);
     let variable = &service["spec"]["template"]["spec"]["containers"][0]["env"][0];
     assert_eq!(variable["valueFrom"]["secretKeyRef"], json!({"name": "s", "key": "current"}));
+    assert_eq!(service["status"]["conditions"][0]["status"], "True");
+}
+
+#[test]
+fn gcloud_shows_why_a_job_is_not_ready() {
+    let fake = fake();
+    let Some(gcloud) = gcloud_with_secret(&fake) else { return };
+    let reference = json!({"secret": "s", "version": "1"});
+    let task = json!({"serviceAccount": READER, "containers": [{"image": "x", "env": [
+        {"name": "PW", "valueSource": {"secretKeyRef": reference}},
+    ]}]});
+    let path = format!("/v2/projects/{PROJECT}/locations/europe-west1/jobs?jobId=migrate");
+    let created = send(&fake, Method::POST, &path, &json!({"template": {"template": task}}));
+    assert_eq!(created["error"]["code"], 13);
+    let job = gcloud.json(&["run", "jobs", "describe", "migrate", "--region=europe-west1"]);
+    let condition = &job["status"]["conditions"][0];
+    assert_eq!((&condition["status"], &condition["reason"]), (&json!("False"), &json!("SecretsAccessCheckFailed")));
+    assert!(condition["message"].as_str().is_some_and(|words| words.contains("Permission denied on secret")), "{job}");
+    let listed = gcloud.json(&["run", "jobs", "list"]);
+    assert_eq!(listed[0]["metadata"]["name"], "migrate");
 }

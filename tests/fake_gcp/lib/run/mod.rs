@@ -5,9 +5,11 @@ mod acting;
 mod defaults;
 mod executions;
 mod knative;
+mod readiness;
 mod revisions;
 mod secret_access;
 mod shape;
+mod template;
 mod update;
 mod v2;
 
@@ -15,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 
 pub use acting::{test_account, test_permissions};
 pub use executions::{get as get_execution, list as list_executions};
@@ -81,6 +83,19 @@ impl RunName {
             "Resource '{}' of kind '{kind}' in region '{}' in project '{}' does not exist.",
             self.id, self.region, self.project
         ))
+    }
+
+    /// "May be used to detect modification conflict during updates."
+    fn check_etag(&self, current: &Value, given: &str) -> Result<(), ApiError> {
+        if given.is_empty() || current["etag"] == given {
+            return Ok(());
+        }
+        let id = &self.id;
+        let message = format!(
+            "Conflict for resource '{id}': version '{given}' was specified but current version is {}.",
+            current["etag"]
+        );
+        Err(ApiError::new(Code::Aborted, message))
     }
 }
 

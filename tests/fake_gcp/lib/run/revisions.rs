@@ -7,6 +7,7 @@ use super::super::clock::rfc3339;
 use super::super::error::{Answer, ApiError, Code};
 use super::super::list;
 use super::super::world::World;
+use super::readiness::Failure;
 use super::v2::Collection;
 use super::{Kind, RunName};
 
@@ -75,7 +76,6 @@ pub fn name_new(world: &mut World, name: &RunName, service: &mut Value) -> Resul
         return Err(ApiError::new(Code::AlreadyExists, message));
     }
     service["latestCreatedRevision"] = json!(full);
-    service["latestReadyRevision"] = json!(full);
     Ok(())
 }
 
@@ -96,11 +96,14 @@ pub fn check_traffic(world: &World, name: &RunName, service: &Value) -> Result<(
     Ok(())
 }
 
-/// The revision that the service calls its newest is kept, if it is not there already.
-pub fn keep_newest(world: &mut World, name: &RunName, service: &Value) {
+/// The revision that the service calls its newest is kept, if it is not there already. A job has none.
+pub fn keep_newest(world: &mut World, name: &RunName, service: &Value, failure: Option<&Failure>) {
     let Some(full) = service["latestCreatedRevision"].as_str() else { return };
     if find(world, name, full).is_none() {
-        let revision = made_of(world, name, full, &service["template"]);
+        let mut revision = made_of(world, name, full, &service["template"]);
+        if let Some(failure) = failure {
+            revision["conditions"] = failure.of_revision(&revision["createTime"]);
+        }
         world.run.revisions.entry(name.to_string()).or_default().push(revision);
     }
 }
@@ -176,6 +179,11 @@ fn conditions(revision: &Value, active: bool) -> Value {
         "lastTransitionTime": since,
     });
     json!([succeeded("Ready"), if active { succeeded("Active") } else { retired }])
+}
+
+/// The last part of the name of a revision.
+pub fn short(full: &Value) -> &str {
+    full.as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default()
 }
 
 /// Three letters, as generated names end.

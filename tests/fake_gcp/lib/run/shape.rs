@@ -2,6 +2,9 @@
 //! <https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.jobs>. What refers to secrets is read closely,
 //! the rest is taken as it is.
 
+use super::super::enums::{
+    EXECUTION_ENVIRONMENT, INGRESS, LAUNCH_STAGE, MEDIUM, REVOCATION, TRAFFIC_TARGET, VPC_EGRESS,
+};
 use super::super::shape::Shape;
 use super::Kind;
 
@@ -38,24 +41,27 @@ const ITEM: Shape = Shape::Message(&[("path", Shape::Str), ("version", Shape::St
 
 const VOLUME: Shape = Shape::Message(&[
     ("cloudSqlInstance", ANY),
-    ("emptyDir", ANY),
+    ("emptyDir", Shape::Message(&[("medium", Shape::Enum(&MEDIUM)), ("sizeLimit", Shape::Str)])),
     ("gcs", ANY),
     ("name", Shape::Str),
     ("nfs", ANY),
     ("secret", Shape::Message(&[("secret", Shape::Str), ("items", Shape::List(&ITEM)), ("defaultMode", Shape::Int64)])),
 ]);
 
+const VPC_ACCESS: Shape =
+    Shape::Message(&[("connector", Shape::Str), ("egress", Shape::Enum(&VPC_EGRESS)), ("networkInterfaces", ANY)]);
+
 const TASK: Shape = Shape::Message(&[
     ("containers", Shape::List(&CONTAINER)),
     ("encryptionKey", ANY),
-    ("executionEnvironment", ANY),
+    ("executionEnvironment", Shape::Enum(&EXECUTION_ENVIRONMENT)),
     ("gpuZonalRedundancyDisabled", ANY),
     ("maxRetries", ANY),
     ("nodeSelector", ANY),
     ("serviceAccount", Shape::Str),
     ("timeout", Shape::Duration),
     ("volumes", Shape::List(&VOLUME)),
-    ("vpcAccess", ANY),
+    ("vpcAccess", VPC_ACCESS),
 ]);
 
 const EXECUTION: Shape = Shape::Message(&[
@@ -70,9 +76,9 @@ const REVISION: Shape = Shape::Message(&[
     ("annotations", ANY),
     ("containers", Shape::List(&CONTAINER)),
     ("encryptionKey", ANY),
-    ("encryptionKeyRevocationAction", ANY),
+    ("encryptionKeyRevocationAction", Shape::Enum(&REVOCATION)),
     ("encryptionKeyShutdownDuration", ANY),
-    ("executionEnvironment", ANY),
+    ("executionEnvironment", Shape::Enum(&EXECUTION_ENVIRONMENT)),
     ("gpuZonalRedundancyDisabled", ANY),
     ("healthCheckDisabled", ANY),
     ("labels", ANY),
@@ -85,11 +91,15 @@ const REVISION: Shape = Shape::Message(&[
     ("sessionAffinity", ANY),
     ("timeout", Shape::Duration),
     ("volumes", Shape::List(&VOLUME)),
-    ("vpcAccess", ANY),
+    ("vpcAccess", VPC_ACCESS),
 ]);
 
-const TRAFFIC: Shape =
-    Shape::Message(&[("percent", Shape::Int64), ("revision", Shape::Str), ("tag", Shape::Str), ("type", Shape::Str)]);
+const TRAFFIC: Shape = Shape::Message(&[
+    ("percent", Shape::Int64),
+    ("revision", Shape::Str),
+    ("tag", Shape::Str),
+    ("type", Shape::Enum(&TRAFFIC_TARGET)),
+]);
 
 /// What both have and nobody sets: clients send it back as they read it.
 const JOB: Shape = Shape::Message(&[
@@ -108,7 +118,7 @@ const JOB: Shape = Shape::Message(&[
     ("labels", ANY),
     ("lastModifier", ANY),
     ("latestCreatedExecution", ANY),
-    ("launchStage", ANY),
+    ("launchStage", Shape::Enum(&LAUNCH_STAGE)),
     ("name", Shape::Str),
     ("observedGeneration", ANY),
     ("reconciling", ANY),
@@ -138,13 +148,13 @@ const SERVICE: Shape = Shape::Message(&[
     ("expireTime", ANY),
     ("generation", ANY),
     ("iapEnabled", ANY),
-    ("ingress", ANY),
+    ("ingress", Shape::Enum(&INGRESS)),
     ("invokerIamDisabled", ANY),
     ("labels", ANY),
     ("lastModifier", ANY),
     ("latestCreatedRevision", ANY),
     ("latestReadyRevision", ANY),
-    ("launchStage", ANY),
+    ("launchStage", Shape::Enum(&LAUNCH_STAGE)),
     ("multiRegionSettings", ANY),
     ("name", Shape::Str),
     ("observedGeneration", ANY),

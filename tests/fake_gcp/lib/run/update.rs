@@ -1,13 +1,13 @@
 //! `PATCH …/jobs/J` and `PATCH …/services/S`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::call::Call;
-use super::super::error::{Answer, ApiError, Code};
+use super::super::error::{Answer, ApiError};
 use super::super::shape::camel_case;
 use super::super::world::World;
-use super::v2::{Collection, create_named, operation};
-use super::{Kind, RunName, acting, defaults, revisions, secret_access};
+use super::v2::{Collection, create_named, keep, operation};
+use super::{Kind, acting, defaults, readiness, revisions};
 
 /// Replaces a job, or what the mask names of a service (all of it without one): an operation that is done at once.
 pub fn patch(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answer {
@@ -19,52 +19,35 @@ pub fn patch(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> An
     let (name, number) = of.name(world, call, "update", id)?;
     let Some(current) = world.run.resources.get(&name).cloned() else {
         return match call.query("allowMissing") {
-            Some("true") => create_named(world, call, &name, number, given),
+            Some("true") => create_named(world, call, &name, number, &given),
             _ => Err(name.not_found()),
         };
     };
-    check_etag(&name, &current, given["etag"].as_str().unwrap_or_default())?;
+    name.check_etag(&current, given["etag"].as_str().unwrap_or_default())?;
     let wanted = wanted(of.kind, call.query("updateMask").unwrap_or_default(), &current, &given)?;
-    let mut next = defaults::updated(world, &name, number, &current, wanted)?;
+    let mut next = defaults::updated(world, &name, number, &call.caller, &current, wanted)?;
     acting::check(world, call, of.kind, &next)?;
-    secret_access::check(world, &name, &next)?;
+    let forced = call.query("forceNewRevision") == Some("true");
+    let is_new = of.kind == Kind::Job || forced || next["template"] != current["template"];
     if of.kind == Kind::Service {
-        let forced = call.query("forceNewRevision") == Some("true");
-        if forced || next["template"] != current["template"] {
+        if is_new {
             revisions::name_new(world, &name, &mut next)?;
         }
         revisions::check_traffic(world, &name, &next)?;
     }
-    if call.query("validateOnly") != Some("true") {
-        revisions::keep_newest(world, &name, &next);
-        world.run.resources.insert(name.clone(), next.clone());
+    if call.query("validateOnly") == Some("true") {
+        return Ok(operation(world, &name, next, None));
     }
-    Ok(operation(world, &name, next))
-}
-
-/// "May be used to detect modification conflict during updates."
-fn check_etag(name: &RunName, current: &Value, given: &str) -> Result<(), ApiError> {
-    if given.is_empty() || current["etag"] == given {
-        return Ok(());
-    }
-    let id = &name.id;
-    let message = format!(
-        "Conflict for resource '{id}': version '{given}' was specified but current version is {}.",
-        current["etag"]
-    );
-    Err(ApiError::new(Code::Aborted, message))
+    let failure = readiness::reconcile(world, &name, &mut next, is_new);
+    Ok(keep(world, &name, next, failure))
 }
 
 /// What can be written, as the update wants it.
 fn wanted(kind: Kind, mask: &str, current: &Value, given: &Value) -> Result<Value, ApiError> {
-    let only = |from: &Value| -> Map<String, Value> {
-        let fields = kind.writable().iter().filter(|field| !from[**field].is_null());
-        fields.map(|field| ((*field).to_owned(), from[*field].clone())).collect()
-    };
     if mask.is_empty() || mask == "*" {
-        return Ok(Value::Object(only(given)));
+        return Ok(defaults::writable(kind, given));
     }
-    let mut wanted = Value::Object(only(current));
+    let mut wanted = defaults::writable(kind, current);
     for path in mask.split(',').map(|path| camel_case(path.trim())) {
         let parts: Vec<&str> = path.split('.').collect();
         if !kind.writable().contains(&parts[0]) {

@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::super::call::Call;
+use super::super::caller::ANONYMOUS;
 use super::super::error::{Answer, ApiError, Code};
 use super::super::list;
 use super::super::shape::normalise;
 use super::super::world::World;
-use super::{Kind, RunName, acting, defaults, executions, revisions, secret_access};
+use super::readiness::{self, Failure};
+use super::{Kind, RunName, acting, defaults, executions, revisions};
 
 /// The collection a request is about: project as given, region, jobs or services.
 #[derive(Clone, Copy)]
@@ -40,8 +42,8 @@ impl Collection<'_> {
 pub fn get(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answer {
     call.only_query(&[])?;
     let (name, _) = of.name(world, call, "get", id)?;
-    let found = world.run.resources.get(&name);
-    found.cloned().ok_or_else(|| name.not_found())
+    let found = world.run.resources.get(&name).cloned().ok_or_else(|| name.not_found())?;
+    Ok(defaults::shown(of.kind, world.clock.now(), found))
 }
 
 /// `GET …/jobs`, `GET …/services`.
@@ -53,7 +55,9 @@ pub fn list(world: &mut World, call: &Call, of: Collection<'_>) -> Answer {
     let (prefix, _) = of.name(world, call, "list", "")?;
     let resources = world.run.resources.iter();
     let here = |name: &RunName| RunName { id: String::new(), ..name.clone() } == prefix;
-    let found = resources.filter(|(name, _)| here(name)).map(|(_, resource)| resource.clone());
+    let now = world.clock.now();
+    let shown = |resource: &Value| defaults::shown(of.kind, now, resource.clone());
+    let found = resources.filter(|(name, _)| here(name)).map(|(_, resource)| shown(resource));
     list::page(call, of.kind.collection(), found.collect())
 }
 
@@ -67,50 +71,68 @@ pub fn create(world: &mut World, call: &Call, of: Collection<'_>) -> Answer {
     let id = call.query(parameter).unwrap_or_default();
     let given = call.body(of.kind.shape(), "")?;
     let (name, number) = of.name(world, call, "create", id)?;
-    create_named(world, call, &name, number, given)
+    create_named(world, call, &name, number, &given)
 }
 
-pub fn create_named(world: &mut World, call: &Call, name: &RunName, number: u64, given: Value) -> Answer {
+pub fn create_named(world: &mut World, call: &Call, name: &RunName, number: u64, given: &Value) -> Answer {
     let id = &name.id;
     check_id(id)?;
     if world.run.resources.contains_key(name) {
         let message = format!("Resource '{id}' already exists.");
         return Err(ApiError::new(Code::AlreadyExists, message));
     }
-    let mut resource = defaults::completed(world, name, number, given)?;
+    let given = defaults::writable(name.kind, given);
+    let mut resource = defaults::completed(world, name, number, &call.caller, given)?;
     acting::check(world, call, name.kind, &resource)?;
-    secret_access::check(world, name, &resource)?;
-    if call.query("validateOnly") != Some("true") {
-        resource = put(world, name, resource)?;
+    if name.kind == Kind::Service {
+        revisions::name_new(world, name, &mut resource)?;
+        revisions::check_traffic(world, name, &resource)?;
     }
-    Ok(operation(world, name, resource))
+    if call.query("validateOnly") == Some("true") {
+        readiness::succeed(world, name, &mut resource);
+        return Ok(operation(world, name, resource, None));
+    }
+    let failure = readiness::reconcile(world, name, &mut resource, true);
+    Ok(keep(world, name, resource, failure))
+}
+
+/// The operation that makes `resource` what it is from now on.
+pub fn keep(world: &mut World, name: &RunName, resource: Value, failure: Option<Failure>) -> Value {
+    revisions::keep_newest(world, name, &resource, failure.as_ref());
+    world.run.resources.insert(name.clone(), resource.clone());
+    operation(world, name, resource, failure)
 }
 
 /// `DELETE …/jobs/J`, `DELETE …/services/S`.
 pub fn delete(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answer {
     call.only_query(&["validateOnly", "etag"])?;
     let (name, _) = of.name(world, call, "delete", id)?;
-    let resource = world.run.resources.remove(&name);
-    let resource = resource.ok_or_else(|| name.not_found())?;
-    world.run.executions.remove(&name.to_string());
-    world.run.revisions.remove(&name.to_string());
-    Ok(operation(world, &name, resource))
+    let current = world.run.resources.get(&name).cloned().ok_or_else(|| name.not_found())?;
+    name.check_etag(&current, call.query("etag").unwrap_or_default())?;
+    let deleted = defaults::deleted(world, &call.caller, current);
+    if call.query("validateOnly") != Some("true") {
+        world.run.resources.remove(&name);
+        world.run.executions.remove(&name.to_string());
+        world.run.revisions.remove(&name.to_string());
+    }
+    Ok(operation(world, &name, deleted, None))
 }
 
-pub fn operation(world: &mut World, name: &RunName, mut response: Value) -> Value {
+/// An operation that is done: what it makes of the resource is its response, unless it failed.
+pub fn operation(world: &mut World, name: &RunName, resource: Value, failure: Option<Failure>) -> Value {
+    let mut resource = defaults::shown(name.kind, world.clock.now(), resource);
     let kind = match name.kind {
         Kind::Job => "Job",
         Kind::Service => "Service",
     };
-    response["@type"] = json!(format!("type.googleapis.com/google.cloud.run.v2.{kind}"));
+    resource["@type"] = json!(format!("type.googleapis.com/google.cloud.run.v2.{kind}"));
     let place = format!("projects/{}/locations/{}", name.project, name.region);
     let operation_name = format!("{place}/operations/{:016x}", world.next_change());
-    let operation = json!({
-        "name": operation_name,
-        "metadata": response,
-        "done": true,
-        "response": response,
-    });
+    let mut operation = json!({ "name": operation_name, "metadata": resource, "done": true });
+    match failure {
+        None => operation["response"] = resource,
+        Some(failure) => operation["error"] = failure.status(),
+    }
     world.run.operations.insert(operation_name, operation.clone());
     operation
 }
@@ -124,24 +146,19 @@ pub fn get_operation(world: &mut World, call: &Call, project: &str, region: &str
     found.cloned().ok_or_else(|| ApiError::not_found(format!("Operation '{name}' does not exist.")))
 }
 
-/// Puts a job or service there whatever its account may read, as one that has been there for long.
+/// Puts a job or service there whatever its account may read, as one that has been there for long, and is ready.
 pub fn seed(world: &mut World, of: Collection<'_>, id: &str, given: Value) -> Answer {
     check_id(id)?;
     let given = normalise(given, of.kind.shape(), "")?;
     let (name, number) = of.seeded(world, id)?;
     world.run.revisions.remove(&name.to_string());
-    let resource = defaults::completed(world, &name, number, given)?;
-    put(world, &name, resource)
-}
-
-/// With a service comes its first revision.
-fn put(world: &mut World, name: &RunName, mut resource: Value) -> Answer {
-    if name.kind == Kind::Service {
-        revisions::name_new(world, name, &mut resource)?;
-        revisions::check_traffic(world, name, &resource)?;
-        revisions::keep_newest(world, name, &resource);
+    let mut resource = defaults::completed(world, &name, number, ANONYMOUS, given)?;
+    if of.kind == Kind::Service {
+        revisions::name_new(world, &name, &mut resource)?;
+        revisions::check_traffic(world, &name, &resource)?;
     }
-    world.run.resources.insert(name.clone(), resource.clone());
+    readiness::succeed(world, &name, &mut resource);
+    keep(world, &name, resource.clone(), None);
     Ok(resource)
 }
 

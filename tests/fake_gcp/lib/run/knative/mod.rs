@@ -1,7 +1,11 @@
 //! The v1 form of the same jobs and services: `gcloud run jobs describe` and `gcloud run services describe`
 //! read nothing else. The region stands in the host name (`europe-west1-run.googleapis.com`), not in the path.
 
-use serde_json::{Map, Value, json};
+mod metadata;
+mod spec;
+mod status;
+
+use serde_json::{Value, json};
 
 use super::super::call::Call;
 use super::super::error::{Answer, ApiError};
@@ -58,62 +62,31 @@ fn api_version(kind: Kind) -> &'static str {
 }
 
 fn converted(name: &RunName, number: u64, resource: &Value) -> Value {
-    let workload = name.kind.workload(resource);
-    let spec = match name.kind {
-        Kind::Job => json!({"template": {"spec": {
-            "taskCount": resource["template"]["taskCount"],
-            "template": {"spec": pod(workload)},
-        }}}),
-        Kind::Service => json!({"template": {"spec": pod(workload)}}),
-    };
     json!({
         "apiVersion": api_version(name.kind),
         "kind": kind_word(name.kind),
-        "metadata": {
-            "name": name.id,
-            "namespace": number.to_string(),
-            "uid": resource["uid"],
-            "generation": 1,
-            "creationTimestamp": resource["createTime"],
-            "labels": {"cloud.googleapis.com/location": name.region},
-            "annotations": {"run.googleapis.com/operation-id": resource["uid"]},
+        "metadata": metadata::of_resource(name, number, resource),
+        "spec": match name.kind {
+            Kind::Job => spec::of_job(resource),
+            Kind::Service => spec::of_service(resource),
         },
-        "spec": spec,
-        "status": {
-            "observedGeneration": 1,
-            "conditions": [{"type": "Ready", "status": "True"}],
+        "status": match name.kind {
+            Kind::Job => status::of_job(resource),
+            Kind::Service => status::of_service(resource),
         },
     })
 }
 
-fn pod(workload: &Value) -> Value {
-    let containers = workload["containers"].as_array().into_iter().flatten();
-    let mut pod = json!({
-        "serviceAccountName": workload["serviceAccount"],
-        "timeoutSeconds": workload["timeout"].as_str().and_then(|t| t.strip_suffix('s')),
-        "containers": containers.map(container).collect::<Vec<_>>(),
-    });
-    if !workload["maxRetries"].is_null() {
-        pod["maxRetries"] = workload["maxRetries"].clone();
-    }
-    pod
+/// 64-bit integers are strings in v2, and numbers in v1.
+fn generation(value: &Value) -> i64 {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-fn container(container: &Value) -> Value {
-    let variables = container["env"].as_array().into_iter().flatten();
-    let mut converted: Map<String, Value> = container.as_object().cloned().unwrap_or_default();
-    converted.insert("env".into(), variables.map(variable).collect());
-    Value::Object(converted)
-}
-
-/// `valueSource.secretKeyRef{secret,version}` is `valueFrom.secretKeyRef{name,key}` there.
-fn variable(variable: &Value) -> Value {
-    let reference = &variable["valueSource"]["secretKeyRef"];
-    match reference.is_object() {
-        false => variable.clone(),
-        true => json!({
-            "name": variable["name"],
-            "valueFrom": {"secretKeyRef": {"name": reference["secret"], "key": reference["version"]}},
-        }),
-    }
+/// `CONSTANTS_LIKE_THIS` of v2 are `WordsLikeThis` in v1.
+fn words(constant: &str) -> String {
+    let word = |word: &str| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_owned() + &rest.to_lowercase()
+    };
+    constant.split('_').map(word).collect()
 }

