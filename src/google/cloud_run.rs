@@ -3,23 +3,36 @@
 
 use serde::Deserialize;
 
+use super::operation::one_line;
 use super::request::{Request, Service};
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{CloudRunKind, CloudRunReference, ProjectId};
 
+/// A job or service: what runs, and whether it can.
 #[derive(Deserialize)]
-pub(super) struct Job {
-    pub(super) template: ExecutionTemplate,
+#[serde(rename_all = "camelCase")]
+pub(super) struct Deployed<T> {
+    template: T,
+    #[serde(default)]
+    terminal_condition: Condition,
+}
+
+pub(super) type Job = Deployed<ExecutionTemplate>;
+
+pub(super) type RunService = Deployed<Template>;
+
+/// <https://cloud.google.com/run/docs/reference/rest/v2/Condition>
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Condition {
+    state: String,
+    reason: String,
+    message: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct ExecutionTemplate {
-    pub(super) template: Template,
-}
-
-#[derive(Deserialize)]
-pub(super) struct RunService {
-    pub(super) template: Template,
+    template: Template,
 }
 
 /// `TaskTemplate` of a job, `RevisionTemplate` of a service.
@@ -87,24 +100,24 @@ impl Google {
         region: &str,
         name: &str,
     ) -> Result<Option<CloudRunReference>, GoogleError> {
-        let Some(mut template) = self.template(kind, project, region, name).await? else {
+        let Some(mut found) = self.reference(kind, project, region, name).await? else {
             return Ok(None);
         };
         // <https://cloud.google.com/run/docs/securing/service-identity#default_service_account>
-        if template.service_account.is_empty() {
+        if found.service_account.is_empty() {
             let number = self.project_number(project).await?;
-            template.service_account = format!("{number}-compute@developer.gserviceaccount.com");
+            found.service_account = format!("{number}-compute@developer.gserviceaccount.com");
         }
-        Ok(Some(template.reference()))
+        Ok(Some(found))
     }
 
-    async fn template(
+    async fn reference(
         &self,
         kind: CloudRunKind,
         project: &ProjectId,
         region: &str,
         name: &str,
-    ) -> Result<Option<Template>, GoogleError> {
+    ) -> Result<Option<CloudRunReference>, GoogleError> {
         let (operation, collection) = match kind {
             CloudRunKind::Job => (Operation::GetJob, "jobs"),
             CloudRunKind::Service => (Operation::GetService, "services"),
@@ -114,13 +127,33 @@ impl Google {
         let call = Call { operation, project: project.to_string(), object };
         let request = Request::read(call, Service::CloudRun, path);
         let found = match kind {
-            CloudRunKind::Job => self.http.json(&request).await.map(|job: Job| job.template.template),
-            CloudRunKind::Service => self.http.json(&request).await.map(|service: RunService| service.template),
+            CloudRunKind::Job => self.http.json(&request).await.map(Job::reference),
+            CloudRunKind::Service => self.http.json(&request).await.map(RunService::reference),
         };
         match found {
             Err(error) if error.is_not_found() => Ok(None),
             found => found.map(Some),
         }
+    }
+}
+
+impl Job {
+    pub(super) fn reference(self) -> CloudRunReference {
+        CloudRunReference { failure: self.terminal_condition.failure(), ..self.template.template.reference() }
+    }
+}
+
+impl RunService {
+    pub(super) fn reference(self) -> CloudRunReference {
+        CloudRunReference { failure: self.terminal_condition.failure(), ..self.template.reference() }
+    }
+}
+
+impl Condition {
+    /// What could not be read. Any other reason not to be ready is none of ours.
+    fn failure(self) -> Option<String> {
+        let unreadable = self.state == "CONDITION_FAILED" && self.reason == "SECRETS_ACCESS_CHECK_FAILED";
+        unreadable.then(|| one_line(&self.message))
     }
 }
 
@@ -133,7 +166,7 @@ impl Template {
         let from_volumes = self.volumes.into_iter().filter_map(|volume| volume.secret).flat_map(in_volume);
         let named = from_env.chain(from_volumes);
         let secrets = named.map(|(secret, version)| (secret, or_latest(version))).collect();
-        CloudRunReference { service_account: self.service_account, secrets }
+        CloudRunReference { service_account: self.service_account, secrets, failure: None }
     }
 }
 
@@ -153,6 +186,29 @@ fn or_latest(version: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_secrets_that_cannot_be_read_are_a_failure_of_ours() {
+        for (condition, failure) in [
+            (r"{}", None),
+            (r#"{"state": "CONDITION_SUCCEEDED"}"#, None),
+            (r#"{"state": "CONDITION_FAILED", "reason": "CONTAINER_MISSING", "message": "no image"}"#, None),
+            (r#"{"state": "CONDITION_PENDING", "reason": "SECRETS_ACCESS_CHECK_FAILED", "message": "x"}"#, None),
+            (
+                r#"{"state": "CONDITION_FAILED", "reason": "SECRETS_ACCESS_CHECK_FAILED", "message": "a: x\nb: y"}"#,
+                Some("a: x; b: y"),
+            ),
+        ] {
+            let job = format!(r#"{{"template": {{"template": {{}}}}, "terminalCondition": {condition}}}"#);
+            let service = format!(r#"{{"template": {{}}, "terminalCondition": {condition}}}"#);
+            let job: Job = serde_json::from_str(&job).unwrap();
+            let service: RunService = serde_json::from_str(&service).unwrap();
+            assert_eq!(job.reference().failure.as_deref(), failure, "{condition}");
+            assert_eq!(service.reference().failure.as_deref(), failure, "{condition}");
+        }
+        let bare: RunService = serde_json::from_str(r#"{"template": {}}"#).unwrap();
+        assert_eq!(bare.reference().failure, None);
+    }
 
     #[test]
     fn secrets_are_found_in_variables_and_volumes() {

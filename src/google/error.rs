@@ -53,6 +53,15 @@ pub enum GoogleError {
         /// What was to be called.
         call: Call,
     },
+    /// Google accepted the change, and it did not work out: it is there, and not ready.
+    #[error("cannot {call}: the change was accepted, and its operation failed")]
+    Failed {
+        /// What was called.
+        call: Call,
+        /// Why the operation failed, in Google's words.
+        #[source]
+        status: Box<Status>,
+    },
     /// No answer.
     #[error("cannot {call}")]
     Unreachable {
@@ -110,6 +119,7 @@ impl GoogleError {
     pub fn call(&self) -> Option<&Call> {
         match self {
             Self::Refused { call, .. }
+            | Self::Failed { call, .. }
             | Self::Forbidden { call }
             | Self::Unreachable { call, .. }
             | Self::Malformed { call, .. }
@@ -179,6 +189,9 @@ impl GoogleError {
             Self::Tls { .. } => Some("install the `ca-certificates` package".into()),
             Self::Refused { call, status } => refusal_hint(call, status),
             Self::Forbidden { call } => Some(grant(call, call.operation.permission())),
+            Self::Failed { .. } => Some(
+                "fix what Google names and deploy it again: a new grant can take minutes to reach Cloud Run".into(),
+            ),
             Self::Unreachable { .. } => Some("check the network, the proxy variables and `--google-endpoint`".into()),
             Self::Endpoint { .. } | Self::Malformed { .. } | Self::Unconfirmed { .. } => None,
         }
@@ -277,6 +290,27 @@ mod tests {
         };
         assert!(unreachable(false).may_retry() && !unreachable(false).is_ambiguous());
         assert!(!unreachable(true).may_retry() && unreachable(true).is_ambiguous());
+    }
+
+    #[test]
+    fn a_change_that_failed_was_made_and_is_not_tried_again() {
+        let status = Status {
+            http: 200,
+            code: "INTERNAL".into(),
+            message: "denied".into(),
+            reason: None,
+            subject: None,
+            retry_after: None,
+        };
+        let call = Call { operation: Operation::UpdateJob, project: "p".into(), object: "j".into() };
+        let failed = GoogleError::Failed { call, status: Box::new(status) };
+        assert!(!failed.is_ambiguous() && !failed.may_retry() && failed.status().is_none());
+        assert_eq!(
+            failed.to_string(),
+            "cannot update Cloud Run job `j`: the change was accepted, and its operation failed"
+        );
+        assert_eq!(failed.source().unwrap().to_string(), "denied (INTERNAL)");
+        assert!(failed.hint().unwrap().contains("deploy it again"));
     }
 
     #[test]

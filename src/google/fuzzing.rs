@@ -41,11 +41,10 @@ pub fn sent(payload: &Payload) -> Option<String> {
 
 /// The answer to `projects.locations.jobs.get` or `projects.locations.services.get`.
 pub fn cloud_run(kind: CloudRunKind, body: &[u8]) -> Option<CloudRunReference> {
-    let template = match kind {
-        CloudRunKind::Job => read::<cloud_run::Job>(body)?.template.template,
-        CloudRunKind::Service => read::<cloud_run::RunService>(body)?.template,
-    };
-    Some(template.reference())
+    Some(match kind {
+        CloudRunKind::Job => read::<cloud_run::Job>(body)?.reference(),
+        CloudRunKind::Service => read::<cloud_run::RunService>(body)?.reference(),
+    })
 }
 
 /// A refusal of `call`, as it becomes an error.

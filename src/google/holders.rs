@@ -66,11 +66,22 @@ struct Condition {
 
 impl Revision {
     /// It may have instances. One that has retired gets no requests any more; what is not known is taken for active, and so
-    /// is one that is about to retire.
+    /// is one that is about to retire. One that failed gets none as long as nothing says otherwise.
     /// <https://cloud.google.com/run/docs/reference/rest/v2/Condition#RevisionReason>
     fn is_active(&self) -> bool {
-        let active = self.conditions.iter().find(|condition| condition.kind == "Active");
-        active.is_none_or(|active| active.state != "CONDITION_FAILED" || active.revision_reason == "RETIRING")
+        match self.condition("Active") {
+            Some(active) => active.state != "CONDITION_FAILED" || active.revision_reason == "RETIRING",
+            None => !self.has_failed(),
+        }
+    }
+
+    /// It is not ready, and never will be: a service goes on with the revision before.
+    fn has_failed(&self) -> bool {
+        self.condition("Ready").is_some_and(|ready| ready.state == "CONDITION_FAILED")
+    }
+
+    fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
     }
 }
 
@@ -104,8 +115,8 @@ impl Google {
                 let revisions = pages.into_iter().flat_map(|page| page.revisions);
                 let seen = |mut one: Revision| {
                     let note = one.annotations.remove(CloudRunHolder::NOTE);
-                    let (created, active) = (one.create_time.take(), one.is_active());
-                    CloudRunHolder { note, ..holder(&one.name, created, active, one.template) }
+                    let (created, active, failed) = (one.create_time.take(), one.is_active(), one.has_failed());
+                    CloudRunHolder { note, failed, ..holder(&one.name, created, active, one.template) }
                 };
                 Ok(revisions.map(seen).collect())
             }
@@ -127,5 +138,32 @@ impl Google {
 
 fn holder(name: &str, started: Option<String>, at_work: bool, template: Template) -> CloudRunHolder {
     let short = name.rsplit('/').next().unwrap_or_default().to_owned();
-    CloudRunHolder { name: short, started, at_work, secrets: template.reference().secrets, note: None }
+    CloudRunHolder { name: short, started, at_work, secrets: template.reference().secrets, note: None, failed: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Cloud Run tells of the readiness and the activity of a revision; whether it may have instances, and has failed.
+    #[test]
+    fn a_revision_that_failed_has_no_instances_unless_it_is_active() {
+        let ready = |state: &str| format!(r#"{{"type": "Ready", "state": "{state}"}}"#);
+        let active = |state: &str, reason: &str| format!(r#"{{"type": "Active", "state": "{state}"{reason}}}"#);
+        let retiring = r#", "revisionReason": "RETIRING""#;
+        let (succeeded, failed) = (ready("CONDITION_SUCCEEDED"), ready("CONDITION_FAILED"));
+        for (conditions, expected) in [
+            (String::new(), (true, false)),
+            (succeeded.clone(), (true, false)),
+            (format!("{succeeded}, {}", active("CONDITION_FAILED", "")), (false, false)),
+            (format!("{succeeded}, {}", active("CONDITION_FAILED", retiring)), (true, false)),
+            (failed.clone(), (false, true)),
+            (format!("{failed}, {}", active("CONDITION_SUCCEEDED", "")), (true, true)),
+            (format!("{failed}, {}", active("CONDITION_FAILED", "")), (false, true)),
+        ] {
+            let revision: Revision =
+                serde_json::from_str(&format!(r#"{{"name": "r", "conditions": [{conditions}]}}"#)).unwrap();
+            assert_eq!((revision.is_active(), revision.has_failed()), expected, "{conditions}");
+        }
+    }
 }

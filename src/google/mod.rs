@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod holders;
 mod http;
 mod iam;
+mod operation;
 mod payload;
 mod permit;
 mod project;

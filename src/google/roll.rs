@@ -2,19 +2,11 @@
 //! unknown to us too, guarded by their etag.
 //! <https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.jobs/patch>
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::request::{Body, Request, Service};
 use super::{Call, Google, GoogleError, Operation};
 use crate::model::{CloudRunHolder, SecretName};
-
-/// How often an operation is asked whether it is done.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-/// A new revision pulls an image and starts: after this its end is not waited for any more.
-const PATIENCE: u32 = 300;
 
 impl Google {
     /// Names version `number` of `secret` wherever the job or service `resource` names a number of it. A service gets a new
@@ -22,7 +14,8 @@ impl Google {
     /// no clock could.
     ///
     /// # Errors
-    /// Refused; [`GoogleError::is_stale`] where somebody else changed it; unreachable.
+    /// Refused; [`GoogleError::is_stale`] where somebody else changed it; [`GoogleError::Failed`] where it names the version
+    /// by now and is not ready; unreachable.
     pub async fn move_reference(&self, resource: &str, secret: &SecretName, number: i64) -> Result<(), GoogleError> {
         let is_service = resource.contains("/services/");
         let (read, write) = if is_service {
@@ -41,26 +34,12 @@ impl Google {
             update.query = vec![("updateMask", "template".into()), ("forceNewRevision", "true".into())];
         }
         update.body = Body::Patch(found);
-        let operation: Value = self.http.json(&update).await?;
+        let operation = self.http.json(&update).await?;
         self.done(update.call, operation).await
-    }
-
-    async fn done(&self, call: Call, mut operation: Value) -> Result<(), GoogleError> {
-        let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
-        for _ in 0..PATIENCE {
-            if operation["done"] == true {
-                let failed = operation["error"].is_object();
-                return if failed { Err(malformed("the update was begun and failed")) } else { Ok(()) };
-            }
-            let name = operation["name"].as_str().ok_or_else(|| malformed("the operation has no name"))?.to_owned();
-            tokio::time::sleep(INTERVAL).await;
-            operation = self.http.json(&request(Operation::GetOperation, &name)).await?;
-        }
-        Err(malformed("the update does not end"))
     }
 }
 
-fn request(operation: Operation, object: &str) -> Request {
+pub(super) fn request(operation: Operation, object: &str) -> Request {
     let project = object.split('/').nth(1).unwrap_or_default().to_owned();
     let path = std::iter::once("v2").chain(object.split('/')).map(String::from).collect();
     Request::read(Call { operation, project, object: object.to_owned() }, Service::CloudRun, path)

@@ -130,6 +130,8 @@ pub struct CloudRunReference {
     pub service_account: String,
     /// The version (number, alias or `latest`) by which it refers to each secret, by `projects/P/secrets/S` or bare id.
     pub secrets: Vec<(String, String)>,
+    /// Why it is not ready, in Google's words, where it could not read its secrets when it was deployed last.
+    pub failure: Option<String>,
 }
 
 /// A revision of a service or an execution of a job.
@@ -143,6 +145,8 @@ pub struct CloudRunHolder {
     pub at_work: bool,
     /// The version by which it refers to each secret, as in [`CloudRunReference`].
     pub secrets: Vec<(String, String)>,
+    /// It never became ready: what it was made for has not happened.
+    pub failed: bool,
     /// What was noted on it when it was made: the value of [`CloudRunHolder::NOTE`].
     pub note: Option<String>,
 }
@@ -184,6 +188,7 @@ mod tests {
             started: None,
             at_work: true,
             secrets: Vec::new(),
+            failed: false,
             note: Some(note.into()),
         };
         assert_eq!(holder(&third).since(&id("app")), Some(3));

@@ -2,6 +2,7 @@
 //! one, and what is not touched while nobody can tell.
 
 mod table;
+mod unready;
 
 use serde_json::{Value, json};
 

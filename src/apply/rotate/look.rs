@@ -144,8 +144,10 @@ pub(super) async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<
         };
         let references = references(&wanted.name, &reference.secrets);
         let holders = google.cloud_run_holders(*kind, project, region, name).await?;
-        let newest = holders.iter().filter_map(started).max();
-        let noted = holders.iter().filter_map(|holder| holder.since(&wanted.name.id)).max();
+        // One that failed is none: another has to be made.
+        let made = || holders.iter().filter(|holder| !holder.failed);
+        let newest = made().filter_map(started).max();
+        let noted = made().filter_map(|holder| holder.since(&wanted.name.id)).max();
         let at_work = holders.into_iter().filter(|holder| holder.at_work);
         let holders = at_work.filter_map(|holder| holding(*kind, &wanted.name, holder)).collect();
         found.push(Consumer { resource, kind: *kind, references, holders, newest, noted });

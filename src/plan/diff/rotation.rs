@@ -73,10 +73,26 @@ impl Diff<'_> {
         for resource in wanted.readers.iter().filter_map(Reader::resource) {
             let Some(Some(found)) = state.cloud_run.get(&resource) else { continue };
             let ours = |named: &str| named.rsplit('/').next() == Some(wanted.name.id.as_str());
-            for (_, version) in found.secrets.iter().filter(|(named, _)| ours(named)) {
+            let versions: Vec<_> = found.secrets.iter().filter(|(named, _)| ours(named)).collect();
+            for (_, version) in &versions {
                 self.reference(name, wanted, secret, &resource, &Reference::parse(version), under_way);
             }
+            if let Some(words) = found.failure.as_ref().filter(|_| !versions.is_empty()) {
+                self.unready(name, wanted, &resource, words);
+            }
         }
+    }
+
+    /// Cloud Run checks access when something is deployed, and not again when it is granted.
+    fn unready(&mut self, name: &RoleName, wanted: &SecretPolicy, resource: &str, words: &str) {
+        let message = format!("{resource} could not read its secrets when it was deployed last: {words}");
+        let finding = Finding {
+            object: Some(resource.to_owned()),
+            severity: Severity::Warning,
+            fix: Some("rolewright apply, then deploy it again, a service as a new revision: Cloud Run checks access only then".into()),
+            ..of_role(name, &wanted.origin, Rule::JobReference, message)
+        };
+        self.note(finding);
     }
 
     fn reference(
