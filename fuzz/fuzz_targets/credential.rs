@@ -18,7 +18,7 @@ fuzz_target!(|text: &str| {
     let (Ok(login), Ok(database)) = (RoleName::new(login), DatabaseName::new(database)) else { return };
     let secret = secret(format, host, database);
     let payload = secret.payload(&login, &Password::from_text(password.into()));
-    let read = secret.credential(&payload, std::slice::from_ref(&login));
+    let read = secret.credential(&payload, &[&login]);
     if is_declared(&secret) {
         #[cfg(feature = "live")]
         is_a_connection_string(&secret, &login, password, &payload);
@@ -26,7 +26,12 @@ fuzz_target!(|text: &str| {
         assert!(read.password.expose() == password, "another password");
         assert!(read.user.is_none_or(|user| user == login.as_str()), "another login");
     }
-    secret.credential(&Payload::new(foreign.into()), &[login]);
+    let foreign = Payload::new(foreign.into());
+    let declared = secret.credential(&foreign, &[&login]).ok();
+    let written = secret.credential_of(&foreign, &login, None);
+    for found in declared.into_iter().chain(written) {
+        assert!(found.user.is_none_or(|user| user == login.as_str()), "the credential of another login");
+    }
 });
 
 /// Whether a policy can declare it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::observe::asked;
 use super::retirement::retirement_now;
 use super::{ApplyError, Attempts, Run, place};
-use crate::model::{Database, DatabaseName, Policy, RoleName, State};
+use crate::model::{Database, DatabaseName, Login, Policy, State};
 use crate::plan::{Aim, Batch, Change, Plan, Step, Transaction, begin, left, rehearsal, script};
 use crate::postgres::{Session, Statement, inspect_database, inspect_shared, snapshot_database};
 
@@ -196,7 +196,7 @@ impl Run<'_> {
     /// One statement that holds a verifier, in a transaction of its own in the name of whoever may.
     pub(super) async fn set_password(
         &self,
-        login: &RoleName,
+        login: &Login,
         statement: &zeroize::Zeroizing<String>,
     ) -> Result<(), ApplyError> {
         let mut session = self.session(None).await?;

@@ -158,7 +158,7 @@ impl Run<'_> {
                 return self.credential(&job, *source, random).await;
             }
             Change::LabelSecret { secret, labels, .. } => self.label(secret, labels).await?,
-            Change::DestroyVersions { secret, versions, .. } => self.destroy(secret, versions).await?,
+            Change::DestroyVersions { secret, versions, role } => return self.destroy(role, secret, versions).await,
             Change::Bind { secret, member } => self.bind(secret, [member.clone()], []).await?,
             Change::Unbind { secret, member } => self.bind(secret, [], [member.clone()]).await?,
             _ => {}

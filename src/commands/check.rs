@@ -4,7 +4,7 @@ use super::connection::{Connection, Dialer};
 use super::{Exit, described, load, publish};
 use crate::apply::observe;
 use crate::cli::CheckArgs;
-use crate::model::{Annotations, Lifecycle, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State};
+use crate::model::{Annotations, Lifecycle, Logins, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State};
 use crate::output::progress::Progress;
 use crate::output::{self, stream};
 use crate::plan::{self, Credential, Failure, InstanceVerdict, Options, Verdict};
@@ -114,17 +114,18 @@ fn hidden_readers(state: &State) -> impl Iterator<Item = Failure> {
 
 pub(super) fn credentials(policy: &Policy, state: &State) -> Vec<Credential> {
     let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
-    present.filter_map(|(name, role)| Some(credential(name, role, role.secret.as_ref()?, state))).collect()
+    present.filter_map(|(name, role)| Some(credential(policy, name, role, role.secret.as_ref()?, state))).collect()
 }
 
-fn credential(name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, state: &State) -> Credential {
+fn credential(policy: &Policy, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, state: &State) -> Credential {
+    let logins = Logins::of(policy, name, &state.roles);
     let secret = state.secrets.get(&wanted.name);
     let current = secret.and_then(|secret| secret.current());
     let annotation = |key: &str| secret.and_then(|secret| secret.annotations.get(key));
     Credential {
         role: name.clone(),
         strategy: role.rotation.strategy,
-        login: annotation(Annotations::LOGIN).and_then(|login| RoleName::new(login).ok()),
+        login: annotation(Annotations::LOGIN).and_then(|login| logins.parse(login)).map(|login| login.name().clone()),
         secret: wanted.name.clone(),
         version: current.map(|version| version.number),
         state: current.map(|version| version.state),

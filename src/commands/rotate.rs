@@ -114,7 +114,7 @@ fn told(turned: Turned) -> Turn {
     let Turned { role, seen, events, end, .. } = turned;
     let ended = match end {
         Ok(End::Rest(_) | End::Wait(_)) => Ended::Done,
-        Ok(End::Held(held @ (Held::NothingBefore(_) | Held::Garbled(_)))) => {
+        Ok(End::Held(held @ Held::NothingBefore(_))) => {
             Ended::Failed(Failure { causes: vec![held.to_string()], hint: Some(held.advice().into()) })
         }
         Ok(End::Held(held)) => Ended::Held {

@@ -3,6 +3,7 @@
 mod acl;
 mod belonging;
 mod call;
+mod login;
 mod membership;
 mod name;
 mod object;
@@ -21,6 +22,7 @@ mod view;
 pub use acl::{Acl, AclError, AclItem, Grantee};
 pub use belonging::{Belonging, BelongingKind, PublicationExtent};
 pub use call::{Acting, Call, RunsAs};
+pub use login::{Login, Logins, pair};
 pub use membership::Membership;
 pub use name::{
     DatabaseName, ExtensionName, InstanceName, NameError, ProjectId, RoleName, RolePattern, SchemaName, SecretId,
@@ -28,7 +30,7 @@ pub use name::{
 };
 pub use object::{Naming, Object, ObjectKind, RelationKind, RoutineKind};
 pub use password::{Password, Payload, Verifier, VerifierError};
-pub use payload::Credential;
+pub use payload::{Credential, Identity, NoCredential};
 pub use policy::{
     Access, Allow, CloudRunKind, DatabasePolicy, DeclaredGrant, DeclaredMembership, ExtensionPolicy, Lifecycle,
     LoginPolicy, Origin, PayloadFormat, Policy, Preset, PublicAccess, Reader, Replication, RolePolicy, Rotation,

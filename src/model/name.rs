@@ -95,6 +95,12 @@ identifier!(
     ExtensionName
 );
 
+impl AsRef<RoleName> for RoleName {
+    fn as_ref(&self) -> &RoleName {
+        self
+    }
+}
+
 impl RoleName {
     /// The name with `suffix` appended: `app_user` and `_a` make `app_user_a`.
     ///

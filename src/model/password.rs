@@ -48,6 +48,16 @@ impl Password {
         text.len() == LENGTH && text.bytes().all(|byte| CLASSES.iter().any(|class| class.contains(&byte)))
     }
 
+    /// Whether it has the form of a generated one. Others may be guessed, so that no digest of them may be written anywhere.
+    pub fn is_random(&self) -> bool {
+        Self::is_generated(self.expose())
+    }
+
+    /// Whether both are one text. Only for two that are stored: it may take longer the more of them is the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+
     /// The clear text, for a payload or a login; nowhere else.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -84,14 +94,27 @@ impl Payload {
         self.0.expose_secret()
     }
 
-    /// SHA-256 of `id` and the payload, in hexadecimal. The payload holds over 128 random bits, so that the digest may
-    /// stand in an annotation and tells later whose version this is.
+    /// SHA-256 of `id` and the payload, in hexadecimal. Only where the payload holds a random password ([`Password::is_random`])
+    /// may the digest stand in an annotation; it tells later whose version this is.
     pub fn fingerprint(&self, id: &str) -> String {
         use sha2::Digest as _;
         let digest =
             sha2::Sha256::new().chain_update(id.as_bytes()).chain_update([0]).chain_update(self.expose()).finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&digest)
     }
+
+    /// HMAC-SHA-256 of `text` with the payload as its key, in hexadecimal: only who can read the payload can make it. As with
+    /// the fingerprint, only where the password is random.
+    pub fn authentication_code(&self, text: &str) -> String {
+        use hmac::{KeyInit as _, Mac as _};
+        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(self.expose()).expect("a key of any length");
+        mac.update(text.as_bytes());
+        hexadecimal(&mac.finalize().into_bytes())
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A SCRAM-SHA-256 verifier: what `ALTER ROLE … PASSWORD` gets, so that no clear text is ever in a statement.

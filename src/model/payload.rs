@@ -6,18 +6,42 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::{Password, Payload, PayloadFormat, RoleName, SecretPolicy};
+use super::{Login, Logins, Password, Payload, PayloadFormat, RoleName, SecretPolicy, Shape};
 
 /// Everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A credential as a payload says it.
+/// A credential in a payload.
 #[derive(Debug)]
 pub struct Credential {
-    /// The login, where the payload names one.
+    /// The login, where the payload names one: one of those that were asked for.
     pub user: Option<String>,
     /// Its password.
     pub password: Password,
+}
+
+/// Why a payload is no credential of the logins that were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoCredential {
+    /// It does not have the declared form.
+    #[error("it is not of the declared form")]
+    Form,
+    /// It names another login, in whatever form.
+    #[error("it is for another login")]
+    OtherLogin,
+}
+
+/// Whose credential a payload is, as far as the payload itself tells.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Identity {
+    /// It names this login of the role.
+    Of(Login),
+    /// It names no login, and its password has the form of those that are generated here.
+    Generated,
+    /// It names no login, and its password is any text.
+    Unknown,
+    /// It names another login, or is no credential at all.
+    Foreign,
 }
 
 impl SecretPolicy {
@@ -32,29 +56,57 @@ impl SecretPolicy {
         Payload::new(text.as_bytes().to_vec())
     }
 
-    /// The credential in a payload, which may have been written by somebody else; `None` where it is not of the declared form.
-    pub fn credential(&self, payload: &Payload, logins: &[RoleName]) -> Option<Credential> {
-        let text = std::str::from_utf8(payload.expose()).ok()?;
-        match &self.payload {
+    /// The credential in a payload of the declared form, which may have been written by others.
+    ///
+    /// # Errors
+    /// It is of another form, or names a login that is none of `logins`.
+    pub fn credential<L: AsRef<RoleName>>(&self, payload: &Payload, logins: &[L]) -> Result<Credential, NoCredential> {
+        let text = std::str::from_utf8(payload.expose()).map_err(|_| NoCredential::Form)?;
+        let is_one = |user: &str| logins.iter().any(|login| login.as_ref().as_str() == user);
+        if !users_named(text).iter().all(|user| is_one(user)) {
+            return Err(NoCredential::OtherLogin);
+        }
+        let found = match &self.payload {
             PayloadFormat::Password => Some(credential(None, text)),
             PayloadFormat::Url => from_url(text),
             PayloadFormat::Json => from_json(text),
             PayloadFormat::Template(template) => {
-                logins.iter().find_map(|login| self.parse_template(template, login.as_str(), text))
+                logins.iter().find_map(|login| self.parse_template(template, login.as_ref().as_str(), text))
             }
-        }
+        };
+        let found = found.ok_or(NoCredential::Form)?;
+        if found.user.as_deref().is_none_or(is_one) { Ok(found) } else { Err(NoCredential::OtherLogin) }
     }
 
-    /// The credential of `login` in a payload that was written here, perhaps while another form was declared.
-    pub fn credential_of(&self, payload: &Payload, login: &RoleName) -> Option<Credential> {
+    /// The credential of `login` in a payload that was written here, perhaps while another form was declared: the one that
+    /// is noted as `before`, where there is one.
+    pub fn credential_of(&self, payload: &Payload, login: &RoleName, before: Option<&Shape>) -> Option<Credential> {
         let text = std::str::from_utf8(payload.expose()).ok()?;
+        if users_named(text).iter().any(|user| user != login.as_str()) {
+            return None;
+        }
         let names_it = |found: &Credential| found.user.as_deref() == Some(login.as_str());
-        // First what says whose it is: everything may be a password.
-        from_url(text)
-            .or_else(|| from_json(text))
-            .filter(names_it)
-            .or_else(|| self.credential(payload, std::slice::from_ref(login)))
+        // First what names its login: any text may be a password.
+        let by_name = from_url(text).or_else(|| from_json(text)).filter(names_it);
+        let noted = || before.and_then(|shape| shape.of(self).credential(payload, &[login]).ok()).filter(names_it);
+        by_name
+            .or_else(noted)
+            .or_else(|| self.credential(payload, &[login]).ok())
             .or_else(|| Password::is_generated(text).then(|| credential(None, text)))
+    }
+
+    /// Whose credential a payload is, of whatever form it was written in.
+    pub fn identify(&self, payload: &Payload, logins: &Logins, before: Option<&Shape>) -> Identity {
+        let mut identity = Identity::Foreign;
+        for login in logins.every_login() {
+            match self.credential_of(payload, login, before) {
+                Some(Credential { user: Some(_), .. }) => return Identity::Of(login.clone()),
+                Some(found) if found.password.is_random() => identity = Identity::Generated,
+                Some(_) => identity = Identity::Unknown,
+                None => {}
+            }
+        }
+        identity
     }
 
     fn url(&self, login: &RoleName, password: &Password) -> Zeroizing<String> {
@@ -171,6 +223,48 @@ fn from_json(text: &str) -> Option<Credential> {
     Some(credential)
 }
 
+/// Every login that a payload names in one of the forms that clients read: a URL, in its authority or its query; a JSON
+/// object; keywords and values.
+fn users_named(text: &str) -> Vec<String> {
+    let text = text.trim();
+    match text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://")) {
+        Some(rest) => users_in_url(rest),
+        None if text.starts_with('{') => users_in_json(text),
+        None => users_in_keywords(text),
+    }
+}
+
+fn users_in_url(rest: &str) -> Vec<String> {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = place.split('/').next().unwrap_or_default();
+    let by_authority = authority.rsplit_once('@').map(|(user, _)| user.split(':').next().unwrap_or_default());
+    let by_query = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == "user");
+    let users = by_authority.into_iter().chain(by_query.map(|(_, user)| user));
+    users
+        .map(|user| percent_decode_str(user).decode_utf8_lossy().into_owned())
+        .filter(|user| !user.is_empty())
+        .collect()
+}
+
+fn users_in_json(text: &str) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        username: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        user: Option<Cow<'a, str>>,
+    }
+    let named: Option<Named<'_>> = serde_json::from_str(text).ok();
+    named.into_iter().flat_map(|named| [named.username, named.user]).flatten().map(Cow::into_owned).collect()
+}
+
+/// `user=NAME` or `user='NAME'` among other words.
+fn users_in_keywords(text: &str) -> Vec<String> {
+    let is_keywords = text.split_whitespace().all(|word| word.contains('=')) && text.contains("password");
+    let values = text.split_whitespace().filter_map(|word| word.strip_prefix("user="));
+    values.filter(|_| is_keywords).map(|user| user.trim_matches('\'').to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -227,7 +321,7 @@ mod tests {
             for host in ["/cloudsql/p:r:i", "db.example.com"] {
                 let policy = policy(format.clone(), host);
                 let payload = policy.payload(&login, &Password::from_text("a:b\"c@d".into()));
-                let read = policy.credential(&payload, std::slice::from_ref(&login)).unwrap();
+                let read = policy.credential(&payload, &[&login]).unwrap();
                 assert_eq!(read.password.expose(), "a:b\"c@d", "{format:?}");
                 assert_eq!(read.user.is_some(), format.carries_user(), "{format:?}");
             }
@@ -243,20 +337,53 @@ mod tests {
         for written in formats() {
             let payload = policy(written.clone(), "old").payload(&login, &Password::from_text(text.clone().into()));
             for declared in formats().into_iter().filter(|_| written != template()) {
-                let read = policy(declared.clone(), "new").credential_of(&payload, &login).unwrap();
+                let read = policy(declared.clone(), "new").credential_of(&payload, &login, None).unwrap();
                 assert_eq!(read.password.expose(), text, "{written:?}, {declared:?}");
             }
         }
         let foreign = Payload::new(b"u=app p=x".to_vec());
-        assert!(policy(PayloadFormat::Url, "h").credential_of(&foreign, &login).is_none());
+        assert!(policy(PayloadFormat::Url, "h").credential_of(&foreign, &login, None).is_none());
+    }
+
+    /// A credential of another login, in every form that a client reads or that a policy can declare.
+    #[test]
+    fn a_payload_that_names_another_login_is_nobody_elses_credential() {
+        let template = || PayloadFormat::Template("user={user} password={password}".into());
+        let formats = || [PayloadFormat::Password, PayloadFormat::Url, PayloadFormat::Json, template()];
+        let login = |name| RoleName::new(name).unwrap();
+        let random = "aB3-".repeat(10);
+        for (own, other) in [("app", "csadmin"), ("app", "App"), ("app", "app_a"), ("app_a", "app_b"), ("app_a", "app")]
+        {
+            let foreign = formats().map(|format| {
+                let payload =
+                    policy(format.clone(), "h").payload(&login(other), &Password::from_text(random.clone().into()));
+                (format.carries_user(), String::from_utf8(payload.expose().to_vec()).unwrap())
+            });
+            let by_hand = [
+                format!("postgres://{other}:x@h/db"),
+                format!(" postgresql://{other}:x@h/db\n"),
+                format!("postgresql:///db?user={other}&password=x"),
+                format!("postgresql://{own}:x@h/db?user={other}"),
+                format!(r#"{{"user":"{other}","password":"x"}}"#),
+                format!(r#"{{"username":"{own}","user":"{other}","password":"x"}}"#),
+                format!("host=h user='{other}' password=x"),
+            ];
+            let named = foreign.into_iter().filter(|(named, _)| *named).map(|(_, text)| text).chain(by_hand);
+            for text in named {
+                for declared in formats() {
+                    let policy = policy(declared.clone(), "h");
+                    let payload = Payload::new(text.clone().into());
+                    assert!(policy.credential(&payload, &[login(own)]).is_err(), "{declared:?}: {text}");
+                    assert!(policy.credential_of(&payload, &login(own), None).is_none(), "{declared:?}: {text}");
+                }
+            }
+        }
     }
 
     #[test]
     fn a_payload_of_another_form_is_no_credential() {
         let login = RoleName::new("app").unwrap();
-        let read = |format, text: &str| {
-            policy(format, "h").credential(&Payload::new(text.into()), std::slice::from_ref(&login)).is_some()
-        };
+        let read = |format, text: &str| policy(format, "h").credential(&Payload::new(text.into()), &[&login]).is_ok();
         assert!(!read(PayloadFormat::Url, "hunter2"));
         assert!(!read(PayloadFormat::Json, "hunter2"));
         assert!(!read(PayloadFormat::Template("u={user} p={password}".into()), "u=other p=x"));

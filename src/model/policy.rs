@@ -145,7 +145,7 @@ impl RolePolicy {
     /// The logins of the role called `name`: itself, or its pair.
     pub fn logins(&self, name: &RoleName) -> Vec<RoleName> {
         match self.rotation.strategy {
-            Strategy::Alternate => ["_a", "_b"].iter().filter_map(|suffix| name.with_suffix(suffix).ok()).collect(),
+            Strategy::Alternate => super::pair(name).collect(),
             Strategy::Single => vec![name.clone()],
         }
     }

@@ -31,6 +31,13 @@ pub struct Role {
     pub settings: BTreeSet<Setting>,
 }
 
+impl Role {
+    /// Whether its sessions turn into `role`, as those of a pair of logins do.
+    pub fn becomes(&self, role: &RoleName) -> bool {
+        self.settings.iter().any(|one| one.parameter == "role" && one.value == role.as_str())
+    }
+}
+
 /// One `ALTER ROLE … [IN DATABASE …] SET parameter = value`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Setting {

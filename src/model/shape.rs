@@ -55,8 +55,8 @@ impl Shape {
         known.sort_by_key(|shape| shape.format == Format::Password);
         known.into_iter().find(|shape| {
             let policy = shape.of(policy);
-            let found = policy.credential(payload, std::slice::from_ref(login));
-            found.is_some_and(|found| policy.payload(login, &found.password).expose() == payload.expose())
+            let found = policy.credential(payload, &[login]);
+            found.is_ok_and(|found| policy.payload(login, &found.password).expose() == payload.expose())
         })
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::{
-    DatabaseName, DefaultPrivilege, ExtensionName, Grantee, Membership, Object, Privileges, RoleName, SchemaName,
-    SecretName, Setting, Strategy,
+    DatabaseName, DefaultPrivilege, ExtensionName, Grantee, Login, Membership, Object, Privileges, RoleName,
+    SchemaName, SecretName, Setting, Strategy,
 };
 
 /// What a change is about. Grants to many roles are about the same tens of thousands of tables: one list serves them all.
@@ -201,7 +201,7 @@ pub enum Change {
         /// The role.
         role: RoleName,
         /// The login that gets it.
-        login: RoleName,
+        login: Login,
         /// The secret.
         secret: SecretName,
         /// How.

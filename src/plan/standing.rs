@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::model::{DatabaseName, Grantee, Lifecycle, Policy, Preset, Role, RoleName, SchemaName, State, Strategy};
-use crate::rotation::Ledger;
+use crate::model::{
+    DatabaseName, Grantee, Lifecycle, Logins, Policy, Preset, Role, RoleName, SchemaName, State, Strategy, pair,
+};
+use crate::rotation::{Reading, read};
 
 /// What a role is to the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +54,11 @@ pub struct Cast<'a> {
 pub fn retiring<'a>(policy: &'a Policy, roles: &BTreeMap<RoleName, Role>) -> Vec<(RoleName, &'a RoleName)> {
     let mut going = Vec::new();
     for (name, policy_of) in policy.roles.iter().filter(|(_, role)| role.lifecycle != Lifecycle::Present) {
-        let pair = policy_of.rotation.strategy == Strategy::Alternate;
-        let becomes =
-            |role: &Role| role.settings.iter().any(|one| one.parameter == "role" && one.value == name.as_str());
-        let logins = PAIR.iter().filter_map(|suffix| name.with_suffix(suffix).ok());
-        let logins = logins.filter(|login| !policy.roles.contains_key(login));
+        let alternates = policy_of.rotation.strategy == Strategy::Alternate;
+        let logins = pair(name).filter(|login| !policy.roles.contains_key(login));
         going.extend(
             logins
-                .filter(|login| roles.get(login).is_some_and(|role| pair || becomes(role)))
+                .filter(|login| roles.get(login).is_some_and(|role| alternates || role.becomes(name)))
                 .map(|login| (login, name)),
         );
         going.extend(roles.contains_key(name).then(|| (name.clone(), name)));
@@ -74,22 +73,22 @@ fn former(policy: &Policy, state: &State) -> BTreeSet<RoleName> {
     let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
     for (name, role) in present.filter(|(_, role)| role.rotation.strategy == Strategy::Single) {
         let secret = role.secret.as_ref().and_then(|secret| state.secrets.get(&secret.name));
-        let ledger = secret.map(Ledger::read).unwrap_or_default();
+        let logins = Logins::of(policy, name, &state.roles);
+        let Reading { ledger, problems } = secret.map(|one| read(one, &logins, state.server.now)).unwrap_or_default();
+        // What a malformed annotation keeps from being known is no reason to judge a login.
         let stored = |login: &RoleName| {
-            ledger.login.as_ref() == Some(login) || ledger.previous().is_some_and(|previous| previous.login == login)
+            !problems.is_empty()
+                || ledger.login.as_ref().is_some_and(|one| one.name() == login)
+                || ledger.previous().is_some_and(|previous| previous.login.name() == login)
         };
         let is_former = |login: &RoleName| {
             let Some(found) = state.roles.get(login) else { return false };
-            let becomes = found.settings.iter().any(|one| one.parameter == "role" && one.value == name.as_str());
-            becomes && !policy.roles.contains_key(login) && (!found.login || stored(login))
+            found.becomes(name) && !policy.roles.contains_key(login) && (!found.login || stored(login))
         };
-        former.extend(PAIR.iter().filter_map(|suffix| name.with_suffix(suffix).ok()).filter(is_former));
+        former.extend(pair(name).filter(is_former));
     }
     former
 }
-
-/// What the names of a pair of logins end with.
-const PAIR: [&str; 2] = ["_a", "_b"];
 
 impl<'a> Cast<'a> {
     /// The cast of one instance.

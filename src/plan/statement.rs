@@ -8,8 +8,8 @@ use super::shelter::Sheltered;
 use super::together::{Saying, Wholes};
 use super::{Attribute, Change, Extent};
 use crate::model::{
-    DefaultPrivilege, Grantee, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, RoutineKind,
-    SchemaName, Setting, Verifier, VerifierError, delimited_identifier, quote_literal, visible_sql,
+    DefaultPrivilege, Grantee, Login, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName,
+    RoutineKind, SchemaName, Setting, Verifier, VerifierError, delimited_identifier, quote_literal, visible_sql,
 };
 
 /// Objects per statement: at the end of each one that took many locks the server goes through all that the transaction holds,
@@ -137,11 +137,11 @@ fn clear(objects: &[Object], delegate: &RoleName, privileges: Privileges) -> Vec
 ///
 /// # Errors
 /// A verifier the server would take for a password.
-pub fn set_password(role: &RoleName, verifier: &Verifier) -> Result<zeroize::Zeroizing<String>, VerifierError> {
+pub fn set_password(login: &Login, verifier: &Verifier) -> Result<zeroize::Zeroizing<String>, VerifierError> {
     let verifier = verifier.checked()?;
     Ok(zeroize::Zeroizing::new(format!(
         "ALTER ROLE {} LOGIN PASSWORD {} VALID UNTIL 'infinity'",
-        name(role.as_str()),
+        name(login.as_str()),
         literal(verifier)
     )))
 }
@@ -155,14 +155,14 @@ pub(super) fn creates(objects: &[Object], role: &RoleName, allowed: bool) -> Vec
     schemas.into_iter().map(text).collect()
 }
 
-/// Nobody logs in as `role` any more; who is in stays in.
-pub fn close_login(role: &RoleName) -> String {
-    format!("ALTER ROLE {} NOLOGIN PASSWORD NULL VALID UNTIL 'infinity'", name(role.as_str()))
+/// New sessions of `login` are refused; the ones that are open stay.
+pub fn close_login(login: &Login) -> String {
+    format!("ALTER ROLE {} NOLOGIN PASSWORD NULL VALID UNTIL 'infinity'", name(login.as_str()))
 }
 
-/// From `at`, a literal that PostgreSQL reads, the server refuses the password of `role`.
-pub fn expire_login(role: &RoleName, at: &str) -> String {
-    format!("ALTER ROLE {} VALID UNTIL {}", name(role.as_str()), literal(at))
+/// From `at`, a literal that PostgreSQL reads, the server refuses the password of `login`.
+pub fn expire_login(login: &Login, at: &str) -> String {
+    format!("ALTER ROLE {} VALID UNTIL {}", name(login.as_str()), literal(at))
 }
 
 /// `SET LOCAL ROLE`; without a role, back to the session's own login.

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use super::ledger::{Lease, Ledger, Pending};
+use super::problem::{Fault, Place, Problem};
 use super::schedule::after;
 use super::{Blocker, Held, ServerSide, Source, State, Step};
-use crate::model::{CloudRunKind, RoleName};
+use crate::model::{Annotations, CloudRunKind, Identity, Login, RoleName, VersionState};
 
 /// Seconds for which somebody who only looks may take a run for alive.
-const LEASE: i64 = 600;
+pub(super) const LEASE: i64 = 600;
 
 impl State {
     /// The attempt under way, if there is one: its next step, or a new one where nobody has its payload any more.
@@ -35,10 +36,10 @@ impl State {
     }
 
     /// Whoever made the payload took it along; the server may have its password, which nobody knows.
-    fn again(&self, pending: &Pending, login: RoleName) -> Step {
+    fn again(&self, pending: &Pending, login: Login) -> Step {
         match pending.source {
-            Some(version) if !self.versions.contains_key(&version) => Step::Record(self.ledger.given_up().into()),
-            Some(version) => Step::Begin { login, source: Source::Version(version) },
+            Some(version) if !self.is_enabled(version) => Step::Record(self.ledger.given_up().into()),
+            Some(version) => self.begin_from(login, version),
             // The policy may be another one by now.
             None => match self.next_login() {
                 Some(next) => self.another(next, *next == login),
@@ -49,14 +50,15 @@ impl State {
 
     /// Nothing of the attempt is in anybody's hands: with another password it may be a bad moment, as it may for a first
     /// one. An idle login that was armed already has no sessions but those of the run that died, which proved it.
-    fn another(&self, login: &RoleName, is_armed: bool) -> Step {
+    fn another(&self, login: &Login, is_armed: bool) -> Step {
         let is_idle = is_armed && self.ledger.login.as_ref() != Some(login);
-        let held = if is_idle { None } else { self.in_the_way(login) };
+        let foreign = self.found.foreign.first().map(|version| Held::Foreign(*version));
+        let held = foreign.or_else(|| if is_idle { None } else { self.in_the_way(login) });
         held.map_or_else(|| Step::Begin { login: login.clone(), source: Source::Fresh }, Step::Hold)
     }
 
     /// An idle login is armed and proven before anybody can read its password.
-    fn alternated(&self, login: RoleName) -> Step {
+    fn alternated(&self, login: Login) -> Step {
         match (self.server, self.found.pending) {
             (ServerSide::Unknown | ServerSide::Prepared | ServerSide::Refused, _) => Step::Arm(login),
             (ServerSide::Set, _) => Step::Prove(login),
@@ -66,7 +68,7 @@ impl State {
     }
 
     /// A password in use is stored before the server takes it, and in a transaction that has shown that it will.
-    fn replaced(&self, login: RoleName) -> Step {
+    fn replaced(&self, login: Login) -> Step {
         match (self.server, self.found.pending) {
             (ServerSide::Unknown | ServerSide::Refused, _) => Step::Prepare(login),
             (ServerSide::Prepared, None) => Step::Store,
@@ -79,10 +81,46 @@ impl State {
     }
 
     fn promote(&self, version: i64) -> Step {
-        let after = self.ledger.promoted(version, &self.found.orphans, self.now);
+        let mut surplus = self.found.orphans.clone();
+        if let Some(displaced) = self.ledger.displaced().filter(|version| self.is_enabled(*version)) {
+            match self.identities.get(&displaced) {
+                None => return Step::Identify(displaced),
+                Some(Identity::Of(_) | Identity::Generated) => surplus.push(displaced),
+                // What is not known to be ours stays as it is.
+                Some(Identity::Unknown | Identity::Foreign) => {}
+            }
+        }
+        let after = self.ledger.promoted(version, &surplus, self.now);
         // The login before gets its deadline next, in the name of the same run.
         let lease = self.ledger.lease.clone().filter(|_| self.terms.deadline.is_some());
         Step::Record(Ledger { lease, ..after }.into())
+    }
+
+    /// A password that is stored already, for a login that it is known not to be of another one.
+    pub(super) fn begin_from(&self, login: Login, version: i64) -> Step {
+        match self.identities.get(&version) {
+            None => Step::Identify(version),
+            Some(Identity::Of(found)) if *found != login => Step::Hold(self.not_ours(version)),
+            Some(Identity::Foreign) => Step::Hold(self.not_ours(version)),
+            Some(Identity::Of(_) | Identity::Generated | Identity::Unknown) => {
+                Step::Begin { login, source: Source::Version(version) }
+            }
+        }
+    }
+
+    /// Its payload can be accessed.
+    pub(super) fn is_enabled(&self, version: i64) -> bool {
+        self.versions.get(&version) == Some(&VersionState::Enabled)
+    }
+
+    /// The version was not stored here, whatever names it as if it were.
+    pub(super) fn not_ours(&self, version: i64) -> Held {
+        let fault = Fault::OtherVersion(version);
+        let alias = [Annotations::CURRENT, Annotations::PREVIOUS]
+            .into_iter()
+            .find(|alias| self.ledger.aliases.get(*alias) == Some(&version));
+        let place = alias.map_or(Place::Annotation(Annotations::RETIRED), Place::Alias);
+        Held::Untrusted { secret: self.secret.clone(), problems: vec![Problem { place, fault }] }
     }
 
     /// The right of this run to write the secret.

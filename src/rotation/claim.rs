@@ -1,18 +1,20 @@
 //! Whether a secret is ours to write.
 
-use super::{Held, Ledger};
+use super::Held;
+use super::problem::Problem;
 use crate::model::{Annotations, InstanceName, RoleName, Secret};
 
-/// What keeps us from writing `secret` as that of `role` on `instance`, whatever its rotation is at.
-pub fn claim(secret: &Secret, role: &RoleName, instance: Option<&InstanceName>) -> Option<Held> {
+/// What keeps us from writing `secret` as that of `role` on `instance`, whatever its rotation is at; `problems` of what it
+/// remembers.
+pub fn claim(secret: &Secret, problems: &[Problem], role: &RoleName, instance: Option<&InstanceName>) -> Option<Held> {
     if secret.managed_rotation {
         return Some(Held::Managed);
     }
     if let Some((of, on)) = owner(secret, role, instance) {
         return Some(Held::Others { of, on });
     }
-    let garbled = Ledger::garbled(secret);
-    (!garbled.is_empty()).then_some(Held::Garbled(garbled))
+    let untrusted = || Held::Untrusted { secret: secret.name.clone(), problems: problems.to_vec() };
+    (!problems.is_empty()).then(untrusted)
 }
 
 /// The role and the instance whose credential the secret holds, where that is another one.

@@ -3,7 +3,7 @@
 use super::ledger::Previous;
 use super::schedule::after;
 use super::{Blocker, Held, Ledger, Publication, State, Step, Wait};
-use crate::model::VersionState;
+use crate::model::{Identity, VersionState};
 
 impl State {
     /// What is left to do with the credential before, if there is one.
@@ -35,10 +35,25 @@ impl State {
         if other && self.login(previous.login).can_login {
             return self.with_lease(Step::Close(previous.login.clone()));
         }
+        self.forget(previous.version)
+    }
+
+    /// Whether the version was stored here decides whether it ends with its credential.
+    fn forget(&self, version: i64) -> Step {
         let gone = |version| self.versions.get(&version) == Some(&VersionState::Destroyed);
-        // Its version is disabled next, in the name of the same run.
-        let (lease, ending) = (Some(self.lease()), Some(previous.version));
-        Step::Record(Ledger { lease, ending, ..self.ledger.without(gone).forgotten(self.now) }.into())
+        let ledger = self.ledger.without(gone);
+        let identity = self.identities.get(&version);
+        match identity.filter(|_| self.is_enabled(version)) {
+            None if self.is_enabled(version) => Step::Identify(version),
+            Some(Identity::Foreign) => Step::Hold(self.not_ours(version)),
+            // What others disabled, or what nothing shows to be ours, stays as it is.
+            None | Some(Identity::Unknown) => Step::Record(ledger.left_alone().into()),
+            Some(Identity::Of(_) | Identity::Generated) => {
+                // It is disabled next, in the name of the same run.
+                let (lease, ending) = (Some(self.lease()), Some(version));
+                Step::Record(Ledger { lease, ending, ..ledger.forgotten(self.now) }.into())
+            }
+        }
     }
 
     /// The login of the strategy before has to be unused for as long as `grace`: nobody was told that it would go.
@@ -105,7 +120,17 @@ impl State {
     pub(super) fn restore(&self) -> Option<Step> {
         let ending = self.ledger.ending?;
         let ended = self.versions.get(&ending) == Some(&VersionState::Disabled);
-        (ended && self.is_named(ending)).then(|| self.with_lease(Step::Enable(ending)))
+        (ended && self.is_named(ending))
+            .then(|| self.if_sealed(ending, |step| self.with_lease(step), Step::Enable(ending)))
+    }
+
+    /// `step`, where the number of the version is sealed.
+    fn if_sealed(&self, version: i64, then: impl FnOnce(Step) -> Step, step: Step) -> Step {
+        match self.seals.get(&version) {
+            None => Step::CheckSeal(version),
+            Some(true) => then(step),
+            Some(false) => Step::Hold(self.not_ours(version)),
+        }
     }
 
     /// Versions that nothing needs: disabled at once, destroyed when they were so for as long as `grace` and more are there
@@ -117,7 +142,7 @@ impl State {
         let mut idle =
             retired.versions.iter().copied().filter(|version| *version != current && !self.is_referenced(*version));
         if let Some(version) = idle.clone().find(|version| state(version) == VersionState::Enabled) {
-            return Some(self.ending(version, Step::Disable(version)));
+            return Some(self.if_sealed(version, |step| self.ending(version, step), Step::Disable(version)));
         }
         let is_kept = |version: &&i64| state(version) != VersionState::Destroyed && !self.doomed.contains(*version);
         let billed = retired.versions.iter().filter(is_kept).count();
@@ -125,7 +150,7 @@ impl State {
         let soaked = self.now >= after(retired.since, self.terms.grace);
         let surplus = soaked && kept > usize::try_from(self.terms.keep.max(1)).unwrap_or(usize::MAX);
         idle.find(|version| surplus && state(version) == VersionState::Disabled && !self.doomed.contains(version))
-            .map(|version| self.ending(version, Step::Destroy(version)))
+            .map(|version| self.if_sealed(version, |step| self.ending(version, step), Step::Destroy(version)))
     }
 
     /// `step`, or first the word of this run that it is about to end the version. What is disabled rests from then on, not

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::model::{Annotations, Payload, RoleName, Secret};
+use super::seal::Seal;
+use crate::model::{Annotations, Login, Payload};
 
 /// Attempts that were given up and may still turn up as a version.
 const REMEMBERED: usize = 4;
@@ -13,13 +14,13 @@ const REMEMBERED: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ledger {
     /// The login in the version in use.
-    pub login: Option<RoleName>,
+    pub login: Option<Login>,
     /// When that version was published.
     pub published: Option<Timestamp>,
     /// Every alias; `current` and `previous` are ours.
     pub aliases: BTreeMap<String, i64>,
     /// The login in the version that `previous` names.
-    pub previous_login: Option<RoleName>,
+    pub previous_login: Option<Login>,
     /// The attempt under way.
     pub pending: Option<Pending>,
     /// Attempts given up.
@@ -39,8 +40,17 @@ pub struct Ledger {
 pub struct Mark {
     /// A random word.
     pub id: String,
-    /// SHA-256 over it and the payload.
-    pub fingerprint: String,
+    /// What the payload is recognised by.
+    pub sign: Sign,
+}
+
+/// What a payload is recognised by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sign {
+    /// SHA-256 over the id and the payload.
+    Fingerprint(String),
+    /// It holds the password of this version: one that was not generated can be guessed from a digest.
+    CopyOf(i64),
 }
 
 /// An attempt to publish a credential.
@@ -49,7 +59,7 @@ pub struct Pending {
     /// Its payload.
     pub mark: Mark,
     /// The login in it; `None`: an attempt of `apply`, which nobody began to rotate.
-    pub login: Option<RoleName>,
+    pub login: Option<Login>,
     /// The version whose password it has; `None`: a new one.
     pub source: Option<i64>,
 }
@@ -60,16 +70,19 @@ pub struct Previous<'a> {
     /// Its version.
     pub version: i64,
     /// Its login.
-    pub login: &'a RoleName,
+    pub login: &'a Login,
 }
 
 /// Versions that nothing needs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Retired {
     /// Since when.
     pub since: Timestamp,
     /// Their numbers, oldest first.
     pub versions: Vec<i64>,
+    /// What shows that the number was written by a run that could read the credential in use. A number without one is not
+    /// written.
+    pub seals: BTreeMap<i64, Seal>,
 }
 
 /// The run that is at work on a secret. It is no lock, which the server has: writing it changes the secret's etag, so that
@@ -83,38 +96,6 @@ pub struct Lease {
 }
 
 impl Ledger {
-    /// Reads it off a secret. What is not of the form that is written here counts as not there; [`Ledger::garbled`] names it.
-    pub fn read(secret: &Secret) -> Self {
-        Self::parsed(secret).0
-    }
-
-    /// The annotations of ours whose text is not of the form that is written here.
-    pub fn garbled(secret: &Secret) -> Vec<&'static str> {
-        Self::parsed(secret).1
-    }
-
-    fn parsed(secret: &Secret) -> (Self, Vec<&'static str>) {
-        let mut texts = Texts { annotations: &secret.annotations, garbled: Vec::new() };
-        let login = |text: &str| RoleName::new(text).ok();
-        let time = |text: &str| text.parse().ok();
-        let (next, source) =
-            (texts.read(Annotations::NEXT, login), texts.read(Annotations::SOURCE, |t| t.parse().ok()));
-        let marks = |text: &str| text.split(' ').map(Mark::parse).collect::<Option<Vec<_>>>();
-        let ledger = Self {
-            login: texts.read(Annotations::LOGIN, login),
-            published: texts.read(Annotations::PUBLISHED, time),
-            aliases: secret.aliases.clone(),
-            previous_login: texts.read(Annotations::PREVIOUS_LOGIN, login),
-            pending: texts.read(Annotations::PENDING, Mark::parse).map(|mark| Pending { mark, login: next, source }),
-            abandoned: texts.read(Annotations::ABANDONED, marks).unwrap_or_default(),
-            retired: texts.read(Annotations::RETIRED, Retired::parse),
-            used: texts.read(Annotations::USED, time),
-            lease: texts.read(Annotations::LEASE, Lease::parse),
-            ending: texts.read(Annotations::ENDING, |text| text.parse().ok()),
-        };
-        (ledger, texts.garbled)
-    }
-
     /// The annotations that say the same, among those of others in `before`.
     pub fn annotations(&self, before: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let Self { login, published, aliases: _, previous_login, pending, abandoned, retired, used, lease, ending } =
@@ -142,6 +123,26 @@ impl Ledger {
             };
         }
         all
+    }
+
+    /// Versions that this ledger speaks of, and `after` does not.
+    pub fn let_go(&self, after: &Self) -> Vec<i64> {
+        let named = |ledger: &Self| {
+            let previous = ledger.previous().map(|previous| previous.version);
+            ledger.retired_numbers().into_iter().chain(ledger.current()).chain(previous).collect::<Vec<_>>()
+        };
+        let kept = named(after);
+        named(self).into_iter().filter(|version| !kept.contains(version)).collect()
+    }
+
+    /// The numbers of retired versions.
+    pub fn retired_numbers(&self) -> Vec<i64> {
+        self.retired.iter().flat_map(|retired| &retired.versions).copied().collect()
+    }
+
+    /// Those of them that stand in an annotation.
+    pub fn sealed_numbers(&self) -> Vec<i64> {
+        self.retired.iter().flat_map(|retired| retired.seals.keys()).copied().collect()
     }
 
     /// The version in use.
@@ -183,32 +184,44 @@ impl Ledger {
         Self { lease: None, ending: None, ..self.clone() }
     }
 
-    /// The version of the attempt is the one in use. `orphans`: versions between that nobody will ever need.
+    /// The version that nothing needs once the one of the attempt is in use: the same credential in an older version, or
+    /// the one before that in use.
+    pub fn displaced(&self) -> Option<i64> {
+        let (pending, current) = (self.pending.as_ref()?, self.current()?);
+        let before = || self.previous().map(|previous| previous.version);
+        if pending.source == Some(current) { Some(current) } else { before() }
+    }
+
+    /// The version of the attempt is the one in use. `surplus`: older versions of ours that nothing will need.
     #[must_use]
-    pub fn promoted(&self, version: i64, orphans: &[i64], now: Timestamp) -> Self {
+    pub fn promoted(&self, version: i64, surplus: &[i64], now: Timestamp) -> Self {
         let (Some(pending), Some(current)) = (&self.pending, self.current()) else { return self.clone() };
         let mut after = Self { pending: None, ..self.released() };
         after.aliases.insert(Annotations::CURRENT.into(), version);
-        let mut surplus: Vec<_> = orphans.iter().copied().filter(|orphan| *orphan < version).collect();
-        if pending.source == Some(current) {
-            // The same credential in a newer version.
-            surplus.push(current);
-        } else {
+        // Otherwise it is the same credential in a newer version.
+        if pending.source != Some(current) {
             after.login.clone_from(&pending.login);
             after.previous_login.clone_from(&self.login);
             after.published = Some(now);
             after.used = None;
-            surplus.extend(after.aliases.insert(Annotations::PREVIOUS.into(), current));
+            after.aliases.insert(Annotations::PREVIOUS.into(), current);
         }
-        after.retire(surplus, now)
+        after.retire(surplus.iter().copied().filter(|number| *number < version), now)
     }
 
-    /// The credential before is given up.
+    /// The credential before is given up, and its version is retired.
     #[must_use]
     pub fn forgotten(&self, now: Timestamp) -> Self {
+        let version = self.previous().map(|previous| previous.version);
+        self.left_alone().retire(version, now)
+    }
+
+    /// The credential before is given up, and its version stays as it is.
+    #[must_use]
+    pub fn left_alone(&self) -> Self {
         let mut after = Self { previous_login: None, used: None, ..self.released() };
-        let version = after.aliases.remove(Annotations::PREVIOUS);
-        after.retire(version, now)
+        after.aliases.remove(Annotations::PREVIOUS);
+        after
     }
 
     /// Versions that are gone need not be remembered.
@@ -217,6 +230,7 @@ impl Ledger {
         let mut after = self.clone();
         if let Some(retired) = &mut after.retired {
             retired.versions.retain(|version| !gone(*version));
+            retired.seals.retain(|version, _| !gone(*version));
         }
         after.retired = after.retired.filter(|retired| !retired.versions.is_empty());
         after
@@ -227,7 +241,7 @@ impl Ledger {
         if versions.is_empty() {
             return self;
         }
-        let retired = self.retired.get_or_insert(Retired { since: now, versions: Vec::new() });
+        let retired = self.retired.get_or_insert(Retired { since: now, ..Retired::default() });
         retired.since = now;
         retired.versions.extend(versions);
         retired.versions.sort_unstable();
@@ -236,61 +250,60 @@ impl Ledger {
     }
 }
 
-/// Annotations, and which of those that were read say nothing that is understood.
-struct Texts<'a> {
-    annotations: &'a BTreeMap<String, String>,
-    garbled: Vec<&'static str>,
-}
-
-impl Texts<'_> {
-    fn read<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.annotations.get(key)?;
-        let parsed = parse(text);
-        if parsed.is_none() {
-            self.garbled.push(key);
-        }
-        parsed
+impl Pending {
+    /// Whether it announced this payload, with the password in the version `source`.
+    pub fn is_of(&self, payload: &Payload, source: i64) -> bool {
+        self.mark.is_of(payload, |version| version == source)
     }
 }
 
 impl Mark {
-    /// Whether it was made for this payload.
-    pub fn is_of(&self, payload: &Payload) -> bool {
-        payload.fingerprint(&self.id) == self.fingerprint
+    /// The mark of a payload that is about to be stored. One with a password that was not generated comes from a version.
+    pub fn new(id: String, payload: &Payload, copy_of: Option<i64>) -> Self {
+        let sign = copy_of.map_or_else(|| Sign::Fingerprint(payload.fingerprint(&id)), Sign::CopyOf);
+        Self { id, sign }
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let (id, fingerprint) = text.split_once(':')?;
-        Some(Self { id: id.to_owned(), fingerprint: fingerprint.to_owned() })
+    /// Whether it was made for this payload; `is_copy` compares it with a version.
+    pub fn is_of(&self, payload: &Payload, is_copy: impl Fn(i64) -> bool) -> bool {
+        match &self.sign {
+            Sign::Fingerprint(fingerprint) => payload.fingerprint(&self.id) == *fingerprint,
+            Sign::CopyOf(version) => is_copy(*version),
+        }
+    }
+
+    /// The version whose password it has, where the payload is recognised by that.
+    pub fn copy_of(&self) -> Option<i64> {
+        match self.sign {
+            Sign::Fingerprint(_) => None,
+            Sign::CopyOf(version) => Some(version),
+        }
+    }
+
+    /// Reads it off an annotation.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, sign) = text.split_once(':')?;
+        let sign = match sign.strip_prefix('=') {
+            Some(version) => Sign::CopyOf(version.parse().ok()?),
+            None => Sign::Fingerprint(sign.to_owned()),
+        };
+        Some(Self { id: id.to_owned(), sign })
     }
 }
 
 impl std::fmt::Display for Mark {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.id, self.fingerprint)
-    }
-}
-
-impl Retired {
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
-        let since = words.next()?.parse().ok()?;
-        let versions = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
-        Some(Self { since, versions })
+        match &self.sign {
+            Sign::Fingerprint(fingerprint) => write!(f, "{}:{fingerprint}", self.id),
+            Sign::CopyOf(version) => write!(f, "{}:={version}", self.id),
+        }
     }
 }
 
 impl std::fmt::Display for Retired {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.since)?;
-        self.versions.iter().try_for_each(|version| write!(f, " {version}"))
-    }
-}
-
-impl Lease {
-    fn parse(text: &str) -> Option<Self> {
-        let (owner, until) = text.rsplit_once(' ')?;
-        Some(Self { owner: owner.to_owned(), until: until.parse().ok()? })
+        self.seals.iter().try_for_each(|(version, seal)| write!(f, " {version}:{seal}"))
     }
 }
 

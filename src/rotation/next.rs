@@ -2,7 +2,7 @@
 
 use super::schedule::{due, is_due};
 use super::{Held, Order, Source, State, Step};
-use crate::model::{RoleName, VersionState};
+use crate::model::{Login, VersionState};
 
 /// What is next for one credential. Doing it and asking again ends in [`Step::Rest`], [`Step::Wait`] or [`Step::Hold`];
 /// so does every run that begins where another one was killed.
@@ -60,7 +60,7 @@ impl State {
         if !in_place && (!login.can_login || login.valid_until.is_some_and(|until| until <= self.now)) {
             return refuse("the server does not take the credential before any more");
         }
-        Some(Step::Begin { login: previous.login.clone(), source: Source::Version(previous.version) })
+        Some(self.begin_from(previous.login.clone(), previous.version))
     }
 
     /// A version that turned up late, or that somebody stored and took back, is what `latest` means: the one in use is
@@ -72,11 +72,11 @@ impl State {
         // A rotation that is wanted stores another one anyway.
         let taken_back = newest.is_some_and(|(_, state)| *state != VersionState::Enabled) && !self.is_wanted();
         let ours = self.found.foreign.is_empty() && (late || taken_back);
-        ours.then_some(Step::Begin { login, source: Source::Version(current) })
+        ours.then(|| self.begin_from(login, current))
     }
 
     /// Who is in the way of another password for `login`.
-    pub(super) fn in_the_way(&self, login: &RoleName) -> Option<Held> {
+    pub(super) fn in_the_way(&self, login: &Login) -> Option<Held> {
         let in_place = self.ledger.login.as_ref() == Some(login);
         if in_place { self.outage(login) } else { self.not_idle(login) }
     }

@@ -1,7 +1,9 @@
 //! Reasons in words.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use super::problem::Problem;
 use super::{Blocker, Held, Step, Wait};
 
 impl fmt::Display for Wait {
@@ -20,8 +22,9 @@ impl fmt::Display for Held {
             Self::Unreadable(version) => write!(f, "version {version}, the one in use, cannot be read"),
             Self::Managed => f.write_str("Google's managed rotation keeps this secret"),
             Self::Others { of, on } => write!(f, "the secret holds the credential of `{of}` on `{on}`"),
-            Self::Garbled(keys) => {
-                write!(f, "the secret's annotation `{}` says nothing that is understood", keys.join("`, `"))
+            Self::Untrusted { secret: _, problems } => {
+                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                f.write_str(&problems.join("; "))
             }
             Self::Foreign(version) => {
                 write!(f, "version {version} is newer than the one in use, and nobody here stored it")
@@ -46,7 +49,7 @@ impl Held {
             | Self::Unreadable(_)
             | Self::Managed
             | Self::Others { .. }
-            | Self::Garbled(_)
+            | Self::Untrusted { .. }
             | Self::Foreign(_)
             | Self::NothingBefore(_)
             | Self::NotReady(_) => &[],
@@ -54,14 +57,15 @@ impl Held {
     }
 
     /// What to do about it.
-    pub fn advice(&self) -> &'static str {
-        match self {
+    pub fn advice(&self) -> Cow<'static, str> {
+        let advice = match self {
             Self::NotPublished | Self::NotReady(_) => "run `rolewright apply` first",
             Self::Unreadable(_) => "enable that version, or run `rolewright apply`",
             Self::Managed => "two rotations of one password would undo each other: use another secret",
             Self::Others { .. } => "use another secret, or remove its `rolewright.*` annotations",
-            Self::Garbled(_) => {
-                "somebody else wrote it: put back what stood there, or remove it if no rotation is under way"
+            Self::Untrusted { secret, problems } => {
+                let command = Problem::remedy(problems, secret);
+                return format!("put back what stood there, or remove it and run `rolewright apply`: {command}").into();
             }
             Self::Foreign(_) => {
                 "if it is to count, let `current` name it and run `rolewright apply`; if not, destroy it"
@@ -76,7 +80,8 @@ impl Held {
                  the traffic off a revision that is older than the newest"
             }
             Self::NothingBefore(_) => "rotate instead: `rolewright rotate --now`",
-        }
+        };
+        advice.into()
     }
 }
 
@@ -110,6 +115,8 @@ impl fmt::Display for Step {
             Self::Wait(wait) => wait.fmt(f),
             Self::Hold(held) => held.fmt(f),
             Self::Begin { login, .. } => write!(f, "begin a rotation to `{login}`"),
+            Self::Identify(version) => write!(f, "look whose credential version {version} holds"),
+            Self::CheckSeal(version) => write!(f, "look whether version {version} was retired here"),
             Self::Record(_) | Self::Arm(_) | Self::Prepare(_) | Self::Commit(_) | Self::Prove(_) | Self::Store => {
                 f.write_str("finish what has begun")
             }

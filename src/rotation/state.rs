@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{Consumer, Held, Ledger};
-use crate::model::{RoleName, SecretName, Strategy, VersionState};
+use crate::model::{Identity, Login, RoleName, SecretName, Strategy, VersionState};
 
 /// One credential as it is seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub struct State {
     pub doomed: BTreeSet<i64>,
     /// Whose the versions are that are newer than the one in use.
     pub found: Found,
+    /// Whose credentials those versions hold that were looked into.
+    pub identities: BTreeMap<i64, Identity>,
+    /// Whether the number of a retired version is sealed with the credential in use, as far as it was looked at.
+    pub seals: BTreeMap<i64, bool>,
     /// The logins that matter: those of the policy, and those in the ledger.
     pub logins: BTreeMap<RoleName, LoginFacts>,
     /// Cloud Run jobs and services that read the secret.
@@ -50,7 +54,7 @@ pub struct Terms {
     /// One login, or two in turn.
     pub strategy: Strategy,
     /// The logins of the role.
-    pub logins: Vec<RoleName>,
+    pub logins: Vec<Login>,
     /// Seconds between rotations.
     pub every: Option<i64>,
     /// Least seconds the old credential works.
@@ -182,7 +186,7 @@ impl State {
     }
 
     /// The login the next password is for: of a pair the one that is not in use.
-    pub fn next_login(&self) -> Option<&RoleName> {
+    pub fn next_login(&self) -> Option<&Login> {
         let in_use = self.ledger.login.as_ref();
         let mut others = self.terms.logins.iter().filter(|login| Some(*login) != in_use);
         match self.terms.strategy {

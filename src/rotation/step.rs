@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::problem::Problem;
 use super::{Ledger, Session};
-use crate::model::RoleName;
+use crate::model::{Login, RoleName, SecretName};
 
 /// The next thing to do with one credential. Each is done or not done, never half.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,20 +18,24 @@ pub enum Step {
     /// Make a payload, and leave word of it on the secret in the name of this run.
     Begin {
         /// Whose password it is to be.
-        login: RoleName,
+        login: Login,
         /// Where it comes from.
         source: Source,
     },
+    /// Look into a version: whose credential does it hold?
+    Identify(i64),
+    /// Look at the number of a retired version: was it written here?
+    CheckSeal(i64),
     /// Write the ledger to the secret.
     Record(Box<Ledger>),
     /// Give the idle login the password in hand.
-    Arm(RoleName),
+    Arm(Login),
     /// Give the login in use the password in hand, in a transaction that stays open.
-    Prepare(RoleName),
+    Prepare(Login),
     /// Commit that transaction.
-    Commit(RoleName),
+    Commit(Login),
     /// Log in with the password in hand.
-    Prove(RoleName),
+    Prove(Login),
     /// Add a version with the payload in hand, and read it back.
     Store,
     /// Move a consumer to the version in use.
@@ -43,12 +48,12 @@ pub enum Step {
     /// From then on the server refuses the login's password.
     Expire {
         /// The login.
-        login: RoleName,
+        login: Login,
         /// The moment.
         at: Timestamp,
     },
     /// NOLOGIN, and no password.
-    Close(RoleName),
+    Close(Login),
     /// Enable a version again: somebody referred to it while it was disabled.
     Enable(i64),
     /// Disable a version.
@@ -74,7 +79,7 @@ pub enum Wait {
     /// The login of the strategy before has to be unused for so long.
     Unused {
         /// The login.
-        login: RoleName,
+        login: Login,
         /// Until then.
         until: Timestamp,
     },
@@ -96,8 +101,13 @@ pub enum Held {
         /// On this instance.
         on: String,
     },
-    /// These annotations do not say what they are to say.
-    Garbled(Vec<&'static str>),
+    /// Annotations or aliases are not what is written here.
+    Untrusted {
+        /// The secret.
+        secret: SecretName,
+        /// What is wrong with it.
+        problems: Vec<Problem>,
+    },
     /// Somebody else stored a newer version.
     Foreign(i64),
     /// The login that is to get the next password is in use.

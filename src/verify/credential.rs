@@ -3,11 +3,12 @@
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    Annotations, Lifecycle, Password, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State, Version, VersionState,
+    Annotations, Lifecycle, Login, Logins, NoCredential, Password, Policy, RoleName, RolePolicy, Secret, SecretPolicy,
+    State, Version, VersionState,
 };
 use crate::plan::{Finding, Rule};
 use crate::postgres::{LoginError, login};
-use crate::rotation::{Ledger, Previous, overlap};
+use crate::rotation::{Previous, Reading, overlap, read};
 
 /// A role with a stored credential.
 #[derive(Clone, Copy)]
@@ -15,11 +16,12 @@ pub(super) struct Holder<'a> {
     pub(super) name: &'a RoleName,
     pub(super) role: &'a RolePolicy,
     pub(super) wanted: &'a SecretPolicy,
+    policy: &'a Policy,
 }
 
 /// What consumers log in with.
 pub(super) struct Stored {
-    pub(super) login: RoleName,
+    pub(super) login: Login,
     pub(super) password: Password,
 }
 
@@ -29,13 +31,13 @@ struct Entry {
     /// The alias that names it.
     alias: &'static str,
     /// Its login, as the secret's annotations say.
-    login: Option<RoleName>,
+    login: Option<Login>,
 }
 
 /// Every role of the policy that is to have a stored credential.
 pub(super) fn holders(policy: &Policy) -> impl Iterator<Item = Holder<'_>> {
     let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
-    present.filter_map(|(name, role)| Some(Holder { name, role, wanted: role.secret.as_ref()? }))
+    present.filter_map(|(name, role)| Some(Holder { name, role, wanted: role.secret.as_ref()?, policy }))
 }
 
 /// Logs in once with each stored credential that is meant to work: a server may lock a user out after several failures.
@@ -63,8 +65,9 @@ pub(super) async fn log_in(
         return Ok(vec![Err(holder.finding(Rule::SecretMissing, format!("{name} has no published version")))]);
     };
     let mut found = Vec::new();
-    for entry in entries(holder, secret, current, state) {
-        found.push(match stored(google, holder, secret, &entry).await? {
+    let logins = Logins::of(holder.policy, holder.name, &state.roles);
+    for entry in entries(holder, secret, current, &logins, state) {
+        found.push(match stored(google, holder, secret, &entry, &logins).await? {
             Ok(stored) => enter(edges, holder, stored).await?,
             Err(finding) => Err(finding),
         });
@@ -73,9 +76,9 @@ pub(super) async fn log_in(
 }
 
 /// The version in use, and the one before while that is meant to work beside it.
-fn entries(holder: Holder<'_>, secret: &Secret, current: &Version, state: &State) -> Vec<Entry> {
-    let ledger = Ledger::read(secret);
-    let logs_in = |before: &Previous<'_>| state.roles.get(before.login).is_some_and(|role| role.login);
+fn entries(holder: Holder<'_>, secret: &Secret, current: &Version, logins: &Logins, state: &State) -> Vec<Entry> {
+    let Reading { ledger, problems: _ } = read(secret, logins, state.server.now);
+    let logs_in = |before: &Previous<'_>| state.roles.get(before.login.name()).is_some_and(|role| role.login);
     let before = overlap(&ledger, &holder.role.rotation, logs_in, state.server.now.unwrap_or_default());
     let before = before.map(|(number, login)| Entry { number, alias: Annotations::PREVIOUS, login: Some(login) });
     let current = Entry { number: current.number, alias: Annotations::CURRENT, login: ledger.login };
@@ -103,6 +106,7 @@ async fn stored(
     holder: Holder<'_>,
     secret: &Secret,
     entry: &Entry,
+    own: &Logins,
 ) -> Result<Result<Stored, Box<Finding>>, ApplyError> {
     let (name, Entry { number, alias, login }) = (&secret.name, entry);
     let is_it = |version: &&Version| version.number == *number && version.state == VersionState::Enabled;
@@ -111,16 +115,16 @@ async fn stored(
         return Ok(Err(holder.finding(Rule::SecretVersion, message)));
     }
     let payload = google.access(name, *number).await?;
-    // A strategy that was changed does not take the login before away.
-    let mut logins: Vec<_> = login.iter().cloned().collect();
-    logins.extend(holder.role.logins(holder.name));
     let rejected = |what: &str| holder.finding(Rule::CredentialRejected, format!("version {number} of {name} {what}"));
-    let Some(credential) = holder.wanted.credential(&payload, &logins) else {
-        return Ok(Err(rejected("is not of the declared form")));
+    // A strategy that was changed does not take the login before away.
+    let credential = match holder.wanted.credential(&payload, own.every_login()) {
+        Ok(credential) => credential,
+        Err(NoCredential::Form) => return Ok(Err(rejected("is not of the declared form"))),
+        Err(NoCredential::OtherLogin) => return Ok(Err(rejected("is for another login"))),
     };
-    let login = match credential.user {
-        Some(user) => logins.into_iter().find(|login| login.as_str() == user),
-        None => logins.into_iter().next(),
+    let login = match &credential.user {
+        Some(user) => own.parse(user),
+        None => login.clone().or_else(|| own.declared().first().cloned()),
     };
     Ok(login
         .map(|login| Stored { login, password: credential.password })

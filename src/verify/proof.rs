@@ -42,7 +42,7 @@ pub async fn prove(
                 findings.extend(new.collect::<Vec<_>>());
                 proven.push(Proven {
                     role: holder.name.clone(),
-                    login: stored.login.clone(),
+                    login: stored.login.name().clone(),
                     database: charter.database,
                     works: proof.works,
                     refused: proof.refused,

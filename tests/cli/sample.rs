@@ -1,18 +1,30 @@
 //! Values made by hand: one of everything that can be printed.
 
+use std::collections::BTreeMap;
+
 use rolewright::model::{
-    DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, InstanceName, Membership, Object, ObjectKind, Origin,
-    Privilege, Privileges, ProjectId, RelationKind, RoleName, SchemaName, SecretId, SecretName, Server, Setting,
-    Strategy, VersionState,
+    DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, InstanceName, Login, Logins, Membership, Object, ObjectKind,
+    Origin, Privilege, Privileges, ProjectId, RelationKind, RoleName, SchemaName, SecretId, SecretName, Server,
+    Setting, Strategy, VersionState,
 };
 use rolewright::output::{Diagnostic, Validation};
 use rolewright::plan::{
     Attribute, Change, Credential, CredentialSource, Edge, Extent, Failure, Finding, InstanceVerdict, Pending, Plan,
     Refusal, RefusalCause, Rule, Severity, Step, Verdict, Withheld, WithheldKind,
 };
+use rolewright::policy::{Source, Variables, load};
 
 fn role(name: &str) -> RoleName {
     RoleName::new(name).unwrap()
+}
+
+/// The first login of `app_user`, as its policy declares it.
+fn login() -> Login {
+    let text = "{version: 1, instance: acme:us-central1:payments, databases: {payments: {schemas: [public]}}, roles: {app_user: \
+        {access: dml, secret: {name: db-app-url, payload: url}, rotate: {strategy: alternate}}}}";
+    let source = Source { name: "payments.yaml".into(), text: text.into() };
+    let policy = load(&[source], &Variables::default()).unwrap_or_else(|problems| panic!("{problems}")).remove(0);
+    Logins::of(&policy, &role("app_user"), &BTreeMap::new()).declared()[0].clone()
 }
 
 fn database() -> DatabaseName {
@@ -179,7 +191,7 @@ fn credentials_and_readers() -> Vec<Step> {
             Rule::SecretMissing,
             Change::Credential {
                 role: role("app_user"),
-                login: role("app_user_a"),
+                login: login(),
                 secret: secret(),
                 strategy: Strategy::Alternate,
                 source: CredentialSource::Generate,

@@ -3,7 +3,7 @@
 use super::Job;
 use super::login::login_error;
 use crate::apply::{ApplyError, Run};
-use crate::model::{Payload, RoleName, Secret};
+use crate::model::{Login, NoCredential, Payload, Secret};
 use crate::plan::{Finding, Rule, Withheld, WithheldKind};
 use crate::postgres::LoginError;
 
@@ -25,16 +25,15 @@ impl Run<'_> {
     }
 
     /// Who logs in with the payload, or why nobody does.
-    async fn adoptable(&self, job: &Job<'_>, payload: &Payload) -> Result<Result<RoleName, String>, ApplyError> {
-        let mut logins = self.policy.roles.get(job.role).map(|role| role.logins(job.role)).unwrap_or_default();
-        logins.push(job.role.clone());
-        let Some(credential) = self.wanted(job.role)?.credential(payload, &logins) else {
-            return Ok(Err("it is not of the declared form".into()));
+    async fn adoptable(&self, job: &Job<'_>, payload: &Payload) -> Result<Result<Login, String>, ApplyError> {
+        let logins = self.logins(job.role);
+        let credential = match self.wanted(job.role)?.credential(payload, logins.every_login()) {
+            Ok(credential) => credential,
+            Err(NoCredential::OtherLogin) => return Ok(Err(format!("it is for another login than `{}`", job.login))),
+            Err(reason @ NoCredential::Form) => return Ok(Err(reason.to_string())),
         };
-        let user = credential.user.as_deref().map_or(Some(job.login.clone()), |user| RoleName::new(user).ok());
-        let Some(user) = user.filter(|user| logins.contains(user)) else {
-            return Ok(Err(format!("it is for another login than `{}`", job.login)));
-        };
+        let user = credential.user.as_deref().and_then(|user| logins.parse(user));
+        let user = user.unwrap_or_else(|| job.login.clone());
         match self.log_in(&user, &credential.password, job.role).await {
             Ok(()) => Ok(Ok(user)),
             Err(LoginError::Refused { source, .. }) => {

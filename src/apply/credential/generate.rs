@@ -33,7 +33,7 @@ impl Run<'_> {
             // Durable first: from here on the server takes what is stored.
             self.arm(job, &password).await?;
         }
-        self.put_to_work(job, number, &stored).await
+        self.put_to_work(job, number, &stored, None).await
     }
 
     /// Leaves word of the version that is about to be added. Whoever added one since the secret was read goes first.
@@ -45,6 +45,8 @@ impl Run<'_> {
             let mut annotations = found.annotations.clone();
             annotations.extend(self.ownership(job.role));
             annotations.insert(Annotations::PENDING.into(), pending.into());
+            // They would speak of the attempt before.
+            [Annotations::NEXT, Annotations::SOURCE].iter().for_each(|key| drop(annotations.remove(*key)));
             Ok(SecretUpdate { annotations: Some(annotations), ..SecretUpdate::default() })
         };
         self.update(job.secret, announcement).await

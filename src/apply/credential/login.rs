@@ -6,7 +6,7 @@ use backon::{ExponentialBuilder, Retryable as _};
 
 use super::Job;
 use crate::apply::{ApplyError, Run};
-use crate::model::{Credential, Password, Payload, RoleName};
+use crate::model::{Credential, Login, Password, Payload, RoleName, Shape};
 use crate::plan::set_password;
 use crate::postgres::{LoginError, login};
 
@@ -16,7 +16,7 @@ impl Run<'_> {
     pub(in crate::apply) async fn arm(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
         let verifier = password.verifier();
         let statement = set_password(job.login, &verifier)
-            .map_err(|source| ApplyError::Verifier { login: job.login.clone(), source })?;
+            .map_err(|source| ApplyError::Verifier { login: job.login.name().clone(), source })?;
         let pauses =
             ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(100)).with_max_times(3);
         (|| self.set_password(job.login, &statement)).retry(pauses).when(passes).await
@@ -36,7 +36,7 @@ impl Run<'_> {
 
     pub(in crate::apply) async fn log_in(
         &self,
-        user: &RoleName,
+        user: &Login,
         password: &Password,
         role: &RoleName,
     ) -> Result<(), LoginError> {
@@ -46,8 +46,14 @@ impl Run<'_> {
     }
 
     /// The login of a stored version is proven with the stored bytes, and the version is published.
-    pub(super) async fn put_to_work(&mut self, job: &Job<'_>, number: i64, stored: &Payload) -> Result<(), ApplyError> {
-        let credential = self.stored_credential(job, number, stored)?;
+    pub(super) async fn put_to_work(
+        &mut self,
+        job: &Job<'_>,
+        number: i64,
+        stored: &Payload,
+        before: Option<&Shape>,
+    ) -> Result<(), ApplyError> {
+        let credential = self.stored_credential(job, number, stored, before)?;
         self.prove(job, &credential.password).await?;
         self.publish(job, number, stored).await?;
         self.report.events.push(format!("version {number} of {} is in use for `{}`", job.secret, job.login));
@@ -59,14 +65,15 @@ impl Run<'_> {
         job: &Job<'_>,
         number: i64,
         stored: &Payload,
+        before: Option<&Shape>,
     ) -> Result<Credential, ApplyError> {
-        let credential = self.wanted(job.role)?.credential_of(stored, job.login);
+        let credential = self.wanted(job.role)?.credential_of(stored, job.login, before);
         credential.ok_or_else(|| ApplyError::ReadBack { secret: job.secret.clone(), version: number })
     }
 }
 
 pub(in crate::apply) fn login_error(job: &Job<'_>, source: LoginError) -> ApplyError {
-    ApplyError::Login { secret: job.secret.clone(), login: job.login.clone(), source: Box::new(source) }
+    ApplyError::Login { secret: job.secret.clone(), login: job.login.name().clone(), source: Box::new(source) }
 }
 
 pub(in crate::apply) fn passes(error: &ApplyError) -> bool {

@@ -15,8 +15,11 @@ use std::collections::BTreeMap;
 use rand::CryptoRng;
 
 use super::{ApplyError, Run};
-use crate::model::{Annotations, RoleName, Secret, SecretName, SecretPolicy, Strategy, VersionState};
+use crate::model::{
+    Annotations, Login, Logins, RoleName, Secret, SecretName, SecretPolicy, Shape, Strategy, VersionState,
+};
 use crate::plan::{CredentialSource, Withheld};
+use crate::rotation::{self, Ledger, Reading};
 
 /// How many of the newest versions are looked at for one that was being added when a run was killed.
 const LOOKED_AT: usize = 5;
@@ -24,7 +27,7 @@ const LOOKED_AT: usize = 5;
 /// Whose credential it is.
 pub(super) struct Job<'a> {
     pub(super) role: &'a RoleName,
-    pub(super) login: &'a RoleName,
+    pub(super) login: &'a Login,
     pub(super) secret: &'a SecretName,
     pub(super) strategy: Strategy,
 }
@@ -70,6 +73,28 @@ impl Run<'_> {
             .map(|(key, value)| (key.to_owned(), value))
             .into()
     }
+}
+
+impl Run<'_> {
+    /// The logins that the credential of `role` can be for.
+    pub(in crate::apply) fn logins(&self, role: &RoleName) -> Logins {
+        Logins::of(self.policy, role, &self.state.roles)
+    }
+
+    /// What the secret of `role` remembers. Annotations with a problem are why the plan withholds it; where they came since,
+    /// they stop it here.
+    fn ledger(&self, role: &RoleName, secret: &Secret) -> Result<Ledger, ApplyError> {
+        let Reading { ledger, problems } = rotation::read(secret, &self.logins(role), None);
+        match problems.as_slice() {
+            [] => Ok(ledger),
+            _ => Err(ApplyError::Vanished(format!("{} as the plan was made for it", secret.name))),
+        }
+    }
+}
+
+/// How the version in use was written, as far as its secret remembers.
+fn shape(secret: &Secret) -> Option<Shape> {
+    Shape::parse(secret.annotations.get(Annotations::SHAPE)?)
 }
 
 /// The newest versions that can be read.

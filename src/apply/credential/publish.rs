@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Job;
 use crate::apply::{ApplyError, Run};
 use crate::google::SecretUpdate;
-use crate::model::{Annotations, Payload, RoleName, Secret, Shape};
+use crate::model::{Annotations, Login, Payload, RoleName, Secret, Shape};
 use crate::postgres::activity;
 
 impl Run<'_> {
@@ -38,10 +38,14 @@ impl Run<'_> {
         self.note_shape(&mut annotations, job.role, job.login, stored)?;
         annotations.extend(self.ownership(job.role));
         annotations.insert(Annotations::LOGIN.into(), job.login.to_string());
-        annotations.remove(Annotations::PENDING);
+        for key in [Annotations::PENDING, Annotations::NEXT, Annotations::SOURCE] {
+            annotations.remove(key);
+        }
         let mut aliases = secret.aliases.clone();
         if aliases.insert(Annotations::CURRENT.into(), number) != Some(number) {
             annotations.insert(Annotations::PUBLISHED.into(), now.to_string());
+            // Their seals are of the version that was in use before: those versions stay as they are.
+            [Annotations::RETIRED, Annotations::ENDING].iter().for_each(|key| drop(annotations.remove(*key)));
         }
         Ok(SecretUpdate { annotations: Some(annotations), aliases: Some(aliases), ..SecretUpdate::default() })
     }
@@ -51,7 +55,7 @@ impl Run<'_> {
         &self,
         annotations: &mut BTreeMap<String, String>,
         role: &RoleName,
-        login: &RoleName,
+        login: &Login,
         stored: &Payload,
     ) -> Result<(), ApplyError> {
         let before = annotations.remove(Annotations::SHAPE).and_then(|text| Shape::parse(&text));

@@ -3,12 +3,12 @@
 
 use rand::{CryptoRng, RngExt as _};
 
-use super::{Job, newest, readable};
+use super::{Job, newest, readable, shape};
 use crate::apply::{ApplyError, Run};
 use crate::google::SecretUpdate;
-use crate::model::{Annotations, Password, Payload, Secret, Shape};
+use crate::model::{Password, Payload, Secret};
 use crate::plan::{Finding, Rule, Withheld, WithheldKind};
-use crate::rotation::{Ledger, Mark, Pending};
+use crate::rotation::{Ledger, Mark, Pending, SealKey};
 
 impl Run<'_> {
     pub(super) async fn reshape(
@@ -18,28 +18,29 @@ impl Run<'_> {
         random: &mut impl CryptoRng,
     ) -> Result<Option<Withheld>, ApplyError> {
         let Some(current) = secret.current().map(|current| current.number) else { return Err(vanished(job)) };
-        let Some(password) = self.password_in(job, secret, current).await? else {
+        let before = self.google()?.access(job.secret, current).await?;
+        let Some(password) = self.password_in(job, secret, &before)? else {
             return Ok(Some(not_of_its_form(job, current)));
         };
         let payload = self.wanted(job.role)?.payload(job.login, &password);
         let number = match self.reshaped(job, secret, current, &payload).await? {
             Some(number) => number,
-            None => self.store_again(job, secret, current, &payload, random).await?,
+            None => {
+                let mark = mark_of(&password, &payload, current, random);
+                self.store_again(job, secret, current, &payload, mark).await?
+            }
         };
         self.prove(job, &password).await?;
-        self.promote(job, current, number, &payload).await?;
+        self.promote(job, Version { number: current, payload: &before }, Version { number, payload: &payload }).await?;
         self.report.events.push(format!("version {number} of {} is in use for `{}`", job.secret, job.login));
         Ok(None)
     }
 
     /// The password in the version in use, read as it was written.
-    async fn password_in(&self, job: &Job<'_>, secret: &Secret, number: i64) -> Result<Option<Password>, ApplyError> {
-        let shape = secret.annotations.get(Annotations::SHAPE).and_then(|text| Shape::parse(text));
-        let Some(shape) = shape else { return Err(vanished(job)) };
-        let stored = self.google()?.access(job.secret, number).await?;
-        let found = shape.of(self.wanted(job.role)?).credential(&stored, std::slice::from_ref(job.login));
-        let is_its = |user: &Option<String>| user.as_deref().is_none_or(|user| user == job.login.as_str());
-        Ok(found.filter(|found| is_its(&found.user)).map(|found| found.password))
+    fn password_in(&self, job: &Job<'_>, secret: &Secret, stored: &Payload) -> Result<Option<Password>, ApplyError> {
+        let Some(shape) = shape(secret) else { return Err(vanished(job)) };
+        let found = shape.of(self.wanted(job.role)?).credential(stored, &[job.login]);
+        Ok(found.ok().map(|found| found.password))
     }
 
     /// The version that an interrupted run added already.
@@ -50,15 +51,16 @@ impl Run<'_> {
         current: i64,
         payload: &Payload,
     ) -> Result<Option<i64>, ApplyError> {
-        let Some(pending) = Ledger::read(secret).pending.filter(|pending| pending.mark.is_of(payload)) else {
+        let is_it = |found: &Payload| found.expose() == payload.expose();
+        let pending = self.ledger(job.role, secret)?.pending;
+        if !pending.is_some_and(|pending| pending.is_of(payload, current)) {
             return Ok(None);
-        };
+        }
         for number in readable(secret).into_iter().filter(|number| *number > current) {
-            if pending.mark.is_of(&self.google()?.access(job.secret, number).await?) {
+            if is_it(&self.google()?.access(job.secret, number).await?) {
                 return Ok(Some(number));
             }
         }
-        let is_it = |found: &Payload| pending.mark.is_of(found);
         Ok(self.google()?.find_after(job.secret, newest(secret), is_it).await?.map(|(number, _)| number))
     }
 
@@ -68,17 +70,15 @@ impl Run<'_> {
         secret: &Secret,
         current: i64,
         payload: &Payload,
-        random: &mut impl CryptoRng,
+        mark: Mark,
     ) -> Result<i64, ApplyError> {
-        let id = format!("{:016x}", random.random::<u64>());
-        let mark = Mark { fingerprint: payload.fingerprint(&id), id };
         self.assure_newest(job, secret).await?;
         self.update(job.secret, |found| {
             if found.versions != secret.versions || found.aliases != secret.aliases {
                 return Err(vanished(job));
             }
             let pending = Pending { mark: mark.clone(), login: None, source: Some(current) };
-            let ledger = Ledger { pending: Some(pending), ..Ledger::read(found).given_up() };
+            let ledger = Ledger { pending: Some(pending), ..self.ledger(job.role, found)?.given_up() };
             let mut annotations = ledger.annotations(&found.annotations);
             annotations.extend(self.ownership(job.role));
             Ok(SecretUpdate { annotations: Some(annotations), ..SecretUpdate::default() })
@@ -93,20 +93,24 @@ impl Run<'_> {
     }
 
     /// The same credential in a newer version: `previous`, and since when it is in use, stay as they are.
-    async fn promote(&self, job: &Job<'_>, current: i64, number: i64, payload: &Payload) -> Result<(), ApplyError> {
+    async fn promote(&self, job: &Job<'_>, old: Version<'_>, new: Version<'_>) -> Result<(), ApplyError> {
         let now = self.server_time().await?;
+        let wanted = self.wanted(job.role)?;
+        let [before, after] = [old, new].map(|version| SealKey::of(wanted, version.payload, job.login));
         self.update(job.secret, |found| {
-            let before = Ledger::read(found);
-            if before.current() == Some(number) {
+            let ledger = self.ledger(job.role, found)?;
+            if ledger.current() == Some(new.number) {
                 return Ok(SecretUpdate { annotations: Some(found.annotations.clone()), ..SecretUpdate::default() });
             }
-            let ours = before.pending.as_ref().is_some_and(|pending| pending.mark.is_of(payload));
-            if before.current() != Some(current) || !ours {
+            let is_it = |pending: &Pending| pending.is_of(new.payload, old.number);
+            if ledger.current() != Some(old.number) || !ledger.pending.as_ref().is_some_and(is_it) {
                 return Err(vanished(job));
             }
-            let ledger = before.promoted(number, &[], now);
+            // What is replaced held the password that was just proven.
+            let ledger = ledger.promoted(new.number, &[old.number], now);
+            let ledger = ledger.sealed(&[old.number].into(), before.as_ref(), after.as_ref());
             let mut annotations = ledger.annotations(&found.annotations);
-            self.note_shape(&mut annotations, job.role, job.login, payload)?;
+            self.note_shape(&mut annotations, job.role, job.login, new.payload)?;
             Ok(SecretUpdate {
                 annotations: Some(annotations),
                 aliases: Some(ledger.aliases),
@@ -115,6 +119,19 @@ impl Run<'_> {
         })
         .await
     }
+}
+
+/// A version and what it holds.
+#[derive(Clone, Copy)]
+struct Version<'a> {
+    number: i64,
+    payload: &'a Payload,
+}
+
+/// A password that was not generated is announced by the version that holds it: a digest would help to guess it.
+fn mark_of(password: &Password, payload: &Payload, current: i64, random: &mut impl CryptoRng) -> Mark {
+    let id = format!("{:016x}", random.random::<u64>());
+    Mark::new(id, payload, Some(current).filter(|_| !password.is_random()))
 }
 
 fn vanished(job: &Job<'_>) -> ApplyError {

@@ -2,9 +2,9 @@
 
 use rand::CryptoRng;
 
-use super::{Job, newest, readable};
+use super::{Job, newest, readable, shape};
 use crate::apply::{ApplyError, Run};
-use crate::model::{Annotations, Payload, Secret, Strategy};
+use crate::model::{Payload, Secret, Strategy};
 use crate::plan::{Finding, Rule, Withheld, WithheldKind};
 
 impl Run<'_> {
@@ -15,7 +15,7 @@ impl Run<'_> {
         random: &mut impl CryptoRng,
     ) -> Result<Option<Withheld>, ApplyError> {
         match self.interrupted(job, secret).await? {
-            Some((number, stored)) => self.finish(job, number, &stored).await?,
+            Some((number, stored)) => return self.finish(job, secret, number, &stored).await,
             // A single login is armed only after its version is stored: what it has is not of ours.
             None if job.strategy == Strategy::Single && self.logs_in(job) && !self.options.reset_passwords => {
                 return Ok(Some(not_stored(job)));
@@ -30,9 +30,9 @@ impl Run<'_> {
         if let Some(current) = secret.current() {
             return Ok(Some((current.number, self.google()?.access(job.secret, current.number).await?)));
         }
-        let pending = secret.annotations.get(Annotations::PENDING).and_then(|pending| pending.split_once(':'));
-        let Some((id, fingerprint)) = pending else { return Ok(None) };
-        let is_it = |payload: &Payload| payload.fingerprint(id) == fingerprint;
+        let Some(pending) = self.ledger(job.role, secret)?.pending else { return Ok(None) };
+        // What was copied has a version in use.
+        let is_it = |payload: &Payload| pending.mark.is_of(payload, |_| false);
         for number in readable(secret) {
             let payload = self.google()?.access(job.secret, number).await?;
             if is_it(&payload) {
@@ -43,17 +43,50 @@ impl Run<'_> {
     }
 
     /// Whether the server got the password of the stored version is not known: a login tells, and sets it if not.
-    async fn finish(&mut self, job: &Job<'_>, number: i64, stored: &Payload) -> Result<(), ApplyError> {
-        let credential = self.stored_credential(job, number, stored)?;
+    async fn finish(
+        &mut self,
+        job: &Job<'_>,
+        secret: &Secret,
+        number: i64,
+        stored: &Payload,
+    ) -> Result<Option<Withheld>, ApplyError> {
+        let before = shape(secret);
+        let Some(credential) = self.wanted(job.role)?.credential_of(stored, job.login, before.as_ref()) else {
+            return Ok(Some(not_its_own(job, number)));
+        };
         let works = self.logs_in(job) && self.works(job, &credential.password).await?;
         if !works {
             self.arm(job, &credential.password).await?;
         }
-        self.put_to_work(job, number, stored).await
+        self.put_to_work(job, number, stored, before.as_ref()).await?;
+        Ok(None)
     }
 
     fn logs_in(&self, job: &Job<'_>) -> bool {
-        self.state.roles.get(job.login).is_some_and(|role| role.login)
+        self.state.roles.get(job.login.name()).is_some_and(|role| role.login)
+    }
+}
+
+/// The version that is to be put to work is another login's.
+fn not_its_own(job: &Job<'_>, number: i64) -> Withheld {
+    let name = job.secret;
+    let finding = Finding {
+        role: Some(job.role.to_string()),
+        object: Some(format!("secret {name}")),
+        ..Finding::new(
+            Rule::SecretForeign,
+            format!("version {number} of {name} does not hold a credential of `{}`", job.login),
+        )
+    };
+    Withheld {
+        findings: vec![finding],
+        reason: "others have stored it, or moved an alias to it".into(),
+        advice: format!(
+            "let `current` name a version of `{}`: gcloud secrets update {} --project={} \
+             --update-version-aliases=current=VERSION",
+            job.login, name.id, name.project
+        ),
+        kind: WithheldKind::Decision,
     }
 }
 

@@ -2,15 +2,11 @@
 
 use rand::{CryptoRng, RngExt as _};
 
-use super::look::newer;
 use super::{End, Turn};
 use crate::apply::ApplyError;
 use crate::google::SecretUpdate;
-use crate::model::{Annotations, Password, Payload, RoleName, VersionState};
-use crate::rotation::{self, Found, Held, Ledger, Mark, Order, Pending, ServerSide, Source, Step};
-
-/// How many versions above the newest that is listed are tried by their numbers: lists may lag, numbers do not.
-const BEYOND: i64 = 3;
+use crate::model::{Annotations, Login, Password, VersionState};
+use crate::rotation::{self, Held, Ledger, Mark, Order, Pending, ServerSide, Source, Step};
 
 /// Google takes a time for the next rotation that is at least so many seconds ahead.
 const AHEAD: i64 = 300;
@@ -20,6 +16,8 @@ impl Turn<'_> {
     pub(super) async fn act(&mut self, step: Step, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         match step {
             Step::Begin { login, source } => self.begin(login, source, random).await,
+            Step::Identify(number) => self.identify(number).await,
+            Step::CheckSeal(number) => self.check_seal(number).await,
             Step::Record(ledger) => self.write(*ledger).await,
             Step::Arm(login) => self.arm(&login).await,
             Step::Prepare(login) => self.prepare(&login).await,
@@ -36,32 +34,6 @@ impl Turn<'_> {
         }
     }
 
-    /// Tells the versions apart that are newer than the one in use, and takes the payload of the attempt under way. An
-    /// attempt that goes back already is all there is to going back, and stays so when it is over.
-    pub(super) async fn find(&mut self) -> Result<(), ApplyError> {
-        self.seen.state.order = self.seen.state.order_left();
-        let mut found = Found::default();
-        let Ledger { pending, abandoned, .. } = self.seen.state.ledger.clone();
-        let still_ours = |payload: &Payload| pending.as_ref().is_some_and(|pending| pending.mark.is_of(payload));
-        self.hand = self.hand.take().filter(still_ours);
-        if pending.as_ref().is_some_and(|pending| pending.login.is_some()) {
-            self.look_beyond().await?;
-        }
-        for number in newer(&self.seen.state) {
-            let payload = self.run.google()?.access(self.secret, number).await?;
-            if still_ours(&payload) {
-                found.pending = Some(number);
-                self.hand = Some(payload);
-            } else if abandoned.iter().any(|mark| mark.is_of(&payload)) {
-                found.orphans.push(number);
-            } else {
-                found.foreign.push(number);
-            }
-        }
-        self.seen.state.found = found;
-        Ok(())
-    }
-
     /// Whoever is said to be in the way may use a credential that was published since: what is read of a secret may be as it
     /// was minutes ago, and a version that is added then shows by its number alone.
     /// <https://cloud.google.com/secret-manager/docs/reference/rest#consistency>
@@ -74,23 +46,6 @@ impl Turn<'_> {
         }
     }
 
-    /// A version that was just added may not be listed yet.
-    async fn look_beyond(&mut self) -> Result<(), ApplyError> {
-        let versions = &mut self.seen.state.versions;
-        let newest = versions.keys().next_back().copied().unwrap_or_default();
-        for number in newest + 1..=newest + BEYOND {
-            match self.run.google()?.access(self.secret, number).await {
-                Err(error) if error.is_not_found() => break,
-                Err(error) if error.status().is_some() => {}
-                Err(error) => return Err(error.into()),
-                Ok(_) => {
-                    versions.insert(number, VersionState::Enabled);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// A login that is not as the policy says is put right by `apply`, which shows what it does.
     pub(super) fn unready(&self, step: &Step) -> Option<End> {
         let Step::Begin { login, source: Source::Fresh } = step else { return None };
@@ -98,13 +53,15 @@ impl Turn<'_> {
         (!wrong.is_empty()).then_some(End::Held(Held::NotReady(wrong)))
     }
 
-    async fn begin(&mut self, login: RoleName, source: Source, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
+    async fn begin(&mut self, login: Login, source: Source, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         let (payload, source) = match source {
             Source::Fresh => (self.run.wanted(self.role)?.payload(&login, &Password::generate(random)), None),
             Source::Version(number) => (self.run.google()?.access(self.secret, number).await?, Some(number)),
         };
         let id = format!("{:016x}", random.random::<u64>());
-        let mark = Mark { fingerprint: payload.fingerprint(&id), id };
+        let credential = self.run.wanted(self.role)?.credential_of(&payload, &login, self.shape().as_ref());
+        let is_random = credential.is_some_and(|credential| credential.password.is_random());
+        let mark = Mark::new(id, &payload, source.filter(|_| !is_random));
         let pending = Pending { mark, login: Some(login), source };
         let ledger = self.seen.state.ledger.begun(pending, self.seen.state.lease());
         self.write(ledger).await?;
@@ -116,6 +73,7 @@ impl Turn<'_> {
     /// One call: annotations and aliases together, or neither. Where somebody else changed the secret since it was read, it
     /// is refused.
     pub(super) async fn write(&mut self, ledger: Ledger) -> Result<(), ApplyError> {
+        let ledger = self.sealed(ledger).await?;
         let Some(secret) = &self.seen.secret else { return Err(ApplyError::Vanished(self.secret.to_string())) };
         let mut annotations = ledger.annotations(&secret.annotations);
         annotations.extend(self.run.ownership(self.role));
@@ -155,6 +113,12 @@ impl Turn<'_> {
             && let (Some(version), Some(login)) = (now, &ledger.login)
         {
             self.run.report.events.push(format!("version {version} is in use, for `{login}`"));
+        }
+        for version in state.ledger.let_go(&ledger) {
+            if state.versions.get(&version).is_some_and(|state| *state != VersionState::Destroyed) {
+                let event = format!("version {version} stays as it is: nothing shows that it was stored here");
+                self.run.report.events.push(event);
+            }
         }
         if ledger.pending.as_ref().map(|one| &one.mark) != state.ledger.pending.as_ref().map(|one| &one.mark) {
             (self.hand, state.server) = (None, ServerSide::Unknown);

@@ -10,11 +10,11 @@ use crate::apply::observe::asked;
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    CloudRunHolder, CloudRunKind, Policy, Reader, RoleName, RolePolicy, Secret, SecretName, SecretPolicy, State,
-    VersionState,
+    CloudRunHolder, CloudRunKind, Logins, Policy, Reader, RoleName, RolePolicy, Secret, SecretName, SecretPolicy,
+    State, VersionState,
 };
 use crate::postgres::{ClientSession, LoginActivity, Session, activity, inspect_shared};
-use crate::rotation::{self, Consumer, Found, Holder, HolderKind, Ledger, LoginFacts, Reference, Terms};
+use crate::rotation::{self, Consumer, Found, Holder, HolderKind, LoginFacts, Reading, Reference, Terms};
 
 /// What is seen of one credential.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Seen {
     pub secret: Option<Secret>,
     /// Roles and memberships.
     pub server: State,
+    /// The logins that the credential can be for.
+    pub(super) own: Logins,
     /// When it was seen: what a run saw before it was paused may not be so any more.
     pub(super) at: Instant,
     /// What is decided from. Whose the versions are that are newer than the one in use is not known yet.
@@ -40,29 +42,33 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
     let google = edges.google.ok_or(ApplyError::NoGoogle)?;
     let (secret, consumers) = tokio::join!(google.secret(&wanted.name), consumers(google, wanted));
     let (secret, consumers) = (secret?, consumers?);
-    let ledger = secret.as_ref().map(Ledger::read).unwrap_or_default();
-    let (server, Facts { at, now, logins }) = at_server(edges, policy, &logins_of(role, declared, &ledger)).await?;
+    let (server, Facts { at, now, own, logins }) = at_server(edges, policy, role).await?;
+    let reading = secret.as_ref().map(|secret| rotation::read(secret, &own, Some(now)));
+    let Reading { ledger, problems } = reading.unwrap_or_default();
+    let claim = |secret| rotation::claim(secret, &problems, role, policy.instance.as_ref());
     let versions = secret.iter().flat_map(|secret| &secret.versions);
     let state = rotation::State {
         now,
         seen: now,
         secret: wanted.name.clone(),
-        terms: terms(role, declared, wanted),
+        terms: terms(declared, wanted, &own),
         order: ask.order,
         leave: ask.leave,
         owner: edges.purpose.as_str().to_owned(),
-        off_limits: secret.as_ref().and_then(|secret| rotation::claim(secret, role, policy.instance.as_ref())),
+        off_limits: secret.as_ref().and_then(claim),
         ledger,
         versions: versions.clone().map(|version| (version.number, version.state)).collect(),
         doomed: versions.filter(|version| version.doomed).map(|version| version.number).collect(),
         found: Found::default(),
+        identities: BTreeMap::new(),
+        seals: BTreeMap::new(),
         logins,
         consumers,
         in_hand: false,
         server: Default::default(),
     };
     let secrets = secret.clone().map(|secret| (secret.name.clone(), secret)).into_iter().collect();
-    Ok(Seen { secret, server: State { secrets, ..server }, at, state })
+    Ok(Seen { secret, server: State { secrets, ..server }, own, at, state })
 }
 
 impl Seen {
@@ -74,38 +80,30 @@ impl Seen {
     }
 }
 
-/// The logins that matter, and the time.
+/// The logins of the role, and the time.
 struct Facts {
     at: Instant,
     now: Timestamp,
+    own: Logins,
     logins: BTreeMap<RoleName, LoginFacts>,
 }
 
 /// The policy's word on a credential.
-fn terms(role: &RoleName, declared: &RolePolicy, wanted: &SecretPolicy) -> Terms {
+fn terms(declared: &RolePolicy, wanted: &SecretPolicy, own: &Logins) -> Terms {
     let crate::model::Rotation { strategy, every, grace, deadline } = declared.rotation.clone();
-    Terms { strategy, logins: declared.logins(role), every, grace, deadline, keep: wanted.keep }
+    Terms { strategy, logins: own.declared().to_vec(), every, grace, deadline, keep: wanted.keep }
 }
 
-/// Every login that has, had or may get the credential.
-fn logins_of(role: &RoleName, declared: &RolePolicy, ledger: &Ledger) -> Vec<RoleName> {
-    let mut logins = declared.logins(role);
-    logins.extend(ledger.login.clone());
-    logins.extend(ledger.previous_login.clone());
-    logins.extend(ledger.pending.iter().filter_map(|pending| pending.login.clone()));
-    logins.sort();
-    logins.dedup();
-    logins
-}
-
-async fn at_server(edges: &Edges<'_>, policy: &Policy, logins: &[RoleName]) -> Result<(State, Facts), ApplyError> {
+async fn at_server(edges: &Edges<'_>, policy: &Policy, role: &RoleName) -> Result<(State, Facts), ApplyError> {
     let database = policy.databases.keys().next().unwrap_or_else(|| edges.route.start_database());
     let mut session = Session::connect(edges.route, database, edges.purpose).await?;
     session.begin_snapshot().await?;
     let shared = inspect_shared(&mut session, &asked(policy, database)).await?;
     session.rollback().await?;
     let at = Instant::now();
-    let found = activity(&mut session, logins).await?;
+    let own = Logins::of(policy, role, &shared.roles);
+    let names: Vec<_> = own.every_login().iter().map(|login| login.name().clone()).collect();
+    let found = activity(&mut session, &names).await?;
     session.close().await;
     let server = State {
         server: shared.server,
@@ -114,9 +112,9 @@ async fn at_server(edges: &Edges<'_>, policy: &Policy, logins: &[RoleName]) -> R
         shared: shared.groups,
         ..State::default()
     };
-    let own = edges.purpose.as_str();
-    let logins = found.logins.into_iter().map(|login| (login.login.clone(), facts(login, own))).collect();
-    Ok((server, Facts { at, now: Timestamp::from_millisecond(found.at).unwrap_or_default(), logins }))
+    let purpose = edges.purpose.as_str();
+    let logins = found.logins.into_iter().map(|login| (login.login.clone(), facts(login, purpose))).collect();
+    Ok((server, Facts { at, now: Timestamp::from_millisecond(found.at).unwrap_or_default(), own, logins }))
 }
 
 /// What `next` is told of a login: all its sessions but those of this very run, which proves credentials by them.

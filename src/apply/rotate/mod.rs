@@ -2,6 +2,7 @@
 //! after. A run that was overtaken notices at its next write: every one of them is on the etag it has read.
 
 mod act;
+mod identify;
 mod look;
 mod permit;
 mod server;
@@ -16,7 +17,7 @@ pub use look::{Seen, look};
 
 use super::again::patiently;
 use super::{ApplyError, Edges, Run};
-use crate::model::{Payload, Policy, RoleName, SecretName, Strategy};
+use crate::model::{Annotations, Payload, Policy, RoleName, SecretName, Shape, Strategy};
 use crate::plan::{Options, Report, diff};
 use crate::postgres::{LoginError, Session};
 use crate::rotation::{Held, Leave, Order, State, Step, Wait, next};
@@ -79,7 +80,7 @@ pub async fn rotate(
         report: Report::begin(diff(policy, &seen.server, &options)),
     };
     let secret = run.wanted(role)?.name.clone();
-    let mut turn = Turn { run, role, secret: &secret, ask, seen, hand: None, open: None };
+    let mut turn = Turn { run, role, secret: &secret, ask, seen, hand: None, current: None, open: None };
     let end = turn.all(random).await;
     let Turn { run, seen, .. } = turn;
     Ok(Turned { role: role.clone(), events: run.report.events, seen, end, secret })
@@ -94,6 +95,8 @@ struct Turn<'a> {
     seen: Seen,
     /// The payload of the attempt under way.
     hand: Option<Payload>,
+    /// The version in use, where it was read.
+    current: Option<(i64, Payload)>,
     /// The transaction that holds its password.
     open: Option<Session>,
 }
@@ -152,11 +155,21 @@ impl Turn<'_> {
         // Its transaction would keep the next one waiting.
         self.open = None;
         let (order, Run { edges, policy, .. }) = (self.seen.state.order, &self.run);
+        let identities = std::mem::take(&mut self.seen.state.identities);
         self.seen = patiently(edges, async || look(edges, policy, self.role, self.ask).await).await?;
-        // What was begun in this run is not begun a second time.
+        // What was begun in this run is not begun a second time. A version never holds anything else.
         self.seen.state.order = order;
+        self.seen.state.identities = identities;
         self.run.state = self.seen.server.clone();
         self.find().await
+    }
+}
+
+impl Turn<'_> {
+    /// How the version in use was written, as far as its secret remembers.
+    fn shape(&self) -> Option<Shape> {
+        let text = self.seen.secret.as_ref()?.annotations.get(Annotations::SHAPE)?;
+        Shape::parse(text)
     }
 }
 

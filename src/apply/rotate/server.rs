@@ -8,7 +8,7 @@ use super::look::facts;
 use super::{Turn, strategy_of};
 use crate::apply::credential::{Job, login_error};
 use crate::apply::{ApplyError, Run};
-use crate::model::{Password, RoleName, SecretName, Strategy};
+use crate::model::{Login, Password, RoleName, SecretName, Strategy};
 use crate::plan::{administer, close_login, expire_login, set_password};
 use crate::postgres::{LoginError, Session, Statement, activity};
 use crate::rotation::ServerSide;
@@ -22,7 +22,7 @@ const DEFINITE: [&str; 3] = ["22023", "42501", "28"];
 /// Whose credential it is.
 pub(super) struct Owned {
     role: RoleName,
-    login: RoleName,
+    login: Login,
     secret: SecretName,
     strategy: Strategy,
 }
@@ -35,43 +35,41 @@ impl Owned {
 
 impl Turn<'_> {
     /// Whose credential the attempt under way is for.
-    pub(super) fn job(&self) -> Owned {
-        let ledger = &self.seen.state.ledger;
-        let login = ledger.pending.as_ref().and_then(|pending| pending.login.clone());
-        let in_place = login == ledger.login;
+    pub(super) fn job(&self, login: &Login) -> Owned {
+        let in_place = Some(login) == self.seen.state.ledger.login.as_ref();
         Owned {
             role: self.role.clone(),
-            login: login.unwrap_or_else(|| self.role.clone()),
+            login: login.clone(),
             secret: self.secret.clone(),
             strategy: strategy_of(in_place),
         }
     }
 
-    fn password(&self) -> Result<Password, ApplyError> {
+    fn password(&self, login: &Login) -> Result<Password, ApplyError> {
         let payload = self.hand.as_ref().ok_or_else(|| ApplyError::Vanished("the payload".into()))?;
         let number = self.seen.state.found.pending.unwrap_or_default();
-        Ok(self.run.stored_credential(&self.job().as_ref(), number, payload)?.password)
+        Ok(self.run.stored_credential(&self.job(login).as_ref(), number, payload, self.shape().as_ref())?.password)
     }
 
     /// The password of an idle login: nobody has it yet, and nobody is told.
-    pub(super) async fn arm(&mut self, login: &RoleName) -> Result<(), ApplyError> {
-        let password = self.password()?;
-        let set = self.run.arm(&self.job().as_ref(), &password).await;
+    pub(super) async fn arm(&mut self, login: &Login) -> Result<(), ApplyError> {
+        let password = self.password(login)?;
+        let set = self.run.arm(&self.job(login).as_ref(), &password).await;
         self.offered(login, set, ServerSide::Set)
     }
 
     /// The server has seen the ALTER and found nothing wrong with it; nobody else sees it yet.
-    pub(super) async fn prepare(&mut self, login: &RoleName) -> Result<(), ApplyError> {
-        let password = self.password()?;
+    pub(super) async fn prepare(&mut self, login: &Login) -> Result<(), ApplyError> {
+        let password = self.password(login)?;
         let prepared = self.prepared(login, &password).await;
         let prepared = prepared.map(|session| self.open = Some(session));
         self.offered(login, prepared, ServerSide::Prepared)
     }
 
-    async fn prepared(&self, login: &RoleName, password: &Password) -> Result<Session, ApplyError> {
+    async fn prepared(&self, login: &Login, password: &Password) -> Result<Session, ApplyError> {
         let verifier = password.verifier();
-        let statement =
-            set_password(login, &verifier).map_err(|source| ApplyError::Verifier { login: login.clone(), source })?;
+        let statement = set_password(login, &verifier)
+            .map_err(|source| ApplyError::Verifier { login: login.name().clone(), source })?;
         let mut statements = self.run.beginning(login);
         statements.push(Statement::secret(statement, format!("ALTER ROLE {login} LOGIN PASSWORD …")));
         let mut session = self.run.session(None).await?;
@@ -80,12 +78,7 @@ impl Turn<'_> {
     }
 
     /// A password that the server will never take is not offered again: where it is stored, its version is given up.
-    fn offered(
-        &mut self,
-        login: &RoleName,
-        answer: Result<(), ApplyError>,
-        then: ServerSide,
-    ) -> Result<(), ApplyError> {
+    fn offered(&mut self, login: &Login, answer: Result<(), ApplyError>, then: ServerSide) -> Result<(), ApplyError> {
         let definite = |error: &ApplyError| {
             let ApplyError::Postgres(error) = error else { return false };
             error.sqlstate().is_some_and(|state| DEFINITE.iter().any(|refusal| state.starts_with(refusal)))
@@ -101,7 +94,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    pub(super) async fn commit(&mut self, login: &RoleName) -> Result<(), ApplyError> {
+    pub(super) async fn commit(&mut self, login: &Login) -> Result<(), ApplyError> {
         let Some(mut session) = self.open.take() else {
             self.seen.state.server = ServerSide::Unknown;
             return Ok(());
@@ -119,31 +112,31 @@ impl Turn<'_> {
     }
 
     /// One login with the bytes that consumers get.
-    pub(super) async fn prove(&mut self, login: &RoleName) -> Result<(), ApplyError> {
-        let password = self.password()?;
+    pub(super) async fn prove(&mut self, login: &Login) -> Result<(), ApplyError> {
+        let password = self.password(login)?;
         let proven = self.run.log_in(login, &password, self.role).await;
         if matches!(proven, Err(LoginError::Refused { .. })) {
             // Another run may have been there meanwhile and have set another password.
             self.run.assure_lock().await?;
         }
-        proven.map_err(|error| login_error(&self.job().as_ref(), error))?;
+        proven.map_err(|error| login_error(&self.job(login).as_ref(), error))?;
         self.seen.state.server = ServerSide::Proven;
         Ok(())
     }
 
-    pub(super) async fn expire(&mut self, login: &RoleName, at: Timestamp) -> Result<(), ApplyError> {
+    pub(super) async fn expire(&mut self, login: &Login, at: Timestamp) -> Result<(), ApplyError> {
         self.run.change_login(login, expire_login(login, &at.to_string())).await?;
-        self.seen.state.logins.entry(login.clone()).or_default().valid_until = Some(at);
+        self.seen.state.logins.entry(login.name().clone()).or_default().valid_until = Some(at);
         self.run.report.events.push(format!("the server refuses the password of `{login}` from {at}"));
         Ok(())
     }
 
     /// Looks once more before: sessions and executions come and go.
-    pub(super) async fn close(&mut self, login: &RoleName) -> Result<(), ApplyError> {
+    pub(super) async fn close(&mut self, login: &Login) -> Result<(), ApplyError> {
         let before = (self.seen.state.login(login), self.seen.state.users_of_previous());
         self.look_at_consumers().await?;
         let mut session = self.run.session(None).await?;
-        let found = activity(&mut session, std::slice::from_ref(login)).await?;
+        let found = activity(&mut session, std::slice::from_ref(login.name())).await?;
         session.close().await;
         for login in found.logins {
             let (name, own) = (login.login.clone(), self.run.edges.purpose.as_str());
@@ -153,7 +146,7 @@ impl Turn<'_> {
             return Ok(());
         }
         self.run.change_login(login, close_login(login)).await?;
-        self.seen.state.logins.entry(login.clone()).or_default().can_login = false;
+        self.seen.state.logins.entry(login.name().clone()).or_default().can_login = false;
         self.run.report.events.push(format!("`{login}` cannot log in any more"));
         Ok(())
     }
@@ -161,13 +154,13 @@ impl Turn<'_> {
 
 impl Run<'_> {
     /// How a transaction begins that changes `login`: in the name of whoever may, and not idle for ever.
-    fn beginning(&self, login: &RoleName) -> Vec<Statement> {
+    fn beginning(&self, login: &Login) -> Vec<Statement> {
         let mut statements: Vec<_> = administer(&self.state, login).into_iter().map(Statement::plain).collect();
         statements.insert(1, Statement::plain(IDLE));
         statements
     }
 
-    async fn change_login(&self, login: &RoleName, statement: String) -> Result<(), ApplyError> {
+    async fn change_login(&self, login: &Login, statement: String) -> Result<(), ApplyError> {
         let mut statements = self.beginning(login);
         statements.push(Statement::plain(statement));
         let mut session = self.session(None).await?;

@@ -5,7 +5,7 @@ use super::Turn;
 use super::look::consumers;
 use crate::apply::ApplyError;
 use crate::model::{Version, VersionState};
-use crate::rotation::Ledger;
+use crate::rotation::{self, Reading};
 
 impl Turn<'_> {
     /// Disables or destroys a version as it was seen, unless somebody refers to it since.
@@ -53,7 +53,8 @@ impl Turn<'_> {
     /// is older than both: then the next write tells, which is refused where somebody has written since.
     async fn is_named_now(&mut self, number: i64) -> Result<bool, ApplyError> {
         let notes = self.run.google()?.notes(self.secret).await?;
-        let ledger = notes.as_ref().map(Ledger::read).unwrap_or_default();
+        let read = |secret| rotation::read(secret, &self.seen.own, Some(self.seen.now()));
+        let Reading { ledger, problems: _ } = notes.as_ref().map(read).unwrap_or_default();
         let state = &self.seen.state;
         let is_newer = ledger.lease.as_ref().is_some_and(|lease| lease.owner == state.owner)
             && ledger.retired.as_ref().is_some_and(|retired| retired.versions.contains(&number));

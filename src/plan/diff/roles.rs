@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
-use crate::model::{Lifecycle, Origin, Role, RoleName, RolePolicy, Setting, Strategy, quote_identifier};
+use crate::model::{Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy, quote_identifier};
 use crate::plan::expected::is_ddl;
 use crate::plan::list::normal_value;
 use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity};
-use crate::rotation::Ledger;
+use crate::rotation::Reading;
 
 /// One role or login as the policy wants it.
 struct Wanted<'p> {
@@ -95,7 +95,7 @@ impl Diff<'_> {
         if wanted.logs_in
             && !wanted.policy.has_external_login()
             && actual.valid_until.is_some()
-            && !self.is_before(wanted.policy, &actual.name)
+            && !self.is_before(wanted)
         {
             differing.push(Attribute::ValidForEver);
         }
@@ -106,7 +106,8 @@ impl Diff<'_> {
     /// Whether the role logs in as declared: of a pair, only the login that the published credential is for.
     fn login(&mut self, actual: &Role, wanted: &Wanted<'_>) -> Option<Attribute> {
         let policy = wanted.policy;
-        let expected = || self.stored_logins(policy).is_none_or(|logins| logins.contains(&actual.name));
+        let is_it = |login: &Login| *login.name() == actual.name;
+        let expected = || self.stored_logins(wanted).is_none_or(|logins| logins.iter().any(is_it));
         match (actual.login, wanted.becomes) {
             (on, _) if policy.has_external_login() => (!on).then_some(Attribute::Login(true)),
             (false, _) => None,
@@ -156,23 +157,27 @@ impl Diff<'_> {
         }
     }
 
-    /// The logins inside the published version and the one before it; `None` while a credential is on its way.
-    fn stored_logins(&self, policy: &RolePolicy) -> Option<Vec<RoleName>> {
-        let ledger = self.ledger(policy)?;
+    /// The logins inside the published version and the one before it; `None` while a credential is on its way, or where the
+    /// secret is not trusted to tell.
+    fn stored_logins(&self, wanted: &Wanted<'_>) -> Option<Vec<Login>> {
+        let Reading { ledger, problems } = self.remembered(wanted)?;
         let before = ledger.previous().map(|previous| previous.login.clone());
         let stored: Vec<_> = ledger.login.iter().cloned().chain(before).collect();
-        (ledger.pending.is_none() && !stored.is_empty()).then_some(stored)
+        (problems.is_empty() && ledger.pending.is_none() && !stored.is_empty()).then_some(stored)
     }
 
     /// What the secret of the role remembers.
-    fn ledger(&self, policy: &RolePolicy) -> Option<Ledger> {
-        self.state.secrets.get(&policy.secret.as_ref()?.name).map(Ledger::read)
+    fn remembered(&self, wanted: &Wanted<'_>) -> Option<Reading> {
+        let secret = self.state.secrets.get(&wanted.policy.secret.as_ref()?.name)?;
+        Some(self.reading(wanted.becomes.unwrap_or(&wanted.name), secret))
     }
 
-    /// Whether the login is that of the credential before: its end may be set.
-    fn is_before(&self, policy: &RolePolicy, login: &RoleName) -> bool {
-        let ledger = self.ledger(policy);
-        ledger.is_some_and(|ledger| ledger.previous().is_some_and(|previous| previous.login == login))
+    /// Whether the login may be that of the credential before: its end may be set.
+    fn is_before(&self, wanted: &Wanted<'_>) -> bool {
+        self.remembered(wanted).is_some_and(|Reading { ledger, problems }| {
+            let before = ledger.previous().is_some_and(|previous| *previous.login.name() == wanted.name);
+            before || !problems.is_empty()
+        })
     }
 
     /// Splits what this admin may change from what only a superuser may.

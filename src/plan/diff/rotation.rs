@@ -10,14 +10,17 @@ use crate::rotation::{Ledger, Reference};
 
 impl Diff<'_> {
     /// Judges a published credential of ours.
-    pub(super) fn rotation(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, secret: &Secret) {
-        let ledger = Ledger::read(secret);
-        for key in Ledger::garbled(secret) {
-            self.garbled(name, wanted, secret, key);
-        }
+    pub(super) fn rotation(
+        &mut self,
+        name: &RoleName,
+        role: &RolePolicy,
+        wanted: &SecretPolicy,
+        secret: &Secret,
+        ledger: &Ledger,
+    ) {
         let under_way = ledger.pending.is_some() || ledger.previous().is_some();
         if !under_way {
-            self.age(name, role, wanted, &ledger);
+            self.age(name, role, wanted, ledger);
             self.sprawl(name, wanted, secret);
         }
         let newer = secret.latest().filter(|latest| ledger.pending.is_none() && Some(latest.number) > ledger.current());
@@ -47,13 +50,6 @@ impl Diff<'_> {
             let fix = "rolewright rotate destroys its own; gcloud secrets versions destroy the rest".into();
             self.note_secret(name, wanted, Rule::SecretSprawl, Severity::Warning, message, fix);
         }
-    }
-
-    /// What `rotate` would have to go by.
-    fn garbled(&mut self, name: &RoleName, wanted: &SecretPolicy, secret: &Secret, key: &str) {
-        let message = format!("the annotation `{key}` of {} says nothing that is understood", secret.name);
-        let fix = "put back what stood there, or remove it if no rotation is under way".into();
-        self.note_secret(name, wanted, Rule::SecretForeign, Severity::Error, message, fix);
     }
 
     /// Whoever asks for `latest` gets another version than the one in use.

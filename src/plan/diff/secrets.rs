@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::Diff;
 use super::emit::{Reason, step};
 use crate::model::{
-    Annotations, Lifecycle, Origin, RoleName, RolePolicy, Secret, SecretPolicy, Shape, Strategy, Version, VersionState,
+    Annotations, Lifecycle, Login, Logins, Origin, RoleName, RolePolicy, Secret, SecretPolicy, Shape, Strategy,
+    Version, VersionState,
 };
 use crate::plan::{Change, CredentialSource, Finding, Rule};
-use crate::rotation::{Ledger, owner};
+use crate::rotation::{Ledger, Problem, Reading, owner, read};
 
 impl Diff<'_> {
     pub(super) fn secrets(&mut self) {
@@ -82,14 +83,19 @@ impl Diff<'_> {
             self.withhold_secret(name, wanted, Rule::SecretForeign, message, reason);
             return false;
         }
+        let Reading { ledger, problems } = self.reading(name, secret);
+        if !problems.is_empty() {
+            self.untrusted(name, wanted, &problems);
+            return false;
+        }
         let ours = secret.annotations.contains_key(Annotations::ROLE);
         match (secret.current(), secret.latest()) {
             (Some(current), _) if current.state != VersionState::Enabled => {
-                self.unreadable(name, role, wanted, secret, current) || ours
+                self.unreadable(name, role, wanted, &ledger, current) || ours
             }
             (Some(_), _) if ours => {
-                self.published(name, role, wanted, secret);
-                self.rotation(name, role, wanted, secret);
+                self.published(name, role, wanted, secret, &ledger);
+                self.rotation(name, role, wanted, secret, &ledger);
                 true
             }
             (None, _) if secret.annotations.contains_key(Annotations::PENDING) => {
@@ -97,7 +103,7 @@ impl Diff<'_> {
             }
             (None, None) => self.unless_live(name, role, wanted, CredentialSource::Generate),
             (None, Some(latest)) if latest.state != VersionState::Enabled => {
-                self.unreadable(name, role, wanted, secret, latest) || ours
+                self.unreadable(name, role, wanted, &ledger, latest) || ours
             }
             _ => {
                 self.credential(name, role, wanted, CredentialSource::Adopt);
@@ -160,13 +166,13 @@ impl Diff<'_> {
         name: &RoleName,
         role: &RolePolicy,
         wanted: &SecretPolicy,
-        secret: &Secret,
+        ledger: &Ledger,
         version: &Version,
     ) -> bool {
         let Version { number, state, .. } = version;
         let gone = *state == VersionState::Destroyed;
         if gone && self.options.reset_passwords {
-            let login = login_in(secret).or_else(|| role.logins(name).into_iter().next());
+            let login = ledger.login.clone().or_else(|| self.first_login(name));
             let strategy = role.rotation.strategy;
             login.into_iter().for_each(|login| {
                 self.credential_of(name, login, strategy, wanted, CredentialSource::Generate);
@@ -189,25 +195,80 @@ impl Diff<'_> {
         false
     }
 
+    /// Annotations or aliases that are not what is written here: nothing is done with the secret until they are mended.
+    fn untrusted(&mut self, name: &RoleName, wanted: &SecretPolicy, problems: &[Problem]) {
+        let object = Some(format!("secret {}", wanted.name));
+        let finding = |problem: &Problem| Finding {
+            object: object.clone(),
+            fix: Some(Problem::remedy(std::slice::from_ref(problem), &wanted.name)),
+            ..of_role(name, &wanted.origin, Rule::SecretForeign, format!("{}: {problem}", wanted.name))
+        };
+        let reason = Reason::decision(
+            "others have written it, and a role is never changed because a secret names it",
+            format!("put back what stood there, or remove it: {}", Problem::remedy(problems, &wanted.name)),
+        );
+        self.withhold_findings(problems.iter().map(finding).collect(), reason);
+    }
+
+    /// What the secret of the role `name` remembers.
+    pub(super) fn reading(&self, name: &RoleName, secret: &Secret) -> Reading {
+        read(secret, &self.own_logins(name), self.state.server.now)
+    }
+
+    fn own_logins(&self, name: &RoleName) -> Logins {
+        Logins::of(self.policy, name, &self.state.roles)
+    }
+
+    fn first_login(&self, name: &RoleName) -> Option<Login> {
+        self.own_logins(name).declared().first().cloned()
+    }
+
     /// The version in use is readable: the login inside it must be one.
-    fn published(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, secret: &Secret) {
-        let Some(login) = login_in(secret) else {
+    fn published(
+        &mut self,
+        name: &RoleName,
+        role: &RolePolicy,
+        wanted: &SecretPolicy,
+        secret: &Secret,
+        ledger: &Ledger,
+    ) {
+        let Some(login) = ledger.login.clone() else {
             return self.credential(name, role, wanted, CredentialSource::Adopt);
         };
-        let logs_in = self.state.roles.get(&login).is_some_and(|role| role.login);
-        if !logs_in {
-            self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Resume);
-        } else if role.logins(name).contains(&login) {
-            self.form(name, login, role, wanted, secret);
+        let found = self.state.roles.get(login.name());
+        let is_declared = self.own_logins(name).declared().contains(&login);
+        match found {
+            Some(found) if found.login && !is_declared => {}
+            Some(found) if found.login => self.form(name, login, role, wanted, secret, ledger),
+            None if !is_declared => self.dropped_login(name, wanted, &login),
+            Some(_) | None => self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Resume),
         }
+    }
+
+    /// The login of a strategy before was dropped with the credential that is in use.
+    fn dropped_login(&mut self, name: &RoleName, wanted: &SecretPolicy, login: &Login) {
+        let message = format!("the credential in {} is not active: {login} does not exist", wanted.name);
+        let reason = Reason::decision(
+            format!("`{login}` belongs to a strategy that the policy does not declare any more"),
+            format!("rolewright rotate --now --role {name}"),
+        );
+        self.withhold_secret(name, wanted, Rule::CredentialRejected, message, reason);
     }
 
     /// The payload in use was written as another `payload:` says. An attempt of a rotation writes the declared one, and what
     /// somebody else stored above it comes first.
-    fn form(&mut self, name: &RoleName, login: RoleName, role: &RolePolicy, wanted: &SecretPolicy, secret: &Secret) {
+    fn form(
+        &mut self,
+        name: &RoleName,
+        login: Login,
+        role: &RolePolicy,
+        wanted: &SecretPolicy,
+        secret: &Secret,
+        ledger: &Ledger,
+    ) {
         let shape = secret.annotations.get(Annotations::SHAPE).and_then(|text| Shape::parse(text));
-        let pending = Ledger::read(secret).pending;
-        let rotating = pending.as_ref().is_some_and(|pending| pending.login.is_some());
+        let pending = ledger.pending.as_ref();
+        let rotating = pending.is_some_and(|pending| pending.login.is_some());
         let newer = || secret.latest().map(|latest| latest.number) > secret.current().map(|current| current.number);
         if shape.is_some_and(|shape| !shape.is_declared(wanted)) && !rotating && !(pending.is_none() && newer()) {
             self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Reshape);
@@ -215,14 +276,14 @@ impl Diff<'_> {
     }
 
     fn credential(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, source: CredentialSource) {
-        let Some(login) = role.logins(name).into_iter().next() else { return };
+        let Some(login) = self.first_login(name) else { return };
         self.credential_of(name, login, role.rotation.strategy, wanted, source);
     }
 
     fn credential_of(
         &mut self,
         name: &RoleName,
-        login: RoleName,
+        login: Login,
         strategy: Strategy,
         wanted: &SecretPolicy,
         source: CredentialSource,
@@ -251,11 +312,6 @@ impl Diff<'_> {
             Finding { object: Some(format!("secret {}", wanted.name)), ..of_role(role, &wanted.origin, rule, message) };
         self.withhold_findings(vec![finding], reason);
     }
-}
-
-/// The login inside the version in use, as the annotation says.
-fn login_in(secret: &Secret) -> Option<RoleName> {
-    secret.annotations.get(Annotations::LOGIN).and_then(|login| RoleName::new(login).ok())
 }
 
 pub(super) fn of_role(role: &RoleName, origin: &Origin, rule: Rule, message: String) -> Finding {

@@ -1,8 +1,10 @@
 //! One run: it sees the world, asks what is next, and does that. It can be killed between any two steps, and do the next
 //! one long after it should have.
 
-use rolewright::model::VersionState;
-use rolewright::rotation::{Found, Leave, Ledger, Mark, Order, Pending, ServerSide, Source, State, Step, next};
+use std::collections::BTreeMap;
+
+use rolewright::model::{Identity, VersionState};
+use rolewright::rotation::{Found, Leave, Ledger, Mark, Order, Pending, ServerSide, Sign, Source, State, Step, next};
 
 use super::world::{Payload, World, time};
 
@@ -15,6 +17,8 @@ pub struct Run {
     server: ServerSide,
     etag: u32,
     ledger: Ledger,
+    identities: BTreeMap<i64, Identity>,
+    seals: BTreeMap<i64, bool>,
 }
 
 impl Run {
@@ -28,6 +32,8 @@ impl Run {
             server: ServerSide::Unknown,
             etag,
             ledger,
+            identities: BTreeMap::new(),
+            seals: BTreeMap::new(),
         };
         run.order = run.state(world).order_left();
         run
@@ -51,6 +57,8 @@ impl Run {
             versions: world.versions.iter().map(|(number, (state, _))| (*number, *state)).collect(),
             doomed: Default::default(),
             found: self.found(world),
+            identities: self.identities.clone(),
+            seals: self.seals.clone(),
             logins: world.logins(),
             consumers: world.consumers(),
             in_hand: self.in_hand.is_some(),
@@ -84,7 +92,7 @@ impl Run {
                     Source::Version(number) => world.readable(*number).map(|payload| payload.password),
                 };
                 world.made += 1;
-                let mark = Mark { id: world.made.to_string(), fingerprint: "f".into() };
+                let mark = Mark { id: world.made.to_string(), sign: Sign::Fingerprint("f".into()) };
                 let source = match source {
                     Source::Version(number) => Some(*number),
                     Source::Fresh => None,
@@ -97,16 +105,24 @@ impl Run {
                 let lease = self.state(world).lease();
                 self.write(self.ledger.begun(pending, lease), world)
             }
+            Step::Identify(number) => {
+                self.identities.insert(*number, Identity::Of(world.versions[number].1.login.clone()));
+                true
+            }
+            Step::CheckSeal(number) => {
+                self.seals.insert(*number, true);
+                true
+            }
             Step::Record(ledger) => self.write((**ledger).clone(), world),
             // What is done on the server is done in a transaction that holds the row and asks for the lock before COMMIT.
             Step::Arm(_) | Step::Prepare(_) | Step::Commit(_) | Step::Expire { .. } | Step::Close(_) if late => false,
             Step::Arm(_) | Step::Prepare(_) | Step::Commit(_) | Step::Prove(_) => self.on_server(step, world),
             Step::Expire { login, at } => {
-                world.accounts.get_mut(login).unwrap().valid_until = Some(at.as_second());
+                world.accounts.get_mut(login.name()).unwrap().valid_until = Some(at.as_second());
                 true
             }
             Step::Close(login) => {
-                let account = world.accounts.get_mut(login).unwrap();
+                let account = world.accounts.get_mut(login.name()).unwrap();
                 (account.can_login, account.password) = (false, 0);
                 true
             }
@@ -137,7 +153,7 @@ impl Run {
 
     fn on_server(&mut self, step: &Step, world: &mut World) -> bool {
         let payload = self.payload(world);
-        let account = world.accounts.get_mut(&payload.login).unwrap();
+        let account = world.accounts.get_mut(payload.login.name()).unwrap();
         self.server = match step {
             Step::Prepare(_) => ServerSide::Prepared,
             Step::Prove(_) => {

@@ -3,14 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rolewright::model::{CloudRunKind, ProjectId, RoleName, SecretId, SecretName, Strategy, VersionState};
-use rolewright::rotation::{Consumer, Ledger, LoginFacts, Mark, Reference, Session, Terms};
+use rolewright::model::{
+    CloudRunKind, Login, Logins, ProjectId, RoleName, SecretId, SecretName, Strategy, VersionState,
+};
+use rolewright::policy::{Source, Variables, load};
+use rolewright::rotation::{Consumer, Ledger, LoginFacts, Mark, Reference, Session, Sign, Terms};
 
 pub const GRACE: i64 = 100;
 const FOREVER: i64 = 1 << 40;
 
 pub fn role(name: &str) -> RoleName {
     RoleName::new(name).unwrap()
+}
+
+/// The logins of the role `app` of a policy with these other words on it.
+pub fn logins(rotate: &str) -> Logins {
+    let text = format!(
+        "{{version: 1, instance: p:r:i, databases: {{shop: {{schemas: [public]}}}},
+          roles: {{app: {{access: dml, secret: {{name: s, payload: url}}, rotate: {{{rotate}}}}}}}}}"
+    );
+    let source = Source { name: "p.yaml".into(), text };
+    let policy = load(&[source], &Variables::default()).unwrap_or_else(|problems| panic!("{problems}")).remove(0);
+    Logins::of(&policy, &role("app"), &BTreeMap::new())
+}
+
+thread_local! {
+    static LOGINS: Logins = logins("strategy: alternate");
+}
+
+/// A login of the role `app`.
+pub fn login(name: &str) -> Login {
+    LOGINS.with(|logins| logins.parse(name).unwrap())
 }
 
 pub fn time(seconds: i64) -> Timestamp {
@@ -20,7 +43,7 @@ pub fn time(seconds: i64) -> Timestamp {
 /// A payload: whose password it is, which one, and how it is told again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Payload {
-    pub login: RoleName,
+    pub login: Login,
     pub password: u32,
     pub mark: Option<Mark>,
 }
@@ -50,7 +73,7 @@ pub struct World {
 impl World {
     /// As `apply` leaves it.
     pub fn new(alternate: bool, pin: bool, deadline: bool) -> Self {
-        let login = role(if alternate { "app_a" } else { "app" });
+        let login = login(if alternate { "app_a" } else { "app" });
         let accounts = ["app", "app_a", "app_b"].map(|name| {
             let can_login = name == login.as_str();
             (role(name), Account { can_login, password: u32::from(can_login), valid_until: None })
@@ -77,7 +100,7 @@ impl World {
     }
 
     pub fn terms(&self) -> Terms {
-        let logins = if self.alternate { vec![role("app_a"), role("app_b")] } else { vec![role("app")] };
+        let logins = if self.alternate { vec![login("app_a"), login("app_b")] } else { vec![login("app")] };
         let strategy = if self.alternate { Strategy::Alternate } else { Strategy::Single };
         Terms { strategy, logins, every: None, grace: GRACE, deadline: self.deadline.then_some(3 * GRACE), keep: 2 }
     }
@@ -113,7 +136,7 @@ impl World {
 
     /// The server takes it.
     pub fn takes(&self, payload: &Payload) -> bool {
-        let account = &self.accounts[&payload.login];
+        let account = &self.accounts[payload.login.name()];
         account.can_login
             && account.password == payload.password
             && account.valid_until.is_none_or(|until| until > self.now)
@@ -179,7 +202,7 @@ impl World {
     fn forget_marks(&mut self) {
         let pending = self.ledger.pending.as_ref().map(|pending| pending.mark.clone());
         let abandoned = std::mem::take(&mut self.ledger.abandoned);
-        let name = |text: &str| Some(Mark { id: text.to_owned(), fingerprint: String::new() });
+        let name = |text: &str| Some(Mark { id: text.to_owned(), sign: Sign::Fingerprint(String::new()) });
         for (_, payload) in self.versions.values_mut() {
             payload.mark = match &payload.mark {
                 Some(mark) if Some(mark) == pending.as_ref() => name("pending"),

@@ -1,0 +1,100 @@
+//! Annotations and aliases that are not what this program writes: they are other people's input.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::model::{Annotations, SecretName};
+
+/// An annotation or alias that is not trusted. Nothing is done with the secret until it is mended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Problem {
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// A part of a secret that whoever may update it can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// An annotation.
+    Annotation(&'static str),
+    /// A version alias.
+    Alias(&'static str),
+}
+
+/// What is wrong with an annotation or alias.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// It does not have the form in which it is written here.
+    Malformed,
+    /// It names something else than a login of the secret's own role.
+    OtherLogin(String),
+    /// It is a time in the future.
+    Future(Timestamp),
+    /// It names a version that was not stored here.
+    OtherVersion(i64),
+}
+
+/// Annotations that mean something only together: one of them is removed with the others.
+const TOGETHER: [&[&str]; 2] =
+    [&[Annotations::PENDING, Annotations::NEXT, Annotations::SOURCE], &[Annotations::RETIRED, Annotations::ENDING]];
+
+impl Problem {
+    /// One of an annotation.
+    pub fn of(key: &'static str, fault: Fault) -> Self {
+        Self { place: Place::Annotation(key), fault }
+    }
+
+    /// The command that removes what is not trusted.
+    pub fn remedy(problems: &[Self], secret: &SecretName) -> String {
+        let with = |key: &'static str| {
+            let group = TOGETHER.iter().find(|group| group.contains(&key));
+            group.map_or_else(|| vec![key], |group| group.to_vec())
+        };
+        let (mut annotations, mut aliases) = (Vec::new(), Vec::new());
+        for problem in problems {
+            match problem.place {
+                Place::Annotation(key) => annotations.extend(with(key)),
+                Place::Alias(alias) => aliases.push(alias),
+            }
+        }
+        let mut command = format!("gcloud secrets update {} --project={}", secret.id, secret.project);
+        for (flag, mut names) in [("remove-annotations", annotations), ("remove-version-aliases", aliases)] {
+            names.sort_unstable();
+            names.dedup();
+            if !names.is_empty() {
+                command.push_str(&format!(" --{flag}={}", names.join(",")));
+            }
+        }
+        command
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Annotation(key) => write!(f, "the annotation `{key}`"),
+            Self::Alias(alias) => write!(f, "the alias `{alias}`"),
+        }
+    }
+}
+
+/// Characters of a foreign text that are shown.
+const SHOWN: usize = 63;
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, fault } = self;
+        match fault {
+            Fault::Malformed => write!(f, "{place} is malformed"),
+            Fault::OtherLogin(text) => {
+                let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+                write!(f, "{place} names `{shown}`, which is no login of this role")
+            }
+            Fault::Future(time) => write!(f, "{place} is in the future: {time}"),
+            Fault::OtherVersion(version) => write!(f, "{place} names version {version}, which was not stored here"),
+        }
+    }
+}
