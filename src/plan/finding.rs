@@ -79,7 +79,7 @@ const RULES: [(Rule, &str, &str); 31] = [
     ),
     (Rule::SecretAge, "secret.age", "a credential is older than its rotation period allows"),
     (Rule::SecretSprawl, "secret.sprawl", "a secret has more billed versions than declared"),
-    (Rule::SecretForeign, "secret.foreign", "somebody else keeps this secret"),
+    (Rule::SecretForeign, "secret.foreign", "others keep this secret, or wrote into it"),
     (Rule::CredentialRejected, "credential.rejected", "the server refuses the stored credential"),
     (Rule::BindingMissing, "binding.missing", "a declared reader may not access the secret"),
     (Rule::BindingUnexpected, "binding.unexpected", "an undeclared member may access the secret"),

@@ -120,7 +120,9 @@ impl State {
             .into_iter()
             .find(|alias| self.ledger.aliases.get(*alias) == Some(&version));
         let place = alias.map_or(Place::Annotation(Annotations::RETIRED), Place::Alias);
-        Held::Untrusted { secret: self.secret.clone(), problems: vec![Problem { place, fault }] }
+        let ending = self.ledger.ending.filter(|_| alias.is_none()).map(|_| Annotations::ENDING);
+        let problem = Problem { place, fault, with: ending.into_iter().collect() };
+        Held::Untrusted { secret: self.secret.clone(), problems: vec![problem] }
     }
 
     /// The right of this run to write the secret.

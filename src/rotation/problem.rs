@@ -1,5 +1,6 @@
 //! Annotations and aliases that are not what this program writes: they are other people's input.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -13,6 +14,8 @@ pub struct Problem {
     pub place: Place,
     /// What is wrong with it.
     pub fault: Fault,
+    /// Annotations that are there and mean nothing without it.
+    pub with: Vec<&'static str>,
 }
 
 /// A part of a secret that whoever may update it can write.
@@ -42,23 +45,23 @@ const TOGETHER: [&[&str]; 2] =
     [&[Annotations::PENDING, Annotations::NEXT, Annotations::SOURCE], &[Annotations::RETIRED, Annotations::ENDING]];
 
 impl Problem {
-    /// One of an annotation.
-    pub fn of(key: &'static str, fault: Fault) -> Self {
-        Self { place: Place::Annotation(key), fault }
+    /// One of an annotation, among those that the secret has.
+    pub fn of(key: &'static str, fault: Fault, annotations: &BTreeMap<String, String>) -> Self {
+        let group = TOGETHER.into_iter().find(|group| group.contains(&key)).unwrap_or_default();
+        let is_other = |other: &&'static str| *other != key && annotations.contains_key(*other);
+        let with = group.iter().copied().filter(is_other).collect();
+        Self { place: Place::Annotation(key), fault, with }
     }
 
-    /// The command that removes what is not trusted.
+    /// The command that removes what is not trusted. It names nothing that is not there, which gcloud would refuse.
     pub fn remedy(problems: &[Self], secret: &SecretName) -> String {
-        let with = |key: &'static str| {
-            let group = TOGETHER.iter().find(|group| group.contains(&key));
-            group.map_or_else(|| vec![key], |group| group.to_vec())
-        };
         let (mut annotations, mut aliases) = (Vec::new(), Vec::new());
         for problem in problems {
             match problem.place {
-                Place::Annotation(key) => annotations.extend(with(key)),
+                Place::Annotation(key) => annotations.push(key),
                 Place::Alias(alias) => aliases.push(alias),
             }
+            annotations.extend(&problem.with);
         }
         let mut command = format!("gcloud secrets update {} --project={}", secret.id, secret.project);
         for (flag, mut names) in [("remove-annotations", annotations), ("remove-version-aliases", aliases)] {
@@ -86,7 +89,7 @@ const SHOWN: usize = 63;
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, fault } = self;
+        let Self { place, fault, with: _ } = self;
         match fault {
             Fault::Malformed => write!(f, "{place} is malformed"),
             Fault::OtherLogin(text) => {

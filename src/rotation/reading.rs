@@ -27,7 +27,7 @@ pub struct Reading {
 /// it is known.
 pub fn read(secret: &Secret, logins: &Logins, now: Option<Timestamp>) -> Reading {
     let latest = now.and_then(|now| now.checked_add(ALLOWANCE).ok()).unwrap_or(Timestamp::MAX);
-    let mut texts = Texts { annotations: &secret.annotations, logins, latest, problems: Vec::new() };
+    let mut texts = Texts { annotations: &secret.annotations, logins, latest, faults: Vec::new() };
     let (pending, next, source) = (
         texts.read(Annotations::PENDING, Texts::mark),
         texts.read(Annotations::NEXT, Texts::login),
@@ -45,28 +45,29 @@ pub fn read(secret: &Secret, logins: &Logins, now: Option<Timestamp>) -> Reading
         lease: texts.read(Annotations::LEASE, Texts::lease),
         ending: texts.read(Annotations::ENDING, Texts::number),
     };
-    let mut problems = texts.problems;
-    problems.extend(ledger.drop_strange_source());
-    problems.extend(ledger.drop_strange_ending());
-    Reading { ledger, problems }
+    let mut faults = texts.faults;
+    faults.extend(ledger.drop_strange_source().map(|fault| (Annotations::SOURCE, fault)));
+    faults.extend(ledger.drop_strange_ending().map(|fault| (Annotations::ENDING, fault)));
+    let problem = |(key, fault)| Problem::of(key, fault, &secret.annotations);
+    Reading { ledger, problems: faults.into_iter().map(problem).collect() }
 }
 
 impl Ledger {
     /// An attempt stores again what is in use, or what was before.
-    fn drop_strange_source(&mut self) -> Option<Problem> {
-        let known = [self.current(), self.previous().map(|previous| previous.version)];
+    fn drop_strange_source(&mut self) -> Option<Fault> {
+        let known = [self.current(), self.aliases.get(Annotations::PREVIOUS).copied()];
         let pending = self.pending.as_mut()?;
         let source = pending.source.filter(|source| !known.contains(&Some(*source)))?;
         pending.source = None;
-        Some(Problem::of(Annotations::SOURCE, Fault::OtherVersion(source)))
+        Some(Fault::OtherVersion(source))
     }
 
     /// Only what is retired ends.
-    fn drop_strange_ending(&mut self) -> Option<Problem> {
+    fn drop_strange_ending(&mut self) -> Option<Fault> {
         let is_retired = |version: &i64| self.retired.as_ref().is_some_and(|one| one.versions.contains(version));
         let ending = self.ending.filter(|ending| !is_retired(ending))?;
         self.ending = None;
-        Some(Problem::of(Annotations::ENDING, Fault::OtherVersion(ending)))
+        Some(Fault::OtherVersion(ending))
     }
 }
 
@@ -75,13 +76,13 @@ struct Texts<'a> {
     annotations: &'a BTreeMap<String, String>,
     logins: &'a Logins,
     latest: Timestamp,
-    problems: Vec<Problem>,
+    faults: Vec<(&'static str, Fault)>,
 }
 
 impl Texts<'_> {
     fn read<T>(&mut self, key: &'static str, parse: fn(&Self, &str) -> Result<T, Fault>) -> Option<T> {
         let parsed = parse(self, self.annotations.get(key)?);
-        parsed.map_err(|fault| self.problems.push(Problem::of(key, fault))).ok()
+        parsed.map_err(|fault| self.faults.push((key, fault))).ok()
     }
 
     fn login(&self, text: &str) -> Result<Login, Fault> {

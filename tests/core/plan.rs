@@ -2,6 +2,7 @@
 
 mod converging;
 mod fence;
+mod foreign;
 mod interpret;
 mod logins;
 mod world;

@@ -1,7 +1,7 @@
 //! Every world that a rotation can leave behind, killed after any of its steps or done late, leads to a clean end; and in
 //! every one of them what is published works.
 
-mod foreign;
+pub mod foreign;
 mod run;
 mod world;
 

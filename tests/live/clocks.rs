@@ -111,8 +111,8 @@ fn verified(lane: &Lane, seconds: i64) -> usize {
     outcome.stdout.matches(" in database ").count()
 }
 
-/// The server's clock jumped back since the credential was published: it is waited longer. It jumped ahead: what is in use
-/// is not closed. Google's clock does not matter.
+/// The server's clock jumped back since the credential was published: by minutes, it is waited longer; by more, the time of
+/// publication is not trusted. It jumped ahead: what is in use is not closed. Google's clock does not matter.
 async fn of_the_server(major: u32) {
     let lane = Lane::new(major);
     let mut rotated = Rotated::by_a_clock(&lane, 0).await;
@@ -124,13 +124,21 @@ async fn of_the_server(major: u32) {
     }
     lane.stage.fake.set_clock(google);
 
-    lane.stage.later(&rotated.scene.name, SignedDuration::from_hours(-24 * 7)).await;
+    lane.stage.later(&rotated.scene.name, SignedDuration::from_mins(-4)).await;
     lane.stage.run("rotate", &[]).assert_status(0);
     lane.stage.run("rotate", &["--now"]).assert_status(0);
     rotated.assert_both_work("the clock jumped back").await;
-    let standing = standing(&lane, 0);
-    assert_eq!((&standing["phase"], &standing["age"]), (&"grace".into(), &0.into()), "{standing}");
+    let found = standing(&lane, 0);
+    assert_eq!((&found["phase"], &found["age"]), (&"grace".into(), &0.into()), "{found}");
     rotated.scene.assert_clean("the clock jumped back").await;
+
+    lane.stage.later(&rotated.scene.name, SignedDuration::from_hours(-24 * 7)).await;
+    let held = lane.stage.run("rotate", &["--now"]).assert_status(3);
+    assert!(held.stdout.contains("`rolewright.published` is in the future"), "{}", held.stdout);
+    rotated.assert_both_work("the clock jumped back by a week").await;
+    assert_eq!(standing(&lane, 0)["phase"], "unknown");
+    lane.stage.later(&rotated.scene.name, SignedDuration::from_hours(24 * 7)).await;
+    rotated.scene.assert_clean("the clock is right again").await;
 
     // Without a deadline: the server itself would go by its clock.
     rotated.scene.policy("strategy: alternate, every: 30d, grace: 24h");

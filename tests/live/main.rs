@@ -21,6 +21,7 @@ mod explain;
 mod fake_gcp;
 mod faults;
 mod fidelity;
+mod foreign;
 mod google;
 mod hygiene;
 mod inspect;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use rolewright::model::{Annotations, Identity, Logins, Role, RoleName, Secret, Version, VersionState};
 use rolewright::policy::{Source, Variables, load};
 use rolewright::rotation::{
@@ -31,7 +32,7 @@ const OTHERS: [&str; 12] = [
     "",
 ];
 
-const OWN: [&str; 3] = ["app", "app_a", "app_b"];
+pub const OWN: [&str; 3] = ["app", "app_a", "app_b"];
 
 /// What others may write into an annotation.
 fn text() -> impl Strategy<Value = String> {
@@ -69,15 +70,15 @@ const KEYS: [&str; 10] = [
 
 /// A secret that others may have written, with five versions.
 #[derive(Debug, Clone)]
-struct Written {
-    secret: Secret,
+pub struct Written {
+    pub secret: Secret,
     /// What each version holds.
     truth: BTreeMap<i64, Identity>,
     /// The numbers that were sealed here.
     sealed: BTreeSet<i64>,
 }
 
-fn written() -> impl Strategy<Value = Written> {
+pub fn written() -> impl Strategy<Value = Written> {
     let annotations = prop::collection::btree_map(prop::sample::select(KEYS.to_vec()), text(), 0..KEYS.len());
     let state = prop::sample::select(vec![VersionState::Enabled, VersionState::Disabled, VersionState::Destroyed]);
     let identity = prop::sample::select(vec![
@@ -128,7 +129,7 @@ fn written() -> impl Strategy<Value = Written> {
     )
 }
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
 }
 
@@ -262,7 +263,7 @@ fn order() -> impl Strategy<Value = Order> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_step_is_for_another_role_and_no_version_of_others_ends(
