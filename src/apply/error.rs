@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::google::GoogleError;
 use crate::model::{DatabaseName, Object, RoleName, SecretName, VerifierError};
+use crate::plan::advice;
 use crate::postgres::{Blocker, LockError, LoginError, PostgresError};
 
 /// Why a run stopped. What was done before stays done.
@@ -218,7 +219,7 @@ impl ApplyError {
             Self::NotConverged { .. } | Self::Moved { .. } => {
                 Some("somebody may be changing the same objects: run it again".into())
             }
-            Self::LockedOut { database, admin } => Some(format!("GRANT CONNECT ON DATABASE {database} TO {admin}")),
+            Self::LockedOut { database, admin } => Some(advice::grant_connect(database, admin)),
             Self::ReadBack { .. } => Some("run it again: the version is found by its fingerprint or replaced".into()),
             Self::Vanished(_) | Self::LockLost | Self::Named { .. } | Self::Behind { .. } => {
                 Some("run it again".into())

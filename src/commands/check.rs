@@ -96,7 +96,7 @@ pub(super) fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> 
     missing
         .map(|name| Failure {
             causes: vec![format!("database `{name}` does not exist")],
-            hint: Some(format!("gcloud sql databases create {name} --instance={instance}")),
+            hint: Some(plan::advice::create_database(name, instance)),
         })
         .collect()
 }

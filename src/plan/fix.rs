@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::advice::command;
 use super::sentence::labelled;
 use super::statement::{name, statements};
 use super::{Change, Extent};
@@ -13,17 +14,24 @@ pub(super) fn fix(change: &Change, major: u32) -> Option<String> {
     let text = match change {
         Change::Bind { secret, member } | Change::Unbind { secret, member } => {
             let verb = if matches!(change, Change::Bind { .. }) { "add" } else { "remove" };
-            format!(
-                "gcloud secrets {verb}-iam-policy-binding {} --project={} --member={member} --role=roles/secretmanager.secretAccessor",
-                secret.id, secret.project
-            )
+            command([
+                "gcloud",
+                "secrets",
+                &format!("{verb}-iam-policy-binding"),
+                secret.id.as_str(),
+                &format!("--project={}", secret.project),
+                &format!("--member={member}"),
+                "--role=roles/secretmanager.secretAccessor",
+            ])
         }
-        Change::LabelSecret { secret, labels, .. } => format!(
-            "gcloud secrets update {} --project={} --update-labels={}",
-            secret.id,
-            secret.project,
-            labelled(labels).replace(", ", ",")
-        ),
+        Change::LabelSecret { secret, labels, .. } => command([
+            "gcloud",
+            "secrets",
+            "update",
+            secret.id.as_str(),
+            &format!("--project={}", secret.project),
+            &format!("--update-labels={}", labelled(labels).replace(", ", ",")),
+        ]),
         Change::DestroyVersions { secret, versions, .. } => {
             let destroy = |number| {
                 format!("gcloud secrets versions destroy {number} --secret={} --project={}", secret.id, secret.project)

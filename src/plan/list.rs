@@ -36,7 +36,7 @@ fn split(value: &str) -> Vec<String> {
                 was_quoted = true;
             }
             ',' if !quoted => {
-                let text = if was_quoted { element.clone() } else { element.trim().to_lowercase() };
+                let text = if was_quoted { element.clone() } else { element.trim().to_ascii_lowercase() };
                 if !text.is_empty() || was_quoted {
                     elements.push(text);
                 }
@@ -58,6 +58,7 @@ mod tests {
     fn a_list_is_compared_element_by_element() {
         assert_eq!(normal_value("search_path", "App, public"), "app, public");
         assert_eq!(normal_value("search_path", "\"App\",public"), "\"App\", public");
+        assert_eq!(normal_value("search_path", "ÄRGER, user"), "\"Ärger\", \"user\"");
         assert_eq!(normal_value("search_path", "\"$user\", public"), "\"$user\", public");
         assert_eq!(normal_value("search_path", "\"a\"\"b\" , c"), "\"a\"\"b\", c");
         assert_eq!(normal_value("search_path", "\"\""), "\"\"");

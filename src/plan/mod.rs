@@ -1,5 +1,6 @@
 //! Difference → plan → statements. No I/O, no clock, no randomness.
 
+pub mod advice;
 mod allow;
 mod batch;
 mod change;

@@ -99,7 +99,7 @@ fn a_delegate_that_nobody_can_act_as_is_cleared_by_who_gave_it_the_option() {
     revoke SELECT on table app.u from PUBLIC, granted by leaker, and from app, who had it from there [public.unexpected]
     revoke TRUNCATE on table app.u from app, granted by mig [grant.unexpected]
     withheld: leaker is a member of app, granted by cloudsqladmin [role.undeclared]
-      it was granted by `cloudsqladmin`, and only its grantor or a superuser takes it back: `cloudsqladmin` or a superuser runs: REVOKE app FROM leaker GRANTED BY cloudsqladmin
+      it was granted by `cloudsqladmin`, and only its grantor or a superuser takes it back: `cloudsqladmin` or a superuser runs: REVOKE "app" FROM "leaker" GRANTED BY "cloudsqladmin"
     withheld: leaker holds SELECT on table app.u [role.undeclared]
       `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
     "#);
@@ -164,7 +164,7 @@ fn somebody_elses_schema_keeps_its_owner_from_being_helped() {
     withheld: mig owns table hr.x, outside the schemas of the policy [privilege.effective]
       the policy does not speak of this schema: declare the schema, give it to somebody else, or let the role make schemas (`create_schemas: true`)
     withheld: app holds SELECT on table hr.x [grant.unexpected]
-      `mig` has no USAGE on schema `hr`: `boss` runs: GRANT USAGE ON SCHEMA hr TO mig
+      `mig` has no USAGE on schema `hr`: `boss` runs: GRANT USAGE ON SCHEMA "hr" TO "mig"
     withheld: boss can reach managed objects: it has SUPERUSER: does everything [role.undeclared]
       `boss` is not declared: declare it, put it under `ignore` or `admins`, or take from it what the finding names
     "#);

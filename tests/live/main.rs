@@ -4,6 +4,7 @@
 mod support;
 
 mod adoption;
+mod advice;
 mod authentication;
 mod big;
 mod bindings;

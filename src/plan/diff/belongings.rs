@@ -5,10 +5,9 @@ use super::emit::Reason;
 use super::fence::not_declared;
 use crate::model::{
     Belonging, BelongingKind, Database, DatabaseName, ExtensionName, Preset, PublicationExtent, RoleName,
-    quote_identifier,
 };
 use crate::plan::standing::Standing;
-use crate::plan::{Finding, Rule};
+use crate::plan::{Finding, Rule, statement};
 
 /// Whoever the policy makes a member of it may make subscriptions.
 /// <https://www.postgresql.org/docs/current/predefined-roles.html>
@@ -95,15 +94,15 @@ impl Diff<'_> {
             BelongingKind::Publication(PublicationExtent::Tables) => Some(self.reach.maker_name()),
             _ => self.state.server.bootstrap.as_ref(),
         };
-        let (words, name) = (one.words().to_uppercase(), quote_identifier(&one.name));
-        to.map(|to| format!("ALTER {words} {name} OWNER TO {}", quote_identifier(to.as_str())))
+        let (words, name) = (one.words().to_uppercase(), statement::name(&one.name));
+        to.map(|to| format!("ALTER {words} {name} OWNER TO {}", statement::name(to.as_str())))
     }
 
     /// There is no ALTER EXTENSION … OWNER TO.
     /// <https://www.postgresql.org/docs/current/sql-reassign-owned.html>
     fn owned_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
         let object = format!("extension {extension}");
-        let (from, to) = (quote_identifier(owner.as_str()), quote_identifier(self.reach.maker_name().as_str()));
+        let (from, to) = (statement::name(owner.as_str()), statement::name(self.reach.maker_name().as_str()));
         let finding = Finding {
             database: Some(database.clone()),
             role: Some(owner.to_string()),

@@ -9,11 +9,10 @@ use super::objects::Lot;
 use super::owners::Verdict;
 use crate::model::{
     Database, DatabaseName, Dependence, Lifecycle, Object, ObjectKind, Preset, PrivilegeClass, RoleName, Tie, TieKind,
-    quote_identifier,
 };
 use crate::plan::expected::Expectations;
 use crate::plan::standing::Standing;
-use crate::plan::{Attribute, Change, Finding, Rule, WithheldKind};
+use crate::plan::{Attribute, Change, Finding, Rule, WithheldKind, statement};
 
 /// What is known of departures while the plan is made.
 #[derive(Default)]
@@ -133,7 +132,7 @@ impl Diff<'_> {
             ObjectKind::ForeignServer | ObjectKind::ForeignDataWrapper | ObjectKind::Language | ObjectKind::Tablespace
         );
         more.then(|| {
-            let (kind, to) = (object.kind().words().to_uppercase(), quote_identifier(to.as_str()));
+            let (kind, to) = (object.kind().words().to_uppercase(), statement::name(to.as_str()));
             Reason::decision(
                 "its new owner needs more than the old one's rights",
                 format!("drop it, or whoever may runs: ALTER {kind} … OWNER TO {to}"),
@@ -253,7 +252,7 @@ impl Diff<'_> {
                 continue;
             }
             let what = if *count == 1 { "1 object".to_owned() } else { format!("{count} objects") };
-            let quoted = quote_identifier(role.as_str());
+            let quoted = statement::name(role.as_str());
             let reason = Reason::impossible(
                 format!("`{}` does not get into database `{database}`", self.reach.admin()),
                 format!("whoever gets in runs: REASSIGN OWNED BY {quoted} TO …; DROP OWNED BY {quoted}"),

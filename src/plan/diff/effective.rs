@@ -8,10 +8,10 @@ use super::emit::Reason;
 use crate::access::Access;
 use crate::model::{
     Database, DatabaseName, Dependence, Grantee, Group, Lifecycle, Object, ObjectKind, Preset, Privilege,
-    PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName, quote_identifier,
+    PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName,
 };
 use crate::plan::path::owns;
-use crate::plan::{Finding, Rule, Severity, fix};
+use crate::plan::{Finding, Rule, Severity, fix, statement};
 
 /// Objects named before the rest is only counted.
 const NAMED: usize = 3;
@@ -93,7 +93,7 @@ impl Diff<'_> {
             let held = counts.into_iter().filter(|(number, ..)| *number > 0);
             let held: Vec<_> = held.map(|(number, verb, what)| format!("{verb} {}", count(number, what))).collect();
             let what = format!("{} in database {database}", held.join(", "));
-            let name = quote_identifier(role.as_str());
+            let name = statement::name(role.as_str());
             self.note(Finding {
                 severity: Severity::Warning,
                 role: Some(role.to_string()),

@@ -1,11 +1,11 @@
 //! Steps on their way into the plan: what the policy accepts is set aside, what another phase is for is left.
 
 use super::{Diff, Phase};
-use crate::model::{Origin, Privilege, Privileges, RoleName, quote_identifier};
+use crate::model::{Origin, Privilege, Privileges, RoleName};
 use crate::plan::allow::allowance;
 use crate::plan::phase::order;
 use crate::plan::reach::CLOUD_SQL_SUPERUSER;
-use crate::plan::{Change, Finding, Plan, Rule, Step, Withheld, WithheldKind, findings};
+use crate::plan::{Change, Finding, Plan, Rule, Step, Withheld, WithheldKind, findings, statement};
 
 /// Why a step is not taken.
 pub(super) struct Reason {
@@ -37,7 +37,7 @@ impl Diff<'_> {
     /// This admin cannot act as `role`.
     pub(super) fn unreachable(&self, role: &RoleName) -> Reason {
         let (admin, major) = (self.reach.admin(), self.state.server.major());
-        let (quoted, to) = (quote_identifier(role.as_str()), quote_identifier(admin.as_str()));
+        let (quoted, to) = (statement::name(role.as_str()), statement::name(admin.as_str()));
         let advice = if self.state.roles.get(role).is_some_and(|role| role.superuser) {
             // Nobody is to be made a member of a superuser.
             "only a superuser can do it, or hand the object over".into()

@@ -2,9 +2,9 @@
 
 use super::Diff;
 use super::emit::{Reason, step};
-use crate::model::{Database, DatabaseName, Extension, ExtensionName, ExtensionPolicy, quote_identifier};
+use crate::model::{Database, DatabaseName, Extension, ExtensionName, ExtensionPolicy};
 use crate::plan::expected::extension_schema;
-use crate::plan::{Change, Finding, RefusalCause, Rule};
+use crate::plan::{Change, Finding, RefusalCause, Rule, statement};
 
 /// Comes with every database.
 const BUILT_IN: &str = "plpgsql";
@@ -21,7 +21,7 @@ impl Diff<'_> {
         let extra = database.extensions.keys().filter(|one| !declared.contains_key(*one) && one.as_str() != BUILT_IN);
         for extension in extra {
             let message = format!("extension {extension} is installed and not declared");
-            let drop = format!("DROP EXTENSION {}", quote_identifier(extension.as_str()));
+            let drop = format!("DROP EXTENSION {}", statement::name(extension.as_str()));
             self.withhold_extension(
                 name,
                 extension,
@@ -80,7 +80,7 @@ impl Diff<'_> {
     ) {
         if let Some(schema) = wanted.schema.as_ref().filter(|schema| **schema != installed.schema) {
             let message = format!("extension {extension} is in schema {}, not in {schema}", installed.schema);
-            let (quoted, to) = (quote_identifier(extension.as_str()), quote_identifier(schema.as_str()));
+            let (quoted, to) = (statement::name(extension.as_str()), statement::name(schema.as_str()));
             let moved = format!("ALTER EXTENSION {quoted} SET SCHEMA {to}");
             self.withhold_extension(
                 name,

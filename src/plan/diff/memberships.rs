@@ -8,7 +8,7 @@ use super::{Diff, Phase};
 use crate::model::{Lifecycle, Membership, Origin, RoleName};
 use crate::plan::expected::is_ddl;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Edge, Rule};
+use crate::plan::{Change, Edge, Rule, statement};
 
 /// What is declared, by role and member.
 type Wanted = BTreeMap<(RoleName, RoleName), (Edge, Origin)>;
@@ -176,7 +176,7 @@ impl Diff<'_> {
         if self.cast.standing(&edge.grantor) == Standing::Undeclared && self.state.memberships.iter().any(ours) {
             return Some(not_declared(&edge.grantor));
         }
-        let quote = crate::model::quote_identifier;
+        let quote = statement::name;
         // What the member granted on hangs on it, and goes with it.
         let granted_on = |one: &Membership| one.role == edge.role && one.grantor == edge.member;
         let statement = format!(

@@ -37,7 +37,7 @@ use heritage::Heritage;
 use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
-use super::{Plan, Refusal, RefusalCause, TakeOver};
+use super::{Plan, Refusal, RefusalCause, TakeOver, advice};
 use crate::access::Views;
 use crate::model::{DatabaseName, Policy, State};
 
@@ -151,7 +151,7 @@ impl Diff<'_> {
             let instance = self.policy.instance.as_ref().map_or("INSTANCE", |instance| instance.instance());
             self.plan.refusals.push(Refusal {
                 message: format!("database `{name}` does not exist"),
-                hint: format!("gcloud sql databases create {name} --instance={instance}"),
+                hint: advice::create_database(name, instance),
                 cause: RefusalCause::Instance,
             });
         }

@@ -11,7 +11,7 @@ use crate::model::{
     SchemaName,
 };
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Rule, TakeOver};
+use crate::plan::{Change, Rule, TakeOver, advice, statement};
 
 /// An object's owner and ACL as they will be when it is granted on.
 pub(super) struct Judged {
@@ -259,7 +259,7 @@ impl Diff<'_> {
             }
             false => Reason::impossible(
                 format!("`{role}` has no USAGE on schema `{name}`"),
-                format!("`{owner}` runs: GRANT USAGE ON SCHEMA {name} TO {role}"),
+                format!("`{owner}` runs: {}", advice::grant(Privilege::Usage, &Object::Schema(name.clone()), role)),
             ),
         })
     }
@@ -270,14 +270,15 @@ impl Diff<'_> {
         let makes_databases = || self.state.roles.get(by).is_some_and(|role| role.create_db || role.superuser);
         match &lot.members[0] {
             Object::Schema(_) if !self.reach.creates_in(by, lot.database) => {
-                let database = crate::model::quote_identifier(lot.database.as_str());
+                let database = Object::Database(lot.database.clone());
                 Some(Reason::impossible(
                     format!("`{by}` has no CREATE on database `{}`", lot.database),
-                    format!("its owner runs: GRANT CREATE ON DATABASE {database} TO {by}"),
+                    format!("its owner runs: {}", advice::grant(Privilege::Create, &database, by)),
                 ))
             }
             Object::Database(_) if !makes_databases() => {
-                Some(Reason::impossible(format!("`{by}` has no CREATEDB"), format!("ALTER ROLE {by} CREATEDB")))
+                let alter = statement::name(by.as_str());
+                Some(Reason::impossible(format!("`{by}` has no CREATEDB"), format!("ALTER ROLE {alter} CREATEDB")))
             }
             _ => None,
         }
@@ -300,7 +301,7 @@ impl Diff<'_> {
         (!self.reach.can_become(&owner)).then(|| {
             Reason::impossible(
                 format!("`{to}` has no CREATE on schema `{schema}`, which belongs to `{owner}`"),
-                format!("`{owner}` runs: GRANT CREATE ON SCHEMA {schema} TO {to}"),
+                format!("`{owner}` runs: {}", advice::grant(Privilege::Create, &Object::Schema(schema.clone()), to)),
             )
         })
     }

@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Extent, Finding, Rule, Severity, findings};
+use crate::plan::{Change, Extent, Finding, Rule, Severity, advice, findings};
 
 impl Diff<'_> {
     /// What PUBLIC holds there beyond what `public:` leaves it.
@@ -87,7 +87,7 @@ impl Diff<'_> {
             let admin = self.reach.admin();
             Some(Reason::impossible(
                 format!("`{admin}` itself gets into `{}` only through PUBLIC", lot.database),
-                format!("GRANT CONNECT ON DATABASE {} TO {admin}", lot.database),
+                advice::grant_connect(lot.database, admin),
             ))
         } else if let Some(stranded) = self.stranded(lot, wants) {
             Some(stranded)
@@ -132,12 +132,11 @@ impl Diff<'_> {
                 && !self.heritage.all(login).into_iter().any(enters)
         });
         let (login, role) = stranded.next()?;
-        let quote = crate::model::quote_identifier;
-        let (login, role) = (quote(login.as_str()), quote(role.as_str()));
+
         let reason = format!("`{login}` would no longer get in: it is no inheriting member of `{role}`");
         Some(match self.options.phase {
             Phase::Contract => Reason::decision(reason, "use --phase expand first"),
-            Phase::Both | Phase::Expand => Reason::impossible(reason, format!("GRANT {role} TO {login}")),
+            Phase::Both | Phase::Expand => Reason::impossible(reason, advice::grant_membership(role.as_str(), &login)),
         })
     }
 

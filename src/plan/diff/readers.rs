@@ -6,7 +6,7 @@ use super::Diff;
 use super::emit::{Reason, step};
 use super::secrets::of_role;
 use crate::model::{Binding, Reader, RoleName, Secret, SecretPolicy};
-use crate::plan::{Change, Finding, Rule, Severity};
+use crate::plan::{Change, Finding, Rule, Severity, advice};
 
 /// The role that lets a member read payloads.
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
@@ -98,10 +98,16 @@ impl Diff<'_> {
                     format!("{member} may read {} under the condition `{title}`", wanted.name),
                 )
             };
-            let advice = format!(
-                "gcloud secrets remove-iam-policy-binding {} --project={} --role={ACCESSOR} --member={member} --all",
-                wanted.name.id, wanted.name.project
-            );
+            let advice = advice::command([
+                "gcloud",
+                "secrets",
+                "remove-iam-policy-binding",
+                wanted.name.id.as_str(),
+                &format!("--project={}", wanted.name.project),
+                &format!("--role={ACCESSOR}"),
+                &format!("--member={member}"),
+                "--all",
+            ]);
             self.withhold_findings(
                 vec![finding],
                 Reason::decision("conditional bindings are left as they are", advice),

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
-use crate::model::{Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy, quote_identifier};
+use crate::model::{Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
 use crate::plan::expected::is_ddl;
 use crate::plan::list::normal_value;
-use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity};
+use crate::plan::reach::CLOUD_SQL_SUPERUSER;
+use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, advice, statement};
 use crate::rotation::Reading;
 
 /// One role or login as the policy wants it.
@@ -53,7 +54,7 @@ impl Diff<'_> {
             self.refuse(
                 RefusalCause::Admin,
                 format!("`{admin}` cannot create roles: it has no CREATEROLE"),
-                format!("use an admin with CREATEROLE, or: GRANT cloudsqlsuperuser TO {admin}"),
+                format!("use an admin with CREATEROLE, or: {}", advice::grant_membership(CLOUD_SQL_SUPERUSER, &admin)),
             );
         }
         let login = wanted.policy.has_external_login();
@@ -70,12 +71,12 @@ impl Diff<'_> {
 
     /// A password that is kept elsewhere is set from there.
     fn needs_password(&mut self, wanted: &Wanted<'_>) {
-        let (name, quoted) = (&wanted.name, quote_identifier(wanted.name.as_str()));
+        let (name, quoted) = (&wanted.name, statement::name(wanted.name.as_str()));
         self.note(Finding {
             severity: Severity::Info,
             role: Some(name.to_string()),
             origin: Some(wanted.policy.origin.clone()),
-            fix: Some(format!("psql -c '\\password {quoted}'")),
+            fix: Some(advice::command(["psql", "-c", &format!("\\password {quoted}")])),
             ..Finding::new(Rule::RoleMissing, format!("{name} is created without a password, which is kept elsewhere"))
         });
     }

@@ -2,8 +2,8 @@
 
 use super::Diff;
 use super::emit::{Reason, step};
-use crate::model::{Acl, Database, DatabaseName, Dependence, Group, Object, ObjectKind, SchemaName};
-use crate::plan::{Change, Finding, Rule, Step};
+use crate::model::{Acl, Database, DatabaseName, Dependence, Group, Object, ObjectKind, Privilege, SchemaName};
+use crate::plan::{Change, Finding, Rule, Step, advice};
 
 impl Diff<'_> {
     /// Makes missing schemas. Returns them as they will be, so that they are granted on in the same run.
@@ -53,7 +53,10 @@ impl Diff<'_> {
         let owner = &self.reach.database(database)?.owner;
         Some(Reason::impossible(
             format!("`{}` has no CREATE on the database, which belongs to `{owner}`", self.reach.admin()),
-            format!("`{owner}` runs: GRANT CREATE ON DATABASE {database} TO {}", self.reach.maker_name()),
+            format!(
+                "`{owner}` runs: {}",
+                advice::grant(Privilege::Create, &Object::Database(database.clone()), self.reach.maker_name())
+            ),
         ))
     }
 

@@ -179,7 +179,8 @@ impl Diff<'_> {
             });
             return true;
         }
-        let message = format!("version {number} of {} is {state:?}", wanted.name).to_lowercase();
+        // The id of a secret keeps its case: another case is another secret.
+        let message = format!("version {number} of {} is {}", wanted.name, format!("{state:?}").to_lowercase());
         let reason = if gone {
             Reason::decision(
                 "its password is stored nowhere, and somebody may be using it",

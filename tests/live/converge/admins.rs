@@ -63,7 +63,7 @@ each_major! {
         stage.become_admin(&url);
         stage.policy(POLICY);
         let applied = stage.apply(&[]).assert_status(1);
-        assert_said(&applied, &["`careful` itself gets into `shop` only through PUBLIC", "GRANT CONNECT ON DATABASE shop TO careful"]);
+        assert_said(&applied, &["`careful` itself gets into `shop` only through PUBLIC", "GRANT CONNECT ON DATABASE \"shop\" TO \"careful\""]);
         stage.sql("GRANT CONNECT ON DATABASE shop TO careful").await;
         bootstraps_and_mends(&stage).await;
     }
@@ -135,7 +135,7 @@ each_major! {
         }
         let applied = stage.apply(&[]).assert_status(1);
         let statement = "GRANT mig TO csadmin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE";
-        assert_said(&applied, &[statement, "`csadmin` cannot act as `mig`", "GRANT app TO csadmin WITH ADMIN TRUE"]);
+        assert_said(&applied, &[statement, "`csadmin` cannot act as `mig`", "GRANT \"app\" TO \"csadmin\" WITH ADMIN TRUE"]);
         let schema = "SELECT has_schema_privilege('app', 'app', 'USAGE')::text || has_schema_privilege('mig', 'app', 'CREATE')::text";
         assert_eq!(stage.query(schema).await, ["truetrue"], "the rest is done");
         stage.run("check", &[]).assert_status(2);
@@ -150,7 +150,7 @@ each_major! {
         stage.policy(POLICY);
         let applied = stage.apply(&[]).assert_status(if major < 16 { 0 } else { 1 });
         if major >= 16 {
-            assert_said(&applied, &["REVOKE cloudsqlsuperuser FROM app GRANTED BY cloudsqladmin"]);
+            assert_said(&applied, &["REVOKE \"cloudsqlsuperuser\" FROM \"app\" GRANTED BY \"cloudsqladmin\""]);
         }
     }
 

@@ -1,0 +1,134 @@
+//! What is advised works when typed, whatever the names are.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::stage::Stage;
+use crate::support::{Cluster, Options, each_major};
+
+/// Reserved words are roles of the policy; what a policy does not let a role be called, others are called.
+const POLICY: &str = "version: 1
+databases: { 'Shop \"1\"': { schemas: [select, 'Mixed Schema', 's\"q'] } }
+roles:
+  user: { access: ddl }
+  order: { access: dml }
+";
+const DATABASE: &str = "Shop \"1\"";
+const SCHEMAS: [&str; 3] = ["select", "Mixed Schema", "s\"q"];
+const OTHERS: [&str; 3] = ["Mixed Case", "a\"b", "group"];
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn stage(major: u32) -> Stage {
+    let stage = Stage::with(Cluster::with(major, Options::default().database(DATABASE)));
+    stage.policy(POLICY);
+    stage
+}
+
+/// Everything that others hold, own, were given and gave on, one statement each.
+fn drift() -> String {
+    let mut drift = String::new();
+    for schema in SCHEMAS {
+        let schema = quoted(schema);
+        drift += &format!(
+            "SET ROLE \"user\"; CREATE TABLE {schema}.\"Table\" (\"Col\" int); CREATE SEQUENCE {schema}.\"user\";
+             CREATE TYPE {schema}.\"order\" AS ENUM (); CREATE TABLE {schema}.\"window\" ();
+             CREATE FUNCTION {schema}.\"select\"({schema}.\"order\") RETURNS int LANGUAGE sql AS 'SELECT 1'; RESET ROLE;
+             ALTER TABLE {schema}.\"window\" OWNER TO \"order\"; GRANT CREATE ON SCHEMA {schema} TO \"order\";
+             GRANT TRUNCATE ON {schema}.\"Table\" TO \"order\" WITH GRANT OPTION;
+             REVOKE INSERT ON {schema}.\"Table\" FROM \"order\"; REVOKE ALL ON FUNCTION {schema}.\"select\" FROM \"order\";
+             ALTER DEFAULT PRIVILEGES FOR ROLE \"user\" IN SCHEMA {schema} REVOKE SELECT ON TABLES FROM \"order\";"
+        );
+        for other in OTHERS {
+            let other = quoted(other);
+            drift += &format!(
+                "GRANT USAGE ON SCHEMA {schema} TO {other}; GRANT SELECT, UPDATE (\"Col\") ON {schema}.\"Table\" TO {other};
+                 GRANT USAGE ON SEQUENCE {schema}.\"user\" TO {other}; GRANT USAGE ON TYPE {schema}.\"order\" TO {other};
+                 GRANT EXECUTE ON FUNCTION {schema}.\"select\" TO {other};
+                 SET ROLE \"order\"; GRANT TRUNCATE ON {schema}.\"Table\" TO {other}; RESET ROLE;
+                 ALTER DEFAULT PRIVILEGES FOR ROLE \"user\" IN SCHEMA {schema} GRANT SELECT ON TABLES TO {other};"
+            );
+        }
+    }
+    for other in OTHERS {
+        let quoted_other = quoted(other);
+        let publication = quoted(&format!("of {other}"));
+        drift += &format!(
+            "GRANT CREATE ON DATABASE {} TO {quoted_other}; GRANT \"order\" TO {quoted_other}; GRANT {quoted_other} TO \"user\";
+             CREATE PUBLICATION {publication} FOR TABLE \"select\".\"Table\"; ALTER PUBLICATION {publication} OWNER TO {quoted_other};",
+            quoted(DATABASE)
+        );
+    }
+    drift
+        + "ALTER ROLE \"order\" CREATEDB; ALTER ROLE \"user\" SET work_mem = '1MB'; CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\";"
+}
+
+/// What takes the way to objects away comes last: their names need it.
+fn is_container(finding: &Value) -> bool {
+    let object = finding["object"].as_str().unwrap_or_default();
+    object.starts_with("schema ") || object.starts_with("database ") || object.starts_with("role ")
+}
+
+fn drifting(checked: &Value) -> Vec<Value> {
+    let all = checked["findings"].as_array().into_iter().flatten();
+    all.filter(|one| one["severity"] == "error").cloned().collect()
+}
+
+/// The statement that a piece of advice ends in.
+fn statement(advice: &str) -> Option<&str> {
+    let statement = advice.rsplit_once("runs: ").map_or(advice, |(_, statement)| statement);
+    let is_sql = ["GRANT ", "ALTER ", "REVOKE "].iter().any(|verb| statement.starts_with(verb));
+    (is_sql && !statement.contains('…')).then_some(statement)
+}
+
+each_major! {
+    async fn every_fix_is_one_whatever_the_names_are(major: u32) {
+        let stage = stage(major);
+        stage.apply(&[]).assert_status(0);
+        let roles: String = OTHERS.iter().map(|other| format!("CREATE ROLE {} LOGIN; ", quoted(other))).collect();
+        stage.cluster.batch(DATABASE, &(roles + &drift())).await;
+        let mut seen = BTreeSet::new();
+        for _round in 0..4 {
+            let (containers, others): (Vec<_>, Vec<_>) =
+                drifting(&stage.run("check", &["--format", "json"]).json()).into_iter().partition(is_container);
+            for finding in others.iter().chain(&containers) {
+                let fix = finding["fix"].as_str().unwrap_or_else(|| panic!("no fix: {finding:#}"));
+                let superuser = stage.cluster.connect_superuser(finding["database"].as_str().unwrap_or("postgres")).await;
+                superuser.batch_execute(fix).await.unwrap_or_else(|error| panic!("{fix}: {error:?}"));
+                seen.insert(finding["rule"].as_str().unwrap_or_default().to_owned());
+            }
+        }
+        stage.run("check", &[]).assert_status(0);
+        for rule in ["role.undeclared", "grant.missing", "grant.unexpected", "default.missing", "owner.unexpected", "membership.unexpected"] {
+            assert!(seen.contains(rule), "{rule} is not among {seen:?}");
+        }
+    }
+
+    /// The database and a schema belong to others, so that they have to help.
+    async fn advice_leads_on_whatever_the_names_are(major: u32) {
+        let stage = stage(major);
+        let owner = quoted(OTHERS[0]);
+        stage.cluster.batch(DATABASE, &format!(
+            "CREATE ROLE {owner} LOGIN; CREATE SCHEMA \"select\" AUTHORIZATION {owner};
+             ALTER DATABASE {} OWNER TO {owner}", quoted(DATABASE)
+        )).await;
+        let mut followed = BTreeSet::new();
+        for _round in 0..4 {
+            let plan = stage.run("plan", &["--format", "json"]).json();
+            let withheld = plan["instances"][0]["withheld"].as_array().cloned().unwrap_or_default();
+            for advice in withheld.iter().filter_map(|one| one["advice"].as_str()).filter_map(statement) {
+                let superuser = stage.cluster.connect_superuser(DATABASE).await;
+                superuser.batch_execute(advice).await.unwrap_or_else(|error| panic!("{advice}: {error:?}"));
+                followed.insert(advice.to_owned());
+            }
+        }
+        assert!(followed.iter().any(|one| one.contains("ON DATABASE \"Shop \"\"1\"\"\"")), "{followed:?}");
+        let plan = stage.run("plan", &["--format", "json"]).json();
+        let withheld = plan["instances"][0]["withheld"].as_array().cloned().unwrap_or_default();
+        let left: Vec<_> = withheld.iter().filter(|one| one["advice"].as_str().and_then(statement).is_some()).collect();
+        assert!(left.is_empty(), "followed {followed:#?}, left {left:#?}");
+    }
+}
