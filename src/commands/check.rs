@@ -92,11 +92,10 @@ pub(super) fn unknown(policy: &Policy) -> InstanceVerdict {
 /// A database that is not there cannot be judged.
 pub(super) fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> {
     let missing = policy.databases.keys().filter(|name| !state.databases.contains_key(*name));
-    let instance = policy.instance.as_ref().map_or("INSTANCE", |instance| instance.instance());
     missing
         .map(|name| Failure {
             causes: vec![format!("database `{name}` does not exist")],
-            hint: Some(plan::advice::create_database(name, instance)),
+            hint: Some(plan::gcloud::create_database(policy.instance.as_ref(), name)),
         })
         .collect()
 }
@@ -105,9 +104,10 @@ pub(super) fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> 
 fn hidden_readers(state: &State) -> impl Iterator<Item = Failure> {
     state.secrets.values().filter(|secret| secret.bindings.is_none()).map(|Secret { name, .. }| Failure {
         causes: vec![format!("this identity has no `secretmanager.secrets.getIamPolicy` on {name}")],
-        hint: Some(format!(
-            "gcloud secrets add-iam-policy-binding {} --project={} --member=MEMBER --role=roles/secretmanager.viewer",
-            name.id, name.project
+        hint: Some(plan::gcloud::secret(
+            "add-iam-policy-binding",
+            name,
+            &[("member", "MEMBER"), ("role", "roles/secretmanager.viewer")],
         )),
     })
 }

@@ -96,6 +96,6 @@ fn is_taken(policy: &Policy, name: &RoleName) -> bool {
     name.is_system()
         || policy.roles.contains_key(name)
         || policy.admins.contains(name)
-        || policy.roles.values().any(|role| role.iam.contains(name))
+        || policy.roles.values().any(|role| role.iam.iter().any(|principal| principal.user() == name))
         || policy.ignore.iter().any(|pattern| pattern.matches(name.as_str()))
 }

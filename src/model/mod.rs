@@ -3,6 +3,7 @@
 mod acl;
 mod belonging;
 mod call;
+mod iam;
 mod login;
 mod membership;
 mod name;
@@ -22,11 +23,12 @@ mod view;
 pub use acl::{Acl, AclError, AclItem, Grantee};
 pub use belonging::{Belonging, BelongingKind, PublicationExtent};
 pub use call::{Acting, Call, RunsAs};
+pub use iam::{IamKind, IamPrincipal, is_email};
 pub use login::{Login, Logins, pair};
 pub use membership::Membership;
 pub use name::{
     DatabaseName, ExtensionName, InstanceName, NameError, ProjectId, RoleName, RolePattern, SchemaName, SecretId,
-    SecretName,
+    SecretName, is_label,
 };
 pub use object::{Naming, Object, ObjectKind, RelationKind, RoutineKind};
 pub use password::{Password, Payload, Verifier, VerifierError};

@@ -28,6 +28,32 @@ pub enum NameError {
         /// What it should have been.
         expected: &'static str,
     },
+    /// A name that follows its grammar in lower case only.
+    #[error("`{name}` is not {expected}: it has upper-case letters")]
+    UpperCase {
+        /// The name as written.
+        name: String,
+        /// What it should have been.
+        expected: &'static str,
+    },
+}
+
+impl NameError {
+    /// How to mend it, in one line.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UpperCase { name, .. } => Some(format!("did you mean `{}`?", name.to_ascii_lowercase())),
+            Self::Empty | Self::TooLong { .. } | Self::Nul(_) | Self::Grammar { .. } => None,
+        }
+    }
+
+    /// Why `name` is not `expected`, of which `fits` decides.
+    fn grammar(name: &str, expected: &'static str, fits: impl Fn(&str) -> bool) -> Self {
+        match fits(&name.to_ascii_lowercase()) {
+            true => Self::UpperCase { name: name.into(), expected },
+            false => Self::Grammar { name: name.into(), expected },
+        }
+    }
 }
 
 /// The longest identifier PostgreSQL keeps, in bytes.
@@ -102,6 +128,9 @@ impl AsRef<RoleName> for RoleName {
 }
 
 impl RoleName {
+    /// The most bytes of a name that PostgreSQL keeps.
+    pub const LONGEST: usize = MAX_IDENTIFIER;
+
     /// The name with `suffix` appended: `app_user` and `_a` make `app_user_a`.
     ///
     /// # Errors
@@ -155,7 +184,7 @@ impl RolePattern {
 /// <https://cloud.google.com/sql/docs/postgres/instance-info>
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceName {
-    project: String,
+    project: ProjectId,
     region: String,
     instance: String,
 }
@@ -166,30 +195,20 @@ impl InstanceName {
     /// # Errors
     /// Not of that form.
     pub fn new(text: &str) -> Result<Self, NameError> {
-        let wrong = || NameError::Grammar {
-            name: text.into(),
-            expected: "an instance connection name, `project:region:instance`",
-        };
-        let plain = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        };
+        let expected = "an instance connection name, `project:region:instance`";
+        Self::parts(text).ok_or_else(|| NameError::grammar(text, expected, |text| Self::parts(text).is_some()))
+    }
+
+    fn parts(text: &str) -> Option<Self> {
         let mut parts = text.rsplitn(3, ':');
-        let (instance, region, project) = (parts.next(), parts.next(), parts.next());
-        match (project, region, instance) {
-            (Some(project), Some(region), Some(instance))
-                if plain(region)
-                    && plain(instance)
-                    && project.split(':').count() <= 2
-                    && project.split(':').all(plain) =>
-            {
-                Ok(Self { project: project.into(), region: region.into(), instance: instance.into() })
-            }
-            _ => Err(wrong()),
-        }
+        let (instance, region, project) = (parts.next()?, parts.next()?, parts.next()?);
+        let project = ProjectId::new(project).ok()?;
+        let fits = is_label(region, 63) && is_label(instance, 98);
+        fits.then(|| Self { project, region: region.into(), instance: instance.into() })
     }
 
     /// The project part.
-    pub fn project(&self) -> &str {
+    pub fn project(&self) -> &ProjectId {
         &self.project
     }
 
@@ -218,7 +237,7 @@ impl serde::Serialize for InstanceName {
 }
 
 macro_rules! google_name {
-    ($(#[$doc:meta])* $name:ident, $max:literal, $expected:literal, $legal:expr) => {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $fits:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         pub struct $name(String);
@@ -229,12 +248,8 @@ macro_rules! google_name {
             /// # Errors
             /// Not of that grammar.
             pub fn new(text: &str) -> Result<Self, NameError> {
-                let legal: fn(char) -> bool = $legal;
-                if (1..=$max).contains(&text.len()) && text.chars().all(legal) {
-                    Ok(Self(text.into()))
-                } else {
-                    Err(NameError::Grammar { name: text.into(), expected: $expected })
-                }
+                let fits: fn(&str) -> bool = $fits;
+                if fits(text) { Ok(Self(text.into())) } else { Err(NameError::grammar(text, $expected, fits)) }
             }
 
             /// The name itself.
@@ -252,15 +267,30 @@ macro_rules! google_name {
 }
 
 google_name!(
-    /// A Google Cloud project, by id or number; domain-scoped ids contain a colon.
-    ProjectId, 100, "a project id", |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':')
+    /// A Google Cloud project, by id or number; a domain-scoped id is `example.com:project`.
+    /// <https://cloud.google.com/resource-manager/docs/creating-managing-projects>
+    ProjectId, "a project id", |text| match text.rsplit_once(':') {
+        Some((domain, id)) => domain.split('.').all(is_domain_label) && is_label(id, 30),
+        None => is_label(text, 30) || (text.len() <= 20 && text.chars().all(|c| c.is_ascii_digit()) && !text.is_empty()),
+    }
 );
 google_name!(
     /// The id of a secret within its project.
     /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets/create>
-    SecretId, 255, "a secret id (letters, digits, `-` and `_`, at most 255)",
-    |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+    SecretId, "a secret id (letters, digits, `-` and `_`, at most 255)",
+    |text| (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 );
+
+/// Whether `text` follows the grammar that projects, regions, instances, jobs and services share: lower-case letters, digits and
+/// hyphens, a letter first and no hyphen last.
+pub fn is_label(text: &str, longest: usize) -> bool {
+    is_domain_label(text) && text.len() <= longest && text.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+fn is_domain_label(text: &str) -> bool {
+    let hyphen = text.starts_with('-') || text.ends_with('-');
+    !text.is_empty() && !hyphen && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
 
 /// A secret with its project: `projects/PROJECT/secrets/ID`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -309,10 +339,54 @@ mod tests {
     #[test]
     fn an_instance_name_may_be_domain_scoped() {
         let name = InstanceName::new("example.com:proj:europe-west1:db").unwrap();
-        assert_eq!((name.project(), name.instance()), ("example.com:proj", "db"));
+        assert_eq!((name.project().as_str(), name.instance()), ("example.com:proj", "db"));
         assert_eq!(name.socket_directory(), "/cloudsql/example.com:proj:europe-west1:db");
         for wrong in ["proj:db", "a:b:c:d:e", ":r:i", "p::i", "p:r:", "p:r:i x"] {
             assert!(InstanceName::new(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn names_of_google_follow_its_grammar() {
+        let long = format!("a{}", "b".repeat(29));
+        for fine in ["p", "demo-project", "123456789012", "example.com:proj", "a1", &long] {
+            assert!(ProjectId::new(fine).is_ok(), "{fine}");
+        }
+        let odd = [
+            "",
+            "..",
+            ".",
+            "a/b",
+            "../x",
+            "-a",
+            "a-",
+            "1a",
+            "a b",
+            "a.b",
+            ":p",
+            "example.com:",
+            "a..b:p",
+            "a%2fb",
+            "ä",
+        ];
+        for wrong in odd.into_iter().chain([format!("{long}c").as_str()]) {
+            let error = ProjectId::new(wrong).unwrap_err();
+            assert!(matches!(error, NameError::Grammar { .. }) && error.hint().is_none(), "{wrong}");
+        }
+        for odd in ["", "..", ".", "a/b", "-a", "a-", "1a", "a b", "a.b", "a_b", "ä"] {
+            for wrong in [format!("{odd}:us-central1:db"), format!("p:{odd}:db"), format!("p:us-central1:{odd}")] {
+                assert!(matches!(InstanceName::new(&wrong), Err(NameError::Grammar { .. })), "{wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn in_lower_case_they_are_hinted_at() {
+        let hint = |error: NameError| error.hint().unwrap();
+        assert_eq!(hint(ProjectId::new("Demo-Project").unwrap_err()), "did you mean `demo-project`?");
+        let error = InstanceName::new("demo:US-central1:Db").unwrap_err();
+        let text = "`demo:US-central1:Db` is not an instance connection name, `project:region:instance`: it has upper-case letters";
+        assert_eq!((error.to_string().as_str(), hint(error).as_str()), (text, "did you mean `demo:us-central1:db`?"));
+        assert!(SecretId::new("Db_App").is_ok());
     }
 }

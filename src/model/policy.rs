@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DatabaseName, ExtensionName, InstanceName, Object, PrivilegeClass, Privileges, ProjectId, RoleName, RolePattern,
-    SchemaName, SecretName,
+    DatabaseName, ExtensionName, IamPrincipal, InstanceName, Object, PrivilegeClass, Privileges, ProjectId, RoleName,
+    RolePattern, SchemaName, SecretName,
 };
 
 /// Where something was declared.
@@ -117,8 +117,8 @@ pub struct RolePolicy {
     pub login: Option<LoginPolicy>,
     /// How the credential is rotated.
     pub rotation: Rotation,
-    /// Database users of IAM principals that are members of this role: `name@project.iam` or an e-mail address.
-    pub iam: Vec<RoleName>,
+    /// IAM principals whose database users are members of this role.
+    pub iam: Vec<IamPrincipal>,
     /// `ALTER ROLE … SET`, on every login of the role.
     pub settings: BTreeMap<String, String>,
     /// CONNECTION LIMIT of every login of the role.

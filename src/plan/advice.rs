@@ -20,11 +20,6 @@ pub(super) fn grant_membership(role: &str, member: &RoleName) -> String {
     format!("GRANT {} TO {}", name(role), name(member.as_str()))
 }
 
-/// `gcloud sql databases create …`.
-pub fn create_database(database: &DatabaseName, instance: &str) -> String {
-    command(["gcloud", "sql", "databases", "create", database.as_str(), &format!("--instance={instance}")])
-}
-
 /// A command line of which a shell makes exactly these words.
 pub fn command<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     words.into_iter().map(word).collect::<Vec<_>>().join(" ")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::advice::command;
+use super::gcloud;
 use super::sentence::labelled;
 use super::statement::{name, statements};
 use super::{Change, Extent};
@@ -13,25 +13,14 @@ use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 pub(super) fn fix(change: &Change, major: u32) -> Option<String> {
     let text = match change {
         Change::Bind { secret, member } | Change::Unbind { secret, member } => {
-            let verb = if matches!(change, Change::Bind { .. }) { "add" } else { "remove" };
-            command([
-                "gcloud",
-                "secrets",
-                &format!("{verb}-iam-policy-binding"),
-                secret.id.as_str(),
-                &format!("--project={}", secret.project),
-                &format!("--member={member}"),
-                "--role=roles/secretmanager.secretAccessor",
-            ])
+            let bind = matches!(change, Change::Bind { .. });
+            let verb = if bind { "add-iam-policy-binding" } else { "remove-iam-policy-binding" };
+            gcloud::secret(verb, secret, &[("member", member), ("role", "roles/secretmanager.secretAccessor")])
         }
-        Change::LabelSecret { secret, labels, .. } => command([
-            "gcloud",
-            "secrets",
-            "update",
-            secret.id.as_str(),
-            &format!("--project={}", secret.project),
-            &format!("--update-labels={}", labelled(labels).replace(", ", ",")),
-        ]),
+        Change::LabelSecret { secret, labels, .. } => {
+            let labels = labelled(labels).replace(", ", ",");
+            gcloud::secret("update", secret, &[("update-labels", &labels)])
+        }
         Change::DestroyVersions { secret, versions, .. } => {
             let destroy = |number| {
                 format!("gcloud secrets versions destroy {number} --secret={} --project={}", secret.id, secret.project)

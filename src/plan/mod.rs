@@ -11,6 +11,7 @@ mod expected;
 mod finding;
 mod findings;
 mod fix;
+pub mod gcloud;
 mod left;
 mod list;
 mod merge;

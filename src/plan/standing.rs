@@ -102,7 +102,7 @@ impl<'a> Cast<'a> {
         for (name, role) in policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present) {
             logins
                 .extend(role.logins(name).into_iter().filter(|login| login != name).map(|login| (login, name.clone())));
-            iam.extend(role.iam.iter().cloned());
+            iam.extend(role.iam.iter().map(|principal| principal.user().clone()));
         }
         let former = former(policy, state);
         let mut cast = Self { policy, admins, logins, iam, former, retiring, known: HashMap::new() };

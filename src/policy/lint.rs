@@ -5,14 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::problem::place;
 use super::{Problem, Problems};
 use crate::model::{
-    DeclaredMembership, Lifecycle, Object, Origin, Policy, Preset, RoleName, RolePolicy, SchemaName, SecretName,
-    Strategy, Target,
+    DeclaredMembership, IamPrincipal, Lifecycle, Object, Origin, Policy, Preset, RoleName, RolePolicy, SchemaName,
+    SecretName, Strategy, Target,
 };
 
 type Check = fn(&Policy, &mut Problems);
 
-const CHECKS: [Check; 6] =
-    [logins_fit, logins_are_apart, admins_are_apart, ignored_are_apart, members_are_present, memberships_end];
+const CHECKS: [Check; 7] = [
+    logins_fit,
+    logins_are_apart,
+    principals_are_apart,
+    admins_are_apart,
+    ignored_are_apart,
+    members_are_present,
+    memberships_end,
+];
 
 /// Judges resolved policies.
 pub(super) fn check(policies: &[Policy], problems: &mut Problems) {
@@ -43,7 +50,7 @@ fn logins_fit(policy: &Policy, problems: &mut Problems) {
 
 /// A login must not be anyone else: neither a role nor a database user.
 fn logins_are_apart(policy: &Policy, problems: &mut Problems) {
-    let users: BTreeSet<_> = policy.roles.values().flat_map(|role| &role.iam).collect();
+    let users: BTreeSet<_> = principals(policy).map(IamPrincipal::user).collect();
     for (name, role, logins) in pairs(policy) {
         for login in &logins {
             if let Some(other) = policy.roles.get(login) {
@@ -57,8 +64,35 @@ fn logins_are_apart(policy: &Policy, problems: &mut Problems) {
         if users.contains(name) {
             problems.push(&role.origin, format!("`{name}` is also the database user of an IAM principal"));
         }
-        for user in role.iam.iter().filter(|user| logins.contains(user)) {
+        for user in role.iam.iter().map(IamPrincipal::user).filter(|user| logins.contains(user)) {
             problems.push(&role.origin, format!("the IAM user `{user}` is also a login that takes turns"));
+        }
+    }
+}
+
+fn principals(policy: &Policy) -> impl Iterator<Item = &IamPrincipal> {
+    policy.roles.values().flat_map(|role| &role.iam)
+}
+
+/// One database user cannot be two principals.
+fn principals_are_apart(policy: &Policy, problems: &mut Problems) {
+    let mut users: BTreeMap<&RoleName, &IamPrincipal> = BTreeMap::new();
+    for principal in principals(policy) {
+        let first = *users.entry(principal.user()).or_insert(principal);
+        if first.is(principal) {
+            continue;
+        }
+        let (account, at) = (principal.account(), place(&first.origin));
+        if first.account() == account {
+            problems.push(&principal.origin, format!("`{account}` is declared as a principal of another kind at {at}"));
+        } else {
+            problems.push(
+                &principal.origin,
+                format!(
+                    "the database users `{account}` and `{}` ({at}) are one: PostgreSQL keeps 63 bytes of a name",
+                    first.account()
+                ),
+            );
         }
     }
 }

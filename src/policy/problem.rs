@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::Origin;
+use crate::model::{NameError, Origin};
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,9 +50,13 @@ impl Problems {
         self.0.push(Problem { origin: origin.clone(), message: message.into(), hint: Some(hint.into()) });
     }
 
-    /// Keeps the value of a check that can fail.
-    pub(super) fn keep<T>(&mut self, origin: &Origin, checked: Result<T, impl fmt::Display>) -> Option<T> {
-        checked.map_err(|error| self.push(origin, error.to_string())).ok()
+    /// Keeps the name of a check that can fail.
+    pub(super) fn keep<T>(&mut self, origin: &Origin, checked: Result<T, NameError>) -> Option<T> {
+        let told = |error: NameError| match error.hint() {
+            Some(hint) => self.push_hint(origin, error.to_string(), hint),
+            None => self.push(origin, error.to_string()),
+        };
+        checked.map_err(told).ok()
     }
 
     /// Puts the problems in order; none is `Ok`.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::emit::{Part, Reason, step};
 use super::fence::IAM_GROUPS;
 use super::{Diff, Phase};
-use crate::model::{Lifecycle, Membership, Origin, RoleName};
+use crate::model::{IamPrincipal, Lifecycle, Membership, Origin, RoleName};
 use crate::plan::expected::is_ddl;
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Edge, Rule, statement};
@@ -45,8 +45,9 @@ impl Diff<'_> {
                 want(plain(login, !is_ddl(role)), &role.origin);
             }
             // A user that does not exist yet is a finding of its own.
-            for login in role.iam.iter().filter(|login| self.state.roles.contains_key(*login)) {
-                want(plain(login, true), &role.origin);
+            let users = role.iam.iter().map(IamPrincipal::user);
+            for user in users.filter(|user| self.state.roles.contains_key(*user)) {
+                want(plain(user, true), &role.origin);
             }
             for membership in &role.member_of {
                 let edge = Edge {

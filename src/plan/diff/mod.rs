@@ -37,7 +37,7 @@ use heritage::Heritage;
 use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
-use super::{Plan, Refusal, RefusalCause, TakeOver, advice};
+use super::{Plan, Refusal, RefusalCause, TakeOver, gcloud};
 use crate::access::Views;
 use crate::model::{DatabaseName, Policy, State};
 
@@ -148,10 +148,9 @@ impl Diff<'_> {
             );
         }
         for name in self.policy.databases.keys().filter(|name| !self.state.databases.contains_key(*name)) {
-            let instance = self.policy.instance.as_ref().map_or("INSTANCE", |instance| instance.instance());
             self.plan.refusals.push(Refusal {
                 message: format!("database `{name}` does not exist"),
-                hint: advice::create_database(name, instance),
+                hint: gcloud::create_database(self.policy.instance.as_ref(), name),
                 cause: RefusalCause::Instance,
             });
         }

@@ -125,7 +125,10 @@ impl Diff<'_> {
         };
         let entitled = self.policy.roles.iter().filter(|(name, _)| enters(name));
         let logins = entitled.flat_map(|(name, role)| {
-            role.logins(name).into_iter().chain(role.iam.iter().cloned()).map(move |login| (login, name))
+            role.logins(name)
+                .into_iter()
+                .chain(role.iam.iter().map(|principal| principal.user().clone()))
+                .map(move |login| (login, name))
         });
         let mut stranded = logins.filter(|(login, _)| {
             self.state.roles.get(login).is_some_and(|role| role.login)

@@ -6,7 +6,7 @@ use super::Diff;
 use super::emit::{Reason, step};
 use super::secrets::of_role;
 use crate::model::{Binding, Reader, RoleName, Secret, SecretPolicy};
-use crate::plan::{Change, Finding, Rule, Severity, advice};
+use crate::plan::{Change, Finding, Rule, Severity, gcloud};
 
 /// The role that lets a member read payloads.
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
@@ -98,16 +98,8 @@ impl Diff<'_> {
                     format!("{member} may read {} under the condition `{title}`", wanted.name),
                 )
             };
-            let advice = advice::command([
-                "gcloud",
-                "secrets",
-                "remove-iam-policy-binding",
-                wanted.name.id.as_str(),
-                &format!("--project={}", wanted.name.project),
-                &format!("--role={ACCESSOR}"),
-                &format!("--member={member}"),
-                "--all",
-            ]);
+            let flags = [("role", ACCESSOR), ("member", member.as_str())];
+            let advice = format!("{} --all", gcloud::secret("remove-iam-policy-binding", &wanted.name, &flags));
             self.withhold_findings(
                 vec![finding],
                 Reason::decision("conditional bindings are left as they are", advice),

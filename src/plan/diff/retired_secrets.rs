@@ -3,7 +3,7 @@
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
 use crate::model::{Annotations, RoleName, Secret, SecretName, SecretPolicy, VersionState};
-use crate::plan::{Change, Rule};
+use crate::plan::{Change, Rule, gcloud};
 
 impl Diff<'_> {
     pub(super) fn retired_secret(&mut self, name: &RoleName, wanted: &SecretPolicy) {
@@ -31,7 +31,7 @@ impl Diff<'_> {
         self.kept_by_others(name, secret).or_else(|| {
             let unsigned = !secret.annotations.contains_key(Annotations::ROLE);
             unsigned.then(|| {
-                let advice = format!("gcloud secrets delete {} --project={}", secret.name.id, secret.name.project);
+                let advice = gcloud::secret("delete", &secret.name, &[]);
                 let reason = Reason::decision("it was made by others, and never taken over", advice);
                 (format!("{} may hold something else than the credential of {name}", secret.name), reason)
             })

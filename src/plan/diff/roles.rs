@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
-use crate::model::{Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
+use crate::model::{IamPrincipal, Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
 use crate::plan::expected::is_ddl;
+use crate::plan::gcloud;
 use crate::plan::list::normal_value;
 use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, advice, statement};
@@ -30,8 +31,8 @@ impl Diff<'_> {
             for wanted in wanted_roles(name, role) {
                 self.role(&wanted);
             }
-            for login in &role.iam {
-                self.iam_login(login, &role.origin);
+            for principal in &role.iam {
+                self.iam_user(principal, &role.origin);
             }
         }
     }
@@ -255,20 +256,18 @@ impl Diff<'_> {
     }
 
     /// Database users of IAM principals are made by the Cloud SQL Admin API, never by SQL.
-    fn iam_login(&mut self, login: &RoleName, origin: &Origin) {
-        let state = self.state;
-        if let Some(actual) = state.roles.get(login) {
-            self.alter(login, actual.superuser, forbidden(actual), origin);
+    fn iam_user(&mut self, principal: &IamPrincipal, origin: &Origin) {
+        let (state, user) = (self.state, principal.user());
+        if let Some(actual) = state.roles.get(user) {
+            self.alter(user, actual.superuser, forbidden(actual), origin);
             return;
         }
-        let instance = self.policy.instance.as_ref().map_or("INSTANCE", |instance| instance.instance());
-        let kind = if login.as_str().ends_with(".iam") { "cloud_iam_service_account" } else { "cloud_iam_user" };
         let finding = Finding {
-            role: Some(login.to_string()),
+            role: Some(user.to_string()),
             origin: Some(origin.clone()),
-            ..Finding::new(Rule::RoleMissing, format!("the database user `{login}` of an IAM principal does not exist"))
+            ..Finding::new(Rule::RoleMissing, format!("the database user `{user}` of an IAM principal does not exist"))
         };
-        let advice = format!("gcloud sql users create {login} --instance={instance} --type={kind}");
+        let advice = gcloud::create_user(self.policy.instance.as_ref(), principal);
         let reason = Reason::impossible("only the Cloud SQL Admin API makes users for IAM principals", advice);
         self.withhold_findings(vec![finding], reason);
     }

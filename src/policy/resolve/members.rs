@@ -2,9 +2,9 @@
 
 use super::super::file::{List, Membership};
 use super::super::problem::{closest, place};
-use super::super::read::{Brief, Located, given};
+use super::super::read::{Brief, given};
 use super::{Problems, Scope};
-use crate::model::{DeclaredMembership, RoleName};
+use crate::model::{DeclaredMembership, IamKind, IamPrincipal, Origin, RoleName, is_email};
 
 /// Predefined roles up to PostgreSQL 18 that can have members.
 /// <https://www.postgresql.org/docs/current/predefined-roles.html>
@@ -86,51 +86,34 @@ fn membership(shape: &Membership, scope: &Scope<'_>, problems: &mut Problems) ->
     })
 }
 
-/// The database users of IAM principals.
-pub(super) fn iam_users(list: Option<&List<String>>, problems: &mut Problems) -> Vec<RoleName> {
-    let mut users: Vec<RoleName> = Vec::new();
-    for principal in list.into_iter().flatten() {
-        let user = principal.get().and_then(|text| iam_user(text, principal, problems));
-        users.extend(user.filter(|user| !users.contains(user)));
+/// The IAM principals of one role, each once.
+pub(super) fn principals(list: Option<&List<String>>, problems: &mut Problems) -> Vec<IamPrincipal> {
+    let mut found: Vec<IamPrincipal> = Vec::new();
+    for field in list.into_iter().flatten() {
+        let one = field.get().and_then(|text| principal(text, &field.origin, problems));
+        found.extend(one.filter(|one| found.iter().all(|known| !known.is(one))));
     }
-    users
+    found
 }
 
-/// The name that Cloud SQL gives to the database user of a principal: a service account's e-mail without
-/// `.gserviceaccount.com`, a person's or a group's in lower case.
-/// <https://cloud.google.com/sql/docs/postgres/add-manage-iam-users>
-fn iam_user(principal: &str, field: &Located<String>, problems: &mut Problems) -> Option<RoleName> {
-    let user = match principal.split_once(':') {
-        Some((kind, email)) if !is_email(email) && ["serviceAccount", "user", "group"].contains(&kind) => {
-            problems.push(&field.origin, format!("`{email}` is not an e-mail address"));
-            return None;
-        }
-        Some(("serviceAccount", email)) => {
-            let Some(user) = email.strip_suffix(".gserviceaccount.com") else {
-                problems.push_hint(
-                    &field.origin,
-                    format!("`{email}` is not a service account"),
-                    "its address ends in `.gserviceaccount.com`",
-                );
-                return None;
-            };
-            user.to_owned()
-        }
-        Some(("user" | "group", email)) => email.to_lowercase(),
+/// <https://cloud.google.com/iam/docs/principal-identifiers>
+fn principal(text: &str, origin: &Origin, problems: &mut Problems) -> Option<IamPrincipal> {
+    let (kind, email) = match text.split_once(':') {
+        Some(("serviceAccount", email)) => (IamKind::ServiceAccount, email),
+        Some(("user", email)) => (IamKind::User, email),
+        Some(("group", email)) => (IamKind::Group, email),
         _ => {
-            problems.push_hint(
-                &field.origin,
-                format!("`{principal}` is no principal that can log in to Cloud SQL"),
-                "write `serviceAccount:NAME@PROJECT.iam.gserviceaccount.com`, `user:E-MAIL` or `group:E-MAIL`",
-            );
+            let hint = match text {
+                _ if text.ends_with(".gserviceaccount.com") && is_email(text) => {
+                    format!("write `serviceAccount:{text}`")
+                }
+                _ if is_email(text) => format!("write `user:{text}` or `group:{text}`"),
+                _ => "write `serviceAccount:NAME@PROJECT.iam.gserviceaccount.com`, `user:E-MAIL` or `group:E-MAIL`"
+                    .into(),
+            };
+            problems.push_hint(origin, format!("`{text}` is no principal that can log in to Cloud SQL"), hint);
             return None;
         }
     };
-    problems.keep(&field.origin, RoleName::new(&user))
-}
-
-/// Whether a text can be an e-mail address as IAM writes them.
-pub(super) fn is_email(text: &str) -> bool {
-    let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._%+-'".contains(c));
-    text.split_once('@').is_some_and(|(local, domain)| part(local) && part(domain) && domain.contains('.'))
+    problems.keep(origin, IamPrincipal::new(kind, email, origin.clone()))
 }

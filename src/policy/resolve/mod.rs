@@ -82,7 +82,7 @@ impl Scope<'_> {
 
     /// The project that a file means without saying so.
     fn default_project(&self, origin: &Origin) -> Option<ProjectId> {
-        let of_instance = || self.instance.and_then(|instance| ProjectId::new(instance.project()).ok());
+        let of_instance = || self.instance.map(|instance| instance.project().clone());
         self.facts(origin).project.clone().or_else(of_instance)
     }
 }

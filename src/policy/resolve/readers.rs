@@ -5,8 +5,7 @@ use super::super::file::{CloudRun, List};
 use super::super::problem::place;
 use super::super::read::{Located, given};
 use super::Problems;
-use super::members::is_email;
-use crate::model::{CloudRunKind, Origin, ProjectId, Reader};
+use crate::model::{CloudRunKind, Origin, ProjectId, Reader, is_email, is_label};
 
 /// The readers of a secret, each once. A job or service runs in the `project` of the secret unless it says otherwise.
 pub(super) fn readers(
@@ -94,7 +93,12 @@ fn cloud_run(
     };
     if !is_id(region) || !is_id(name) {
         let message = format!("`{}` is not [PROJECT/]REGION/NAME", parts.join("/"));
-        problems.push_hint(&field.origin, message, "for example `us-central1/run-migrations`");
+        let lower = [region, name].map(str::to_ascii_lowercase);
+        let hint = match lower.iter().all(|part| is_id(part)) {
+            true => format!("did you mean `{}`?", parts.join("/").to_ascii_lowercase()),
+            false => "for example `us-central1/run-migrations`".into(),
+        };
+        problems.push_hint(&field.origin, message, hint);
         return None;
     }
     Some(Reader::CloudRun { kind, project: project?, region: region.into(), name: name.into(), service_account })
@@ -114,11 +118,7 @@ fn account(field: &Option<Located<String>>, problems: &mut Problems) -> Option<S
     Some(email.clone())
 }
 
-/// Regions, jobs and services: lower-case letters, digits and hyphens, a letter first.
-/// <https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.jobs/create>
+/// Regions, jobs and services. <https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.jobs/create>
 pub(super) fn is_id(text: &str) -> bool {
-    text.len() <= 63
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && !text.ends_with('-')
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    is_label(text, 63)
 }

@@ -47,7 +47,7 @@ fn role(name: &str, shape: &Role, origin: &Origin, scope: &Scope<'_>, problems: 
         grants: grants::grants(given(&shape.grants), scope, problems),
         member_of: members::memberships(given(&shape.member_of), scope, problems),
         login: given(&shape.login).copied(),
-        iam: members::iam_users(given(&shape.iam), problems),
+        iam: members::principals(given(&shape.iam), problems),
         settings: settings(given(&shape.settings), problems),
         connection_limit: shape.connection_limit.as_ref().and_then(|field| connection_limit(field, problems)),
         create_schemas: given(&shape.create_schemas).copied().unwrap_or(false),

@@ -170,7 +170,9 @@ fn regions(list: &List<String>, problems: &mut Problems) -> Vec<String> {
     for item in list {
         let Some(region) = item.get() else { continue };
         if !is_id(region) {
-            problems.push(&item.origin, format!("`{region}` is not a region"));
+            let lower = Some(region.to_ascii_lowercase()).filter(|lower| is_id(lower));
+            let hint = lower.map_or("for example `europe-west1`".into(), |lower| format!("did you mean `{lower}`?"));
+            problems.push_hint(&item.origin, format!("`{region}` is not a region"), hint);
         } else if let Some((_, first)) = found.iter().find(|(known, _)| *known == region) {
             problems.push(&item.origin, format!("the region `{region}` is listed twice, first at {}", place(first)));
         } else {

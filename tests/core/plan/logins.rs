@@ -81,3 +81,42 @@ fn open_sessions_are_counted_beside_the_login_and_leave_the_digest_alone() {
     assert_eq!(rolewright::plan::digest([&one]), rolewright::plan::digest([&three]));
     assert_eq!(plan_with(3, &pruning()).steps[0].path, ["app", "attribute LOGIN", "3 open sessions"]);
 }
+
+#[test]
+fn a_database_user_that_is_missing_is_made_with_its_kind() {
+    let principals = [
+        "user:Ana@Example.com",
+        "group:DBAs@example.com",
+        "serviceAccount:sa@demo.iam.gserviceaccount.com",
+        "serviceAccount:123456-compute@developer.gserviceaccount.com",
+        "serviceAccount:demo-project@appspot.gserviceaccount.com",
+        "user:o'hara@example.com",
+    ];
+    let advice = |instance: &str| -> Vec<String> {
+        let declared = format!("roles: {{ app: {{ iam: {principals:?} }} }}");
+        let policy =
+            policy(&format!("version: 1\n{instance}\ndatabases: {{ shop: {{ public: keep }} }}\n{declared}\n"));
+        let plan = diff(&policy, &state("role app"), &Options::default());
+        shown(&plan).lines().filter_map(|line| line.split_once("gcloud ")).map(|(_, line)| line.to_owned()).collect()
+    };
+    assert_snapshot!(advice("instance: demo-project:us-central1:db1").join("\n"), @r"
+    sql users create ana@example.com --instance=db1 --project=demo-project --type=cloud_iam_user
+    sql users create dbas@example.com --instance=db1 --project=demo-project --type=cloud_iam_group
+    sql users create sa@demo.iam --instance=db1 --project=demo-project --type=cloud_iam_service_account
+    sql users create 123456-compute@developer --instance=db1 --project=demo-project --type=cloud_iam_service_account
+    sql users create demo-project@appspot --instance=db1 --project=demo-project --type=cloud_iam_service_account
+    sql users create 'o'\''hara@example.com' --instance=db1 --project=demo-project --type=cloud_iam_user
+    ");
+    let domain = "sql users create ana@example.com --instance=db1 --project=example.com:demo --type=cloud_iam_user";
+    assert_eq!(advice("instance: example.com:demo:us-central1:db1")[0], domain);
+    let unknown = "sql users create ana@example.com --instance=INSTANCE --project=PROJECT --type=cloud_iam_user";
+    assert_eq!(advice("project: p")[0], unknown);
+}
+
+#[test]
+fn a_database_user_with_a_cut_name_is_the_one_of_its_account() {
+    let email = format!("{}@example.com", "a".repeat(60));
+    let actual = format!("role app\nrole {} login", &email[..63]);
+    let plan = planned(&format!("iam: [\"user:{email}\"]"), &actual, &Options::default());
+    assert!(!shown(&plan).contains("does not exist"), "{}", shown(&plan));
+}

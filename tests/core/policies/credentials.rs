@@ -62,6 +62,7 @@ fn fields_of_secrets() {
     p.yaml:13:26: `D` is not the value of a label
       hint: lower-case letters, digits, `_` and `-`, 63 at most; a key begins with a letter
     p.yaml:14:21: `EU` is not a region
+      hint: did you mean `eu`?
     p.yaml:14:39: the region `europe-west1` is listed twice, first at p.yaml:14:25
     ");
 }
@@ -196,17 +197,21 @@ fn times_that_overlap() {
 
 #[test]
 fn principals() {
-    assert_snapshot!(of_role(r#"iam: [ana, "user:ana", "serviceAccount:a@gmail.com", "principal://x", "allUsers"]
+    assert_snapshot!(of_role(r#"iam: [ana, "user:ana", "serviceAccount:a@gmail.com", "principal://x", "allUsers", "a@p.iam.gserviceaccount.com", "ana@example.com", "user:a@p.iam.gserviceaccount.com"]
 "#), @"
     p.yaml:8:11: `ana` is no principal that can log in to Cloud SQL
       hint: write `serviceAccount:NAME@PROJECT.iam.gserviceaccount.com`, `user:E-MAIL` or `group:E-MAIL`
     p.yaml:8:16: `ana` is not an e-mail address
-    p.yaml:8:28: `a@gmail.com` is not a service account
-      hint: its address ends in `.gserviceaccount.com`
+    p.yaml:8:28: `a@gmail.com` is not the address of a service account, which ends in `.gserviceaccount.com`
     p.yaml:8:58: `principal://x` is no principal that can log in to Cloud SQL
       hint: write `serviceAccount:NAME@PROJECT.iam.gserviceaccount.com`, `user:E-MAIL` or `group:E-MAIL`
     p.yaml:8:75: `allUsers` is no principal that can log in to Cloud SQL
       hint: write `serviceAccount:NAME@PROJECT.iam.gserviceaccount.com`, `user:E-MAIL` or `group:E-MAIL`
+    p.yaml:8:87: `a@p.iam.gserviceaccount.com` is no principal that can log in to Cloud SQL
+      hint: write `serviceAccount:a@p.iam.gserviceaccount.com`
+    p.yaml:8:118: `ana@example.com` is no principal that can log in to Cloud SQL
+      hint: write `user:ana@example.com` or `group:ana@example.com`
+    p.yaml:8:137: `a@p.iam.gserviceaccount.com` is not a person: write `serviceAccount:`
     ");
 }
 

@@ -109,6 +109,89 @@ fn of_iam_users_that_are_roles() {
 }
 
 #[test]
+fn of_iam_users_that_are_one_in_the_server() {
+    let two = |a: &str, b: &str| of_shop(&format!("roles:\n  a:\n    iam: [\"{a}\"]\n  b:\n    iam: [\"{b}\"]\n"));
+    let (name, project) = ("a".repeat(60), "project".repeat(6));
+    for (a, b) in [
+        (format!("user:{name}@example.com"), format!("user:{name}@exotic.org")),
+        (format!("user:{name}@example.com"), format!("group:{name}@Example.net")),
+        (
+            format!("serviceAccount:service-account-one@{project}-a.iam.gserviceaccount.com"),
+            format!("serviceAccount:service-account-one@{project}-b.iam.gserviceaccount.com"),
+        ),
+    ] {
+        assert_eq!(two(&a, &a), "OK");
+        let told = two(&a, &b);
+        assert!(told.starts_with("p.yaml:10:11: the database users `"), "{told}");
+        assert!(told.ends_with("(p.yaml:8:11) are one: PostgreSQL keeps 63 bytes of a name"), "{told}");
+    }
+    let told = two("user:ana@example.com", "group:Ana@example.com");
+    assert_eq!(told, "p.yaml:10:11: `ana@example.com` is declared as a principal of another kind at p.yaml:8:11");
+    assert_eq!(two("user:ana@example.com", "user:Ana@Example.com"), "OK");
+}
+
+/// Where Google's names stand in a policy, with places for a project, a region and a name.
+const PLACES: [&str; 6] = [
+    "version: 1\ninstance: {project}:us-central1:db\ndatabases: { a: {} }\n",
+    "version: 1\ninstance: p:{region}:db\ndatabases: { a: {} }\n",
+    "version: 1\nproject: {project}\ndatabases: { a: {} }\n",
+    "version: 1\nproject: p\ndatabases: { a: {} }\nroles: { r: { secret: { name: s, project: {project} } } }\n",
+    "version: 1\nproject: p\ndatabases: { a: {} }\nroles: { r: { secret: { name: s, readers: [{ cloud_run_job: {project}/{region}/{name} }] } } }\n",
+    "version: 1\nproject: p\ndatabases: { a: {} }\nroles: { r: { secret: { name: s, replication: [{region}] } } }\n",
+];
+
+fn google(place: &str, project: &str, region: &str, name: &str) -> String {
+    of(&place.replace("{project}", project).replace("{region}", region).replace("{name}", name))
+}
+
+#[test]
+fn of_google_are_refused_where_they_would_lead_elsewhere() {
+    for place in PLACES {
+        assert_eq!(google(place, "demo-project", "us-central1", "job"), "OK", "{place}");
+        for odd in ["..", ".", "Demo", "a-", "demo_project", "a%2f", "'a b'", "é"] {
+            let told = [
+                google(place, odd, "us-central1", "job"),
+                google(place, "p", odd, "job"),
+                google(place, "p", "r", odd),
+            ];
+            let used = ["{project}", "{region}", "{name}"].map(|hole| place.contains(hole));
+            for (told, used) in told.iter().zip(used) {
+                // A name with a space is a text of its own in YAML.
+                let skipped = odd.starts_with('\'') && place.contains(&["{project}:", ":{", "/{"].concat()) || !used;
+                assert!(skipped || told.starts_with("p.yaml:"), "{place} {odd}: {told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_google_are_hinted_at_in_lower_case() {
+    assert_snapshot!(of(r#"version: 1
+instance: Demo:US-central1:db
+databases: { a: {} }
+roles:
+  r:
+    secret:
+      name: s
+      project: Demo-Project
+      replication: [Europe-West1]
+      readers: [{ cloud_run_job: US-central1/Migrate }, { cloud_run_service: ../us-central1/x }, { cloud_run_job: Demo/us-central1/x }]
+"#), @"
+    p.yaml:2:11: `Demo:US-central1:db` is not an instance connection name, `project:region:instance`: it has upper-case letters
+      hint: did you mean `demo:us-central1:db`?
+    p.yaml:8:16: `Demo-Project` is not a project id: it has upper-case letters
+      hint: did you mean `demo-project`?
+    p.yaml:9:21: `Europe-West1` is not a region
+      hint: did you mean `europe-west1`?
+    p.yaml:10:34: `US-central1/Migrate` is not [PROJECT/]REGION/NAME
+      hint: did you mean `us-central1/migrate`?
+    p.yaml:10:78: `..` is not a project id
+    p.yaml:10:115: `Demo` is not a project id: it has upper-case letters
+      hint: did you mean `demo`?
+    ");
+}
+
+#[test]
 fn of_databases_and_schemas() {
     assert_snapshot!(of(r#"version: 1
 instance: here

@@ -156,8 +156,8 @@ fn durations_have_units() {
 fn principals_become_the_names_of_their_database_users() {
     let rest = "roles:\n  app:\n    iam:\n      - serviceAccount:Run@p.iam.gserviceaccount.com\n      - serviceAccount:123-compute@developer.gserviceaccount.com\n      - user:Ana@Example.com\n      - group:Ops@Example.com\n      - user:ana@example.com\n";
     let policy = shop(rest);
-    let users: Vec<_> = app(&policy).iam.iter().map(|user| user.as_str()).collect();
-    assert_eq!(users, ["Run@p.iam", "123-compute@developer", "ana@example.com", "ops@example.com"]);
+    let users: Vec<_> = app(&policy).iam.iter().map(|principal| principal.user().as_str()).collect();
+    assert_eq!(users, ["run@p.iam", "123-compute@developer", "ana@example.com", "ops@example.com"]);
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! Command lines of `gcloud`, to be copied into a shell.
+
+use super::advice::command;
+use crate::model::{DatabaseName, IamKind, IamPrincipal, InstanceName, SecretName};
+
+/// Makes a database.
+pub fn create_database(instance: Option<&InstanceName>, database: &DatabaseName) -> String {
+    let [instance, project] = of_instance(instance);
+    command(["gcloud", "sql", "databases", "create", database.as_str(), &instance, &project])
+}
+
+/// Makes the database user of a principal. Without the type Cloud SQL would make one of another kind of the same name, which
+/// cannot log in.
+pub fn create_user(instance: Option<&InstanceName>, principal: &IamPrincipal) -> String {
+    let kind = match principal.kind() {
+        IamKind::User => "--type=cloud_iam_user",
+        IamKind::ServiceAccount => "--type=cloud_iam_service_account",
+        IamKind::Group => "--type=cloud_iam_group",
+    };
+    let [instance, project] = of_instance(instance);
+    command(["gcloud", "sql", "users", "create", principal.account(), &instance, &project, kind])
+}
+
+fn of_instance(instance: Option<&InstanceName>) -> [String; 2] {
+    match instance {
+        Some(instance) => [format!("--instance={}", instance.instance()), format!("--project={}", instance.project())],
+        None => ["--instance=INSTANCE".into(), "--project=PROJECT".into()],
+    }
+}
+
+/// `gcloud secrets VERB SECRET --project=P`, with more flags.
+pub fn secret(verb: &str, secret: &SecretName, flags: &[(&str, &str)]) -> String {
+    let project = format!("--project={}", secret.project);
+    let flags: Vec<_> = flags.iter().map(|(flag, value)| format!("--{flag}={value}")).collect();
+    let words = ["gcloud", "secrets", verb, secret.id.as_str(), &project];
+    command(words.into_iter().chain(flags.iter().map(String::as_str)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Origin;
+
+    fn user(kind: IamKind, email: &str, instance: Option<&str>) -> String {
+        let principal = IamPrincipal::new(kind, email, Origin { file: "p".into(), line: 1, column: 1 }).unwrap();
+        create_user(instance.map(|name| InstanceName::new(name).unwrap()).as_ref(), &principal)
+    }
+
+    #[test]
+    fn a_database_user_is_made_with_its_kind_instance_and_project() {
+        let (plain, domain) = (Some("demo-project:us-central1:db1"), Some("example.com:demo:us-central1:db1"));
+        assert_eq!(
+            user(IamKind::ServiceAccount, "123456-compute@developer.gserviceaccount.com", plain),
+            "gcloud sql users create 123456-compute@developer --instance=db1 --project=demo-project \
+             --type=cloud_iam_service_account"
+        );
+        assert_eq!(
+            user(IamKind::Group, "DBAs@example.com", domain),
+            "gcloud sql users create dbas@example.com --instance=db1 --project=example.com:demo --type=cloud_iam_group"
+        );
+        assert_eq!(
+            user(IamKind::User, "o'hara@example.com", None),
+            "gcloud sql users create 'o'\\''hara@example.com' --instance=INSTANCE --project=PROJECT --type=cloud_iam_user"
+        );
+    }
+}
