@@ -4,4 +4,5 @@ mod documents;
 mod endpoint;
 mod formats;
 mod sample;
+mod supply;
 mod transcripts;
