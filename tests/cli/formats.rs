@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
 use quick_junit::TestCaseStatus;
 use rolewright::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use rolewright::output::{self, Applied, Outcome, Planned, PlannedInstance, Rendered, Stop};
@@ -242,6 +243,82 @@ fn a_policy_in_every_format() {
         let name = format!("{format:?}").to_lowercase();
         insta::assert_snapshot!(format!("invalid_{name}"), plain(&output::validate(&sample::validation(), *format)));
         insta::assert_snapshot!(format!("valid_{name}"), plain(&output::validate(&sample::valid(), *format)));
+    }
+}
+
+/// What a name could be made of to become something else somewhere.
+fn hostile() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "\n",
+        "\r\n",
+        " ",
+        "\t",
+        "::error::x",
+        "::add-mask::x",
+        "##[error]x",
+        "##",
+        "#",
+        "[",
+        "\u{1b}[2J",
+        "\u{9b}",
+        "\u{7f}",
+        "\u{202e}",
+        "\u{fffe}",
+        "{0}",
+        "[x](http://e.vil)",
+        "`",
+        "@octocat",
+        "<img>",
+        "]]>",
+        "\"",
+        "%0A",
+        "a",
+        "é",
+    ]);
+    prop_oneof![prop::collection::vec(pieces, 0..6).prop_map(|all| all.concat()), any::<String>()]
+}
+
+/// Findings and errors in which every text is `name`.
+fn named(name: &str) -> Verdict {
+    let mut verdict = sample::drift();
+    for instance in &mut verdict.instances {
+        instance.errors.push(Failure { causes: vec![name.into(), name.into()], hint: Some(name.into()) });
+        for finding in &mut instance.findings {
+            (finding.message, finding.fix, finding.path) = (name.into(), Some(name.into()), vec![name.into()]);
+            (finding.role, finding.object, finding.privilege) =
+                (Some(name.into()), Some(name.into()), Some(name.into()));
+            finding.allowed = finding.allowed.as_ref().map(|_| name.into());
+            if let Some(origin) = &mut finding.origin {
+                origin.file = name.into();
+            }
+        }
+    }
+    verdict
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn a_name_stays_a_name_in_every_format(name in hostile()) {
+        use clap::ValueEnum as _;
+        let verdict = named(&name);
+        let commands = verdict.findings().count() + verdict.instances.iter().map(|one| one.errors.len()).sum::<usize>();
+        for format in CheckFormat::value_variants() {
+            let said = checked(&verdict, *format);
+            let begun = said.lines().filter(|line| line.trim_start().starts_with("::")).count();
+            prop_assert_eq!(begun, if *format == CheckFormat::Github { commands } else { 0 }, "{:?}: {}", format, said);
+            prop_assert!(!said.contains("##["), "{:?}: {}", format, said);
+            let hidden = said.chars().find(|c| *c != '\n' && (c.is_control() || matches!(c, '\u{200b}'..='\u{202e}' | '\u{feff}')));
+            prop_assert_eq!(hidden, None, "{:?}: {:?}", format, said);
+        }
+        let document = json(&checked(&verdict, CheckFormat::Json));
+        prop_assert_eq!(document["findings"][0]["object"].as_str(), Some(name.as_str()));
+        let log = json(&checked(&verdict, CheckFormat::Sarif));
+        let message = log["runs"][0]["results"][0]["message"]["text"].as_str().unwrap_or_default().to_owned();
+        prop_assert!(!message.replace("\\]", "").contains("]("), "{}", message);
+        prop_assert_eq!(message.replace("{{", "").replace("}}", "").find(['{', '}']), None, "{}", message);
+        quick_junit::Report::deserialize_from_str(&checked(&verdict, CheckFormat::Junit)).unwrap();
     }
 }
 
