@@ -36,6 +36,7 @@ mod migrations;
 mod oracle;
 mod payloads;
 mod policies;
+mod poolers;
 mod races;
 mod readers;
 mod refusals;
