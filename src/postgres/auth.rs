@@ -21,7 +21,7 @@ pub enum Admission {
     ScramOrUnasked,
 }
 
-/// `channel_binding`: whether SCRAM is bound to the TLS channel, so that nobody can sit between.
+/// `channel_binding`: whether SCRAM is bound to the TLS channel, so that a third party cannot relay it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binding {
     /// Never.

@@ -88,6 +88,12 @@ impl Backend {
         self.pid.clone()
     }
 
+    /// Whether a login was let in and the server is ready.
+    #[cfg(feature = "fuzzing")]
+    pub fn is_session(&self) -> bool {
+        self.stage == Stage::Session
+    }
+
     /// Whether `bytes`, which follow those before, may be read. They may end in the middle of a message: the driver does
     /// nothing about a message that is not complete.
     ///

@@ -16,7 +16,7 @@ pub trait Transport: TlsStream + Unpin + Send {}
 
 impl<T: TlsStream + Unpin + Send> Transport for T {}
 
-/// A socket without TLS, or a stream of which somebody else made sure that it is private.
+/// A socket without TLS, or a stream that is private already.
 pub struct Plain<S>(pub S);
 
 impl<S: AsyncRead + Unpin> AsyncRead for Plain<S> {

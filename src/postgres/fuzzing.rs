@@ -1,5 +1,7 @@
 //! What the fuzz targets reach and nobody else.
 
+use super::auth::{Admission, Binding, Terms, UntrustedServer};
+use super::backend::Backend;
 use super::keywords::Values;
 use super::{RouteError, conninfo, passfile};
 use crate::model::Password;
@@ -29,6 +31,18 @@ pub fn judge(keywords: &Keywords) -> Result<(), RouteError> {
     values.connect_timeout()?;
     values.session_attributes()?;
     Ok(())
+}
+
+/// Whether a server that sends these parts has let a login in, if all of them may be read.
+///
+/// # Errors
+/// They must not be read.
+pub fn hear<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Result<bool, UntrustedServer> {
+    let mut backend = Backend::new(Terms { admission: Admission::Scram, binding: Binding::Prefer });
+    for part in parts {
+        backend.hear(part)?;
+    }
+    Ok(backend.is_session())
 }
 
 /// The password that the text of a password file has for host, port, database and user.

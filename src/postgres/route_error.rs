@@ -51,7 +51,7 @@ pub enum RouteError {
     #[error("`require_auth` leaves out scram-sha-256, which is all that is spoken here")]
     Method,
     /// `channel_binding=require` without a channel.
-    #[error("`channel_binding=require` needs TLS, which this connection has not")]
+    #[error("`channel_binding=require` needs TLS, which this connection does not use")]
     Unbound,
     /// `sslnegotiation=direct` where TLS is not demanded.
     #[error("`sslnegotiation=direct` needs `sslmode=require` or stronger")]
