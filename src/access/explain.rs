@@ -1,8 +1,10 @@
 //! Why a role can do what it can: all of it, or one privilege on one object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Access, Behind, DATABASE_OWNER, Manner, Power, Predefined, Route, Source, Views, Way};
+use super::{
+    Access, Behind, DATABASE_OWNER, Manner, ON_ROWS, Power, Predefined, Route, RowAccess, Rows, Source, Views, Way,
+};
 use crate::model::{Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RoleName, State, Target};
 
 /// Everything a role can do.
@@ -27,6 +29,19 @@ pub struct Place {
     pub lots: Vec<Lot>,
     /// What it owns and has no ACL nor schema, and code of its own that others run.
     pub belongings: Vec<Owned>,
+    /// Where row security leaves less than the privileges say.
+    pub limits: Vec<RowLimit>,
+}
+
+/// Privileges on a relation that row security limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowLimit {
+    /// The relation.
+    pub object: Object,
+    /// The privileges.
+    pub privileges: Privileges,
+    /// What is left of them.
+    pub rows: Rows,
 }
 
 /// Something that has an owner and nothing to grant.
@@ -93,6 +108,8 @@ pub struct Answer {
     pub views: Vec<Vec<String>>,
     /// What it can do beyond any grant and would lead there.
     pub powers: Vec<Reserve>,
+    /// The rows that the privilege is good for.
+    pub rows: Rows,
 }
 
 /// Everything `role` can do, as far as `state` shows.
@@ -107,10 +124,16 @@ pub fn explain(state: &State, role: &RoleName) -> Explanation {
                 database: Some(name.clone()),
                 lots: lots(&access, database.groups.iter().chain(&database.exposed)),
                 belongings: belongings(&access, database),
+                limits: limits(state, &access, name),
             }
         })
         .collect();
-    places.push(Place { database: None, lots: lots(&everywhere, state.shared.iter()), belongings: Vec::new() });
+    places.push(Place {
+        database: None,
+        lots: lots(&everywhere, state.shared.iter()),
+        belongings: Vec::new(),
+        limits: Vec::new(),
+    });
     places.retain(|place| !place.lots.is_empty() || !place.belongings.is_empty());
     let acts_as = everywhere.routes().iter().filter(|route| !route.hops.is_empty()).cloned().collect();
     Explanation { role: role.clone(), acts_as, powers: powers(state, role, &everywhere), places }
@@ -211,18 +234,65 @@ pub fn ask(
     let views = inside.map_or_else(Vec::new, |inside| past_views(state, &access, database, inside, object, privilege));
     let opens = |reserve: &Reserve| leads_to_objects(&reserve.name, state.server.major());
     let powers = powers(state, role, &access).into_iter().filter(opens).collect();
+    // After SET ROLE the policies are those for the other role.
+    let actor = match (manner, ways.first()) {
+        (Some(Manner::BySetRole | Manner::ByAdminOption), Some((_, way))) => way.route.end(role),
+        _ => role,
+    };
+    let rows = rows(state, database, actor, relation.unwrap_or((group, object)), privilege);
+    let blocked = matches!(rows, Rows::None(_));
     Answer {
         role: role.clone(),
         privilege,
         object: object.clone(),
         database: (!object.is_shared()).then(|| database.clone()),
-        manner: manner.filter(|_| lacks.is_empty()),
+        manner: manner.filter(|_| lacks.is_empty() && !blocked),
         lacks,
         ways,
         routines,
         views,
         powers,
+        rows,
     }
+}
+
+/// The rows of a relation that `privilege` is good for as `actor`.
+fn rows(
+    state: &State,
+    database: &DatabaseName,
+    actor: &RoleName,
+    (group, object): (&Group, &Object),
+    privilege: Privilege,
+) -> Rows {
+    let security = RowAccess::new(state, database).filter(|_| ON_ROWS.contains(&privilege));
+    let Some(security) = security else { return Rows::All };
+    let held = Access::new(state, actor, Some(database)).at_once(group, object);
+    security.rows(actor, object, privilege, held)
+}
+
+/// Relations with row security on which the role holds something without SET ROLE, and what is left of it.
+fn limits(state: &State, access: &Access<'_>, database: &DatabaseName) -> Vec<RowLimit> {
+    let (Some(security), Some(inside)) = (RowAccess::new(state, database), state.databases.get(database)) else {
+        return Vec::new();
+    };
+    let secured: BTreeSet<_> = security.relations().collect();
+    let mut limits: Vec<RowLimit> = Vec::new();
+    for group in inside.groups.iter().filter(|group| matches!(group.kind, ObjectKind::Relation(_))) {
+        for object in group.members.iter().filter(|object| secured.contains(object)) {
+            let held = access.at_once(group, object);
+            let first = limits.len();
+            for privilege in ON_ROWS.into_iter().filter(|one| held.contains(*one)) {
+                let rows = security.rows(access.role(), object, privilege, held);
+                let privileges = Privileges::of(&[privilege]);
+                match limits[first..].iter_mut().find(|known| known.rows == rows) {
+                    Some(known) => known.privileges = known.privileges.union(privileges),
+                    None if rows == Rows::All => {}
+                    None => limits.push(RowLimit { object: object.clone(), privileges, rows }),
+                }
+            }
+        }
+    }
+    limits
 }
 
 /// Views the role may use that lead to `object`, a relation or a column.

@@ -8,12 +8,14 @@ mod explain;
 mod graph;
 mod held;
 mod power;
+mod rows;
 mod views;
 mod ways;
 
-pub use explain::{Answer, Explanation, Lot, Owned, Place, Reserve, ask, explain, find};
+pub use explain::{Answer, Explanation, Lot, Owned, Place, Reserve, RowLimit, ask, explain, find};
 pub use graph::{DATABASE_OWNER, Graph, Route};
 pub use held::{Access, Source, Way};
 pub use power::{Power, Predefined};
+pub use rows::{NoRows, ON_ROWS, RowAccess, Rows};
 pub use views::{Behind, Views};
 pub use ways::{Manner, Ways};

@@ -29,7 +29,7 @@ pub(super) async fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let why = match (&question, args.privilege) {
         (Some((database, target)), Some(privilege)) => {
             let found = access::find(&state, database, target).with_context(|| unknown(database, target))?;
-            Why::One(access::ask(&state, &role, privilege, database, found))
+            Why::One(Box::new(access::ask(&state, &role, privilege, database, found)))
         }
         _ => Why::Everything(access::explain(&state, &role)),
     };

@@ -15,6 +15,7 @@ mod privilege;
 mod quote;
 mod retirement;
 mod role;
+mod row_security;
 mod secret;
 mod shape;
 mod state;
@@ -44,6 +45,7 @@ pub use quote::{
 };
 pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
+pub use row_security::{RowPolicy, RowSecurity, SecuredTable, SecuredView};
 pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
 pub use shape::Shape;
 pub use state::{Database, DefaultPrivilege, DefaultsFor, Dependence, Elsewhere, Extension, Group, Server, State};

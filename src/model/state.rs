@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Acl, Belonging, Call, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
-    PrivilegeClass, Privileges, Retirement, Role, RoleName, SchemaName, Secret, SecretName, View, quote_identifier,
+    PrivilegeClass, Privileges, Retirement, Role, RoleName, RowSecurity, SchemaName, Secret, SecretName, View,
+    quote_identifier,
 };
 
 /// The whole instance, as far as the policy's databases and the shared catalogs show it.
@@ -85,6 +86,8 @@ pub struct Database {
     /// Views that read with the rights of their owners, and relations with rules, but for those that a schema's own `ddl`
     /// role made.
     pub views: BTreeMap<Object, View>,
+    /// Tables with row security, and views that lead to them.
+    pub row_security: RowSecurity,
     /// Declared extensions that are not installed and that this server has, with their versions.
     pub available: BTreeMap<ExtensionName, Vec<String>>,
 }

@@ -23,7 +23,7 @@ pub enum Why {
     /// Everything a role can do.
     Everything(Explanation),
     /// One privilege on one object.
-    One(Answer),
+    One(Box<Answer>),
 }
 
 /// The plans of one run.

@@ -42,10 +42,11 @@ pub enum Rule {
     BindingUnexpected,
     JobReference,
     SecretLabel,
+    RowSecurity,
 }
 
 /// Identifier and description of each rule.
-const RULES: [(Rule, &str, &str); 31] = [
+const RULES: [(Rule, &str, &str); 32] = [
     (Rule::RoleMissing, "role.missing", "a declared role does not exist"),
     (Rule::RoleAttribute, "role.attribute", "a managed login has an attribute it must not have, or lacks one"),
     (Rule::RoleSetting, "role.setting", "a managed login has another setting than declared"),
@@ -85,6 +86,7 @@ const RULES: [(Rule, &str, &str); 31] = [
     (Rule::BindingUnexpected, "binding.unexpected", "an undeclared member may access the secret"),
     (Rule::JobReference, "job.reference", "a Cloud Run job or service is not what the policy says"),
     (Rule::SecretLabel, "secret.label", "a secret lacks a declared label"),
+    (Rule::RowSecurity, "row.security", "row security leaves a role without the rows that it has a privilege on"),
 ];
 
 impl Rule {

@@ -36,7 +36,9 @@ pub use draft::{Asked, Pending, Plan, Refusal, RefusalCause, Report, Step, Withh
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use left::{Left, left};
 pub use phase::Phase;
-pub use proof::{Charter, Expected, Found, Held, Holdings, Proof, Proven, Right, Trial, Tried, Way, charters};
+pub use proof::{
+    Charter, Expected, Found, Held, Holdings, Proof, Proven, Right, Trial, Tried, Way, charters, untrusted_owners,
+};
 pub use script::{Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
 pub use standing::retiring;

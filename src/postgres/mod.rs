@@ -44,7 +44,7 @@ pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
 pub use inspect::{
     Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
-    snapshot_all, snapshot_database,
+    inspect_unplannable, snapshot_all, snapshot_database,
 };
 pub use lock::{Lock, LockError, Standing, lock};
 pub use login::{LoginError, Refusal, enter, login};

@@ -5,9 +5,11 @@ use crate::apply::{ApplyError, Edges};
 use crate::model::{Object, Policy, State};
 use crate::plan::{
     Charter, Expected, Finding, Found, Held, Holdings, Proof, Proven, Rule, Trial, Tried, Way, charters,
+    untrusted_owners,
 };
 use crate::postgres::{
-    Attempt, LoginError, Session, Statement, ask, begin_probe, enter, holdings, try_harmless, try_undone,
+    Attempt, LoginError, Session, Statement, ask, begin_probe, enter, holdings, inspect_unplannable, try_harmless,
+    try_undone,
 };
 
 /// SQLSTATE of what is refused for want of a privilege.
@@ -27,6 +29,7 @@ pub async fn prove(
 ) -> Result<(Vec<Proven>, Vec<Finding>), ApplyError> {
     let (mut proven, mut findings) = (Vec::new(), Vec::new());
     for holder in holders(policy) {
+        let charters = planned(edges, policy, state, holder).await?;
         for stored in log_in(edges, holder, state).await? {
             let stored = match stored {
                 Ok(stored) => stored,
@@ -35,22 +38,43 @@ pub async fn prove(
                     continue;
                 }
             };
-            for charter in charters(policy, state, holder.name) {
-                let proof = prove_charter(edges, holder, &stored, &charter).await?;
+            for charter in &charters {
+                let proof = prove_charter(edges, holder, &stored, charter).await?;
                 // Two logins of one role show the same.
                 let new = proof.findings.into_iter().filter(|finding| !findings.contains(finding));
                 findings.extend(new.collect::<Vec<_>>());
                 proven.push(Proven {
                     role: holder.name.clone(),
                     login: stored.login.name().clone(),
-                    database: charter.database,
+                    database: charter.database.clone(),
                     works: proof.works,
                     refused: proof.refused,
+                    without_rows: proof.without_rows,
+                    not_planned: charter.not_planned(),
                 });
             }
         }
     }
     Ok((proven, findings))
+}
+
+/// What the role is to prove, without planning what would run the code of others as the role.
+async fn planned(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    state: &State,
+    holder: Holder<'_>,
+) -> Result<Vec<Charter>, ApplyError> {
+    let mut charters = charters(policy, state, holder.name);
+    for charter in &mut charters {
+        let untrusted = untrusted_owners(policy, state, holder.name, &charter.database);
+        let untrusted: Vec<String> = untrusted.iter().map(ToString::to_string).collect();
+        let mut session = Session::connect(edges.route, &charter.database, edges.purpose).await?;
+        session.begin_snapshot().await?;
+        charter.unplanned = inspect_unplannable(&mut session, &untrusted).await?;
+        session.close().await;
+    }
+    Ok(charters)
 }
 
 async fn prove_charter(

@@ -42,6 +42,7 @@ mod readers;
 mod refusals;
 mod restarts;
 mod rotation;
+mod row_security;
 mod scene;
 mod script;
 mod session;

@@ -123,6 +123,47 @@ each_major! {
     }
 }
 
+each_major! {
+    /// Planning evaluates IMMUTABLE functions with constant arguments: what others wrote must not run as the role that is proven.
+    async fn the_code_of_others_is_not_planned(major: u32) {
+        let stage = stage(major).await;
+        stage.cluster.batch("shop", "
+            SET ROLE csadmin; CREATE ROLE legacy; RESET ROLE; CREATE SCHEMA legacy AUTHORIZATION legacy; GRANT USAGE ON SCHEMA legacy TO PUBLIC;
+            GRANT USAGE, CREATE ON SCHEMA app TO legacy; SET ROLE legacy;
+            CREATE SEQUENCE legacy.loot; GRANT ALL ON SEQUENCE legacy.loot TO PUBLIC;
+            CREATE FUNCTION legacy.f() RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+              $$ BEGIN PERFORM setval('legacy.loot', 424242); RETURN 1; END $$;
+            CREATE FUNCTION legacy.g(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN legacy.f(); END $$;
+            CREATE VIEW app.trap AS SELECT 1 AS one WHERE legacy.f() = 1;
+            CREATE TABLE app.trapped (a int);
+            RESET ROLE; GRANT SELECT ON app.trap, app.trapped TO app_user, auditor, migration_user; SET ROLE migration_user;
+            CREATE VIEW app.above AS SELECT * FROM app.trap;
+            CREATE TABLE app.indexed (a int); CREATE INDEX ON app.indexed (a) WHERE legacy.g(1) = a;
+            CREATE TABLE app.defaulted (a int DEFAULT legacy.g(2), b int CHECK (b > legacy.g(3)));
+            CREATE TABLE app.ruled (a int); CREATE RULE r AS ON INSERT TO app.ruled WHERE legacy.g(4) = 1 DO ALSO NOTHING;
+            CREATE TABLE app.policed (a int); CREATE POLICY p ON app.policed USING (legacy.g(5) = a); ALTER TABLE app.policed ENABLE ROW LEVEL SECURITY;
+            CREATE TABLE app.whole (a int) PARTITION BY LIST (a); CREATE TABLE app.part PARTITION OF app.whole DEFAULT;
+            CREATE INDEX ON app.part ((legacy.g(6) + a)); CREATE VIEW app.over AS SELECT * FROM app.whole;
+            CREATE STATISTICS app.st ON (legacy.g(7) + item_length), item_length FROM app.stated;".replace("app.stated;", "app.orders_stated;")
+            .replace("CREATE STATISTICS", "CREATE TABLE app.orders_stated (item_length int); CREATE STATISTICS").as_str()).await;
+        // Making them evaluated some.
+        stage.cluster.batch("shop", "SELECT setval('legacy.loot', 1)").await;
+        let verified = stage.run("verify", &["--format", "json"]).json();
+        let superuser = stage.cluster.connect_superuser("shop").await;
+        let last: i64 = superuser.query_one("SELECT last_value FROM legacy.loot", &[]).await.expect("a row").get(0);
+        assert_eq!(last, 1, "{verified:#}");
+        let app = verified["proofs"].as_array().into_iter().flatten().find(|one| one["role"] == "app_user").expect("a proof");
+        let apart: Vec<_> = app["not_planned"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        for expected in ["view app.trap", "view app.above", "table app.trapped", "table app.indexed", "table app.defaulted", "table app.ruled",
+            "table app.policed", "table app.whole", "table app.part", "view app.over", "table app.orders_stated"] {
+            assert!(apart.contains(&expected), "{expected}: {apart:?}");
+        }
+        assert!(!apart.contains(&"table app.orders"), "{apart:?}");
+        let text = stage.run("verify", &[]).stdout;
+        assert!(text.contains("by the catalogs alone: planning would run the code of others"), "{text}");
+    }
+}
+
 /// What the server refused for another reason than want of a privilege: such a trial proves nothing.
 fn other_errors(log: &str) -> Vec<&str> {
     let denied = ["permission denied", "must be owner", "must be a member", "must be superuser"];

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{VERSION, document};
-use crate::access::{Answer, Explanation, Lot, Manner, Place, Reserve, Source, Way};
+use crate::access::{Answer, Explanation, Lot, Manner, Place, Reserve, RowLimit, Rows, Source, Way};
 use crate::model::{DatabaseName, Grantee, InstanceName, Object, Privilege, Privileges, RoleName};
 use crate::output::{Explained, Why};
 
@@ -32,6 +32,7 @@ struct AnswerDocument<'a> {
     powers: Vec<PowerEntry<'a>>,
     routines: Vec<RoutineEntry<'a>>,
     views: &'a [Vec<String>],
+    row_security: Option<RowsEntry<'a>>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +54,23 @@ struct PlaceEntry<'a> {
     database: Option<&'a DatabaseName>,
     objects: Vec<LotEntry<'a>>,
     belongings: Vec<OwnedEntry<'a>>,
+    row_security: Vec<LimitEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct LimitEntry<'a> {
+    object: &'a Object,
+    privileges: Privileges,
+    #[serde(flatten)]
+    rows: Option<RowsEntry<'a>>,
+}
+
+/// The rows that row security leaves: `none`, or those of `policies`.
+#[derive(Serialize)]
+struct RowsEntry<'a> {
+    rows: &'static str,
+    policies: Vec<&'a str>,
+    reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -110,7 +128,7 @@ fn everything(instance: Option<&InstanceName>, all: &Explanation) -> String {
 }
 
 fn one(instance: Option<&InstanceName>, answer: &Answer) -> String {
-    let Answer { role, privilege, object, database, manner: how, lacks, ways, routines, views, powers } = answer;
+    let Answer { role, privilege, object, database, manner: how, lacks, ways, routines, views, powers, rows } = answer;
     document(&AnswerDocument {
         version: VERSION,
         instance,
@@ -125,6 +143,7 @@ fn one(instance: Option<&InstanceName>, answer: &Answer) -> String {
         powers: powers.iter().map(|power| power_entry(power, role)).collect(),
         routines: routines.iter().map(|(routine, owner)| RoutineEntry { routine, owner }).collect(),
         views,
+        row_security: rows_entry(rows),
     })
 }
 
@@ -145,6 +164,22 @@ fn place_entry<'a>(place: &'a Place, role: &RoleName) -> PlaceEntry<'a> {
         database: place.database.as_ref(),
         objects: place.lots.iter().map(lot).collect(),
         belongings: belongings.collect(),
+        row_security: place.limits.iter().map(limit_entry).collect(),
+    }
+}
+
+fn limit_entry(limit: &RowLimit) -> LimitEntry<'_> {
+    LimitEntry { object: &limit.object, privileges: limit.privileges, rows: rows_entry(&limit.rows) }
+}
+
+fn rows_entry(rows: &Rows) -> Option<RowsEntry<'_>> {
+    match rows {
+        Rows::All => None,
+        Rows::SubjectTo(policies) => {
+            let policies = policies.iter().map(|name| &**name).collect();
+            Some(RowsEntry { rows: "policies", policies, reason: None })
+        }
+        Rows::None(why) => Some(RowsEntry { rows: "none", policies: Vec::new(), reason: Some(why.to_string()) }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a role can do, as a tree.
 
-use crate::access::{Answer, Explanation, Lot, Manner, Place, Reserve, Route, Way};
-use crate::model::{Object, RoleName};
+use crate::access::{Answer, Explanation, Lot, Manner, Place, Reserve, Route, Rows, Way};
+use crate::model::{Object, RoleName, quote_identifier};
 use crate::output::style::{ERROR, FAINT, GOOD, HEADING, WARNING, paint, plain};
 use crate::output::{Explained, Why};
 
@@ -86,7 +86,24 @@ fn place_branch(place: &Place, role: &RoleName) -> Branch {
         let path = Branch::leaf(plain(&one.path[1..].join(" → ")).into_owned());
         below.push(Branch::new(plain(&one.object).into_owned(), vec![path]));
     }
+    for limit in &place.limits {
+        let line = plain(&format!("{} on {}", limit.privileges, limit.object)).into_owned();
+        below.push(Branch::new(line, rows_line(&limit.rows).map(Branch::leaf).into_iter().collect()));
+    }
     Branch::new(paint(HEADING, heading), below)
+}
+
+/// What row security leaves; `None`: everything.
+fn rows_line(rows: &Rows) -> Option<String> {
+    match rows {
+        Rows::All => None,
+        Rows::SubjectTo(policies) => {
+            let names: Vec<_> = policies.iter().map(|name| quote_identifier(name)).collect();
+            let line = format!("subject to row security policies: {}", names.join(", "));
+            Some(paint(WARNING, plain(&line)))
+        }
+        Rows::None(why) => Some(paint(ERROR, plain(&format!("reaches no row: {why}")))),
+    }
 }
 
 fn lot_branch(lot: &Lot, role: &RoleName) -> Branch {
@@ -136,7 +153,7 @@ fn power_branch(power: &Reserve, role: &RoleName) -> Branch {
 }
 
 fn one(answer: &Answer) -> Branch {
-    let Answer { role, privilege, object, database, manner, lacks, ways, routines, views, powers } = answer;
+    let Answer { role, privilege, object, database, manner, lacks, ways, routines, views, powers, rows } = answer;
     let place = database.as_ref().map(|name| format!(" in database {name}")).unwrap_or_default();
     let verdict = match manner {
         Some(Manner::Inherits) => paint(GOOD, "yes"),
@@ -147,6 +164,7 @@ fn one(answer: &Answer) -> Branch {
     let question = plain(&format!("{role}: {privilege} on {object}{place}")).into_owned();
     let mut below: Vec<_> = ways.iter().map(|(on, way)| way_branch(way, role, &on.to_string())).collect();
     below.extend(lacks.iter().map(|lack| Branch::leaf(paint(ERROR, format!("but it lacks {lack}")))));
+    below.extend(rows_line(rows).map(Branch::leaf));
     if ways.is_empty() {
         below.push(Branch::leaf("nothing gives it this privilege"));
     }

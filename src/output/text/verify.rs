@@ -24,9 +24,23 @@ pub(in crate::output) fn verify(verification: &Verification) -> String {
 }
 
 fn line(proven: &Proven) -> String {
-    let Proven { role, login, database, works, refused } = proven;
+    let Proven { role, login, database, works, refused, without_rows, not_planned } = proven;
     let style = if *works > 0 { GOOD } else { WARNING };
     let who = if role == login { role.to_string() } else { format!("{role} as {login}") };
     let works = paint(style, format_args!("{} it must do work", count(*works, "thing")));
-    format!("{} in database {}: {works}, {refused} it must not do are refused\n", plain(&who), plain(database.as_str()))
+    let mut line = format!(
+        "{} in database {}: {works}, {refused} it must not do are refused",
+        plain(&who),
+        plain(database.as_str())
+    );
+    if *without_rows > 0 {
+        let held = count(*without_rows, "privilege");
+        line += &paint(WARNING, format_args!(", {held} granted and without rows: row security"));
+    }
+    if !not_planned.is_empty() {
+        let relations = count(not_planned.len(), "relation");
+        line +=
+            &paint(WARNING, format_args!(", {relations} by the catalogs alone: planning would run the code of others"));
+    }
+    line + "\n"
 }

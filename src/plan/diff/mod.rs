@@ -23,6 +23,7 @@ mod readers;
 mod retired_secrets;
 mod roles;
 mod rotation;
+mod row_security;
 mod schemas;
 mod secrets;
 mod views;
@@ -103,6 +104,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         diff.effective(name, database);
         diff.belongings(name, database);
         diff.calls(name, database);
+        diff.row_security(name, database);
     }
     diff.elsewhere();
     diff.other_databases();

@@ -32,7 +32,9 @@ impl Charter {
             // What was dropped meanwhile proves nothing.
             let Some(held) = holdings.get(&right.object) else { continue };
             let (missing, excess) = (right.must.minus(held.privileges), held.privileges.intersection(right.must_not));
-            proof.works += right.must.minus(missing).iter().count();
+            let held_as_told = right.must.minus(missing);
+            proof.works += held_as_told.minus(right.without_rows).iter().count();
+            proof.without_rows += held_as_told.intersection(right.without_rows).iter().count();
             proof.refused += right.must_not.minus(excess).iter().count();
             let object = right.object.to_string();
             let finding = |rule, verb: &str, privilege: Privilege| {

@@ -8,10 +8,12 @@ mod commands;
 mod judge;
 mod relations;
 mod rights;
+mod trust;
 mod ways;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+pub use trust::untrusted_owners;
 pub use ways::{Found, Way};
 
 use super::Finding;
@@ -26,6 +28,8 @@ pub struct Charter {
     pub database: DatabaseName,
     /// What it is to hold on each object.
     pub rights: Vec<Right>,
+    /// Relations that are not planned, since planning would run the code of others as the role: the catalogs answer.
+    pub unplanned: BTreeSet<Object>,
     commands: Vec<Trial>,
     policy_origin: crate::model::Origin,
     major: u32,
@@ -42,6 +46,8 @@ pub struct Right {
     pub must: Privileges,
     /// What must be refused.
     pub must_not: Privileges,
+    /// What of `must` row security leaves without rows: it is held, and every row is refused.
+    pub without_rows: Privileges,
     /// The first of the objects that share owner and ACL: what is true of it is true of the others, and a refusal is a line
     /// in the server's log.
     pub representative: bool,
@@ -103,6 +109,8 @@ pub struct Proof {
     pub works: usize,
     /// How many things that must be refused are.
     pub refused: usize,
+    /// How many privileges are held and reach no row, for row security.
+    pub without_rows: usize,
     /// What is not as it is to be.
     pub findings: Vec<Finding>,
 }
@@ -120,6 +128,10 @@ pub struct Proven {
     pub works: usize,
     /// How many things that must be refused are.
     pub refused: usize,
+    /// How many privileges are held and reach no row, for row security: they are not among what works.
+    pub without_rows: usize,
+    /// Relations for which the catalogs alone answered: planning a statement would have run the code of others.
+    pub not_planned: Vec<Object>,
 }
 
 /// What `role` is to prove, database by database. Databases that it may not enter are not among them.
@@ -135,6 +147,7 @@ pub fn charters(policy: &Policy, state: &State, role: &RoleName) -> Vec<Charter>
             role: role.clone(),
             database: name.clone(),
             rights: rights::of(policy, state, role, name),
+            unplanned: BTreeSet::new(),
             commands: commands::of(policy, state, role, name),
             policy_origin: declared.origin.clone(),
             major: state.server.major(),
@@ -143,9 +156,18 @@ pub fn charters(policy: &Policy, state: &State, role: &RoleName) -> Vec<Charter>
 }
 
 impl Charter {
+    /// What the session may do something with, and is not planned.
+    pub fn not_planned(&self) -> Vec<Object> {
+        let objects = self.rights.iter().map(|right| &right.object);
+        objects.filter(|object| self.unplanned.contains(*object)).cloned().collect()
+    }
+
     /// Every statement to try, once it is known what the session holds.
     pub fn trials(&self, holdings: &Holdings) -> Vec<Trial> {
-        let of_right = |right: &Right| relations::trials(right, holdings.get(&right.object), self.major);
+        let of_right = |right: &Right| {
+            let planned = !self.unplanned.contains(&right.object);
+            relations::trials(right, holdings.get(&right.object), planned, self.major)
+        };
         self.rights.iter().flat_map(of_right).chain(self.commands.iter().cloned()).collect()
     }
 }

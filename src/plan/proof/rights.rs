@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::Right;
+use crate::access::{ON_ROWS, RowAccess, Rows};
 use crate::model::{
-    Access, DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Policy, Preset, PrivilegeClass, Privileges,
-    PublicAccess, RoleName, State,
+    Access, DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Policy, Preset, Privilege, PrivilegeClass,
+    Privileges, PublicAccess, RoleName, State,
 };
 use crate::plan::expected::Expectations;
 
 /// The rights of `role` in the database called `name`: on it, its schemas, relations, sequences and routines.
-pub(super) fn of(policy: &Policy, state: &State, role: &RoleName, name: &DatabaseName) -> Vec<Right> {
+pub(super) fn of<'p>(policy: &'p Policy, state: &'p State, role: &'p RoleName, name: &'p DatabaseName) -> Vec<Right> {
     let Some(database) = state.databases.get(name) else { return Vec::new() };
     let scope = Scope {
         policy,
@@ -18,6 +19,8 @@ pub(super) fn of(policy: &Policy, state: &State, role: &RoleName, name: &Databas
         roles: reached(policy, role),
         expectations: Expectations::new(policy, name, database, state.server.major()),
         major: state.server.major(),
+        rows: RowAccess::new(state, name),
+        role,
     };
     let is_it = |group: &Group| group.members.iter().any(|one| matches!(one, Object::Database(this) if this == name));
     let shared = state.shared.iter().filter(|group| is_it(group));
@@ -44,6 +47,8 @@ struct Scope<'p> {
     roles: BTreeSet<&'p RoleName>,
     expectations: Expectations<'p>,
     major: u32,
+    rows: Option<RowAccess<'p>>,
+    role: &'p RoleName,
 }
 
 impl Scope<'_> {
@@ -63,9 +68,17 @@ impl Scope<'_> {
         let right = |(index, object): (usize, &Object)| {
             let must = self.must(group, object);
             let must_not = self.must_not(group, must);
-            Right { object: object.clone(), owner: group.owner.clone(), must, must_not, representative: index == 0 }
+            let (object, owner, without_rows) = (object.clone(), group.owner.clone(), self.without_rows(object, must));
+            Right { object, owner, must, must_not, without_rows, representative: index == 0 }
         };
         group.members.iter().enumerate().map(right).collect()
+    }
+
+    /// What of `must` reaches no row.
+    fn without_rows(&self, object: &Object, must: Privileges) -> Privileges {
+        let Some(rows) = &self.rows else { return Privileges::NONE };
+        let none = |one: &Privilege| matches!(rows.rows(self.role, object, *one, must), Rows::None(_));
+        ON_ROWS.into_iter().filter(|one| must.contains(*one)).filter(none).collect()
     }
 
     fn must(&self, group: &Group, object: &Object) -> Privileges {

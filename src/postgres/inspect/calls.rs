@@ -6,9 +6,9 @@ use tokio_postgres::Client;
 
 use super::objects::{kind, object};
 use super::rows::{self, Columns};
-use crate::model::{Acting, Call, Dependence, Group, ObjectKind, RelationKind, RoleName, RunsAs};
+use crate::model::{Acting, Call, Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RunsAs};
 use crate::postgres::error::Cause;
-use crate::postgres::sql::CALLS;
+use crate::postgres::sql::{CALLS, UNPLANNABLE};
 
 /// What runs code of others than `trusted`. The server is asked only where there is such code among `groups`.
 pub async fn read(client: &Client, groups: &[Group], trusted: &BTreeSet<RoleName>) -> Result<Vec<Call>, Cause> {
@@ -26,6 +26,17 @@ pub async fn read(client: &Client, groups: &[Group], trusted: &BTreeSet<RoleName
     .await?;
     calls.sort_unstable();
     Ok(calls)
+}
+
+/// The relations that a role is not to plan a statement on: planning would run the code of one of `untrusted`, or could.
+pub async fn unplannable(client: &Client, untrusted: &[String]) -> Result<BTreeSet<Object>, Cause> {
+    let mut found = BTreeSet::new();
+    rows::each(client, UNPLANNABLE, &[untrusted], |columns| {
+        found.insert(object(kind(columns.get(0)?)?, Some(&columns.schema(1)?), columns.get(2)?, None)?);
+        Ok(())
+    })
+    .await?;
+    Ok(found)
 }
 
 /// Whether its owner can make it do something else.

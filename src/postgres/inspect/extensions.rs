@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 
+use super::row_security;
 use super::rows::{self, Columns, name};
-use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, SchemaName};
+use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RowSecurity, SchemaName};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::{BELONGINGS, EXTENSION_VERSIONS, for_major};
 
 type Installed = BTreeMap<ExtensionName, Extension>;
 
-/// Installed extensions, and what else has an owner and neither ACL nor schema.
-pub async fn belongings(client: &Client, major: u32) -> Result<(Installed, Vec<Belonging>), Cause> {
-    let (mut installed, mut others) = (BTreeMap::new(), Vec::new());
+/// Installed extensions, what else has an owner and neither ACL nor schema, and row security.
+pub async fn belongings(client: &Client, major: u32) -> Result<(Installed, Vec<Belonging>, RowSecurity), Cause> {
+    let (mut installed, mut others, mut secured) = (BTreeMap::new(), Vec::new(), RowSecurity::default());
     rows::each(client, &for_major(BELONGINGS, major), &[], |columns| {
+        if row_security::take(&columns, &mut secured)? {
+            return Ok(());
+        }
         match columns.get(0)? {
             "extension" => {
                 installed.insert(columns.extension(1)?, extension(&columns)?);
@@ -25,7 +29,8 @@ pub async fn belongings(client: &Client, major: u32) -> Result<(Installed, Vec<B
     })
     .await?;
     others.sort_unstable();
-    Ok((installed, others))
+    secured.tables.values_mut().for_each(|table| table.policies.sort_by(|a, b| a.name.cmp(&b.name)));
+    Ok((installed, others, secured))
 }
 
 fn extension(columns: &Columns<'_>) -> Result<Extension, Cause> {

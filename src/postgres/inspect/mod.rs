@@ -8,6 +8,7 @@ mod calls;
 mod defaults;
 mod extensions;
 mod objects;
+mod row_security;
 pub(super) mod rows;
 mod shared;
 mod ties;
@@ -24,8 +25,8 @@ pub use ties::{Dependents, inspect_dependents, inspect_ties};
 use super::error::{Cause, PostgresError};
 use super::session::{BEGIN_SNAPSHOT, Session};
 use crate::model::{
-    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Role, RoleName, SchemaName,
-    Server, State,
+    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Object, Role, RoleName,
+    SchemaName, Server, State,
 };
 
 /// What a policy asks about beyond what is there.
@@ -117,6 +118,18 @@ pub async fn snapshot_all(session: &mut Session, asked: &Asked) -> Result<(Share
         .await
 }
 
+/// The relations of the session's database on which a statement is not to be planned: planning would run code of
+/// `untrusted` roles, or they could make it so.
+///
+/// # Errors
+/// The server refused or is gone, or its catalogs hold something unknown.
+pub async fn inspect_unplannable(
+    session: &mut Session,
+    untrusted: &[String],
+) -> Result<BTreeSet<Object>, PostgresError> {
+    session.read("the code of others", |client, _| calls::unplannable(client, untrusted)).await
+}
+
 /// Comes first: what is joined is sent in the order in which it is first polled.
 async fn begin(client: &Client) -> Result<(), Cause> {
     Ok(client.batch_execute(BEGIN_SNAPSHOT).await?)
@@ -133,7 +146,7 @@ async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<S
 }
 
 async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Database, Cause> {
-    let (mut groups, (defaults, global_defaults), views, (mut extensions, belongings)) = try_join!(
+    let (mut groups, (defaults, global_defaults), views, (mut extensions, belongings, row_security)) = try_join!(
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
         views::read(client, &asked.makers),
@@ -142,5 +155,16 @@ async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result
     let exposed = groups.extract_if(.., |group| group.dependence == Dependence::Initial).collect();
     let calls = calls::read(client, &groups, &asked.trusted).await?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
-    Ok(Database { groups, exposed, defaults, global_defaults, extensions, belongings, calls, views, available })
+    Ok(Database {
+        groups,
+        exposed,
+        defaults,
+        global_defaults,
+        extensions,
+        belongings,
+        calls,
+        views,
+        row_security,
+        available,
+    })
 }

@@ -1,0 +1,166 @@
+-- Code of others that tables, and what is on them, run: as the role that uses them, or as their owner. It begins with what belongs
+-- to roles that are not trusted: the owner of a function, a domain or a view can change it.
+-- OFFSET 0 keeps the large catalogs from being read as a whole: each has an index for what is asked of it.
+-- $1: owners that are not trusted, unless they are superusers.
+WITH RECURSIVE untrusted AS MATERIALIZED (
+  SELECT oid, rolname::text AS name
+    FROM pg_roles
+   WHERE rolname = ANY ($1::text[]::name[]) AND NOT rolsuper
+),
+code AS MATERIALIZED (
+  SELECT o.class, o.oid, u.name AS owner, o.kind, o.namespace, o.name, o.detail
+    FROM (
+      SELECT 'pg_proc'::regclass::oid AS class, oid, proowner AS owner, 'routine ' || prokind::text AS kind,
+             pronamespace AS namespace, proname AS name, oidvectortypes(proargtypes) AS detail
+        FROM pg_proc
+       WHERE oid >= 16384
+      UNION ALL
+      SELECT 'pg_type'::regclass, oid, typowner, 'domain', typnamespace, typname, NULL
+        FROM pg_type
+       WHERE typtype = 'd' AND oid >= 16384
+      UNION ALL
+      SELECT 'pg_class'::regclass, c.oid, c.relowner, 'relation v', c.relnamespace, c.relname, NULL
+        FROM pg_rewrite r
+        JOIN pg_class c ON c.oid = r.ev_class AND c.relkind = 'v'
+       WHERE r.oid >= 16384 AND r.ev_type = '1'
+    ) o
+    JOIN untrusted u ON u.oid = o.owner
+   WHERE NOT EXISTS (
+         SELECT FROM pg_depend m WHERE m.classid = o.class AND m.objid = o.oid AND m.deptype = 'e' OFFSET 0)
+),
+-- What leads on: operators, aggregates and routines whose body is SQL, operator classes, types of what is checked, ranges whose
+-- bounds are subtracted, views, and tables whose policies run for the role that reads them through a view.
+used AS (
+  SELECT class AS code, oid AS root, class, oid
+    FROM code
+  UNION
+  SELECT u.code, u.root, n.class, n.oid
+    FROM used u
+   CROSS JOIN LATERAL (
+         SELECT classid, objid, objsubid
+           FROM pg_depend
+          WHERE refclassid = u.class AND refobjid = u.oid AND deptype IN ('n', 'a', 'i')
+            AND (refclassid <> 'pg_class'::regclass OR deptype = 'n')
+         OFFSET 0) d
+   CROSS JOIN LATERAL (
+         SELECT d.classid AS class, d.objid AS oid
+          WHERE d.classid IN ('pg_operator'::regclass, 'pg_proc'::regclass)
+             OR d.classid = 'pg_type'::regclass AND u.class <> 'pg_class'::regclass
+         UNION ALL
+         SELECT 'pg_type'::regclass, contypid
+           FROM pg_constraint
+          WHERE d.classid = 'pg_constraint'::regclass AND oid = d.objid AND contypid <> 0
+         UNION ALL
+         SELECT 'pg_type'::regclass, reltype
+           FROM pg_class
+          WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND oid = d.objid AND relkind IN ('c', 'r', 'p')
+            AND u.class = 'pg_type'::regclass
+         UNION ALL
+         SELECT 'pg_class'::regclass, ev_class
+           FROM pg_rewrite
+          WHERE d.classid = 'pg_rewrite'::regclass AND oid = d.objid AND ev_type = '1'
+         UNION ALL
+         SELECT 'pg_class'::regclass, polrelid
+           FROM pg_policy
+          WHERE d.classid = 'pg_policy'::regclass AND oid = d.objid
+         UNION ALL
+         SELECT 'pg_opclass'::regclass, c.oid
+           FROM pg_amproc a
+           JOIN pg_opclass c ON c.opcfamily = a.amprocfamily
+          WHERE d.classid = 'pg_amproc'::regclass AND a.oid = d.objid
+         UNION ALL
+         SELECT 'pg_opclass'::regclass, c.oid
+           FROM pg_amop a
+           JOIN pg_opclass c ON c.opcfamily = a.amopfamily
+          WHERE d.classid = 'pg_amop'::regclass AND a.oid = d.objid
+         OFFSET 0) n
+),
+-- Places that run it. `runs`: as the role that does this; `own`: as the owner, without anybody's doing, since ANALYZE, REINDEX and
+-- autovacuum act as the owner of a table, and REFRESH as that of a materialized view. ANALYZE subtracts the bounds of ranges. A
+-- trigger that is for replication, too, fires for what a subscription writes as the owner (16 and later).
+-- https://www.postgresql.org/docs/current/sql-refreshmaterializedview.html
+-- https://www.postgresql.org/docs/current/logical-replication-security.html
+place AS MATERIALIZED (
+  SELECT u.code, u.root, p.runs, p.own, p.what, p.name, p.detail, p.relation, p.namespace, p.oid
+    FROM used u
+   CROSS JOIN LATERAL (
+         SELECT classid, objid, objsubid
+           FROM pg_depend
+          WHERE refclassid = u.class AND refobjid = u.oid AND deptype IN ('n', 'a', 'i')
+            AND (refclassid <> 'pg_class'::regclass OR deptype = 'n')
+         OFFSET 0) d
+   CROSS JOIN LATERAL (
+         SELECT 'write' AS runs, tgenabled IN ('A', 'R') AS own, 'trigger' AS what, tgname AS name, NULL::text AS detail,
+                tgrelid AS relation, NULL::oid AS namespace, NULL::oid AS oid
+           FROM pg_trigger
+          WHERE d.classid = 'pg_trigger'::regclass AND oid = d.objid AND NOT tgisinternal AND tgenabled <> 'D'
+         UNION ALL
+         SELECT 'write', false, 'column', attname, NULL, adrelid, NULL, NULL
+           FROM pg_attrdef f
+           JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+          WHERE d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+         UNION ALL
+         -- A column of a type that is checked; up to 14 a generated column, too.
+         SELECT 'write', EXISTS (SELECT FROM pg_type t WHERE u.class = 'pg_type'::regclass AND t.oid = u.oid AND t.typtype IN ('r', 'm')),
+                'column', attname, NULL, attrelid, NULL, NULL
+           FROM pg_attribute
+          WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND attrelid = d.objid AND attnum = d.objsubid
+         UNION ALL
+         SELECT 'write', false, 'constraint', conname, NULL, conrelid, NULL, NULL
+           FROM pg_constraint
+          WHERE d.classid = 'pg_constraint'::regclass AND oid = d.objid AND conrelid <> 0
+         UNION ALL
+         SELECT 'write', false, 'domain', typname, NULL, NULL, typnamespace, NULL
+           FROM pg_constraint c
+           JOIN pg_type t ON t.oid = contypid
+          WHERE d.classid = 'pg_constraint'::regclass AND c.oid = d.objid AND contypid <> u.oid
+         UNION ALL
+         SELECT 'write', false, 'domain', typname, NULL, NULL, typnamespace, NULL
+           FROM pg_type
+          WHERE d.classid = 'pg_type'::regclass AND oid = d.objid AND typtype = 'd'
+         UNION ALL
+         SELECT 'write', true, 'index', c.relname, NULL, indrelid, NULL, NULL
+           FROM pg_index
+           JOIN pg_class c ON c.oid = indexrelid
+          WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND indexrelid = d.objid
+         UNION ALL
+         SELECT 'write', true, 'partition key', NULL, NULL, partrelid, NULL, NULL
+           FROM pg_partitioned_table
+          WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND partrelid = d.objid
+         UNION ALL
+         SELECT 'read or write', false, 'policy', polname, NULL, polrelid, NULL, NULL
+           FROM pg_policy
+          WHERE d.classid = 'pg_policy'::regclass AND oid = d.objid
+         UNION ALL
+         SELECT CASE WHEN ev_type <> '1' THEN 'write' WHEN c.relkind <> 'm' THEN 'read' END,
+                ev_type = '1' AND c.relkind = 'm',
+                CASE WHEN ev_type <> '1' THEN 'rule' WHEN c.relkind = 'm' THEN 'materialized view' ELSE 'view' END,
+                rulename, NULL, ev_class, NULL, NULL
+           FROM pg_rewrite r
+           JOIN pg_class c ON c.oid = ev_class
+          WHERE d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid AND ev_enabled <> 'D'
+            AND NOT (u.class = 'pg_class'::regclass AND ev_class = u.oid)
+         UNION ALL
+         SELECT NULL, true, 'statistics', stxname, NULL, stxrelid, NULL, oid
+           FROM pg_statistic_ext
+          WHERE d.classid = 'pg_statistic_ext'::regclass AND oid = d.objid
+         UNION ALL
+         SELECT 'call', prosecdef, 'routine', proname, oidvectortypes(proargtypes), NULL, pronamespace, oid
+           FROM pg_proc
+          WHERE d.classid = 'pg_proc'::regclass AND oid = d.objid
+         UNION ALL
+         SELECT 'change', false, 'event trigger', evtname, NULL, NULL, NULL, NULL
+           FROM pg_event_trigger
+          WHERE d.classid = 'pg_event_trigger'::regclass AND oid = d.objid AND evtenabled <> 'D'
+         OFFSET 0) p
+),
+-- A role that uses a table uses its partitions, wherever they are.
+whole AS (
+  SELECT relation, relation AS part
+    FROM place
+   WHERE relation IS NOT NULL
+  UNION
+  SELECT i.inhparent, w.part
+    FROM whole w
+   CROSS JOIN LATERAL (SELECT inhparent FROM pg_inherits WHERE inhrelid = w.relation OFFSET 0) i
+),
