@@ -53,9 +53,10 @@ fn plan(policy: &Policy) -> Vec<String> {
     let admin = Some(RoleName::new("postgres").expect("a name"));
     let databases: BTreeMap<_, _> = policy.databases.keys().map(|name| (name.clone(), Database::default())).collect();
     let server = Server { version: 170_000, admin, ..Server::default() };
-    let plan = diff(policy, &State { server, databases, ..State::default() }, &Options::default());
+    let state = State { server, databases, ..State::default() };
+    let plan = diff(policy, &state, &Options::default());
     let mut shown: Vec<_> = plan.steps.iter().map(|step| step.change.to_string()).collect();
-    shown.extend(plan.findings().into_iter().map(|finding| finding.message));
+    shown.extend(plan.findings(&state).into_iter().map(|finding| finding.message));
     shown.sort();
     shown
 }

@@ -207,11 +207,9 @@ impl ApplyError {
             Self::Postgres(error) => error.hint(),
             Self::Google(error) => error.hint(),
             Self::Login { source, .. } => source.hint(),
-            Self::Extension { .. } => Some(
-                "Cloud SQL's supported extensions: https://cloud.google.com/sql/docs/postgres/extensions; \
-                 elsewhere a superuser runs CREATE EXTENSION first"
-                    .into(),
-            ),
+            Self::Extension { .. } => {
+                Some("Cloud SQL's supported extensions: https://cloud.google.com/sql/docs/postgres/extensions".into())
+            }
             Self::Blocked { blocker, .. } => Some(blocker.hint()),
             Self::Crowded { object, .. } => Some(format!(
                 "grant to a group role and make the logins its members, and revoke what nobody needs on {object}"

@@ -63,7 +63,7 @@ async fn judge(policy: &Policy, connection: &Connection, probes: bool) -> Instan
             let errors = missing_databases(policy, &state).into_iter().chain(hidden_readers(&state)).collect();
             let mut verdict = InstanceVerdict {
                 errors,
-                findings: plan.findings(),
+                findings: plan.findings(&state),
                 credentials: credentials(policy, &state),
                 ..unknown
             };

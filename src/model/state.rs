@@ -54,11 +54,33 @@ pub struct Server {
     pub now: Option<jiff::Timestamp>,
     /// A standby, or a session that cannot write.
     pub read_only: bool,
+    /// A standby: nobody writes there.
+    pub replica: bool,
+    /// Where `default_transaction_read_only` is set for sessions of this admin.
+    pub read_only_settings: Vec<ReadOnlySetting>,
     /// Parameters that this admin may put into `ALTER ROLE … SET`, of those asked about.
     pub settable: BTreeSet<String>,
 }
 
+/// One place where `default_transaction_read_only` is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOnlySetting {
+    /// In this database only.
+    pub database: Option<DatabaseName>,
+    /// For this admin, and not for everybody.
+    pub of_admin: bool,
+    /// Its value.
+    pub on: bool,
+}
+
 impl Server {
+    /// What decides whether this admin's sessions in `database` are read-only: a role's setting there comes before the role's,
+    /// and that before the database's. <https://www.postgresql.org/docs/current/sql-alterrole.html>
+    pub fn read_only_setting(&self, database: &DatabaseName) -> Option<&ReadOnlySetting> {
+        let here = |one: &&ReadOnlySetting| one.database.as_ref().is_none_or(|name| name == database);
+        self.read_only_settings.iter().filter(here).max_by_key(|one| (one.of_admin, one.database.is_some()))
+    }
+
     /// The major version, for example 16.
     pub fn major(&self) -> u32 {
         self.version / 10_000

@@ -107,6 +107,8 @@ pub enum Asked {
     Preset(Preset),
     /// One of the role's `grants`, or what that brings along.
     Grant,
+    /// `create_schemas`.
+    CreateSchemas,
     /// Access in a database whose declared extensions are in the schema.
     Extensions,
 }
@@ -125,7 +127,7 @@ pub struct Withheld {
 }
 
 /// Why something is withheld.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WithheldKind {
     /// It needs a decision: a flag, a change of the policy, a word with somebody. `apply` exits 3.

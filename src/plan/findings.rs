@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use super::reach::Reach;
 use super::sentence::{labelled, numbered};
-use super::{Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, fix, path};
-use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName};
+use super::{Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, Withheld, fix, path};
+use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName, State};
 
 impl Plan {
-    /// Everything the plan knows of: the drift its steps mend, the drift it leaves, and what is no drift.
-    pub fn findings(&self) -> Vec<Finding> {
-        let mut all: Vec<Finding> = self.steps.iter().flat_map(|step| of_step(self, step)).collect();
-        all.extend(self.withheld.iter().flat_map(|withheld| withheld.findings.iter().cloned()));
+    /// Everything the plan for `state` knows of: the drift its steps mend, the drift it leaves, and what is no drift. What
+    /// this admin cannot mend at all says why, and who could.
+    pub fn findings(&self, state: &State) -> Vec<Finding> {
+        let reach = Reach::new(state);
+        let mut all: Vec<Finding> = self.steps.iter().flat_map(|step| of_step(self, step, reach.as_ref())).collect();
+        all.extend(self.withheld.iter().flat_map(Withheld::explained));
         all.extend(self.notes.iter().cloned());
         all
     }
@@ -19,15 +22,25 @@ impl Plan {
     pub fn left(&self, step: &Step) -> bool {
         let left: BTreeSet<_> =
             self.withheld.iter().flat_map(|withheld| &withheld.findings).map(Finding::fingerprint).collect();
-        of_step(self, step).iter().all(|finding| left.contains(&finding.fingerprint()))
+        of_step(self, step, None).iter().all(|finding| left.contains(&finding.fingerprint()))
     }
 }
 
-/// The findings a step mends.
-pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
-    let major = plan.server.major();
+impl Withheld {
+    /// The findings, each with the reason where nothing that could be typed mends it.
+    fn explained(&self) -> impl Iterator<Item = Finding> {
+        let Self { findings, reason, advice, .. } = self;
+        findings.iter().cloned().map(move |one| match one.fix {
+            Some(_) => one,
+            None => Finding { message: format!("{}: {reason}; {advice}", one.message), ..one },
+        })
+    }
+}
+
+/// The findings a step mends; without `reach`, without what would mend them.
+pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Vec<Finding> {
     let finding = |base: &Finding, change: &Change, role, object, message| Finding {
-        fix: fix::fix(change, major),
+        fix: reach.and_then(|reach| fix::fix(change, reach)),
         ..about(base, change, role, object, message)
     };
     let base = Finding {
@@ -40,7 +53,7 @@ pub(super) fn of_step(plan: &Plan, step: &Step) -> Vec<Finding> {
         Change::Grant { objects, grantee, privileges, .. } | Change::Revoke { objects, grantee, privileges, .. } => {
             each(objects, *privileges, |object, privilege| {
                 let change = step.change.narrowed(object, privilege);
-                let message = privilege_message(&step.change, grantee, object, privilege);
+                let message = privilege_message(step, grantee, object, privilege);
                 let base = Finding { path: path::of_privilege(step, object, privilege), ..base.clone() };
                 finding(&base, &change, grantee.to_string(), Some(object.to_string()), message)
             })
@@ -95,14 +108,19 @@ fn about(base: &Finding, change: &Change, role: String, object: Option<String>, 
     }
 }
 
-fn privilege_message(change: &Change, grantee: &Grantee, object: &Object, privilege: Privileges) -> String {
-    let option = match change {
+fn privilege_message(step: &Step, grantee: &Grantee, object: &Object, privilege: Privileges) -> String {
+    let option = match &step.change {
         Change::Grant { grantable: true, .. } | Change::Revoke { extent: Extent::GrantOption, .. } => {
             " WITH GRANT OPTION"
         }
         _ => "",
     };
-    let verb = if matches!(change, Change::Grant { .. }) { "lacks" } else { "holds" };
+    let verb = match &step.change {
+        // The owner until then, whose code goes on running with its rights.
+        Change::Grant { .. } if step.rule == Rule::OwnerUnexpected => "needs",
+        Change::Grant { .. } => "lacks",
+        _ => "holds",
+    };
     format!("{grantee} {verb} {privilege} on {object}{option}")
 }
 

@@ -1,16 +1,16 @@
-//! The statement that mends a finding, for somebody to run who may: a superuser, or whoever the plan says could.
+//! The statement that mends a finding, for this admin to run: with the memberships that it takes for a moment, as `apply`
+//! does. What this admin may not do has none.
 
 use std::sync::Arc;
 
 use super::gcloud;
+use super::reach::Reach;
 use super::sentence::labelled;
-use super::statement::{name, statements};
-use super::{Change, Extent};
-use crate::model::{AclItem, DatabaseName, Grantee, Group, Object, Privileges, RoleName};
-use crate::plan::reach::CLOUD_SQL_SUPERUSER;
+use super::{Change, Extent, script};
+use crate::model::{AclItem, DatabaseName, Grantee, Group, Object, Privileges};
 
-/// The statement of one change on a server of `major`; where it takes several, all of them.
-pub(super) fn fix(change: &Change, major: u32) -> Option<String> {
+/// What makes one change, as one line.
+pub(super) fn fix(change: &Change, reach: &Reach<'_>) -> Option<String> {
     let text = match change {
         Change::Bind { secret, member } | Change::Unbind { secret, member } => {
             let bind = matches!(change, Change::Bind { .. });
@@ -28,38 +28,26 @@ pub(super) fn fix(change: &Change, major: u32) -> Option<String> {
             versions.iter().map(destroy).collect::<Vec<_>>().join("; ")
         }
         Change::CreateSecret { .. } | Change::Credential { .. } => "rolewright apply".into(),
-        change => {
-            let statements = statements(change, major, &RoleName::new(CLOUD_SQL_SUPERUSER).ok()?).join("; ");
-            match delegate(change) {
-                Some(role) => format!("SET ROLE {0}; {statements}; RESET ROLE", name(role.as_str())),
-                None => statements,
-            }
-        }
+        change => script::alone(reach, change)?.join("; "),
     };
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// Whoever is not the owner and granted it: a REVOKE by anybody else is one in the name of the owner, and leaves it.
-/// <https://www.postgresql.org/docs/current/sql-revoke.html#SQL-REVOKE-NOTES>
-fn delegate(change: &Change) -> Option<&RoleName> {
-    let Change::Revoke { owner, grantor, via, .. } = change else { return None };
-    Some(via.as_ref().unwrap_or(grantor)).filter(|role| *role != owner)
-}
-
-/// The statements that take from `grantee` what it holds of `privileges` on an object, whoever granted it.
+/// The statements that take from `grantee` what it holds of `privileges` on objects of a group, whoever granted it; `None`
+/// where this admin may not take all of it.
 pub(super) fn revokes(
     database: &DatabaseName,
     group: &Group,
-    object: &Object,
-    grantee: &Grantee,
-    privileges: Privileges,
-    major: u32,
-) -> Vec<String> {
+    objects: &[Object],
+    (grantee, privileges): (&Grantee, Privileges),
+    reach: &Reach<'_>,
+) -> Option<Vec<String>> {
     let items = group.acl.items().iter().filter(|item| item.grantee == *grantee);
+    let items = items.filter(|item| !item.privileges.intersection(privileges).is_empty());
     let revoke = |item: &Arc<AclItem>| {
         let change = Change::Revoke {
             database: database.clone(),
-            objects: [object.clone()].into(),
+            objects: objects.into(),
             owner: group.owner.clone(),
             grantor: item.grantor.clone(),
             grantee: grantee.clone(),
@@ -68,7 +56,7 @@ pub(super) fn revokes(
             cascade: Vec::new(),
             via: None,
         };
-        fix(&change, major)
+        fix(&change, reach)
     };
-    items.filter_map(revoke).collect()
+    items.map(revoke).collect()
 }

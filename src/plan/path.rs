@@ -1,7 +1,8 @@
 //! How a role comes to what a finding is about; of what is missing, what the policy asks and where that ends.
 
+use super::expected::preset_privileges;
 use super::{Asked, Attribute, Change, Edge, Finding, Rule, Step};
-use crate::model::{Grantee, Object, Preset, Privileges, RoleName, Setting};
+use crate::model::{Grantee, Object, Preset, Privilege, PrivilegeClass, Privileges, RoleName, Setting};
 
 /// The path of everything that `step` mends, as far as it is the same for all of it.
 pub(super) fn of_step(step: &Step) -> Vec<String> {
@@ -56,7 +57,10 @@ pub(super) fn of_step(step: &Step) -> Vec<String> {
             vec![member.clone(), format!("bound in the IAM policy of secret {secret}")]
         }
         Change::GrantDefault { default, .. } => {
-            let asked = step.asked.map(|asked| asked.on(default.schema.as_ref().map(|one| format!("schema {one}"))));
+            let asked = step.asked.map(|asked| {
+                let asked = asked.of(default.privileges, default.objects.class());
+                asked.on(default.schema.as_ref().map(|one| format!("schema {one}")))
+            });
             let end = format!("not granted on {}", default.describe());
             [Some(default.grantee.to_string()), asked, Some(end)].into_iter().flatten().collect()
         }
@@ -74,7 +78,10 @@ pub(super) fn of_privilege(step: &Step, object: &Object, privilege: Privileges) 
         Change::Revoke { grantor, grantee, .. } => {
             vec![grantee.to_string(), format!("{privilege} on {object} granted by {grantor}")]
         }
-        Change::Grant { owner, grantee, .. } => not_granted(grantee, step.asked, object, privilege, owner),
+        Change::Grant { owner, grantee, .. } => {
+            let asked = step.asked.map(|asked| asked.of(privilege, object.kind().class()));
+            not_granted(grantee, asked, object, privilege, owner)
+        }
         _ => Vec::new(),
     }
 }
@@ -95,6 +102,17 @@ fn not_granted(
 }
 
 impl Asked {
+    /// What asks for some of the privileges of a step: a preset gives no more than its own, the rest is declared apart.
+    fn of(self, privileges: Privileges, class: PrivilegeClass) -> Self {
+        match self {
+            Self::Preset(preset) if !privileges.minus(preset_privileges(preset, class)).is_empty() => match class {
+                PrivilegeClass::Database if privileges.contains(Privilege::Create) => Self::CreateSchemas,
+                _ => Self::Grant,
+            },
+            asked => asked,
+        }
+    }
+
     /// The line of the policy, in words.
     fn on(self, place: Option<String>) -> String {
         let word = match self {
@@ -102,6 +120,7 @@ impl Asked {
             Self::Preset(Preset::Dml) => "dml",
             Self::Preset(Preset::Read) => "read",
             Self::Grant => "declared grant",
+            Self::CreateSchemas => "declared create_schemas",
             Self::Extensions => "access where extensions are",
         };
         let place = place.map(|place| format!(" in {place}")).unwrap_or_default();

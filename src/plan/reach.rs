@@ -1,9 +1,12 @@
 //! What the executing admin may do, read from the catalogs and never found out by trying: a refused statement would
 //! abort the whole transaction, and some are refused with no more than a warning.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
-use crate::model::{Group, Membership, Object, RoleName, State};
+use super::Attribute;
+use crate::model::{Acl, DatabaseName, Group, Membership, Object, Privilege, RoleName, SchemaName, Server, State};
 
 /// In whose name a statement runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +26,16 @@ pub struct Reach<'a> {
     memberships: Above<'a>,
     inherited: Above<'a>,
     settable: Above<'a>,
+    schemas: RefCell<KnownSchemas>,
+}
+
+/// Schemas that were asked about; those that nothing is known of are none.
+type KnownSchemas = HashMap<(DatabaseName, SchemaName), Option<Rc<SchemaRights>>>;
+
+/// Who owns a schema, and who was granted what there.
+struct SchemaRights {
+    owner: RoleName,
+    acl: Acl,
 }
 
 /// The roles that each one is a member of, over memberships of some kind. With hundreds of roles, going through all
@@ -56,6 +69,7 @@ impl<'a> Reach<'a> {
             memberships: above(state, |_| true),
             inherited: above(state, |edge| edge.inherit),
             settable: above(state, |edge| edge.set),
+            schemas: RefCell::default(),
         };
         reach.maker = state
             .roles
@@ -64,6 +78,19 @@ impl<'a> Reach<'a> {
             .filter(|role| role.create_role && reach.can_set(&role.name))
             .map(|role| role.name.clone());
         Some(reach)
+    }
+
+    /// The server that was looked at.
+    pub fn server(&self) -> &'a Server {
+        &self.state.server
+    }
+
+    /// Whether this admin may name an attribute at all: some are refused to anybody but a superuser, even where nothing
+    /// changes. <https://www.postgresql.org/docs/current/sql-alterrole.html>
+    pub fn may_set(&self, attribute: &Attribute) -> bool {
+        let reserved =
+            matches!(attribute, Attribute::Superuser(_) | Attribute::Replication(_) | Attribute::BypassRls(_));
+        self.superuser || !reserved
     }
 
     /// The session's login.
@@ -195,7 +222,7 @@ impl<'a> Reach<'a> {
     }
 
     /// The role whose rights the owner's are: `pg_database_owner` stands for the owner of the database.
-    pub fn real_owner<'b>(&'b self, owner: &'b RoleName, database: &crate::model::DatabaseName) -> &'b RoleName {
+    pub fn real_owner<'b>(&'b self, owner: &'b RoleName, database: &DatabaseName) -> &'b RoleName {
         if owner.as_str() != DATABASE_OWNER {
             return owner;
         }
@@ -203,23 +230,53 @@ impl<'a> Reach<'a> {
     }
 
     /// The database as an object of the instance.
-    pub fn database(&self, database: &crate::model::DatabaseName) -> Option<&'a Group> {
+    pub fn database(&self, database: &DatabaseName) -> Option<&'a Group> {
         let is_it = |object: &Object| matches!(object, Object::Database(name) if name == database);
         self.state.shared.iter().find(|group| group.members.iter().any(is_it))
     }
 
     /// Whether `name` has CREATE on `database`.
-    pub fn creates_in(&self, name: &RoleName, database: &crate::model::DatabaseName) -> bool {
+    pub fn creates_in(&self, name: &RoleName, database: &DatabaseName) -> bool {
         let Some(group) = self.database(database) else { return false };
         let granted = group.acl.items().iter().any(|item| {
             let holds = item.grantee.role().is_none_or(|role| self.inherits(name, role));
-            holds && item.privileges.contains(crate::model::Privilege::Create)
+            holds && item.privileges.contains(Privilege::Create)
         });
         self.superuser || self.inherits(name, &group.owner) || granted
     }
 
+    /// Whether `role` has a privilege on a schema, as things are. PostgreSQL's own schemas are everybody's to use.
+    pub fn holds_on_schema(
+        &self,
+        role: &RoleName,
+        (database, schema): (&DatabaseName, &SchemaName),
+        privilege: Privilege,
+    ) -> bool {
+        let key = (database.clone(), schema.clone());
+        let rights =
+            self.schemas.borrow_mut().entry(key).or_insert_with(|| self.schema_rights(database, schema)).clone();
+        let Some(rights) = rights else { return schema.as_str().starts_with("pg_") && privilege == Privilege::Usage };
+        let granted = rights.acl.items().iter().any(|item| {
+            item.privileges.contains(privilege) && item.grantee.role().is_none_or(|held| self.inherits(role, held))
+        });
+        let is_superuser = self.state.roles.get(role).is_some_and(|role| role.superuser);
+        is_superuser || granted || self.inherits(role, self.real_owner(&rights.owner, database))
+    }
+
+    /// The owner of a schema, whose privileges on it others can be given.
+    pub fn owner_of_schema(&self, database: &DatabaseName, schema: &SchemaName) -> Option<RoleName> {
+        let rights = self.schema_rights(database, schema)?;
+        Some(self.real_owner(&rights.owner, database).clone())
+    }
+
+    fn schema_rights(&self, database: &DatabaseName, schema: &SchemaName) -> Option<Rc<SchemaRights>> {
+        let known = [&self.state.databases, &self.state.retirement.elsewhere].into_iter();
+        let group = known.filter_map(|all| all.get(database)).find_map(|one| one.schema(schema))?;
+        Some(Rc::new(SchemaRights { owner: group.owner.clone(), acl: group.acl.clone() }))
+    }
+
     /// Who can create schemas and extensions in `database`: somebody with CREATE on it.
-    pub fn creator(&self, database: &crate::model::DatabaseName) -> Option<Actor> {
+    pub fn creator(&self, database: &DatabaseName) -> Option<Actor> {
         let group = self.database(database)?;
         let may = |actor: &Actor| self.creates_in(self.name(actor), database);
         let owner = self.can_become(&group.owner).then(|| Actor::Role(group.owner.clone()));
@@ -230,7 +287,7 @@ impl<'a> Reach<'a> {
     pub fn keeps_connect(&self, group: &Group) -> bool {
         let granted = group.acl.items().iter().any(|item| {
             let holds = item.grantee.role().is_some_and(|role| self.inherits(&self.admin, role));
-            holds && item.privileges.contains(crate::model::Privilege::Connect)
+            holds && item.privileges.contains(Privilege::Connect)
         });
         self.superuser || self.inherits(&self.admin, &group.owner) || granted
     }

@@ -7,7 +7,7 @@ use super::reach::{Actor, Reach};
 use super::shelter::sheltered;
 use super::together::{Saying, Wholes, together};
 use super::{Aim, Change, Phase, Plan, statement};
-use crate::model::{Database, DatabaseName, Object, RoleName, Server, State};
+use crate::model::{Database, DatabaseName, Object, ObjectKind, Privilege, RoleName, SchemaName, Server, State};
 
 /// The statements of one transaction, BEGIN and COMMIT included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,8 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
         let of = batches.len();
         for (index, changes) in batches.into_iter().enumerate() {
             let batch = Batch { number: index + 1, of };
-            let statements = transaction(&reach, known, &changes, &wholes, &plan.server);
+            let (name, inventory) = known.unzip();
+            let statements = transaction(&reach, name, inventory, &changes, &wholes, &plan.server);
             transactions.push(Transaction { database: database.clone(), changes, statements, batch });
         }
     }
@@ -104,25 +105,131 @@ pub fn begin() -> Vec<String> {
     ]
 }
 
+/// The statements of one change, for this admin to run by hand; `None` where it may not. Without the beginning that keeps
+/// a whole plan from waiting for locks.
+pub(super) fn alone(reach: &Reach<'_>, change: &Change) -> Option<Vec<String>> {
+    let database = match change.target() {
+        Aim::Database(database) => Some(database),
+        Aim::Instance | Aim::Sessions | Aim::Departures | Aim::Secret(_) => None,
+    };
+    if !is_possible(reach, database.as_ref(), change) {
+        return None;
+    }
+    let (server, changes) = (reach.server(), [change.clone()]);
+    let wholes = Wholes::new(None, &changes, room(server));
+    let all = transaction(reach, database.as_ref(), None, &changes, &wholes, server);
+    let mut statements: Vec<_> = all.into_iter().skip(begin().len()).collect();
+    statements.pop();
+    statements.pop_if(|last| *last == statement::set_role(None));
+    if statements.len() > 1 {
+        statements.insert(0, "BEGIN".into());
+        statements.push("COMMIT".into());
+    }
+    Some(statements)
+}
+
+/// A statement that takes the rights of `from` and of `to` at once, with the memberships that it takes for a moment.
+pub(super) fn handing_over(reach: &Reach<'_>, from: &RoleName, to: &RoleName, statement: String) -> Vec<String> {
+    let by = reach.transferrer([from, to]);
+    let (member, major) = (reach.name(&by).clone(), reach.server().major());
+    let mut loans = BTreeSet::new();
+    for role in [from, to].into_iter().filter(|role| reach.needs_loan(role, &member)) {
+        loans.extend(reach.administrator(role).map(|by| (role.clone(), member.clone(), by)));
+    }
+    let mut writer = Writer { statements: vec!["BEGIN".into()], now: Actor::Admin };
+    writer.lend(&loans, reach, major);
+    writer.act_as(&by, reach);
+    writer.say(statement);
+    writer.give_back(&loans, reach, major);
+    writer.say("COMMIT".into());
+    writer.statements
+}
+
+/// Whether this admin can make a change, as far as the roles in whose name it is made decide that.
+fn is_possible(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) -> bool {
+    let becomes = |role: &RoleName| reach.can_become(database.map_or(role, |name| reach.real_owner(role, name)));
+    let administers = |role: &RoleName| reach.administrator(role).is_some();
+    let names = |role: &RoleName, objects: &[Object]| {
+        let place = |object: &Object| Some((database?, object.schema()?.clone()));
+        let places: BTreeSet<_> = objects.iter().filter_map(place).collect();
+        let role = database.map_or(role, |name| reach.real_owner(role, name));
+        let of_schemas = objects.iter().any(|object| matches!(object, Object::Schema(_)));
+        let uses =
+            |place: &(&DatabaseName, SchemaName)| reach.holds_on_schema(role, (place.0, &place.1), Privilege::Usage);
+        of_schemas || places.iter().all(uses)
+    };
+    match change {
+        Change::CreateRole { .. } => reach.can_create_roles(),
+        Change::AlterRole { role, attributes } => administers(role) && attributes.iter().all(|one| reach.may_set(one)),
+        Change::SetParameter { role, setting } | Change::ResetParameter { role, setting } => {
+            let settable = setting.parameter == "role" || reach.server().settable.contains(&setting.parameter);
+            administers(role) && settable
+        }
+        Change::DropRole { role, .. } => administers(role),
+        Change::GrantMembership { edge } => administers(&edge.role),
+        Change::RevokeMembership { membership, .. } => reach.revoker(membership).is_some(),
+        Change::CreateSchema { .. } | Change::CreateExtension { .. } => {
+            database.is_some_and(|database| reach.creator(database).is_some())
+        }
+        Change::UpdateExtension { owner, .. } => becomes(owner),
+        Change::Grant { owner, objects, .. } => becomes(owner) && names(owner, objects),
+        Change::Revoke { grantor, via, objects, .. } => {
+            let by = via.as_ref().unwrap_or(grantor);
+            becomes(by) && names(by, objects)
+        }
+        Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => becomes(&default.owner),
+        Change::ChangeOwner { from, to, objects, creates_by, .. } => {
+            let holds = becomes(from) && becomes(to) && (names(from, objects) || names(to, objects));
+            holds && may_own(reach, database, objects, (to, creates_by.as_ref()))
+        }
+        Change::ReassignOwned { from, to, .. } => becomes(from) && becomes(to),
+        Change::DropOwned { role, policies_of, .. } => becomes(role) && policies_of.iter().all(becomes),
+        Change::EndSessions { role } => becomes(role),
+        Change::CreateSecret { .. }
+        | Change::LabelSecret { .. }
+        | Change::DestroyVersions { .. }
+        | Change::Credential { .. }
+        | Change::Bind { .. }
+        | Change::Unbind { .. } => false,
+    }
+}
+
+/// Whether objects may go to `to`, which has CREATE in their schemas, or is let for the moment by `creates_by`. Some kinds
+/// want rights on something else of their owner, or a superuser.
+fn may_own(
+    reach: &Reach<'_>,
+    database: Option<&DatabaseName>,
+    objects: &[Object],
+    (to, creates_by): (&RoleName, Option<&RoleName>),
+) -> bool {
+    objects.iter().all(|object| match (object, database, object.schema()) {
+        (Object::Schema(_), Some(database), _) => reach.creates_in(to, database),
+        (Object::Bare { kind: ObjectKind::LargeObject, .. } | Object::Database(_), ..) => true,
+        (Object::Bare { .. }, ..) => false,
+        (_, Some(database), Some(schema)) => {
+            creates_by.is_some_and(|by| reach.can_become(by))
+                || reach.holds_on_schema(to, (database, schema), Privilege::Create)
+        }
+        _ => false,
+    })
+}
+
 fn transaction(
     reach: &Reach<'_>,
-    database: Option<(&DatabaseName, &Database)>,
+    database: Option<&DatabaseName>,
+    known: Option<&Database>,
     changes: &[Change],
     wholes: &Wholes,
     server: &Server,
 ) -> Vec<String> {
     let major = server.major();
-    let (database, known) = database.unzip();
     let mut writer = Writer { statements: begin(), now: Actor::Admin };
     // From 16 on a setting of the admin's could leave a membership behind with every role it makes.
     if major >= 16 && changes.iter().any(|change| matches!(change, Change::CreateRole { .. })) {
         writer.say("SET LOCAL createrole_self_grant = ''".into());
     }
     let loans = loans(reach, database, changes);
-    for (role, member, by) in &loans {
-        writer.act_as(by, reach);
-        writer.say(statement::lend(role, member, reach.existing(role, member, by), major));
-    }
+    writer.lend(&loans, reach, major);
     let acts = |owner: &RoleName, change: &Change| actor(reach, database, change) == Actor::Role(owner.clone());
     let mut sheltered = known.map(|known| sheltered(changes, known, server, acts)).unwrap_or_default();
     let sayings = together(changes);
@@ -140,10 +247,7 @@ fn transaction(
         in_turn(said.collect()).into_iter().for_each(|text| writer.say(text));
         writer.let_create(change, false, reach);
     }
-    for (role, member, by) in &loans {
-        writer.act_as(by, reach);
-        writer.say(statement::give_back(role, member, reach.existing(role, member, by), major));
-    }
+    writer.give_back(&loans, reach, major);
     writer.act_as(&Actor::Admin, reach);
     writer.say("COMMIT".into());
     writer.statements
@@ -184,6 +288,20 @@ impl Writer {
         if let Some((objects, to, by)) = creator_for(change) {
             self.act_as(&by, reach);
             statement::creates(objects, to, allowed).into_iter().for_each(|text| self.say(text));
+        }
+    }
+
+    fn lend(&mut self, loans: &Loans, reach: &Reach<'_>, major: u32) {
+        for (role, member, by) in loans {
+            self.act_as(by, reach);
+            self.say(statement::lend(role, member, reach.existing(role, member, by), major));
+        }
+    }
+
+    fn give_back(&mut self, loans: &Loans, reach: &Reach<'_>, major: u32) {
+        for (role, member, by) in loans {
+            self.act_as(by, reach);
+            self.say(statement::give_back(role, member, reach.existing(role, member, by), major));
         }
     }
 
@@ -245,12 +363,11 @@ fn actor(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) ->
     }
 }
 
-/// The memberships that have to be lent until COMMIT: role, member, and who grants it. Only those that are not there.
-fn loans(
-    reach: &Reach<'_>,
-    database: Option<&DatabaseName>,
-    changes: &[Change],
-) -> BTreeSet<(RoleName, RoleName, Actor)> {
+/// Memberships that are lent until COMMIT: role, member, and who grants it.
+type Loans = BTreeSet<(RoleName, RoleName, Actor)>;
+
+/// The memberships that have to be lent. Only those that are not there.
+fn loans(reach: &Reach<'_>, database: Option<&DatabaseName>, changes: &[Change]) -> Loans {
     let mut loans = BTreeSet::new();
     let mut lend = |role: &RoleName, member: &RoleName| {
         if let Some(by) = reach.administrator(role) {

@@ -136,7 +136,8 @@ impl Variables {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Letters, digits and `_`, no digit first.
+pub(super) fn is_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

@@ -1,5 +1,6 @@
 //! YAML text to a tree of nodes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -8,6 +9,7 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPo
 use serde_saphyr::{Error, Spanned};
 
 use super::document::{Node, Scalar, Value};
+use super::variables::is_name;
 use super::{Problems, Source};
 use crate::model::Origin;
 
@@ -29,12 +31,62 @@ pub(super) fn parse(source: &Source, problems: &mut Problems) -> Option<Node> {
         problems.push(&start, "the file is empty");
         return None;
     }
-    match serde_saphyr::from_str_with_options::<Raw>(&source.text, options()) {
-        Ok(raw) => Some(raw.settle(source)),
+    let (text, braces) = Braces::replace_in(&source.text);
+    match serde_saphyr::from_str_with_options::<Raw>(&text, options()) {
+        Ok(raw) => Some(raw.settle(source, braces)),
         Err(error) => {
             syntax_problem(source, &error, problems);
             None
         }
+    }
+}
+
+/// What stands for the braces of `${NAME}` while the parser is at work: `{` and `}` would end a value in flow style. One
+/// byte each, so that every place stays where it is.
+#[derive(Clone, Copy)]
+struct Braces(Option<(char, char)>);
+
+impl Braces {
+    /// Characters that end no plain scalar.
+    const CANDIDATES: [(char, char); 4] = [('<', '>'), ('(', ')'), ('^', '^'), ('~', '~')];
+
+    /// The text with other characters in place of the braces of each `${NAME}`: a pair that it has behind no dollar sign.
+    fn replace_in(text: &str) -> (Cow<'_, str>, Self) {
+        let free = |(open, _): &(char, char)| !text.contains(&format!("${open}"));
+        let Some((open, close)) = Self::CANDIDATES.into_iter().find(free).filter(|_| text.contains("${")) else {
+            return (Cow::Borrowed(text), Self(None));
+        };
+        let mut replaced = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, reference)) = rest.split_once("${") {
+            replaced.push_str(before);
+            match reference.split_once('}').filter(|(name, _)| is_name(name)) {
+                Some((name, after)) => {
+                    replaced.extend(['$', open].into_iter().chain(name.chars()).chain([close]));
+                    rest = after;
+                }
+                None => {
+                    replaced.push_str("${");
+                    rest = reference;
+                }
+            }
+        }
+        replaced.push_str(rest);
+        (Cow::Owned(replaced), Self(Some((open, close))))
+    }
+
+    /// A scalar with its braces again.
+    fn restore(self, text: String) -> String {
+        let Some((open, close)) = self.0 else { return text };
+        let mut restored = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(&format!("${open}")) {
+            let reference = &rest[at + 2..];
+            let Some((name, after)) = reference.split_once(close) else { break };
+            restored.extend([&rest[..at], "${", name, "}"]);
+            rest = after;
+        }
+        restored + rest
     }
 }
 
@@ -104,13 +156,16 @@ enum RawValue {
 }
 
 impl Raw {
-    fn settle(self, source: &Source) -> Node {
+    fn settle(self, source: &Source, braces: Braces) -> Node {
         let at = self.0.defined;
         let origin = Origin { file: source.name.clone(), line: at.line() as usize, column: at.column() as usize };
         let value = match self.0.value {
-            RawValue::List(items) => Value::List(items.into_iter().map(|item| item.settle(source)).collect()),
+            RawValue::List(items) => Value::List(items.into_iter().map(|item| item.settle(source, braces)).collect()),
             RawValue::Map(pairs) => {
-                Value::Map(pairs.into_iter().map(|(key, value)| (key.settle(source), value.settle(source))).collect())
+                let pairs = pairs.into_iter();
+                Value::Map(
+                    pairs.map(|(key, value)| (key.settle(source, braces), value.settle(source, braces))).collect(),
+                )
             }
             RawValue::Scalar { text } => {
                 let start = at.span().byte_offset().unwrap_or_default() as usize;
@@ -118,7 +173,8 @@ impl Raw {
                 let written = source.text.get(start..end).unwrap_or_default();
                 let plain = !written.starts_with(['"', '\'']);
                 // Numbers and booleans are taken from the file itself: `1.10` is not `1.1`.
-                Value::Scalar(Scalar { text: text.unwrap_or_else(|| written.to_owned()), plain })
+                let text = text.map_or_else(|| written.to_owned(), |text| braces.restore(text));
+                Value::Scalar(Scalar { text, plain })
             }
         };
         Node { origin, value }

@@ -21,12 +21,27 @@ pub struct ServerError {
     pub detail: Option<String>,
     /// HINT
     pub hint: Option<String>,
+    /// CONTEXT: which function was at work, for example that of an event trigger.
+    pub context: Option<String>,
+}
+
+/// Lines of a CONTEXT that are shown: the innermost come first.
+const CONTEXT_LINES: usize = 4;
+
+/// The lines of a CONTEXT as one.
+fn context(lines: &str) -> String {
+    let mut shown: Vec<&str> = lines.lines().take(CONTEXT_LINES).collect();
+    if lines.lines().nth(CONTEXT_LINES).is_some() {
+        shown.push("...");
+    }
+    shown.join("; ")
 }
 
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (SQLSTATE {})", self.message, self.sqlstate)?;
-        self.detail.iter().try_for_each(|detail| write!(f, ": {detail}"))
+        self.detail.iter().try_for_each(|detail| write!(f, ": {detail}"))?;
+        self.context.iter().try_for_each(|context| write!(f, ", in {context}"))
     }
 }
 
@@ -39,6 +54,7 @@ impl From<&DbError> for ServerError {
             message: error.message().to_owned(),
             detail: error.detail().map(str::to_owned),
             hint: error.hint().map(str::to_owned),
+            context: error.where_().map(context),
         }
     }
 }
@@ -81,6 +97,14 @@ impl Cause {
         match self {
             Self::Server(error) => Some(&error.sqlstate),
             _ => None,
+        }
+    }
+
+    /// The same without what may quote the statement.
+    pub(super) fn without_context(self) -> Self {
+        match self {
+            Self::Server(error) => Self::Server(Box::new(ServerError { context: None, ..*error })),
+            other => other,
         }
     }
 
@@ -312,7 +336,10 @@ fn advice(sqlstate: &str) -> Option<&'static str> {
         "55P03" => "somebody else holds a lock on it: try again, or raise the lock timeout",
         "57014" => "the statement ran into statement_timeout",
         "57P03" => "the server is starting or stopping: try again",
-        "25006" => "this is a read replica, or default_transaction_read_only is on: connect to the primary",
+        "25006" => {
+            "this is a read replica, or default_transaction_read_only is on: SELECT source FROM pg_settings WHERE name = \
+             'default_transaction_read_only'"
+        }
         _ => return None,
     })
 }
@@ -359,6 +386,7 @@ mod tests {
             message: message.into(),
             detail: None,
             hint: hint.map(str::to_owned),
+            context: None,
         };
         let database = DatabaseName::new("d").unwrap();
         PostgresError::Transaction { operation: "commit", database, source: Cause::Server(Box::new(server)) }

@@ -70,12 +70,14 @@ impl Lock {
 #[non_exhaustive]
 pub enum LockError {
     /// Another run has it.
-    #[error("another run holds the lock: process {pid}, `{application_name}`")]
+    #[error("another run holds the lock: process {pid} of `{user}`, `{application_name}`")]
     Held {
         /// Its process on the server.
         pid: i32,
         /// What it calls itself.
         application_name: String,
+        /// Its login.
+        user: String,
     },
     /// The server could not be asked.
     #[error(transparent)]
@@ -86,10 +88,9 @@ impl LockError {
     /// One line of advice.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Held { pid, .. } => Some(format!(
-                "wait for it; if that run is dead, a superuser or the same login ends its session: SELECT \
-                 pg_terminate_backend({pid})"
-            )),
+            Self::Held { pid, user, .. } => {
+                Some(format!("wait for it; if that run is dead, `{user}` runs: SELECT pg_terminate_backend({pid})"))
+            }
             Self::Failed(error) => error.hint(),
         }
     }
@@ -125,7 +126,7 @@ async fn take(session: &mut Session, wait: Duration) -> Result<(), LockError> {
 /// The server may not have noticed yet that a session of this very run is gone.
 async fn retake(session: &mut Session, purpose: &ApplicationName) -> Result<(), LockError> {
     match take(session, Duration::ZERO).await {
-        Err(LockError::Held { pid, application_name }) if application_name == purpose.as_str() => {
+        Err(LockError::Held { pid, application_name, .. }) if application_name == purpose.as_str() => {
             let end = format!("SELECT pg_catalog.pg_terminate_backend({pid})");
             session.run(&[Statement::plain(end)]).await?;
             take(session, UNNOTICED).await
@@ -159,6 +160,7 @@ async fn try_lock(session: &mut Session) -> Result<Answer, PostgresError> {
                 (false, Some(pid)) => Answer::Held(LockError::Held {
                     pid,
                     application_name: row.try_get::<_, Option<String>>(2)?.unwrap_or_default(),
+                    user: row.try_get::<_, Option<String>>(3)?.unwrap_or_default(),
                 }),
             })
         })

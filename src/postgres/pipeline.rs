@@ -76,7 +76,11 @@ pub(super) async fn run(client: &Client, wire: &mut Wire, statements: &[Statemen
     let so_far = || done.load(Ordering::Relaxed);
     match wire.drive_with(send(client, statements, &done), on_notice, so_far).await {
         Ok(()) => Ok(notices),
-        Err(cause) => Err(Failed { index: done.into_inner(), cause }),
+        Err(cause) => {
+            let index = done.into_inner();
+            let secret = statements.get(index).is_some_and(|statement| statement.shown.is_some());
+            Err(Failed { index, cause: if secret { cause.without_context() } else { cause } })
+        }
     }
 }
 

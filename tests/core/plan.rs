@@ -1,5 +1,6 @@
 //! Worlds, and what is planned for them.
 
+mod advice;
 mod converging;
 mod fence;
 mod foreign;
@@ -99,7 +100,7 @@ fn a_delegate_that_nobody_can_act_as_is_cleared_by_who_gave_it_the_option() {
     revoke SELECT on table app.u from PUBLIC, granted by leaker, and from app, who had it from there [public.unexpected]
     revoke TRUNCATE on table app.u from app, granted by mig [grant.unexpected]
     withheld: leaker is a member of app, granted by cloudsqladmin [role.undeclared]
-      it was granted by `cloudsqladmin`, and only its grantor or a superuser takes it back: `cloudsqladmin` or a superuser runs: REVOKE "app" FROM "leaker" GRANTED BY "cloudsqladmin"
+      it was granted by `cloudsqladmin`, and only its grantor takes it back: gcloud sql users assign-roles leaker --instance=INSTANCE --type=BUILT_IN --revoke-existing-roles (it ends every membership of `leaker`; apply grants the declared ones again)
     withheld: leaker holds SELECT on table app.u [role.undeclared]
       `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
     "#);
@@ -139,7 +140,7 @@ fn an_entry_of_a_role_that_is_gone_cannot_be_revoked() {
         planned("table app.u of mig { app=arwd/mig 16999=r/mig }", &Options { prune: true, ..Options::default() });
     assert_snapshot!(shown(&plan), @r#"
     withheld: 16999 holds SELECT on table app.u [role.undeclared]
-      no role has the name `16999`: the entry is left over from a role that is gone: a superuser removes it from the catalogs, or its owner makes the object anew
+      no role has the name `16999`: the entry is left over from a role that is gone: make the object anew as its owner; until then accept it with `allow`
     "#);
 }
 

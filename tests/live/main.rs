@@ -32,6 +32,7 @@ mod kills;
 mod lane;
 mod leaks;
 mod lost;
+mod messages;
 mod migrations;
 mod oracle;
 mod payloads;

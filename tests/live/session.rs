@@ -80,7 +80,7 @@ each_major! {
         let raise = "DO $$ BEGIN RAISE 'no' USING DETAIL = 'because', HINT = 'do this', ERRCODE = 'P1234'; END $$";
         let error = session.run(&statements([raise])).await.unwrap_err();
         let server = error.server().unwrap();
-        assert_eq!(server.to_string(), "no (SQLSTATE P1234): because");
+        assert_eq!(server.to_string(), "no (SQLSTATE P1234): because, in PL/pgSQL function inline_code_block line 1 at RAISE");
         assert_eq!(error.hint().as_deref(), Some("do this"));
     }
 
@@ -120,7 +120,8 @@ each_major! {
         let cluster = Cluster::start(major);
         let first = lock(session(&cluster, "first").await, Duration::ZERO).await.unwrap();
         let second = lock(session(&cluster, "second").await, Duration::from_millis(400)).await;
-        let Err(LockError::Held { pid, application_name }) = second else { panic!("{second:?}") };
+        let Err(LockError::Held { pid, application_name, user }) = second else { panic!("{second:?}") };
+        assert_eq!(user, "csadmin");
         assert_eq!(application_name, "rolewright/test/first");
         assert!(pid > 0);
         let (waited, ()) = tokio::join!(

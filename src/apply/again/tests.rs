@@ -3,7 +3,8 @@ use crate::model::DatabaseName;
 use crate::postgres::{Blocker, Cause, ServerError};
 
 fn said(sqlstate: &str, message: &str) -> PostgresError {
-    let server = ServerError { sqlstate: sqlstate.into(), message: message.into(), detail: None, hint: None };
+    let server =
+        ServerError { sqlstate: sqlstate.into(), message: message.into(), detail: None, hint: None, context: None };
     let database = DatabaseName::new("shop").unwrap();
     PostgresError::Transaction { operation: "commit", database, source: Cause::Server(Box::new(server)) }
 }

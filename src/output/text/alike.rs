@@ -49,7 +49,9 @@ fn together(lot: &[&Finding]) -> Finding {
         format!("{named}{rest}{} more", parts.len() - FEW)
     };
     let objects = lot.iter().filter_map(|one| one.object.as_deref()).collect();
-    let fixes: Vec<_> = lot.iter().filter_map(|one| one.fix.as_deref()).collect();
+    let mut fixes: Vec<_> = lot.iter().filter_map(|one| one.fix.as_deref()).collect();
+    // One command may mend all of them.
+    fixes.dedup();
     Finding {
         message: first.message.replace(object, &more),
         path: first.path.iter().map(|line| line.replace(object, &more)).collect(),

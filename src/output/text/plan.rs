@@ -1,13 +1,13 @@
 //! What is to be done, in order; what waits; what is left, and why; who loses something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use super::alike::alike;
 use crate::model::InstanceName;
 use crate::output::Planned;
 use crate::output::style::{ERROR, FAINT, HEADING, Sign, WARNING, count, paint, plain};
-use crate::plan::{Aim, Pending, Plan, Refusal, Step, Withheld, WithheldKind};
+use crate::plan::{Aim, Finding, Pending, Plan, Refusal, Step, Withheld, WithheldKind};
 
 /// The plan of every instance, then the digest.
 pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
@@ -127,7 +127,17 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
         return String::new();
     }
     let mut out = format!("  {}\n", paint(HEADING, "withheld"));
-    for Withheld { findings, reason, advice, kind } in withheld {
+    // What is left for one reason is said of all of it once.
+    let (mut reasons, mut known) = (Vec::<(&Withheld, Vec<&Finding>)>::new(), HashMap::new());
+    for one in withheld {
+        let at = *known.entry((one.kind, &one.reason, &one.advice)).or_insert(reasons.len());
+        match reasons.get_mut(at) {
+            Some((_, findings)) => findings.extend(&one.findings),
+            None => reasons.push((one, one.findings.iter().collect())),
+        }
+    }
+    for (one, findings) in reasons {
+        let Withheld { reason, advice, kind, .. } = one;
         let mark = match kind {
             WithheldKind::Decision => paint(WARNING, "!"),
             WithheldKind::Impossible => paint(ERROR, "✗"),

@@ -7,7 +7,7 @@ use crate::model::{
     Belonging, BelongingKind, Database, DatabaseName, ExtensionName, Preset, PublicationExtent, RoleName,
 };
 use crate::plan::standing::Standing;
-use crate::plan::{Finding, Rule, statement};
+use crate::plan::{Change, Finding, Rule, fix, script, statement};
 
 /// Whoever the policy makes a member of it may make subscriptions.
 /// <https://www.postgresql.org/docs/current/predefined-roles.html>
@@ -66,8 +66,13 @@ impl Diff<'_> {
     fn owned_belonging(&mut self, database: &DatabaseName, one: &Belonging) {
         let finding =
             Finding { origin: self.origin(&one.owner), ..self.belonging(Rule::PrivilegeEffective, database, one) };
+        let (owner, words, name) = (&one.owner, one.words().to_uppercase(), statement::name(&one.name));
+        let advice = match self.given_away(one) {
+            Some(_) => "give it to an admin, or drop it".into(),
+            None => format!("`{owner}` runs: DROP {words} {name}, or accept it with `allow`"),
+        };
         let reason = "no access that the policy gives makes such objects";
-        self.withhold_findings(vec![finding], Reason::decision(reason, "give it to somebody else, or drop it"));
+        self.withhold_findings(vec![finding], Reason::decision(reason, advice));
     }
 
     fn opens_belonging(&mut self, database: &DatabaseName, one: &Belonging) {
@@ -87,28 +92,35 @@ impl Diff<'_> {
         }
     }
 
-    /// To whom schemas belong, where that is allowed: what is not of named tables, and event triggers, belong to superusers.
-    /// <https://www.postgresql.org/docs/current/sql-alterpublication.html>
+    /// To whom schemas belong, where this admin can and may: what is not of named tables, and event triggers, belong to
+    /// superusers. <https://www.postgresql.org/docs/current/sql-alterpublication.html>
     fn given_away(&self, one: &Belonging) -> Option<String> {
-        let to = match one.kind {
-            BelongingKind::Publication(PublicationExtent::Tables) => Some(self.reach.maker_name()),
-            _ => self.state.server.bootstrap.as_ref(),
-        };
+        let to = self.reach.maker_name();
+        let tables = one.kind == BelongingKind::Publication(PublicationExtent::Tables);
+        if !tables || !self.reach.can_become(&one.owner) || !self.reach.can_become(to) {
+            return None;
+        }
         let (words, name) = (one.words().to_uppercase(), statement::name(&one.name));
-        to.map(|to| format!("ALTER {words} {name} OWNER TO {}", statement::name(to.as_str())))
+        let alter = format!("ALTER {words} {name} OWNER TO {}", statement::name(to.as_str()));
+        Some(script::handing_over(&self.reach, &one.owner, to, alter).join("; "))
     }
 
     /// There is no ALTER EXTENSION … OWNER TO.
     /// <https://www.postgresql.org/docs/current/sql-reassign-owned.html>
     fn owned_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
         let object = format!("extension {extension}");
-        let (from, to) = (statement::name(owner.as_str()), statement::name(self.reach.maker_name().as_str()));
+        let reassign = Change::ReassignOwned {
+            database: database.clone(),
+            from: owner.clone(),
+            to: self.reach.maker_name().clone(),
+            moved: vec![object.clone()],
+        };
         let finding = Finding {
             database: Some(database.clone()),
             role: Some(owner.to_string()),
             object: Some(object.clone()),
             path: vec![owner.to_string(), format!("owner of {object}")],
-            fix: Some(format!("REASSIGN OWNED BY {from} TO {to}")),
+            fix: fix::fix(&reassign, &self.reach),
             origin: self.origin(owner),
             ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}, and has no ddl"))
         };

@@ -209,9 +209,9 @@ impl<'a> Diff<'a> {
             objects: [call.code.clone()].into(),
             from: call.owner.clone(),
             to: to.clone(),
-            creates_by: None,
+            creates_by: self.lets_create(to, database, &call.code),
         };
-        fix::fix(&change, self.state.server.major())
+        fix::fix(&change, &self.reach)
     }
 
     /// The untrusted code that would run as the new owner of a lot, or runs as the owner of something else.

@@ -195,7 +195,10 @@ impl Diff<'_> {
                 let blocked = self.out_of_reach(&want.owner);
                 let origin = want.grantee.role().and_then(|role| self.origin(role));
                 let change = Change::GrantDefault { database: name.clone(), default };
-                let asked = want.grantee.role().map(|role| self.asked_in(role, name, want.schema.as_ref()));
+                let asked = want
+                    .grantee
+                    .role()
+                    .map(|role| self.asked_in(role, name, want.schema.as_ref(), want.objects.class()));
                 self.push_or(Step { asked, ..step(change, Rule::DefaultMissing, origin.as_ref()) }, blocked);
             }
         }

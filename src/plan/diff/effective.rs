@@ -11,13 +11,14 @@ use crate::model::{
     PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName,
 };
 use crate::plan::path::owns;
-use crate::plan::{Finding, Rule, Severity, fix, statement};
+use crate::plan::reach::Reach;
+use crate::plan::{Finding, Rule, Severity, fix};
 
 /// Objects named before the rest is only counted.
 const NAMED: usize = 3;
 
-/// Statements that a fix spells out.
-const SPELLED_OUT: usize = 20;
+/// Objects that a fix spells out.
+const SPELLED_OUT: usize = 200;
 
 /// What PUBLIC holds on objects of one schema: one cause.
 struct Cause<'g> {
@@ -93,19 +94,15 @@ impl Diff<'_> {
             let held = counts.into_iter().filter(|(number, ..)| *number > 0);
             let held: Vec<_> = held.map(|(number, verb, what)| format!("{verb} {}", count(number, what))).collect();
             let what = format!("{} in database {database}", held.join(", "));
-            let name = statement::name(role.as_str());
             self.note(Finding {
                 severity: Severity::Warning,
                 role: Some(role.to_string()),
                 object: Some(Object::Database(database.clone()).to_string()),
                 path: vec![role.to_string(), what.clone()],
                 origin: self.origin(role),
-                fix: Some(format!(
-                    "in database {database}: REVOKE what is granted to {name}, REASSIGN OWNED BY {name} for what it owns"
-                )),
                 ..Finding::new(
                     Rule::PrivilegeEffective,
-                    format!("{role} is {what}, of which the policy does not speak"),
+                    format!("{role} is {what}, which the policy does not manage: declare the database to judge that"),
                 )
             });
         }
@@ -243,14 +240,20 @@ impl Diff<'_> {
             }),
             privilege: Some(privileges.to_string()),
             path,
-            fix: fix(database, lot, cause, self.state.server.major()),
+            fix: fix(database, lot, cause, &self.reach),
             origin: self.origin(role),
             ..Finding::new(Rule::PrivilegeEffective, message)
         };
-        let reason = Reason::decision(
-            format!("PUBLIC holds it in schema `{}`, of which the policy does not speak", cause.schema),
-            "revoke it from PUBLIC, declare the schema, or accept it with `allow`",
-        );
+        let reason = match self.is_managed_schema(database, cause.schema) {
+            true => Reason::decision(
+                format!("`public: keep` leaves it to PUBLIC in schema `{}`", cause.schema),
+                "declare `public: none`, revoke it from PUBLIC, or accept it with `allow`",
+            ),
+            false => Reason::decision(
+                format!("PUBLIC holds it in schema `{}`, which the policy does not manage", cause.schema),
+                "revoke it from PUBLIC, declare the schema, or accept it with `allow`",
+            ),
+        };
         self.withhold_findings(vec![finding], reason);
     }
 }
@@ -267,12 +270,15 @@ fn examples(lot: &[(&Group, Object)]) -> String {
     format!(": {}{}", named.join(", "), if lot.len() > NAMED { ", …" } else { "" })
 }
 
-fn fix(database: &DatabaseName, lot: &[(&Group, Object)], cause: &Cause<'_>, major: u32) -> Option<String> {
-    let revokes = |(group, object): &(&Group, Object)| {
-        fix::revokes(database, group, object, &Grantee::Public, cause.privileges, major)
-    };
-    let statements: Vec<_> = lot.iter().take(SPELLED_OUT).flat_map(revokes).collect();
-    let more = lot.len().saturating_sub(SPELLED_OUT);
-    let rest = if more > 0 { format!(" -- and {more} more") } else { String::new() };
-    (!statements.is_empty()).then(|| statements.join("; ") + &rest)
+/// What takes it from PUBLIC, on all of the objects: too many for one line have none.
+fn fix(database: &DatabaseName, lot: &[(&Group, Object)], cause: &Cause<'_>, reach: &Reach<'_>) -> Option<String> {
+    if lot.len() > SPELLED_OUT {
+        return None;
+    }
+    let revokes = lot.chunk_by(|(a, _), (b, _)| std::ptr::eq(*a, *b)).map(|alike| {
+        let objects: Vec<_> = alike.iter().map(|(_, object)| object.clone()).collect();
+        fix::revokes(database, alike[0].0, &objects, (&Grantee::Public, cause.privileges), reach)
+    });
+    let statements = revokes.collect::<Option<Vec<_>>>()?.concat();
+    (!statements.is_empty()).then(|| statements.join("; "))
 }

@@ -1,11 +1,10 @@
 //! Steps on their way into the plan: what the policy accepts is set aside, what another phase is for is left.
 
 use super::{Diff, Phase};
-use crate::model::{Origin, Privilege, Privileges, RoleName};
+use crate::model::{Origin, Privilege, Privileges};
 use crate::plan::allow::allowance;
 use crate::plan::phase::order;
-use crate::plan::reach::CLOUD_SQL_SUPERUSER;
-use crate::plan::{Change, Finding, Plan, Rule, Step, Withheld, WithheldKind, findings, statement};
+use crate::plan::{Change, Finding, Plan, Plane, Rule, Step, Withheld, WithheldKind, findings};
 
 /// Why a step is not taken.
 pub(super) struct Reason {
@@ -22,6 +21,11 @@ impl Reason {
     pub(super) fn impossible(reason: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { kind: WithheldKind::Impossible, reason: reason.into(), advice: advice.into() }
     }
+
+    /// Whether this admin can do it, once it is decided.
+    fn is_decision(&self) -> bool {
+        self.kind == WithheldKind::Decision
+    }
 }
 
 /// Which part of a deployment a step belongs to.
@@ -34,26 +38,6 @@ pub(super) enum Part {
 }
 
 impl Diff<'_> {
-    /// This admin cannot act as `role`.
-    pub(super) fn unreachable(&self, role: &RoleName) -> Reason {
-        let (admin, major) = (self.reach.admin(), self.state.server.major());
-        let (quoted, to) = (statement::name(role.as_str()), statement::name(admin.as_str()));
-        let advice = if self.state.roles.get(role).is_some_and(|role| role.superuser) {
-            // Nobody is to be made a member of a superuser.
-            "only a superuser can do it, or hand the object over".into()
-        } else if role.as_str() == CLOUD_SQL_SUPERUSER {
-            format!("one of its members, or a superuser, runs: GRANT {quoted} TO {to}")
-        } else if major < 16 {
-            format!("a superuser, or `{role}` itself, has to do it")
-        } else {
-            format!(
-                "a superuser, or whoever has ADMIN on it, runs: \
-                 GRANT {quoted} TO {to} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
-            )
-        };
-        Reason::impossible(format!("`{admin}` cannot act as `{role}`"), advice)
-    }
-
     /// Takes a step, unless `blocked` says why not. Returns whether it is taken.
     pub(super) fn push_or(&mut self, step: Step, blocked: Option<Reason>) -> bool {
         self.push_part_or(step, Part::ByChange, blocked)
@@ -91,20 +75,26 @@ impl Diff<'_> {
     /// Leaves a step, and says why.
     pub(super) fn withhold(&mut self, step: Step, reason: Reason) {
         if let Some(step) = self.set_allowed_aside(step) {
-            let found = findings::of_step(&self.plan, &step);
+            let found = findings::of_step(&self.plan, &step, Some(&self.reach));
+            let possible = |one: Finding| Finding { fix: one.fix.filter(|_| reason.is_decision()), ..one };
+            let found = found.into_iter().map(possible).collect();
             self.withhold_findings(found, reason);
         }
     }
 
     /// Leaves a step that nobody can take in SQL, and says why.
     pub(super) fn withhold_unmended(&mut self, step: Step, reason: Reason) {
-        let found = findings::of_step(&self.plan, &step).into_iter().map(|one| Finding { fix: None, ..one });
-        self.leave(found.collect(), reason);
+        let found = findings::of_step(&self.plan, &step, None);
+        self.leave(found, reason);
     }
 
-    /// Leaves drift that no statement of ours would mend, and says why. What would is the advice where there is no statement.
+    /// Leaves drift that no statement of ours would mend, and says why. What would is the advice where there is no statement,
+    /// unless this admin cannot follow it.
     pub(super) fn withhold_findings(&mut self, found: Vec<Finding>, reason: Reason) {
-        let mended = |one: Finding| Finding { fix: one.fix.or_else(|| Some(reason.advice.clone())), ..one };
+        let advice = |one: &Finding| {
+            (reason.is_decision() && one.rule.plane() != Plane::Database).then(|| reason.advice.clone())
+        };
+        let mended = |one: Finding| Finding { fix: one.fix.clone().or_else(|| advice(&one)), ..one };
         let found = found.into_iter().map(mended).collect();
         self.leave(found, reason);
     }
@@ -143,7 +133,7 @@ impl Diff<'_> {
         if !self.policy.allow.iter().any(|allow| allow.rule == step.rule.id()) {
             return Some(step);
         }
-        let found = findings::of_step(&self.plan, &step);
+        let found = findings::of_step(&self.plan, &step, Some(&self.reach));
         let left: Vec<_> = found.into_iter().filter_map(|one| self.unless_allowed(one)).collect();
         let is_left = |privilege: &Privilege| left.iter().any(|f| f.privilege.as_deref() == Some(privilege.keyword()));
         step.change.restrict(Privilege::every().filter(is_left).collect());

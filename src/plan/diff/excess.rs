@@ -160,7 +160,7 @@ impl Diff<'_> {
         let role = cut.grantee.role().filter(gone)?;
         Some(Reason::impossible(
             format!("no role has the name `{role}`: the entry is left over from a role that is gone"),
-            "a superuser removes it from the catalogs, or its owner makes the object anew",
+            "make the object anew as its owner; until then accept it with `allow`",
         ))
     }
 

@@ -4,7 +4,7 @@ use super::Diff;
 use super::emit::{Reason, step};
 use crate::model::{Database, DatabaseName, Extension, ExtensionName, ExtensionPolicy};
 use crate::plan::expected::extension_schema;
-use crate::plan::{Change, Finding, RefusalCause, Rule, statement};
+use crate::plan::{Change, Finding, RefusalCause, Rule, script, statement};
 
 /// Comes with every database.
 const BUILT_IN: &str = "plpgsql";
@@ -22,10 +22,11 @@ impl Diff<'_> {
         for extension in extra {
             let message = format!("extension {extension} is installed and not declared");
             let drop = format!("DROP EXTENSION {}", statement::name(extension.as_str()));
+            let fix = self.as_owner(&database.extensions[extension], drop.clone());
             self.withhold_extension(
                 name,
                 extension,
-                Finding { fix: Some(drop.clone()), ..Finding::new(Rule::ExtensionUndeclared, message) },
+                Finding { fix, ..Finding::new(Rule::ExtensionUndeclared, message) },
                 None,
                 Reason::decision("an extension is never dropped to mend drift", format!("declare it, or run: {drop}")),
             );
@@ -81,11 +82,11 @@ impl Diff<'_> {
         if let Some(schema) = wanted.schema.as_ref().filter(|schema| **schema != installed.schema) {
             let message = format!("extension {extension} is in schema {}, not in {schema}", installed.schema);
             let (quoted, to) = (statement::name(extension.as_str()), statement::name(schema.as_str()));
-            let moved = format!("ALTER EXTENSION {quoted} SET SCHEMA {to}");
+            let fix = self.as_owner(installed, format!("ALTER EXTENSION {quoted} SET SCHEMA {to}"));
             self.withhold_extension(
                 name,
                 extension,
-                Finding { fix: Some(moved), ..Finding::new(Rule::ExtensionSchema, message) },
+                Finding { fix, ..Finding::new(Rule::ExtensionSchema, message) },
                 Some(wanted),
                 Reason::decision(
                     "an extension is never moved: what refers to its objects by schema would break",
@@ -109,6 +110,12 @@ impl Diff<'_> {
         });
         let blocked = no_path.or_else(|| self.out_of_reach(&installed.owner));
         self.push_or(step(change, Rule::ExtensionVersion, Some(&wanted.origin)), blocked);
+    }
+
+    /// What the owner of an extension runs, where this admin can act as the owner.
+    fn as_owner(&self, extension: &Extension, statement: String) -> Option<String> {
+        let owner = &extension.owner;
+        self.reach.can_become(owner).then(|| script::handing_over(&self.reach, owner, owner, statement).join("; "))
     }
 
     fn withhold_extension(

@@ -154,7 +154,7 @@ impl Diff<'_> {
                 role: Some(role.to_string()),
                 privilege: Some(power.keyword().into()),
                 path: vec![role.to_string(), what.clone()],
-                fix: fix::fix(&change, self.state.server.major()),
+                fix: fix::fix(&change, &self.reach),
                 ..Finding::new(Rule::RoleUndeclared, format!("{role} can reach managed objects: it has {what}"))
             };
             self.withhold_findings(vec![finding], not_declared(role));
@@ -171,7 +171,7 @@ impl Diff<'_> {
             role: Some(role.to_string()),
             object: Some(format!("role {}", first.role)),
             path: path.collect(),
-            fix: fix::fix(&change, self.state.server.major()),
+            fix: fix::fix(&change, &self.reach),
             ..Finding::new(rule, format!("{role} can reach managed objects as a member of {}", first.role))
         };
         let reason = match iam {
@@ -198,10 +198,11 @@ impl Diff<'_> {
             for object in &group.members {
                 let grantee = Grantee::Role(role.clone());
                 let held = group.acl.held_by(&grantee);
-                let statements = fix::revokes(database, group, object, &grantee, held, self.state.server.major());
+                let one = std::slice::from_ref(object);
+                let statements = fix::revokes(database, group, one, (&grantee, held), &self.reach);
                 let finding = Finding {
                     rule: Rule::RoleUndeclared,
-                    fix: Some(statements.join("; ")),
+                    fix: statements.map(|all| all.join("; ")),
                     ..crate::plan::findings::definer(database, role, object, &group.owner)
                 };
                 // What an admin lets others do is the admin's to answer for; a declared role has no such say.

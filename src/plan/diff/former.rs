@@ -5,7 +5,9 @@ use super::Diff;
 use super::emit::{Part, Reason, step};
 use super::objects::Lot;
 use super::owners::Judged;
-use crate::model::{DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Preset, RelationKind, RoleName};
+use crate::model::{
+    DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName,
+};
 use crate::plan::expected::preset_privileges;
 use crate::plan::path::owns;
 use crate::plan::standing::Standing;
@@ -91,16 +93,22 @@ impl Diff<'_> {
 }
 
 impl Diff<'_> {
+    /// Who has to let `to` create in the schema of an object for it to become the owner, as things are.
+    pub(super) fn lets_create(&self, to: &RoleName, database: &DatabaseName, object: &Object) -> Option<RoleName> {
+        let schema = object.schema().filter(|_| !matches!(object, Object::Schema(_)))?;
+        match self.reach.holds_on_schema(to, (database, schema), Privilege::Create) {
+            true => None,
+            false => self.reach.owner_of_schema(database, schema),
+        }
+    }
+
     /// The statement by which an object goes to whom schemas and databases belong.
     pub(super) fn given_back(&self, database: Option<&DatabaseName>, group: &Group, object: &Object) -> Option<String> {
-        let change = Change::ChangeOwner {
-            database: database?.clone(),
-            objects: [object.clone()].into(),
-            from: group.owner.clone(),
-            to: self.reach.maker_name().clone(),
-            creates_by: None,
-        };
-        fix::fix(&change, self.state.server.major())
+        let (database, to) = (database?.clone(), self.reach.maker_name().clone());
+        let creates_by = self.lets_create(&to, &database, object);
+        let objects = [object.clone()].into();
+        let change = Change::ChangeOwner { database, objects, from: group.owner.clone(), to, creates_by };
+        fix::fix(&change, &self.reach)
     }
 }
 

@@ -177,24 +177,15 @@ impl Diff<'_> {
         if self.cast.standing(&edge.grantor) == Standing::Undeclared && self.state.memberships.iter().any(ours) {
             return Some(not_declared(&edge.grantor));
         }
-        let quote = statement::name;
-        // What the member granted on hangs on it, and goes with it.
-        let granted_on = |one: &Membership| one.role == edge.role && one.grantor == edge.member;
-        let statement = format!(
-            "REVOKE {} FROM {} GRANTED BY {}{}",
-            quote(edge.role.as_str()),
-            quote(edge.member.as_str()),
-            quote(edge.grantor.as_str()),
-            if self.state.memberships.iter().any(granted_on) { " CASCADE" } else { "" }
-        );
-        let (who, member) = (format!("`{}`", edge.grantor), quote(edge.member.as_str()));
+        let (way, member) = (self.way_to_end(edge), &edge.member);
         Some(Reason::impossible(
-            format!("it was granted by {who}, and only its grantor or a superuser takes it back"),
-            match self.holds_nothing(&edge.member) {
+            format!("it was granted by `{}`, and only its grantor takes it back", edge.grantor),
+            match self.holds_nothing(member) {
                 true => {
-                    format!("{who} or a superuser runs: {statement}; or DROP ROLE {member}, and apply makes it anew")
+                    let member = statement::name(member.as_str());
+                    format!("DROP ROLE {member}, and apply makes it anew; or {way}")
                 }
-                false => format!("{who} or a superuser runs: {statement}"),
+                false => way,
             },
         ))
     }

@@ -79,7 +79,7 @@ impl Diff<'_> {
             return;
         }
         let part = if self.options.phase == Phase::Contract { Part::Restores } else { Part::ByChange };
-        let asked = self.asked(role, lot.database, &lot.members[0]);
+        let asked = self.asked(role, lot);
         self.push_part_or(Step { asked, ..step(change, rule, origin.as_ref()) }, part, blocked);
     }
 }

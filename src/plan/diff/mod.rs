@@ -20,6 +20,7 @@ mod owners;
 mod pending;
 mod public;
 mod readers;
+mod remedy;
 mod retired_secrets;
 mod roles;
 mod rotation;
@@ -140,15 +141,37 @@ impl Diff<'_> {
         }
     }
 
-    /// What would make every later statement fail: said before anything is touched.
-    fn preconditions(&mut self) {
-        if self.state.server.read_only {
-            self.refuse(
+    /// Says where it is decided that nothing can be written.
+    fn read_only(&mut self) {
+        let server = &self.state.server;
+        if server.replica {
+            return self.refuse(
                 RefusalCause::Instance,
-                "the server is read-only: a replica, or `default_transaction_read_only` is on".into(),
+                "the server is a read replica".into(),
                 "connect to the primary instance".into(),
             );
         }
+        let mut told = false;
+        for name in self.state.databases.keys() {
+            let Some(setting) = server.read_only_setting(name).filter(|setting| setting.on) else { continue };
+            let (place, alter) = remedy::read_only_place(self.reach.admin(), setting);
+            let message = format!("database `{name}` is read-only: default_transaction_read_only is on for {place}");
+            let hint = format!("BEGIN READ WRITE; {alter} RESET default_transaction_read_only; COMMIT");
+            self.refuse(RefusalCause::Instance, message, hint);
+            told = true;
+        }
+        if server.read_only && !told {
+            self.refuse(
+                RefusalCause::Instance,
+                "the session is read-only: default_transaction_read_only is on, for no database and no role".into(),
+                "take the database flag off the instance, or the option out of the admin URL and PGOPTIONS".into(),
+            );
+        }
+    }
+
+    /// What would make every later statement fail: said before anything is touched.
+    fn preconditions(&mut self) {
+        self.read_only();
         for name in self.policy.databases.keys().filter(|name| !self.state.databases.contains_key(*name)) {
             self.plan.refusals.push(Refusal {
                 message: format!("database `{name}` does not exist"),

@@ -79,7 +79,7 @@ impl Diff<'_> {
             Target::Object(Object::Bare { kind: ObjectKind::Parameter, .. }) => true,
             Target::Object(object) => object.schema().is_some_and(system),
         };
-        let advice = "a superuser has to grant it; on Cloud SQL nobody is one: leave it out";
+        let advice = "on Cloud SQL no login can grant it: leave it out";
         built_in.then(|| Reason::impossible("it belongs to PostgreSQL itself", advice))
     }
 

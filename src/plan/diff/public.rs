@@ -60,7 +60,9 @@ impl Diff<'_> {
                     cascade: Vec::new(),
                     via: None,
                 };
-                for finding in findings::of_step(&self.plan, &step(revoke, Rule::PublicUnexpected, None)) {
+                for finding in
+                    findings::of_step(&self.plan, &step(revoke, Rule::PublicUnexpected, None), Some(&self.reach))
+                {
                     self.note(Finding { severity: Severity::Warning, ..finding });
                 }
             }

@@ -8,7 +8,6 @@ use crate::model::{IamPrincipal, Lifecycle, Login, Origin, Role, RoleName, RoleP
 use crate::plan::expected::is_ddl;
 use crate::plan::gcloud;
 use crate::plan::list::normal_value;
-use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, advice, statement};
 use crate::rotation::Reading;
 
@@ -55,7 +54,7 @@ impl Diff<'_> {
             self.refuse(
                 RefusalCause::Admin,
                 format!("`{admin}` cannot create roles: it has no CREATEROLE"),
-                format!("use an admin with CREATEROLE, or: {}", advice::grant_membership(CLOUD_SQL_SUPERUSER, &admin)),
+                self.way_to_make_roles(),
             );
         }
         let login = wanted.policy.has_external_login();
@@ -185,12 +184,9 @@ impl Diff<'_> {
     /// Splits what this admin may change from what only a superuser may.
     fn alter(&mut self, role: &RoleName, superuser: bool, differing: Vec<Attribute>, origin: &Origin) {
         let admin_is_superuser = self.state.roles.get(self.reach.admin()).is_some_and(|admin| admin.superuser);
-        // Naming one of these is refused to anybody but a superuser, even where it changes nothing.
-        let reserved = |attribute: &Attribute| {
-            matches!(attribute, Attribute::Superuser(_) | Attribute::Replication(_) | Attribute::BypassRls(_))
-        };
-        let (reserved, ordinary): (Vec<_>, Vec<_>) =
-            differing.into_iter().partition(|attribute| !admin_is_superuser && (superuser || reserved(attribute)));
+        let (reserved, ordinary): (Vec<_>, Vec<_>) = differing
+            .into_iter()
+            .partition(|attribute| !admin_is_superuser && superuser || !self.reach.may_set(attribute));
         // One statement, unless giving and taking belong to two parts of a deployment.
         let (given, taken): (Vec<_>, Vec<_>) =
             ordinary.into_iter().partition(|one| self.options.phase != Phase::Both && one.widens());
@@ -201,8 +197,9 @@ impl Diff<'_> {
         }
         if !reserved.is_empty() {
             let change = Change::AlterRole { role: role.clone(), attributes: reserved };
-            let reason =
-                Reason::impossible("only a superuser may change it", "on Cloud SQL: drop the role and apply again");
+            let advice = "if it needs that (replication does), accept it with `allow` or put the role under `ignore`; \
+                          otherwise declare another role and retire this one";
+            let reason = Reason::impossible("PostgreSQL lets nobody but a superuser change it", advice);
             self.withhold(step(change, Rule::RoleAttribute, Some(origin)), reason);
         }
     }
@@ -246,9 +243,7 @@ impl Diff<'_> {
         let parameter = &setting.parameter;
         let unsettable = || {
             Reason::impossible(
-                format!(
-                    "this admin may not set `{parameter}`: it is a superuser's parameter, or unknown to the server"
-                ),
+                format!("this admin may not set `{parameter}`: only superusers may, or the server does not know it"),
                 "on Cloud SQL, set it as a database flag of the instance, or leave it out",
             )
         };
@@ -268,6 +263,7 @@ impl Diff<'_> {
             ..Finding::new(Rule::RoleMissing, format!("the database user `{user}` of an IAM principal does not exist"))
         };
         let advice = gcloud::create_user(self.policy.instance.as_ref(), principal);
+        let finding = Finding { fix: Some(advice.clone()), ..finding };
         let reason = Reason::impossible("only the Cloud SQL Admin API makes users for IAM principals", advice);
         self.withhold_findings(vec![finding], reason);
     }

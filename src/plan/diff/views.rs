@@ -16,6 +16,7 @@ use crate::model::{
     PublicAccess, RelationKind, RoleName,
 };
 use crate::plan::expected::{Expectations, Wants};
+use crate::plan::reach::Reach;
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Extent, Finding, Rule, Severity, WithheldKind, fix};
 
@@ -62,7 +63,7 @@ impl<'a> Diff<'a> {
                 if makers.is_empty() || expectations.singles_out(view) {
                     self.note(Finding { severity: Severity::Warning, ..finding });
                 } else {
-                    let fix = fix_owner(&passage, &makers, self.state.server.major());
+                    let fix = fix_owner(&passage, &makers, &self.reach);
                     self.withhold_findings(vec![Finding { fix, ..finding }], self.not_the_makers(lot));
                 }
             }
@@ -240,10 +241,7 @@ impl<'a> Diff<'a> {
                 "revoke it from PUBLIC, or accept it with `allow`",
             ),
         };
-        self.withhold_findings(
-            vec![Finding { fix: passage.fix_entry(item, self.state.server.major()), ..finding }],
-            reason,
-        );
+        self.withhold_findings(vec![Finding { fix: passage.fix_entry(item, &self.reach), ..finding }], reason);
     }
 }
 
@@ -273,7 +271,7 @@ impl Passage<'_> {
         })
     }
 
-    fn fix_entry(&self, item: &AclItem, major: u32) -> Option<String> {
+    fn fix_entry(&self, item: &AclItem, reach: &Reach<'_>) -> Option<String> {
         let change = Change::Revoke {
             database: self.database.clone(),
             objects: [self.view.clone()].into(),
@@ -285,7 +283,7 @@ impl Passage<'_> {
             cascade: Vec::new(),
             via: None,
         };
-        fix::fix(&change, major)
+        fix::fix(&change, reach)
     }
 }
 
@@ -297,7 +295,7 @@ fn may_lead(group: &Group) -> bool {
 }
 
 /// The view given to the one role that is to own what is in its schema.
-fn fix_owner(passage: &Passage<'_>, makers: &[&RoleName], major: u32) -> Option<String> {
+fn fix_owner(passage: &Passage<'_>, makers: &[&RoleName], reach: &Reach<'_>) -> Option<String> {
     let [to] = makers else { return None };
     let change = Change::ChangeOwner {
         database: passage.database.clone(),
@@ -306,5 +304,5 @@ fn fix_owner(passage: &Passage<'_>, makers: &[&RoleName], major: u32) -> Option<
         to: (*to).clone(),
         creates_by: None,
     };
-    fix::fix(&change, major)
+    fix::fix(&change, reach)
 }

@@ -61,6 +61,10 @@ fn role(name: &str, shape: &Role, origin: &Origin, scope: &Scope<'_>, problems: 
 
 /// The pair takes turns, so that whoever reads the secret must learn from it which login it is for.
 fn alternating(shape: &Role, secret: Option<&SecretPolicy>, problems: &mut Problems) {
+    if given(&shape.state) == Some(&Presence::Absent) {
+        // Nothing is stored any more: the pair is named so that both logins go.
+        return;
+    }
     let strategy = given(&shape.rotate).and_then(|rotate| rotate.strategy.as_ref());
     let says_user = |secret: &SecretPolicy| match &secret.payload {
         PayloadFormat::Template(text) => super::template::places(text).is_ok_and(|places| places.contains(&"user")),

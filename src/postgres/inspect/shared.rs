@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
 
 use super::rows::{self, Columns, name};
-use crate::model::{DatabaseName, Elsewhere, Membership, Role, RoleName, Server, Setting};
+use crate::model::{DatabaseName, Elsewhere, Membership, ReadOnlySetting, Role, RoleName, Server, Setting};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::{MEMBERSHIPS, ROLES, SERVER, for_major};
 
@@ -22,11 +22,25 @@ pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) 
             read_only: columns.get(4)?,
             now: jiff::Timestamp::from_millisecond(columns.get(5)?).ok(),
             settable: columns.get::<Vec<String>>(6)?.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
+            replica: columns.get(7)?,
+            read_only_settings: read_only_settings(&columns)?,
         };
         Ok(())
     })
     .await?;
     Ok(server)
+}
+
+fn read_only_settings(columns: &Columns<'_>) -> Result<Vec<ReadOnlySetting>, Cause> {
+    let databases: Vec<Option<&str>> = columns.get::<Option<_>>(8)?.unwrap_or_default();
+    let of_admin: Vec<bool> = columns.get::<Option<_>>(9)?.unwrap_or_default();
+    let on: Vec<bool> = columns.get::<Option<_>>(10)?.unwrap_or_default();
+    let rows = databases.into_iter().zip(of_admin).zip(on);
+    rows.map(|((database, of_admin), on)| {
+        let database = database.map(|text| name(text, DatabaseName::new)).transpose()?;
+        Ok(ReadOnlySetting { database, of_admin, on })
+    })
+    .collect()
 }
 
 /// Every role, what is known of it in other databases than those that are looked into, and how many sessions it has.

@@ -18,6 +18,20 @@ SELECT current_setting('server_version_num')::int8,
              OR s.name IS NULL AND asked.name LIKE '%.%' AND me.rolsuper
              -- pg_settings leaves `role` out (GUC_NO_SHOW_ALL).
              OR lower(asked.name) = 'role'
-       )
+       ),
+       pg_is_in_recovery(),
+       r.databases,
+       r.roles,
+       r.settings
   FROM pg_roles me
+ CROSS JOIN LATERAL (
+    -- Who set it is not kept, where it is set is.
+    SELECT array_agg(d.datname::text) AS databases,
+           array_agg(s.setrole <> 0) AS roles,
+           array_agg(split_part(setting, '=', 2)::bool) AS settings
+      FROM pg_db_role_setting s
+      LEFT JOIN pg_database d ON d.oid = s.setdatabase
+     CROSS JOIN unnest(s.setconfig) AS setting
+     WHERE s.setrole IN (0, me.oid) AND setting LIKE 'default\_transaction\_read\_only=%'
+  ) r
  WHERE me.rolname = session_user

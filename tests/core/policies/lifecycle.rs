@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{of_role, of_shop};
+use super::{SHOP, of_role, of_shop};
 
 #[test]
 fn settings() {
@@ -61,6 +61,14 @@ fn logins_that_are_kept_elsewhere() {
     p.yaml:13:15: unknown value `External`
       hint: did you mean `external`?
     ");
+}
+
+#[test]
+fn a_retired_pair_needs_no_payload() {
+    let roles = "roles:\n  app: { state: absent, heir: mig, secret: { name: s }, rotate: { strategy: alternate } }\n  mig: {}\n";
+    assert!(super::read(&[&format!("{SHOP}{roles}")]).is_ok(), "{:?}", super::read(&[&format!("{SHOP}{roles}")]));
+    let present = roles.replace("state: absent, heir: mig, ", "");
+    assert!(super::read(&[&format!("{SHOP}{present}")]).is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{of, of_shop};
+use super::{SHOP, of, of_shop};
 
 #[test]
 fn tabs() {
@@ -12,23 +12,40 @@ fn tabs() {
     ");
 }
 
+/// A variable is typed as if its value were written there, quoted or not, also where braces end a value.
 #[test]
-fn an_unquoted_variable_in_a_flow_map() {
-    assert_snapshot!(of_shop("roles:
-  auditor: { iam: [serviceAccount:audit@${PROJECT}.iam.gserviceaccount.com] }
-"), @r#"
-    p.yaml:7:42: invalid YAML: while parsing a flow sequence, expected ',' or ']'
-      hint: inside `{ }` and `[ ]` a value with `${…}` needs quotes: "…${NAME}"
-    "#);
+fn unquoted_variables_in_flow_style() {
+    let account = "serviceAccount:audit@my-project.iam.gserviceaccount.com";
+    for (with, without) in [
+        ("{ connection_limit: ${N} }", "{ connection_limit: 10 }"),
+        ("{connection_limit: ${N}}", "{connection_limit: 10}"),
+        ("{ iam: [serviceAccount:audit@${PROJECT}.iam.gserviceaccount.com] }", &format!("{{ iam: [{account}] }}")),
+        (
+            "{ settings: { app.a: <${PROJECT}>, app.b: \"$<${PROJECT}\" } }",
+            "{ settings: { app.a: <my-project>, app.b: $<my-project } }",
+        ),
+        ("{ settings: { app.a: '$${PROJECT}' } }", "{ settings: { app.a: '${PROJECT}' } }"),
+    ] {
+        let roles = |role: &str| format!("{SHOP}roles: {{ auditor: {role} }}\n");
+        let without = without.replace("'${PROJECT}'", "'$${PROJECT}'");
+        let read = |text: &str| super::read(&[text]).unwrap_or_else(|problems| panic!("{text}: {problems}"));
+        let (given, expected) = (read(&roles(with)), read(&roles(&without)));
+        let role = |policies: &[rolewright::model::Policy]| {
+            let role = policies[0].roles.values().next().unwrap().clone();
+            (role.connection_limit, role.iam, role.settings)
+        };
+        assert_eq!(role(&given), role(&expected), "{with}");
+    }
 }
 
 #[test]
-fn an_unquoted_variable_as_a_flow_value() {
-    assert_snapshot!(of_shop("roles: { auditor: { access: ${PRESET} } }
-"), @r#"
-    p.yaml:6:30: invalid YAML: while parsing a flow mapping, did not find expected ',' or '}'
-      hint: inside `{ }` and `[ ]` a value with `${…}` needs quotes: "…${NAME}"
-    "#);
+fn a_variable_in_flow_style_keeps_its_place() {
+    assert_snapshot!(of_shop("roles: { auditor: { connection_limit: ${PROJECT}, create_schemas: ${NO} } }
+"), @"
+    p.yaml:6:39: expected a whole number, found the text `my-project`
+    p.yaml:6:67: the variable `NO` has no value
+      hint: give it with --var NO=value, in a --var-file, or as ROLEWRIGHT_VAR_NO
+    ");
 }
 
 #[test]

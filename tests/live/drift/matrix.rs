@@ -36,10 +36,11 @@ each_major! {
         expected.retain(|one| impossible.contains(one.object.as_str()) && !reachable(one));
         let left = world.check();
         same(&found(&left), &expected);
+        // What this admin cannot mend has no statement, and says who could.
         for finding in drift(&left) {
-            world.run_fix(&finding).await.unwrap();
+            assert!(finding["fix"].is_null(), "{finding:#}");
+            super::fixes::says_who_could(&finding).unwrap();
         }
-        world.check().assert_status(0);
     }
 }
 
