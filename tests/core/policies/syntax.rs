@@ -32,7 +32,8 @@ fn unquoted_variables_in_flow_style() {
         let (given, expected) = (read(&roles(with)), read(&roles(&without)));
         let role = |policies: &[rolewright::model::Policy]| {
             let role = policies[0].roles.values().next().unwrap().clone();
-            (role.connection_limit, role.iam, role.settings)
+            let users: Vec<_> = role.iam.iter().map(|principal| principal.user().clone()).collect();
+            (role.connection_limit, users, role.settings)
         };
         assert_eq!(role(&given), role(&expected), "{with}");
     }
