@@ -57,7 +57,7 @@ fn a_login_kept_elsewhere_is_made_and_opened_and_never_given_a_password() {
     assert_snapshot!(shown(&planned("login: external", "role app login createdb bypassrls", &Options::default())), @"
     make role app NOCREATEDB [role.attribute]
     withheld: app has BYPASSRLS [role.attribute]
-      only a superuser may change it: on Cloud SQL: drop the role and apply again
+      PostgreSQL lets nobody but a superuser change it: if it needs that (replication does), accept it with `allow` or put the role under `ignore`; otherwise declare another role and retire this one
     ");
 }
 
