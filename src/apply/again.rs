@@ -7,6 +7,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 use super::database::of_aim;
 use super::{ApplyError, Edges, Guard, LOCK_NOT_AVAILABLE, LOCK_TIMEOUT, Run, observe};
+use crate::model::State;
 use crate::plan::{Aim, Plan, Transaction, script};
 use crate::postgres::{LoginError, PostgresError, Standing};
 
@@ -111,9 +112,10 @@ impl Run<'_> {
         let refused = !passes(&error);
         let before = if refused { self.said(tried, aim) } else { Vec::new() };
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
+        let rejected = std::mem::take(&mut self.state.rejected);
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => return Err(self.gone(&error, found)),
-            found => found?,
+            found => State { rejected, ..found? },
         };
         let plan = self.replan(&self.state);
         // What was missing may be there again, under the same name.

@@ -132,6 +132,7 @@ impl Run<'_> {
             secrets: self.state.secrets.clone(),
             cloud_run: self.state.cloud_run.clone(),
             retirement: self.state.retirement.clone(),
+            rejected: self.state.rejected.clone(),
             ..shared.into()
         };
         if let Aim::Database(name) = aim {

@@ -84,12 +84,18 @@ struct Run<'a> {
 impl Run<'_> {
     async fn all(&mut self, random: &mut impl CryptoRng) -> Result<(), ApplyError> {
         let mut attempts = Attempts::new();
-        while let Err(error) = self.rehearse_extensions().await {
+        while let Err(error) = self.rehearse().await {
             let tried = self.report.plan.clone();
             self.again(&Aim::Instance, &tried, error, &mut attempts).await?;
         }
         self.on_server().await?;
         self.at_google(random).await
+    }
+
+    /// What only trying can tell is tried before anything is changed.
+    async fn rehearse(&mut self) -> Result<(), ApplyError> {
+        self.rehearse_extensions().await?;
+        self.try_adoptions().await
     }
 
     /// The roles, then each database: a transaction is done as a whole.

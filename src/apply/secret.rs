@@ -117,6 +117,7 @@ fn stored_by_others(role: &RoleName, name: &SecretName, versions: &[i64]) -> Wit
     };
     Withheld {
         findings: vec![finding],
+        summary: None,
         reason: "only what was stored here is destroyed".into(),
         advice: numbers.iter().map(advice).collect::<Vec<_>>().join("; "),
         kind: WithheldKind::Decision,

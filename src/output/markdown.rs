@@ -45,8 +45,8 @@ fn plan_of(planned: &PlannedInstance<'_>) -> String {
     let pending = plan.pending.iter();
     let pending = pending.map(|one| [code(one.role.as_str()), code(&one.grant), code(one.database.as_str())]);
     section(&mut out, "Pending until the object exists", &table(["Role", "Grant", "Database"], pending));
-    let withheld = plan.withheld.iter().flat_map(|one| one.findings.iter().map(move |finding| (one, finding)));
-    let withheld = withheld.map(|(one, finding)| [text(&finding.message), text(&one.reason), text(&one.advice)]);
+    let withheld = plan.withheld.iter().flat_map(|one| one.messages().map(move |message| (one, message)));
+    let withheld = withheld.map(|(one, message)| [text(message), text(&one.reason), text(&one.advice)]);
     section(&mut out, "Withheld", &table(["Finding", "Because", "Mended by"], withheld));
     let notes = plan.notes.iter().map(|note| [code(note.rule.id()), text(&note.message), standing(note)]);
     section(&mut out, "Notes", &table(["Rule", "Finding", ""], notes));

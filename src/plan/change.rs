@@ -369,6 +369,35 @@ impl Change {
         }
     }
 
+    /// The role that can do more afterwards.
+    pub(super) fn in_favor_of(&self) -> Option<&RoleName> {
+        match self {
+            Self::Grant { grantee, .. } => grantee.role(),
+            Self::GrantDefault { default, .. } => default.grantee.role(),
+            Self::GrantMembership { edge } => Some(&edge.member),
+            Self::ChangeOwner { to, .. } | Self::ReassignOwned { to, .. } => Some(to),
+            Self::CreateRole { .. }
+            | Self::AlterRole { .. }
+            | Self::SetParameter { .. }
+            | Self::ResetParameter { .. }
+            | Self::RevokeMembership { .. }
+            | Self::CreateSchema { .. }
+            | Self::CreateExtension { .. }
+            | Self::UpdateExtension { .. }
+            | Self::Revoke { .. }
+            | Self::RevokeDefault { .. }
+            | Self::EndSessions { .. }
+            | Self::DropOwned { .. }
+            | Self::DropRole { .. }
+            | Self::CreateSecret { .. }
+            | Self::Credential { .. }
+            | Self::LabelSecret { .. }
+            | Self::DestroyVersions { .. }
+            | Self::Bind { .. }
+            | Self::Unbind { .. } => None,
+        }
+    }
+
     /// Whether somebody can do less afterwards: such changes belong to `--phase contract`.
     pub fn removes_access(&self) -> bool {
         match self {

@@ -118,12 +118,22 @@ pub enum Asked {
 pub struct Withheld {
     /// What it is.
     pub findings: Vec<Finding>,
+    /// All of it in a few words, where that is what people are shown.
+    pub summary: Option<String>,
     /// Why it is left.
     pub reason: String,
     /// The flag, the statement or the person that would mend it.
     pub advice: String,
     /// Whether a decision is wanted or this admin cannot at all.
     pub kind: WithheldKind,
+}
+
+impl Withheld {
+    /// What people are shown: one line for all of it, or one for each finding.
+    pub fn messages(&self) -> impl Iterator<Item = &str> {
+        let each = self.findings.iter().filter(|_| self.summary.is_none()).map(|finding| finding.message.as_str());
+        self.summary.as_deref().into_iter().chain(each)
+    }
 }
 
 /// Why something is withheld.

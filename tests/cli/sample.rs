@@ -218,12 +218,14 @@ pub fn plan() -> Plan {
                         "function public.pay(integer) belongs to legacy, not to migration_user",
                     )
                 }],
+                summary: None,
                 reason: "it is SECURITY DEFINER: it would run with the rights of migration_user".into(),
                 advice: "review it, then run with --take-over".into(),
                 kind: WithheldKind::Decision,
             },
             Withheld {
                 findings: vec![finding(Rule::RoleAttribute, "app_user is SUPERUSER")],
+                summary: None,
                 reason: "only a superuser can change it".into(),
                 advice: "ALTER ROLE app_user NOSUPERUSER, as a superuser".into(),
                 kind: WithheldKind::Impossible,

@@ -6,6 +6,7 @@ mod fence;
 mod foreign;
 mod interpret;
 mod logins;
+mod unproven;
 mod world;
 
 use std::fmt::Write as _;

@@ -10,6 +10,7 @@ mod owners;
 mod phases;
 mod public;
 mod retire;
+mod squatted;
 
 use tokio_postgres::Client;
 

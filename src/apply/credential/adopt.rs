@@ -3,11 +3,60 @@
 use super::Job;
 use super::login::login_error;
 use crate::apply::{ApplyError, Run};
-use crate::model::{Login, NoCredential, Payload, Secret};
-use crate::plan::{Finding, Rule, Withheld, WithheldKind};
-use crate::postgres::LoginError;
+use crate::model::{Login, NoCredential, Payload, RoleName, Secret};
+use crate::plan::{Change, CredentialSource, Finding, Rule, Withheld, WithheldKind};
+use crate::postgres::{LoginError, Refusal};
+
+/// SQLSTATEs of a server that does not take the password: what else it refuses, it refuses to who has proven to know it.
+const WRONG_PASSWORD: [&str; 2] = ["28P01", "28000"];
+
+/// Why a payload is not adopted.
+struct NotAdopted {
+    reason: String,
+    /// The password in it is the login's all the same.
+    proven: bool,
+}
+
+impl NotAdopted {
+    fn unproven(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), proven: false }
+    }
+}
 
 impl Run<'_> {
+    /// Logs in with what is to be adopted before anything is granted: where that fails, the login is somebody else's.
+    pub(in crate::apply) async fn try_adoptions(&mut self) -> Result<(), ApplyError> {
+        let mut rejected = self.state.rejected.clone();
+        for step in &self.report.plan.steps {
+            let Change::Credential { role, login, secret, strategy, source: CredentialSource::Adopt } = &step.change
+            else {
+                continue;
+            };
+            let job = Job { role, login, secret, strategy: *strategy };
+            if self.is_live(role) && !self.is_proven(&job).await? {
+                rejected.insert(role.clone());
+            }
+        }
+        if rejected != self.state.rejected {
+            self.state.rejected = rejected;
+            self.report.plan = self.replan(&self.state);
+        }
+        Ok(())
+    }
+
+    /// Whether one of the role's logins can log in.
+    fn is_live(&self, role: &RoleName) -> bool {
+        let logins = self.policy.roles.get(role).map(|policy| policy.logins(role)).unwrap_or_default();
+        logins.iter().any(|login| self.state.roles.get(login).is_some_and(|role| role.login))
+    }
+
+    async fn is_proven(&self, job: &Job<'_>) -> Result<bool, ApplyError> {
+        let secret = self.present(job.secret).await?;
+        let Some(version) = secret.current().or_else(|| secret.latest()) else { return Ok(false) };
+        let payload = self.google()?.access(job.secret, version.number).await?;
+        Ok(self.adoptable(job, &payload).await?.map_or_else(|not_adopted| not_adopted.proven, |_| true))
+    }
+
     /// Publishes the newest version, or the one that `current` names already, if its payload logs in.
     pub(super) async fn adopt(&mut self, job: &Job<'_>, secret: &Secret) -> Result<Option<Withheld>, ApplyError> {
         let version = secret.current().or_else(|| secret.latest());
@@ -17,7 +66,7 @@ impl Run<'_> {
         let payload = self.google()?.access(job.secret, number).await?;
         let user = match self.adoptable(job, &payload).await? {
             Ok(user) => user,
-            Err(reason) => return Ok(Some(not_adopted(job, number, reason))),
+            Err(NotAdopted { reason, .. }) => return Ok(Some(not_adopted(job, number, reason))),
         };
         self.publish(&Job { login: &user, ..*job }, number, &payload).await?;
         self.report.events.push(format!("adopted version {number} of {}: it logs in as `{user}`", job.secret));
@@ -25,19 +74,25 @@ impl Run<'_> {
     }
 
     /// Who logs in with the payload, or why nobody does.
-    async fn adoptable(&self, job: &Job<'_>, payload: &Payload) -> Result<Result<Login, String>, ApplyError> {
+    async fn adoptable(&self, job: &Job<'_>, payload: &Payload) -> Result<Result<Login, NotAdopted>, ApplyError> {
         let logins = self.logins(job.role);
         let credential = match self.wanted(job.role)?.credential(payload, logins.every_login()) {
             Ok(credential) => credential,
-            Err(NoCredential::OtherLogin) => return Ok(Err(format!("it is for another login than `{}`", job.login))),
-            Err(reason @ NoCredential::Form) => return Ok(Err(reason.to_string())),
+            Err(NoCredential::OtherLogin) => {
+                return Ok(Err(NotAdopted::unproven(format!("it is for another login than `{}`", job.login))));
+            }
+            Err(reason @ NoCredential::Form) => return Ok(Err(NotAdopted::unproven(reason.to_string()))),
         };
         let user = credential.user.as_deref().and_then(|user| logins.parse(user));
         let user = user.unwrap_or_else(|| job.login.clone());
         match self.log_in(&user, &credential.password, job.role).await {
             Ok(()) => Ok(Ok(user)),
             Err(LoginError::Refused { source, .. }) => {
-                Ok(Err(format!("it does not log in{}: {source}", newline(payload))))
+                let proven = match &source {
+                    Refusal::Server(error) => !WRONG_PASSWORD.contains(&error.sqlstate.as_str()),
+                    Refusal::Verifier(_) => false,
+                };
+                Ok(Err(NotAdopted { reason: format!("it does not log in{}: {source}", newline(payload)), proven }))
             }
             Err(error) => Err(login_error(job, error)),
         }
@@ -57,6 +112,7 @@ fn not_adopted(job: &Job<'_>, number: i64, reason: String) -> Withheld {
     };
     Withheld {
         findings: vec![finding],
+        summary: None,
         reason,
         advice:
             "a secret that was there before is never overwritten: store a credential that works, or use another secret"

@@ -146,6 +146,7 @@ fn not_of_its_form(job: &Job<'_>, number: i64) -> Withheld {
     };
     Withheld {
         findings: vec![finding],
+        summary: None,
         reason: "its password cannot be told from what is around it".into(),
         advice: format!("rolewright rotate --role {} --now stores a new one in the declared form", job.role),
         kind: WithheldKind::Decision,

@@ -80,6 +80,7 @@ fn not_its_own(job: &Job<'_>, number: i64) -> Withheld {
     };
     Withheld {
         findings: vec![finding],
+        summary: None,
         reason: "others have stored it, or moved an alias to it".into(),
         advice: format!(
             "let `current` name a version of `{}`: gcloud secrets update {} --project={} \
@@ -98,6 +99,7 @@ fn not_stored(job: &Job<'_>) -> Withheld {
     };
     Withheld {
         findings: vec![finding],
+        summary: None,
         reason: format!(
             "login `{}` exists with a password that nobody stored, and somebody may be using it",
             job.login

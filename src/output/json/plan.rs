@@ -73,7 +73,7 @@ pub(super) struct WithheldEntry<'a> {
 
 impl<'a> WithheldEntry<'a> {
     pub(super) fn of(withheld: &'a Withheld) -> Self {
-        let Withheld { findings, reason, advice, kind } = withheld;
+        let Withheld { findings, summary: _, reason, advice, kind } = withheld;
         Self { findings: findings.iter().map(FindingEntry::of).collect(), reason, advice, kind: *kind }
     }
 }

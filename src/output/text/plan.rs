@@ -128,20 +128,27 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
     }
     let mut out = format!("  {}\n", paint(HEADING, "withheld"));
     // What is left for one reason is said of all of it once.
-    let (mut reasons, mut known) = (Vec::<(&Withheld, Vec<&Finding>)>::new(), HashMap::new());
+    let (mut reasons, mut known) = (Vec::<(&Withheld, Vec<&Finding>, Vec<&str>)>::new(), HashMap::new());
     for one in withheld {
         let at = *known.entry((one.kind, &one.reason, &one.advice)).or_insert(reasons.len());
-        match reasons.get_mut(at) {
-            Some((_, findings)) => findings.extend(&one.findings),
-            None => reasons.push((one, one.findings.iter().collect())),
+        if at == reasons.len() {
+            reasons.push((one, Vec::new(), Vec::new()));
+        }
+        let (_, findings, summaries) = &mut reasons[at];
+        match &one.summary {
+            Some(summary) => summaries.push(summary),
+            None => findings.extend(&one.findings),
         }
     }
-    for (one, findings) in reasons {
+    for (one, findings, summaries) in reasons {
         let Withheld { reason, advice, kind, .. } = one;
         let mark = match kind {
             WithheldKind::Decision => paint(WARNING, "!"),
             WithheldKind::Impossible => paint(ERROR, "✗"),
         };
+        for summary in summaries {
+            let _ = writeln!(out, "    {mark} {}", plain(summary));
+        }
         for finding in alike(findings) {
             let rule = paint(FAINT, format_args!("[{}]", finding.rule));
             let _ = writeln!(out, "    {mark} {} {rule}", plain(&finding.message));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::emit::{Reason, step};
+use super::emit::{Part, Reason, step};
 use super::{Diff, Phase};
 use crate::model::{
     Database, DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, Group, Lifecycle, Preset, Privilege, Privileges,
@@ -189,7 +189,14 @@ impl Diff<'_> {
         }
         let with_option = want.grantable.minus(grantable);
         let plain = want.privileges.minus(privileges).minus(with_option);
-        for (privileges, grantable) in [(plain, Privileges::NONE), (with_option, with_option)] {
+        // Of an unproven role only what it would lose is given back.
+        let back = plain.intersection(self.would_lose_by_default(want));
+        let all = [
+            (back, Privileges::NONE, Part::Keeps),
+            (plain.minus(back), Privileges::NONE, Part::ByChange),
+            (with_option, with_option, Part::ByChange),
+        ];
+        for (privileges, grantable, part) in all {
             if !privileges.is_empty() {
                 let default = DefaultPrivilege { privileges, grantable, ..want.clone() };
                 let blocked = self.out_of_reach(&want.owner);
@@ -199,7 +206,8 @@ impl Diff<'_> {
                     .grantee
                     .role()
                     .map(|role| self.asked_in(role, name, want.schema.as_ref(), want.objects.class()));
-                self.push_or(Step { asked, ..step(change, Rule::DefaultMissing, origin.as_ref()) }, blocked);
+                let step = Step { asked, ..step(change, Rule::DefaultMissing, origin.as_ref()) };
+                self.push_part_or(step, part, blocked);
             }
         }
     }

@@ -94,6 +94,7 @@ impl Diff<'_> {
             .or_else(|| self.create_blocked(lot, &to))
             // What is declared there is granted by the new owner.
             .or_else(|| self.lacks_usage(lot, &to).filter(|_| self.is_managed(lot)))
+            .or_else(|| self.waits(&to))
             .or_else(|| self.needs_a_word(lot, owner, Standing::Retiring));
         Verdict::Wrong { to: Some(to), blocked }
     }
@@ -164,7 +165,9 @@ impl Diff<'_> {
         let declared = self.cast.going(&tie.role)?;
         match &tie.kind {
             TieKind::Extension => match self.heir_of(declared) {
-                Some(heir) => self.out_of_reach(&tie.role).or_else(|| self.out_of_reach(&heir)),
+                Some(heir) => {
+                    self.out_of_reach(&tie.role).or_else(|| self.out_of_reach(&heir)).or_else(|| self.waits(&heir))
+                }
                 None => Some(Reason::decision("nobody is to have it", format!("name an `heir` of `{declared}`"))),
             },
             TieKind::Owned => {
@@ -236,6 +239,7 @@ impl Diff<'_> {
                 kind: *kind,
                 reason: "something still depends on it".into(),
                 advice: "mend what is named above; the next run goes on from there".into(),
+                waits_for: None,
             });
             let blocked = self.not_administered(&role).or(kept);
             self.depart(&role, None, step(change, Rule::RoleUndeclared, origin.as_ref()), blocked);

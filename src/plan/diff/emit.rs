@@ -11,15 +11,17 @@ pub(super) struct Reason {
     pub(super) kind: WithheldKind,
     pub(super) reason: String,
     pub(super) advice: String,
+    /// The role that is to be proven first: what waits for it is withheld together.
+    pub(super) waits_for: Option<RoleName>,
 }
 
 impl Reason {
     pub(super) fn decision(reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { kind: WithheldKind::Decision, reason: reason.into(), advice: advice.into() }
+        Self { kind: WithheldKind::Decision, reason: reason.into(), advice: advice.into(), waits_for: None }
     }
 
     pub(super) fn impossible(reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { kind: WithheldKind::Impossible, reason: reason.into(), advice: advice.into() }
+        Self { kind: WithheldKind::Impossible, reason: reason.into(), advice: advice.into(), waits_for: None }
     }
 
     /// Whether this admin can do it, once it is decided.
@@ -35,6 +37,8 @@ pub(super) enum Part {
     ByChange,
     /// It gives back what another step of the same transaction takes, and so goes where that goes.
     Restores,
+    /// The same where it gives no more than that, so that an unproven role gets it too.
+    Keeps,
 }
 
 impl Diff<'_> {
@@ -54,7 +58,8 @@ impl Diff<'_> {
         }
     }
 
-    /// Takes a step. Returns whether it is taken: not what the policy accepts, nor what another phase is for.
+    /// Takes a step. Returns whether it is taken: not what the policy accepts, nor what another phase is for, nor what is in
+    /// favor of an unproven role.
     pub(super) fn push(&mut self, step: Step) -> bool {
         self.push_part(step, Part::ByChange)
     }
@@ -64,8 +69,13 @@ impl Diff<'_> {
         let wanted = match self.options.phase {
             Phase::Both => true,
             Phase::Expand => !step.change.removes_access(),
-            Phase::Contract => part == Part::Restores || step.change.removes_access(),
+            Phase::Contract => part != Part::ByChange || step.change.removes_access(),
         };
+        let waits = step.change.in_favor_of().filter(|_| wanted && part != Part::Keeps);
+        if let Some(declared) = waits.and_then(|role| self.unproven(role)).cloned() {
+            self.hold_back(&declared, &step);
+            return false;
+        }
         if wanted {
             self.merging.add(&mut self.plan.steps, step);
         }
@@ -74,6 +84,9 @@ impl Diff<'_> {
 
     /// Leaves a step, and says why.
     pub(super) fn withhold(&mut self, step: Step, reason: Reason) {
+        if let Some(declared) = &reason.waits_for {
+            return self.hold_back(declared, &step);
+        }
         if let Some(step) = self.set_allowed_aside(step) {
             let found = findings::of_step(&self.plan, &step, Some(&self.reach));
             let possible = |one: Finding| Finding { fix: one.fix.filter(|_| reason.is_decision()), ..one };
@@ -102,8 +115,8 @@ impl Diff<'_> {
     fn leave(&mut self, found: Vec<Finding>, reason: Reason) {
         let found: Vec<_> = found.into_iter().filter_map(|one| self.unless_allowed(one)).collect();
         if !found.is_empty() {
-            let Reason { kind, reason, advice } = reason;
-            self.plan.withheld.push(Withheld { findings: found, reason, advice, kind });
+            let Reason { kind, reason, advice, waits_for: _ } = reason;
+            self.plan.withheld.push(Withheld { findings: found, summary: None, reason, advice, kind });
         }
     }
 
@@ -114,7 +127,7 @@ impl Diff<'_> {
         }
     }
 
-    fn unless_allowed(&mut self, finding: Finding) -> Option<Finding> {
+    pub(super) fn unless_allowed(&mut self, finding: Finding) -> Option<Finding> {
         let mut finding = finding.with_path();
         finding.instance.clone_from(&self.plan.instance);
         match allowance(self.policy, self.options.today, &finding) {

@@ -11,6 +11,15 @@ use crate::plan::{Attribute, Change};
 pub(super) struct Heritage(BTreeMap<RoleName, BTreeSet<RoleName>>);
 
 impl Heritage {
+    /// That of these memberships.
+    pub(super) fn of(memberships: &BTreeSet<Membership>) -> Self {
+        let mut heritage = Self::default();
+        for edge in memberships.iter().filter(|edge| edge.inherit) {
+            heritage.0.entry(edge.member.clone()).or_default().insert(edge.role.clone());
+        }
+        heritage
+    }
+
     /// Whether `member` has the privileges of `role`.
     pub(super) fn includes(&self, member: &RoleName, role: &RoleName) -> bool {
         self.all(member).contains(role)

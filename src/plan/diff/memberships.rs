@@ -22,6 +22,7 @@ impl Diff<'_> {
         for edge in own.into_iter().chain(granted_on) {
             self.actual_edge(edge, &wanted, &mut left);
         }
+        self.find_unproven(&left);
         for (edge, origin) in wanted.values() {
             self.missing_edge(edge, origin, &left);
         }
@@ -167,7 +168,7 @@ impl Diff<'_> {
     }
 
     /// From 16 on a membership ends in the name of its grantor, or with the grantor's ADMIN option.
-    fn irrevocable(&self, edge: &Membership) -> Option<Reason> {
+    pub(super) fn irrevocable(&self, edge: &Membership) -> Option<Reason> {
         if self.reach.revoker(edge).is_some() {
             return None;
         }
@@ -212,12 +213,15 @@ impl Diff<'_> {
         self.push_part_or(step(Change::GrantMembership { edge }, rule, Some(origin)), part, blocked);
     }
 
-    /// What a run gives: one that only takes away gives no more than what it took too much of.
+    /// What a run gives: one that only takes away gives no more than what it took too much of, and an unproven role gets no
+    /// more in any.
     fn of_phase(&self, edge: &Edge, left: &BTreeSet<Membership>) -> Option<(Edge, Part)> {
-        if self.options.phase != Phase::Contract {
+        let ended = |row: &Membership| !left.contains(row);
+        let rows = || self.state.memberships.iter().filter(|one| one.role == edge.role && one.member == edge.member);
+        let cut_back = self.unproven(&edge.member).is_some() && rows().any(ended);
+        if self.options.phase != Phase::Contract && !cut_back {
             return Some((edge.clone(), Part::ByChange));
         }
-        let rows = || self.state.memberships.iter().filter(|one| one.role == edge.role && one.member == edge.member);
         let held = |option: fn(&Membership) -> bool| rows().any(option);
         let restored = Edge {
             admin: edge.admin && held(|row| row.admin),
@@ -225,7 +229,7 @@ impl Diff<'_> {
             set: edge.set && held(|row| row.set),
             ..edge.clone()
         };
-        rows().any(|row| !left.contains(row)).then_some((restored, Part::Restores))
+        rows().any(ended).then_some((restored, Part::Keeps))
     }
 
     fn options_wanted(&self, edge: &Edge) -> Option<Reason> {

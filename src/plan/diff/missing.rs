@@ -24,16 +24,17 @@ impl Diff<'_> {
                 grantable = grantable.union(item.grantable);
             });
             let with_option = wanted.grantable.minus(grantable);
-            self.grant(
-                lot,
-                judged,
-                role,
-                wanted.privileges.minus(privileges).minus(with_option),
-                false,
-                Rule::GrantMissing,
-            );
+            let plain = wanted.privileges.minus(privileges).minus(with_option);
             let rule = if with_option.minus(privileges).is_empty() { Rule::GrantGrantable } else { Rule::GrantMissing };
-            self.grant(lot, judged, role, with_option, true, rule);
+            // Of an unproven role only what it would lose is given back.
+            let back = self.would_lose(lot, judged, role, left).unwrap_or_default();
+            let option_back = with_option.intersection(back.grantable);
+            let plain_back = plain.union(with_option.minus(option_back)).intersection(back.privileges);
+            self.grant(lot, judged, role, (plain_back, false), Part::Keeps, Rule::GrantMissing);
+            self.grant(lot, judged, role, (option_back, true), Part::Keeps, rule);
+            let part = if self.options.phase == Phase::Contract { Part::Restores } else { Part::ByChange };
+            self.grant(lot, judged, role, (plain.minus(plain_back), false), part, Rule::GrantMissing);
+            self.grant(lot, judged, role, (with_option.minus(option_back), true), part, rule);
         }
     }
 
@@ -56,8 +57,8 @@ impl Diff<'_> {
         lot: &Lot<'_>,
         judged: &Judged,
         role: &RoleName,
-        privileges: Privileges,
-        grantable: bool,
+        (privileges, grantable): (Privileges, bool),
+        part: Part,
         rule: Rule,
     ) {
         if privileges.is_empty() {
@@ -78,7 +79,6 @@ impl Diff<'_> {
             // Its owner to be will give it.
             return;
         }
-        let part = if self.options.phase == Phase::Contract { Part::Restores } else { Part::ByChange };
         let asked = self.asked(role, lot);
         self.push_part_or(Step { asked, ..step(change, rule, origin.as_ref()) }, part, blocked);
     }

@@ -27,6 +27,7 @@ mod rotation;
 mod row_security;
 mod schemas;
 mod secrets;
+mod unproven;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,7 @@ use std::rc::Rc;
 use calls::Untrusted;
 use departures::Departures;
 use heritage::Heritage;
+use unproven::Unproven;
 
 use super::merge::Merging;
 use super::reach::Reach;
@@ -90,11 +92,12 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         return plan;
     };
     let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
-    let heritage = Heritage::default();
+    let (heritage, unproven) = (Heritage::default(), Unproven::default());
     let views =
         state.databases.iter().map(|(name, database)| (name, Rc::new(Views::new(state, name, database)))).collect();
     let untrusted = Untrusted::new(policy, state, &cast);
-    let mut diff = Diff { policy, state, options, cast, reach, departures, heritage, views, untrusted, plan, merging };
+    let mut diff =
+        Diff { policy, state, options, cast, reach, departures, heritage, unproven, views, untrusted, plan, merging };
     diff.preconditions();
     diff.roles();
     diff.closings();
@@ -114,6 +117,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     diff.fence();
     diff.departures();
     diff.secrets();
+    diff.withhold_from_unproven();
     diff.finish()
 }
 
@@ -126,6 +130,7 @@ struct Diff<'a> {
     reach: Reach<'a>,
     departures: Departures,
     heritage: Heritage,
+    unproven: Unproven,
     views: BTreeMap<&'a DatabaseName, Rc<Views<'a>>>,
     untrusted: Untrusted<'a>,
     plan: Plan,

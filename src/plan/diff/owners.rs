@@ -173,6 +173,7 @@ impl Diff<'_> {
             .or_else(|| self.cannot_hand_over(lot, owner, heir))
             .or_else(|| self.create_blocked(lot, heir))
             .or_else(|| self.lacks_usage(lot, heir))
+            .or_else(|| self.waits(heir))
             .or_else(|| self.needs_a_word(lot, owner, standing));
         Verdict::Wrong { to: Some(heir.clone()), blocked }
     }
@@ -246,13 +247,18 @@ impl Diff<'_> {
         let Place { schema, owner, wants, gives } = lot.place?;
         let has = |holder: &RoleName| self.heritage.includes(role, holder);
         let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Usage));
-        let given =
-            *gives && wants.iter().any(|(holder, wanted)| wanted.privileges.contains(Privilege::Usage) && has(holder));
+        let mut wanted =
+            wants.iter().filter(|(holder, wanted)| wanted.privileges.contains(Privilege::Usage) && has(holder));
+        let waiting = wanted.clone().find_map(|(holder, _)| self.waits(holder));
+        let given = *gives && wanted.any(|(holder, _)| self.is_given(schema, holder, Privilege::Usage));
         let may = has(self.reach.real_owner(owner, lot.database))
             || entries.any(|item| item.grantee.role().is_none_or(has))
             || given;
         let name = lot.members[0].schema()?;
         let will = self.options.phase == Phase::Contract && wants.contains_key(role);
+        if let (false, Some(waiting)) = (may, waiting) {
+            return Some(waiting);
+        }
         (!may).then(|| match will {
             true => {
                 Reason::decision(format!("`{role}` has no USAGE on schema `{name}` yet"), "use --phase expand first")

@@ -137,7 +137,9 @@ impl Diff<'_> {
                 && !self.heritage.all(login).into_iter().any(enters)
         });
         let (login, role) = stranded.next()?;
-
+        if let Some(waits) = self.waits(role) {
+            return Some(waits);
+        }
         let reason = format!("`{login}` would no longer get in: it is no inheriting member of `{role}`");
         Some(match self.options.phase {
             Phase::Contract => Reason::decision(reason, "use --phase expand first"),

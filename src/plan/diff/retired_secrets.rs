@@ -45,6 +45,7 @@ impl Diff<'_> {
                 kind: self.why_unfinished(name),
                 reason: format!("`{name}` is still there"),
                 advice: "it follows once the role is gone".into(),
+                waits_for: None,
             });
         }
         let refers = |(resource, _): &(&String, &Vec<(String, String)>)| {

@@ -109,9 +109,16 @@ impl Diff<'_> {
         let policy = wanted.policy;
         let is_it = |login: &Login| *login.name() == actual.name;
         let expected = || self.stored_logins(wanted).is_none_or(|logins| logins.iter().any(is_it));
+        // Only the first of a pair gets a new password.
+        let spare = |role: &RoleName| {
+            self.options.reset_passwords
+                && self.nothing_stored(role, policy)
+                && policy.logins(role).first() != Some(&actual.name)
+        };
         match (actual.login, wanted.becomes) {
             (on, _) if policy.has_external_login() => (!on).then_some(Attribute::Login(true)),
             (false, _) => None,
+            (true, Some(role)) if spare(role) => Some(Attribute::Login(false)),
             (true, _) if policy.secret.is_some() && expected() => None,
             (true, Some(_)) => Some(Attribute::Login(false)),
             (true, None) if policy.declares_login() => {
@@ -139,15 +146,23 @@ impl Diff<'_> {
     /// Nothing declares that the role logs in. Applications may depend on it.
     fn close(&mut self, actual: &Role, wanted: &Wanted<'_>) {
         let change = Change::AlterRole { role: actual.name.clone(), attributes: vec![Attribute::Login(false)] };
-        let open = self.open_sessions(&actual.name);
         let mut closing = step(change, Rule::RoleAttribute, Some(&wanted.policy.origin));
         closing.path = vec![actual.name.to_string(), "attribute LOGIN".into()];
-        closing.path.extend(open.clone());
+        closing.path.extend(self.open_sessions(&actual.name));
         let blocked = match self.options.prune {
             true => self.not_administered(&actual.name),
-            false => Some(undeclared_login(&actual.name, open)),
+            false => Some(self.undeclared_login(&actual.name)),
         };
         self.push_or(closing, blocked);
+    }
+
+    /// Whether sessions are open changes from run to run: they are part of the advice, which no digest covers.
+    pub(super) fn undeclared_login(&self, role: &RoleName) -> Reason {
+        let open = self.open_sessions(role).map(|open| format!(" ({open})")).unwrap_or_default();
+        Reason::decision(
+            format!("the policy declares no login for `{role}`, and applications may depend on it"),
+            format!("declare `login: external` or a `secret`, or use --prune to make it NOLOGIN{open}"),
+        )
     }
 
     /// How many sessions a login has, in words.
@@ -267,15 +282,6 @@ impl Diff<'_> {
         let reason = Reason::impossible("only the Cloud SQL Admin API makes users for IAM principals", advice);
         self.withhold_findings(vec![finding], reason);
     }
-}
-
-/// Whether sessions are open changes from run to run: they are part of the advice, which no digest covers.
-fn undeclared_login(role: &RoleName, open: Option<String>) -> Reason {
-    let open = open.map(|open| format!(" ({open})")).unwrap_or_default();
-    Reason::decision(
-        format!("the policy declares no login for `{role}`, and applications may depend on it"),
-        format!("declare `login: external` or a `secret`, or use --prune to make it NOLOGIN{open}"),
-    )
 }
 
 /// CONNECTION LIMIT of a role without one.

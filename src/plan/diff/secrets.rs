@@ -68,7 +68,7 @@ impl Diff<'_> {
     }
 
     /// A login somebody may be using, with a password that is in no secret of ours.
-    fn live_login(&self, name: &RoleName, role: &RolePolicy) -> Option<Reason> {
+    pub(super) fn live_login(&self, name: &RoleName, role: &RolePolicy) -> Option<Reason> {
         let live = |login: &RoleName| self.state.roles.get(login).is_some_and(|role| role.login);
         let login = role.logins(name).into_iter().find(live).filter(|_| !self.options.reset_passwords)?;
         Some(Reason::decision(

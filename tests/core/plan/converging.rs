@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use rolewright::model::{Acl, AclItem, Grantee, Group, PrivilegeClass, Privileges, State};
+use rolewright::model::{Acl, AclItem, Grantee, Group, Membership, PrivilegeClass, Privileges, State};
 use rolewright::plan::{Direction, Options, Plan, Step, TakeOver, diff};
 
 use super::interpret::make;
@@ -186,16 +186,41 @@ fn rights(state: &State) -> BTreeSet<(String, String, String)> {
     rights
 }
 
+/// What `who` can do with objects, and what future ones bring it, by whatever role that it inherits from, or with `any` also
+/// may become or let itself into.
+fn effective(state: &State, who: &str, any: bool) -> BTreeSet<(String, String)> {
+    let left_by_create_role =
+        |edge: &Membership| edge.grantor.as_str() == "cloudsqladmin" && edge.admin && !edge.inherit && !edge.set;
+    let mut reached = BTreeSet::from([who.to_owned()]);
+    loop {
+        let leads = |edge: &&Membership| {
+            reached.contains(edge.member.as_str()) && (edge.inherit || any && !left_by_create_role(edge))
+        };
+        let further: BTreeSet<_> = state.memberships.iter().filter(leads).map(|edge| edge.role.to_string()).collect();
+        if further.is_subset(&reached) {
+            break;
+        }
+        reached.extend(further);
+    }
+    let held = rights(state)
+        .into_iter()
+        .filter(|(role, object, _)| !object.starts_with("role ") && (reached.contains(role) || role == "PUBLIC"));
+    held.map(|(_, object, privilege)| (object, privilege)).collect()
+}
+
 fn owner_of<'s>(state: &'s State, object: &str) -> Option<&'s rolewright::model::RoleName> {
     let mut groups = state.databases.values().flat_map(|database| &database.groups);
     groups.find(|group| group.members[0].to_string() == object).map(|group| &group.owner)
 }
 
+/// The table that a column is of.
+fn table_of(object: &str) -> Option<String> {
+    object.strip_prefix("column ").and_then(|rest| rest.split('(').next()).map(|name| format!("table {name}"))
+}
+
 /// Whether it is left, or the table it is a column of.
 fn is_left(left: &BTreeSet<String>, object: &str) -> bool {
-    let table =
-        object.strip_prefix("column ").and_then(|rest| rest.split('(').next()).map(|name| format!("table {name}"));
-    left.contains(object) || table.is_some_and(|table| left.contains(&table))
+    left.contains(object) || table_of(object).is_some_and(|table| left.contains(&table))
 }
 
 /// What a second run would do that the first should have: not what that left, nor what comes along with it.
@@ -313,6 +338,49 @@ proptest! {
         prop_assert!(more.is_empty() && less.is_empty(), "more {more:#?}\nless {less:#?}\nboth {:#?}\nexpand {:#?}\ncontract {:#?}",
             texts(&diff(&policy, &state, &part(Direction::Both))), texts(&diff(&policy, &state, &part(Direction::Expand))),
             texts(&diff(&policy, &expanded, &part(Direction::Contract))));
+    }
+
+    /// Whatever an undeclared role is a member of, and however: no run gives it more by that.
+    #[test]
+    fn undeclared_members_gain_nothing(World(state) in any_world(), prune: bool, take_over: bool, phase in 0usize..3) {
+        let phase = [Direction::Both, Direction::Expand, Direction::Contract][phase];
+        let options = Options { prune, take_over: kinds(take_over), phase, ..Options::default() };
+        let plan = diff(&policy(POLICY), &state, &options);
+        let after = carried_out(&state, &plan);
+        let before = effective(&state, "leaker", true);
+        // What is given for every schema is given for each.
+        let had = |(object, privilege): &(String, String)| {
+            let everywhere = object.split(" in schema ").next().unwrap_or_default().to_owned();
+            before.contains(&(object.clone(), privilege.clone())) || before.contains(&(everywhere, privilege.clone()))
+        };
+        let gained: Vec<_> = effective(&after, "leaker", true).into_iter().filter(|one| !had(one)).collect();
+        prop_assert!(gained.is_empty(), "gained {gained:#?}\n{:#?}", texts(&plan));
+    }
+
+    /// What waits for an undeclared member to go costs the role nothing that it would keep if the member were accepted.
+    #[test]
+    fn unproven_roles_keep_what_they_have(World(mut state) in any_world(), take_over: bool) {
+        // What a role has by a membership that nothing declares is not its to keep.
+        state.memberships.retain(|edge| !["mig", "app", "reader"].contains(&edge.member.as_str()));
+        let options = Options { take_over: kinds(take_over), ..Options::default() };
+        // A membership that waits gives nothing back.
+        let declared = POLICY.replace(", member_of: [reader]", "");
+        let accepting = format!("{declared}allow: [{{ rule: role.undeclared, role: leaker, reason: known }}]\n");
+        let plan = diff(&policy(&declared), &state, &options);
+        let after = carried_out(&state, &plan);
+        let usual = carried_out(&state, &diff(&policy(&accepting), &state, &options));
+        for who in ["mig", "app", "reader"] {
+            let (had, has) = (effective(&state, who, false), effective(&after, who, false));
+            let own = rights(&usual).into_iter().filter(|(role, ..)| role == who).map(|(_, object, one)| (object, one));
+            let kept: BTreeSet<_> = had.intersection(&own.collect()).cloned().collect();
+            // Whose a thing would be needs no entry for what PUBLIC gives it until then; a table's privileges are its columns'.
+            let lost = kept.difference(&has).filter(|(object, privilege)| {
+                let covered = table_of(object).is_some_and(|table| has.contains(&(table, privilege.clone())));
+                !covered && owner_of(&after, object) == owner_of(&usual, object)
+            });
+            let lost: Vec<_> = lost.collect();
+            prop_assert!(lost.is_empty(), "{who} lost {lost:#?}\n{:#?}", texts(&plan));
+        }
     }
 
     #[test]
