@@ -22,6 +22,7 @@ impl Run<'_> {
     pub(super) async fn converge(&mut self, aim: &Aim) -> Result<(), ApplyError> {
         let mut attempts = Attempts::new();
         let mut plan = self.report.plan.clone();
+        plan.steps.drain(..self.report.done);
         while let Err(error) = self.attempt(aim, &mut plan, &attempts).await {
             plan = self.again(aim, &plan, error, &mut attempts).await?;
         }
@@ -133,6 +134,8 @@ impl Run<'_> {
             cloud_run: self.state.cloud_run.clone(),
             retirement: self.state.retirement.clone(),
             rejected: self.state.rejected.clone(),
+            closed: self.state.closed.clone(),
+            entrance: self.state.entrance.clone(),
             ..shared.into()
         };
         if let Aim::Database(name) = aim {

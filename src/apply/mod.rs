@@ -98,10 +98,32 @@ impl Run<'_> {
         self.try_adoptions().await
     }
 
-    /// The roles, then each database: a transaction is done as a whole.
+    /// The roles, then each database; then what could be entered only after that.
     async fn on_server(&mut self) -> Result<(), ApplyError> {
+        let closed = self.state.closed.len();
+        self.transactions().await?;
+        if closed == 0 || !self.enter_opened(closed).await? {
+            return Ok(());
+        }
+        self.transactions().await
+    }
+
+    /// Looks again whether any of so many databases lets this run in by now.
+    async fn enter_opened(&mut self, closed: usize) -> Result<bool, ApplyError> {
+        let rejected = std::mem::take(&mut self.state.rejected);
+        self.state = State { rejected, ..observe(self.edges, self.policy).await? };
+        let mut plan = self.replan(&self.state);
+        let mut done = self.report.plan.steps[..self.report.done].to_vec();
+        done.append(&mut plan.steps);
+        self.report.plan = Plan { steps: done, ..plan };
+        Ok(self.state.closed.len() < closed)
+    }
+
+    /// A transaction is done as a whole.
+    async fn transactions(&mut self) -> Result<(), ApplyError> {
         let steps = self.report.plan.steps.clone();
-        let on_server = steps.iter().map(|step| step.change.target()).filter(|aim| !matches!(aim, Aim::Secret(_)));
+        let to_do = &steps[self.report.done..];
+        let on_server = to_do.iter().map(|step| step.change.target()).filter(|aim| !matches!(aim, Aim::Secret(_)));
         let mut aims: Vec<Aim> = on_server.collect();
         aims.dedup();
         for aim in aims {
@@ -110,7 +132,7 @@ impl Run<'_> {
             let converged = self.converge(&aim).await;
             // What others made necessary meanwhile is to be done beside the plan, which is done.
             if matches!(converged, Ok(()) | Err(ApplyError::Moved { .. })) {
-                self.report.done += steps.iter().filter(|step| step.change.target() == aim).count();
+                self.report.done += to_do.iter().filter(|step| step.change.target() == aim).count();
             }
             converged?;
         }

@@ -10,8 +10,8 @@ use super::retirement::observe_retirement;
 use super::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Preset, Reader, RoleName, SchemaName, Secret,
-    SecretName, State, Target,
+    ClosedDatabase, CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Preset, Reader, RoleName,
+    SchemaName, Secret, SecretName, State, Target,
 };
 use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared};
 use crate::postgres::{inspect_shared, snapshot_all, snapshot_database};
@@ -21,6 +21,9 @@ const DATABASES_AT_ONCE: usize = 4;
 
 /// SQLSTATE of a database that does not exist.
 const NO_SUCH_DATABASE: &str = "3D000";
+
+/// SQLSTATEs of a database that does not let this admin in: no CONNECT, `pg_hba.conf`, no connections at all, no more of them.
+const CLOSED: [&str; 4] = ["42501", "28000", "55000", "53300"];
 
 /// Reads everything `policy` speaks of. Databases that do not exist are left out. Where a guard watches, this run has the
 /// lock, and the server is waited for.
@@ -45,50 +48,95 @@ pub async fn observe_alone(edges: &Edges<'_>, policy: &Policy, columns: &[Column
         asked.makers.clear();
         asked
     };
-    let (shared, databases) = observe_server(edges, policy, ask).await?;
-    Ok(State { databases, ..shared.into() })
+    let mut state = observe_server(edges, policy, ask).await?;
+    match state.refused.pop() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(state.known),
+    }
 }
 
 async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
     let server = observe_server(edges, policy, |name: &DatabaseName| asked(policy, name));
-    let (database, google) = tokio::join!(server, observe_google(edges.google, policy));
-    let (shared, databases) = database?;
+    let (server, google) = tokio::join!(server, observe_google(edges.google, policy));
+    let OnServer { known, refused } = server?;
     let (secrets, cloud_run) = google?;
-    let retirement = observe_retirement(edges, policy, &shared.roles, &databases).await?;
-    Ok(State { databases, secrets, cloud_run, retirement, ..shared.into() })
+    let retirement = observe_retirement(edges, policy, &known.roles, &known.databases).await?;
+    let closed = refused.into_iter().map(|(name, error)| (name, closed(&error))).collect();
+    Ok(State { secrets, cloud_run, retirement, closed, ..known })
+}
+
+/// What the server shows, and which of the managed databases refused a session.
+struct OnServer {
+    known: State,
+    refused: Vec<(DatabaseName, PostgresError)>,
+}
+
+fn closed(error: &PostgresError) -> ClosedDatabase {
+    let message = error.server().map_or_else(|| error.to_string(), |said| said.message.clone());
+    ClosedDatabase { sqlstate: error.sqlstate().unwrap_or_default().to_owned(), message }
 }
 
 async fn observe_server(
     edges: &Edges<'_>,
     policy: &Policy,
     ask: impl Fn(&DatabaseName) -> Asked,
-) -> Result<(Shared, BTreeMap<DatabaseName, Database>), ApplyError> {
+) -> Result<OnServer, ApplyError> {
     let mut asked = policy.databases.keys().map(|name| (name, ask(name)));
     let first = asked.next();
     let others = stream::iter(asked.map(|(name, asked)| observe_database(edges, name, asked)));
     let others = others.buffer_unordered(DATABASES_AT_ONCE - 1).try_collect::<Vec<_>>();
     let (first, others) = tokio::try_join!(observe_first(edges, first), others)?;
-    let mut databases: BTreeMap<_, _> = others.into_iter().flatten().collect();
-    let shared = match first {
-        Some((name, (shared, database))) => {
-            databases.insert(name, database);
-            shared
+    let (mut databases, mut refused) = (BTreeMap::new(), Vec::new());
+    for (name, found) in others {
+        match found {
+            Entered::In(database) => drop(databases.insert(name, database)),
+            Entered::Refused(error) => refused.push((name, error)),
+            Entered::Missing => {}
         }
-        // All databases see the same.
-        None => observe_shared(edges, policy, databases.keys().next()).await?,
+    }
+    let mut shared = None;
+    match first {
+        Some((name, Entered::In((seen, database)))) => {
+            databases.insert(name.clone(), database);
+            shared = Some((name, seen));
+        }
+        Some((name, Entered::Refused(error))) => refused.push((name, error)),
+        Some((_, Entered::Missing)) | None => {}
+    }
+    // All databases see the same.
+    let (entrance, shared) = match shared {
+        Some(shared) => shared,
+        None => match observe_shared(edges, policy, databases.keys().next()).await {
+            Ok(shared) => shared,
+            Err(error) => return Err(refused.pop().map_or(error, |(_, refused)| refused.into())),
+        },
     };
-    Ok((shared, databases))
+    Ok(OnServer { known: State { databases, entrance: Some(entrance), ..shared.into() }, refused })
 }
 
-/// The database that is asked about the shared catalogs too; `None` where it does not exist.
+/// What came of looking into a database.
+enum Entered<T> {
+    In(T),
+    /// It does not let this admin in.
+    Refused(PostgresError),
+    Missing,
+}
+
+/// The database that is asked about the shared catalogs too.
 async fn observe_first(
     edges: &Edges<'_>,
     first: Option<(&DatabaseName, Asked)>,
-) -> Result<Option<(DatabaseName, (Shared, Database))>, ApplyError> {
+) -> Result<Option<(DatabaseName, Entered<(Shared, Database)>)>, ApplyError> {
     let Some((name, asked)) = first else { return Ok(None) };
-    let Some(mut session) = enter(edges, name).await? else { return Ok(None) };
-    let found = snapshot_all(&mut session, &asked).await?;
-    session.close().await;
+    let found = match enter(edges, name).await? {
+        Entered::In(mut session) => {
+            let found = snapshot_all(&mut session, &asked).await?;
+            session.close().await;
+            Entered::In(found)
+        }
+        Entered::Refused(error) => Entered::Refused(error),
+        Entered::Missing => Entered::Missing,
+    };
     Ok(Some((name.clone(), found)))
 }
 
@@ -96,33 +144,41 @@ async fn observe_database(
     edges: &Edges<'_>,
     name: &DatabaseName,
     asked: Asked,
-) -> Result<Option<(DatabaseName, Database)>, ApplyError> {
-    let Some(mut session) = enter(edges, name).await? else { return Ok(None) };
-    let database = snapshot_database(&mut session, &asked).await?;
-    session.close().await;
-    Ok(Some((name.clone(), database)))
+) -> Result<(DatabaseName, Entered<Database>), ApplyError> {
+    let found = match enter(edges, name).await? {
+        Entered::In(mut session) => {
+            let database = snapshot_database(&mut session, &asked).await?;
+            session.close().await;
+            Entered::In(database)
+        }
+        Entered::Refused(error) => Entered::Refused(error),
+        Entered::Missing => Entered::Missing,
+    };
+    Ok((name.clone(), found))
 }
 
-/// A session in `name`; `None` where there is no such database.
-async fn enter(edges: &Edges<'_>, name: &DatabaseName) -> Result<Option<Session>, PostgresError> {
+/// A session in `name`.
+async fn enter(edges: &Edges<'_>, name: &DatabaseName) -> Result<Entered<Session>, PostgresError> {
     match Session::connect(edges.route, name, edges.purpose).await {
-        Err(error) if error.sqlstate() == Some(NO_SUCH_DATABASE) => Ok(None),
-        session => session.map(Some),
+        Err(error) if error.sqlstate() == Some(NO_SUCH_DATABASE) => Ok(Entered::Missing),
+        Err(error) if error.sqlstate().is_some_and(|code| CLOSED.contains(&code)) => Ok(Entered::Refused(error)),
+        session => session.map(Entered::In),
     }
 }
 
-/// The shared catalogs alone: where none of the managed databases is there, as seen from where the route begins.
+/// The shared catalogs alone: where the first of the managed databases cannot be entered, as seen from another one or from
+/// where the route begins.
 async fn observe_shared(
     edges: &Edges<'_>,
     policy: &Policy,
     database: Option<&DatabaseName>,
-) -> Result<Shared, ApplyError> {
+) -> Result<(DatabaseName, Shared), ApplyError> {
     let database = database.unwrap_or_else(|| edges.route.start_database());
     let mut session = Session::connect(edges.route, database, edges.purpose).await?;
     session.begin_snapshot().await?;
     let shared = inspect_shared(&mut session, &asked(policy, database)).await?;
     session.close().await;
-    Ok(shared)
+    Ok((database.clone(), shared))
 }
 
 /// What the policy asks about beyond what is there.

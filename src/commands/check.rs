@@ -4,7 +4,9 @@ use super::connection::{Connection, Dialer};
 use super::{Exit, described, load, publish};
 use crate::apply::observe;
 use crate::cli::CheckArgs;
-use crate::model::{Annotations, Lifecycle, Logins, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State};
+use crate::model::{
+    Annotations, DatabaseName, Lifecycle, Logins, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State,
+};
 use crate::output::progress::Progress;
 use crate::output::{self, stream};
 use crate::plan::{self, Credential, Failure, InstanceVerdict, Options, Verdict};
@@ -89,14 +91,21 @@ pub(super) fn unknown(policy: &Policy) -> InstanceVerdict {
     InstanceVerdict { instance: policy.instance.clone(), file, ..InstanceVerdict::default() }
 }
 
-/// A database that is not there cannot be judged.
+/// A database that is not there, or that does not let the admin in, cannot be judged.
 pub(super) fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> {
-    let missing = policy.databases.keys().filter(|name| !state.databases.contains_key(*name));
+    let known = |name: &DatabaseName| state.databases.contains_key(name) || state.closed.contains_key(name);
+    let missing = policy.databases.keys().filter(|name| !known(name));
+    let admin = state.server.admin.as_ref().map(ToString::to_string).unwrap_or_default();
+    let closed = state.closed.iter().map(|(name, closed)| Failure {
+        causes: vec![format!("cannot connect to database `{name}` as `{admin}`"), closed.message.clone()],
+        hint: Some("what the shared catalogs show of it is among the findings".into()),
+    });
     missing
         .map(|name| Failure {
             causes: vec![format!("database `{name}` does not exist")],
             hint: Some(plan::gcloud::create_database(policy.instance.as_ref(), name)),
         })
+        .chain(closed)
         .collect()
 }
 

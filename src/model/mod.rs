@@ -49,6 +49,7 @@ pub use row_security::{RowPolicy, RowSecurity, SecuredTable, SecuredView};
 pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
 pub use shape::Shape;
 pub use state::{
-    Database, DefaultPrivilege, DefaultsFor, Dependence, Elsewhere, Extension, Group, ReadOnlySetting, Server, State,
+    ClosedDatabase, Database, DefaultPrivilege, DefaultsFor, Dependence, Elsewhere, Extension, Group, ReadOnlySetting,
+    Server, State,
 };
 pub use view::{By, Shown, View};

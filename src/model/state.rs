@@ -24,8 +24,12 @@ pub struct State {
     pub shared: Vec<Group>,
     /// What is known of roles in databases that nobody looked into.
     pub elsewhere: Elsewhere,
-    /// The managed databases that exist.
+    /// The managed databases that exist and let this admin in.
     pub databases: BTreeMap<DatabaseName, Database>,
+    /// The managed databases that do not: of these only what the shared catalogs show is known.
+    pub closed: BTreeMap<DatabaseName, ClosedDatabase>,
+    /// The database in which the shared catalogs were read.
+    pub entrance: Option<DatabaseName>,
     /// The declared secrets that exist.
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Declared roles whose stored password does not log in, as far as that was tried.
@@ -87,6 +91,15 @@ impl Server {
     pub fn major(&self) -> u32 {
         self.version / 10_000
     }
+}
+
+/// A database that the admin cannot enter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedDatabase {
+    /// The SQLSTATE of the refusal.
+    pub sqlstate: String,
+    /// The server's words.
+    pub message: String,
 }
 
 /// One database.

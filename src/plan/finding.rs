@@ -43,10 +43,11 @@ pub enum Rule {
     JobReference,
     SecretLabel,
     RowSecurity,
+    DatabaseClosed,
 }
 
 /// Identifier and description of each rule.
-const RULES: [(Rule, &str, &str); 32] = [
+const RULES: [(Rule, &str, &str); 33] = [
     (Rule::RoleMissing, "role.missing", "a declared role does not exist"),
     (Rule::RoleAttribute, "role.attribute", "a managed login has an attribute it must not have, or lacks one"),
     (Rule::RoleSetting, "role.setting", "a managed login has another setting than declared"),
@@ -87,6 +88,7 @@ const RULES: [(Rule, &str, &str); 32] = [
     (Rule::JobReference, "job.reference", "a Cloud Run job or service is not what the policy says"),
     (Rule::SecretLabel, "secret.label", "a secret lacks a declared label"),
     (Rule::RowSecurity, "row.security", "row security leaves a role without the rows that it has a privilege on"),
+    (Rule::DatabaseClosed, "database.closed", "a managed database does not let the admin in"),
 ];
 
 impl Rule {

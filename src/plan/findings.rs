@@ -97,6 +97,14 @@ fn about(base: &Finding, change: &Change, role: String, object: Option<String>, 
             (Change::SetParameter { setting, .. } | Change::ResetParameter { setting, .. }, _) => {
                 setting.database.clone()
             }
+            // A database that is taken back is changed from another one.
+            (Change::ChangeOwner { objects, .. }, _) if base.rule == Rule::OwnerUnexpected => {
+                match (&objects[..], change.target()) {
+                    ([Object::Database(name)], _) => Some(name.clone()),
+                    (_, super::Aim::Database(database)) => Some(database),
+                    _ => None,
+                }
+            }
             (_, super::Aim::Database(database)) => Some(database),
             _ => None,
         },

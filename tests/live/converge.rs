@@ -1,6 +1,7 @@
 //! From nothing or from whatever is there to what the policy says, and not a row further.
 
 mod admins;
+mod closed;
 mod edges;
 mod external;
 mod grants;

@@ -1,7 +1,7 @@
 //! Steps on their way into the plan: what the policy accepts is set aside, what another phase is for is left.
 
 use super::{Diff, Phase};
-use crate::model::{Origin, Privilege, Privileges};
+use crate::model::{Origin, Privilege, Privileges, RoleName};
 use crate::plan::allow::allowance;
 use crate::plan::phase::order;
 use crate::plan::{Change, Finding, Plan, Plane, Rule, Step, Withheld, WithheldKind, findings};
@@ -66,6 +66,13 @@ impl Diff<'_> {
 
     fn push_part(&mut self, step: Step, part: Part) -> bool {
         let Some(step) = self.set_allowed_aside(step) else { return false };
+        let step = match self.seen_from_outside(step) {
+            Ok(step) => step,
+            Err((step, reason)) => {
+                self.withhold(*step, reason);
+                return false;
+            }
+        };
         let wanted = match self.options.phase {
             Phase::Both => true,
             Phase::Expand => !step.change.removes_access(),

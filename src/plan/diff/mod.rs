@@ -4,6 +4,7 @@ mod asked;
 mod belongings;
 mod calls;
 mod chain;
+mod closed;
 mod defaults;
 mod departures;
 mod effective;
@@ -110,6 +111,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         diff.calls(name, database);
         diff.row_security(name, database);
     }
+    diff.closed_managed();
     diff.elsewhere();
     diff.other_databases();
     diff.owned_elsewhere();
@@ -177,7 +179,9 @@ impl Diff<'_> {
     /// What would make every later statement fail: said before anything is touched.
     fn preconditions(&mut self) {
         self.read_only();
-        for name in self.policy.databases.keys().filter(|name| !self.state.databases.contains_key(*name)) {
+        let known =
+            |name: &DatabaseName| self.state.databases.contains_key(name) || self.state.closed.contains_key(name);
+        for name in self.policy.databases.keys().filter(|name| !known(name)) {
             self.plan.refusals.push(Refusal {
                 message: format!("database `{name}` does not exist"),
                 hint: gcloud::create_database(self.policy.instance.as_ref(), name),

@@ -137,7 +137,7 @@ impl Diff<'_> {
 
     /// Whether the policy accepts the finding that the step mends.
     fn is_accepted_step(&self, step: &Step) -> bool {
-        let found: BTreeSet<_> = findings::of_step(&self.plan, step).iter().map(Finding::fingerprint).collect();
+        let found: BTreeSet<_> = findings::of_step(&self.plan, step, None).iter().map(Finding::fingerprint).collect();
         self.plan.notes.iter().any(|note| note.allowed.is_some() && found.contains(&note.fingerprint()))
     }
 
@@ -154,8 +154,10 @@ impl Diff<'_> {
 
     /// Adds a step to what waits for the role to be proven: together they are withheld once.
     pub(super) fn hold_back(&mut self, declared: &RoleName, step: &Step) {
-        let found: Vec<_> =
-            findings::of_step(&self.plan, step).into_iter().filter_map(|one| self.unless_allowed(one)).collect();
+        let found: Vec<_> = findings::of_step(&self.plan, step, Some(&self.reach))
+            .into_iter()
+            .filter_map(|one| self.unless_allowed(one))
+            .collect();
         if let Some(waiting) = self.unproven.roles.get_mut(declared).filter(|_| !found.is_empty()) {
             waiting.changes += 1;
             waiting.findings.extend(found);

@@ -73,7 +73,7 @@ fn a_login_with_an_unknown_password_gets_nothing_and_is_named_once() {
             );
             assert!(waiting.contains("--reset-passwords"), "{waiting}");
             let missing =
-                plan.findings().iter().filter(|one| one.rule.id() == "grant.missing" && one.is_drift()).count();
+                plan.findings(&state).iter().filter(|one| one.rule.id() == "grant.missing" && one.is_drift()).count();
             assert_eq!(missing, 6, "`check` shows each: {}", shown(&plan));
         }
     }
