@@ -47,7 +47,8 @@ each_major! {
         let checked = stage.run("check", &["--format", "json"]).assert_status(2).json();
         let found = of_rule(&checked, "role.attribute");
         assert_eq!(found.len(), 1, "{checked}");
-        assert_eq!((&found[0]["role"], &found[0]["fix"]), (&json!("app"), &json!("ALTER ROLE \"app\" NOLOGIN")));
+        assert_eq!(found[0]["role"], json!("app"));
+        assert!(found[0]["fix"].as_str().unwrap().contains("ALTER ROLE \"app\" NOLOGIN"), "{checked}");
         assert_eq!(found[0]["path"], json!(["app", "attribute LOGIN", "2 open sessions"]));
 
         let held = stage.apply(&[]).assert_status(3);
