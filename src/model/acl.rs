@@ -64,10 +64,18 @@ impl AclItem {
     /// # Errors
     /// Not of that form, an unknown letter, or a name that cannot be one.
     pub fn parse(text: &str) -> Result<Self, AclError> {
-        Self::parse_parts(text).ok_or_else(|| AclError(text.to_owned()))
+        Self::parse_with(text, |name| RoleName::new(name).ok())
     }
 
-    fn parse_parts(text: &str) -> Option<Self> {
+    /// The same with names as `role` reads them.
+    ///
+    /// # Errors
+    /// Not of that form, an unknown letter, or a name that `role` does not take.
+    pub fn parse_with(text: &str, role: impl Fn(&str) -> Option<RoleName>) -> Result<Self, AclError> {
+        Self::parse_parts(text, role).ok_or_else(|| AclError(text.to_owned()))
+    }
+
+    fn parse_parts(text: &str, role: impl Fn(&str) -> Option<RoleName>) -> Option<Self> {
         let (grantee, rest) = take_name(text)?;
         let (letters, grantor) = rest.strip_prefix('=')?.split_once('/')?;
         let (grantor, rest) = take_name(grantor)?;
@@ -77,9 +85,9 @@ impl AclItem {
         let (privileges, grantable) = take_privileges(letters)?;
         let grantee = match grantee.as_str() {
             "" => Grantee::Public,
-            name => Grantee::Role(RoleName::new(name).ok()?),
+            name => Grantee::Role(role(name)?),
         };
-        Some(Self { grantee, grantor: RoleName::new(&grantor).ok()?, privileges, grantable })
+        Some(Self { grantee, grantor: role(&grantor)?, privileges, grantable })
     }
 }
 

@@ -19,6 +19,7 @@ mod row_security;
 mod secret;
 mod shape;
 mod state;
+mod unnameable;
 mod view;
 
 pub use acl::{Acl, AclError, AclItem, Grantee};
@@ -49,7 +50,8 @@ pub use row_security::{RowPolicy, RowSecurity, SecuredTable, SecuredView};
 pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
 pub use shape::Shape;
 pub use state::{
-    ClosedDatabase, Database, DefaultPrivilege, DefaultsFor, Dependence, Elsewhere, Extension, Group, ReadOnlySetting,
-    Server, State,
+    ClosedDatabase, Database, DefaultPrivilege, DefaultsFor, Dependence, Elsewhere, Encoding, Extension, Group,
+    ReadOnlySetting, Server, State,
 };
+pub use unnameable::{number_of, numbered_name, shown_name};
 pub use view::{By, Shown, View};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::{number_of, numbered_name, shown_name};
+
 /// Why a text cannot be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -70,10 +72,16 @@ fn identifier(text: &str) -> Result<Arc<str>, NameError> {
 }
 
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $words:literal) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(shown_name(&self.0))
+            }
+        }
 
         impl $name {
             /// Checks that `text` can be an identifier; case is kept.
@@ -84,6 +92,16 @@ macro_rules! identifier {
                 identifier(text).map(Self)
             }
 
+            /// The place of a name that is not UTF-8: no policy names it, and no statement can.
+            pub fn with_oid(oid: u32) -> Self {
+                Self(numbered_name(concat!($words, " with OID"), oid).into())
+            }
+
+            /// The OID where the name is not UTF-8.
+            pub fn oid(&self) -> Option<u32> {
+                number_of(&self.0)
+            }
+
             /// The name itself, unquoted.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -92,13 +110,13 @@ macro_rules! identifier {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(shown_name(&self.0))
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:?}", &*self.0)
+                write!(f, "{:?}", shown_name(&self.0))
             }
         }
     };
@@ -106,19 +124,19 @@ macro_rules! identifier {
 
 identifier!(
     /// A role of the instance: a login or a group.
-    RoleName
+    RoleName, "role"
 );
 identifier!(
     /// A database of the instance.
-    DatabaseName
+    DatabaseName, "database"
 );
 identifier!(
     /// A schema of one database.
-    SchemaName
+    SchemaName, "schema"
 );
 identifier!(
     /// An extension of one database.
-    ExtensionName
+    ExtensionName, "extension"
 );
 
 impl AsRef<RoleName> for RoleName {

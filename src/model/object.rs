@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DatabaseName, PrivilegeClass, SchemaName, quote_identifier, visible_sql};
+use super::{DatabaseName, PrivilegeClass, SchemaName, number_of, quote_identifier, shown_name, visible_sql};
 
 /// What kind of relation it is (`pg_class.relkind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -247,6 +247,16 @@ impl fmt::Display for Object {
         let words = self.kind().words();
         let quoted = quote_identifier;
         match self {
+            Self::Database(name) if name.oid().is_some() => write!(f, "{name}"),
+            Self::Schema(name) if name.oid().is_some() => write!(f, "{name}"),
+            Self::Column { relation, column, .. } if number_of(relation).is_some() => {
+                write!(f, "{words} {} of relation {}", quoted(column), shown_name(relation))
+            }
+            Self::Routine { name, .. } | Self::InSchema { name, .. } | Self::Bare { name, .. }
+                if number_of(name).is_some() =>
+            {
+                write!(f, "{words} {}", shown_name(name))
+            }
             Self::Database(name) => write!(f, "{words} {}", quoted(name.as_str())),
             Self::Schema(name) => write!(f, "{words} {}", quoted(name.as_str())),
             Self::Column { schema, relation, column } => {
@@ -268,6 +278,30 @@ impl fmt::Display for Object {
 }
 
 impl Object {
+    /// Whether a statement can name it. A name that is not UTF-8 cannot be spelt.
+    pub fn has_name(&self) -> bool {
+        let spelt = |name: &str| number_of(name).is_none();
+        match self {
+            Self::Database(name) => name.oid().is_none(),
+            Self::Schema(schema) => schema.oid().is_none(),
+            Self::Column { schema, relation, column } => schema.oid().is_none() && spelt(relation) && spelt(column),
+            Self::Routine { schema, name, .. } | Self::InSchema { schema, name, .. } => {
+                schema.oid().is_none() && spelt(name)
+            }
+            Self::Bare { name, .. } => spelt(name),
+        }
+    }
+
+    /// Its OID where its own name cannot be spelt.
+    pub fn oid(&self) -> Option<u32> {
+        match self {
+            Self::Database(name) => name.oid(),
+            Self::Schema(schema) => schema.oid(),
+            Self::Column { .. } => None,
+            Self::Routine { name, .. } | Self::InSchema { name, .. } | Self::Bare { name, .. } => number_of(name),
+        }
+    }
+
     /// Whether `name` already is SQL text (operators carry their operands, classes and families their access method).
     pub fn named_by_sql_text(&self) -> bool {
         matches!(self.kind(), ObjectKind::Operator | ObjectKind::OperatorClass | ObjectKind::OperatorFamily)

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::{number_of, shown_name};
+
 /// Words that PostgreSQL quotes as identifiers: every keyword of 14 to 18 that is not unreserved.
 /// <https://www.postgresql.org/docs/current/sql-keywords-appendix.html>
 const KEYWORDS: &str = "all analyse analyze and any array as asc asymmetric authorization between bigint binary bit \
@@ -54,8 +56,12 @@ pub fn is_visible(text: &str) -> bool {
     text.bytes().all(harmless) || marked(text).all(|(_, hidden)| !hidden)
 }
 
-/// An identifier as it reads in SQL: bare where it stays what it is, quoted otherwise.
+/// An identifier as it reads in SQL: bare where it stays what it is, quoted otherwise. A number in the place of a name that
+/// cannot be spelt is shown as words, which are no identifier.
 pub fn quote_identifier(name: &str) -> String {
+    if number_of(name).is_some() {
+        return shown_name(name).to_owned();
+    }
     if is_visible(name) { server_identifier(name) } else { delimited_identifier(name) }
 }
 

@@ -58,6 +58,8 @@ pub struct Server {
     pub bootstrap: Option<RoleName>,
     /// When it was looked at, by its own clock; `None` until somebody looked.
     pub now: Option<jiff::Timestamp>,
+    /// The encoding of the database in which the shared catalogs were read.
+    pub encoding: Encoding,
     /// A standby, or a session that cannot write.
     pub read_only: bool,
     /// A standby: nobody writes there.
@@ -66,6 +68,17 @@ pub struct Server {
     pub read_only_settings: Vec<ReadOnlySetting>,
     /// Parameters that this admin may put into `ALTER ROLE … SET`, of those asked about.
     pub settable: BTreeSet<String>,
+}
+
+/// What becomes of a name between a statement, which is UTF-8, and a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF8, or SQL_ASCII, which takes every byte as it is.
+    #[default]
+    Kept,
+    /// The encoding of this name: the server converts. Names of roles and databases are the same bytes in all databases, so
+    /// that one beyond ASCII means another role here.
+    Converted(String),
 }
 
 /// One place where `default_transaction_read_only` is set.
@@ -105,6 +118,8 @@ pub struct ClosedDatabase {
 /// One database.
 #[derive(Debug, Clone, Default)]
 pub struct Database {
+    /// Its encoding.
+    pub encoding: Encoding,
     /// Everything in it that has an owner or an ACL; system objects only where they name a role of the users.
     pub groups: Vec<Group>,
     /// PostgreSQL's own objects, with an ACL of nothing but what PUBLIC holds there beyond what they came with.

@@ -11,6 +11,9 @@ use crate::model::{AclItem, DatabaseName, Grantee, Group, Object, Privileges};
 
 /// What makes one change, as one line.
 pub(super) fn fix(change: &Change, reach: &Reach<'_>) -> Option<String> {
+    if !change.is_spelt() {
+        return None;
+    }
     let text = match change {
         Change::Bind { secret, member } | Change::Unbind { secret, member } => {
             let bind = matches!(change, Change::Bind { .. });

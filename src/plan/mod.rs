@@ -22,6 +22,7 @@ mod reach;
 mod script;
 mod sentence;
 mod shelter;
+mod spelling;
 mod standing;
 mod statement;
 mod take_over;

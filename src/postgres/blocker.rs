@@ -4,7 +4,8 @@ use std::fmt;
 
 use tokio_postgres::types::Type;
 
-use super::error::PostgresError;
+use super::error::{Cause, PostgresError};
+use super::names::Raw;
 use super::session::Session;
 use super::sql::BLOCKER;
 
@@ -74,8 +75,9 @@ impl Session {
         self.read("who holds a lock", |client, _| async move {
             let rows = client.query_typed(BLOCKER, &[(&pid, Type::INT4)]).await?;
             let Some(row) = rows.first() else { return Ok(None) };
-            let (pid, user, application_name) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            Ok(Some(Blocker { pid, user, application_name, relations: row.try_get(3)? }))
+            let text = |at: usize| Ok::<_, Cause>(row.try_get::<_, Option<Raw<'_>>>(at)?.map(Raw::readable));
+            let (pid, user, application_name) = (row.try_get(0)?, text(1)?, text(2)?);
+            Ok(Some(Blocker { pid, user, application_name, relations: text(3)? }))
         })
         .await
     }

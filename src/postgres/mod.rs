@@ -25,6 +25,7 @@ mod keywords;
 mod libpq_table;
 mod lock;
 mod login;
+mod names;
 mod passfile;
 mod pipeline;
 mod probe;

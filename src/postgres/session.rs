@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation, TargetSessionAttrs};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Config;
 
 use super::auth::{Admission, Binding, Terms};
 use super::channel::{AsItIs, Channel, Plain, Transport};
 use super::dial::dial;
 use super::error::{Cause, PostgresError};
+use super::names::Catalog;
 use super::pipeline::{self, Notice, Statement};
 use super::route::{Route, STATEMENT_TIMEOUT};
 use super::session_check;
@@ -46,7 +47,7 @@ impl ApplicationName {
 
 /// A session: one connection, one operation at a time. Dropped inside a transaction, the server rolls it back.
 pub struct Session {
-    pub(super) client: Client,
+    pub(super) client: Catalog,
     pub(super) wire: Wire,
     database: DatabaseName,
     user: RoleName,
@@ -138,7 +139,7 @@ impl Session {
     }
 
     fn adopt(
-        opened: Result<(Client, String, Wire), Cause>,
+        opened: Result<(Catalog, String, Wire), Cause>,
         address: String,
         database: &DatabaseName,
         user: &RoleName,
@@ -235,7 +236,7 @@ impl Session {
     pub(super) async fn read<'a, T, F>(
         &'a mut self,
         what: &'static str,
-        work: impl FnOnce(&'a Client, u32) -> F,
+        work: impl FnOnce(&'a Catalog, u32) -> F,
     ) -> Result<T, PostgresError>
     where
         F: Future<Output = Result<T, Cause>>,
@@ -275,7 +276,7 @@ async fn begin(
     terms: Terms,
     attributes: TargetSessionAttrs,
     silence: Duration,
-) -> Result<(Client, String, Wire), Cause> {
+) -> Result<(Catalog, String, Wire), Cause> {
     let channel = Channel::new(transport, terms);
     let pid = channel.pid();
     config.channel_binding(match terms.binding {
@@ -286,8 +287,8 @@ async fn begin(
     let (client, connection) = config.connect_raw(channel, AsItIs).await?;
     let version = connection.parameter("server_version").unwrap_or_default().to_owned();
     let mut wire = Wire::new(connection, silence);
-    wire.drive(session_check::check(&client, pid.get(), attributes)).await?;
-    Ok((client, version, wire))
+    let names = wire.drive(session_check::check(&client, pid.get(), attributes)).await?;
+    Ok((Catalog::new(client, names), version, wire))
 }
 
 /// The driver's settings: who logs in where. The channel is encrypted already where it has to be.

@@ -8,6 +8,7 @@ use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::error::Cause;
+use super::names::Names;
 use super::sql::SESSION_CHECK;
 use super::startup::setting;
 
@@ -56,11 +57,11 @@ impl SessionError {
     }
 }
 
-/// Asks the session what it is.
+/// Asks the session what it is, and how names are read in it.
 ///
 /// # Errors
 /// It is served by another process than `named`, began otherwise than asked, or is not fit for `attributes`.
-pub async fn check(client: &Client, named: i32, attributes: TargetSessionAttrs) -> Result<(), Cause> {
+pub async fn check(client: &Client, named: i32, attributes: TargetSessionAttrs) -> Result<Names, Cause> {
     let answer = client.simple_query(SESSION_CHECK).await?;
     let row = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
@@ -72,7 +73,13 @@ pub async fn check(client: &Client, named: i32, attributes: TargetSessionAttrs) 
         return Err(SessionError::Pooler { named, serving: serving.to_owned() }.into());
     }
     settings(row)?;
-    Ok(fits(value(row, "read_only"), attributes)?)
+    fits(value(row, "read_only"), attributes)?;
+    let names = Names::new(value(row, "encoding"), value(row, "unspelt"));
+    if names.is_unchecked() {
+        // The server would refuse to send what is not UTF-8.
+        client.batch_execute("SET client_encoding = 'SQL_ASCII'").await?;
+    }
+    Ok(names)
 }
 
 fn settings(row: &SimpleQueryRow) -> Result<(), SessionError> {

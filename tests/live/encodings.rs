@@ -116,4 +116,143 @@ each_major! {
         }
         stage.assert_in_sync();
     }
+
+    async fn what_is_no_utf8_is_named_by_its_oid_and_left(major: u32) {
+        let stage = Stage::new(major);
+        stage.create_encoded("SQL_ASCII").await;
+        stage.policy(&format!(
+            "version: 1\ninstance: {INSTANCE}\ndatabases: {{ sql_ascii: {{ schemas: [app] }} }}\nroles:\n  mig: {{ access: ddl }}\n  \
+             app:\n    access: dml\n    secret: {{ name: app, payload: url, database: sql_ascii, readers: [\"{READER}\"] }}\n"
+        ));
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("sql_ascii", UNSPELT).await;
+        let superuser = stage.cluster.connect_superuser("sql_ascii").await;
+        let check = stage.run("check", &[]).assert_status(2);
+        for (kind, catalog, name, letter) in [
+            ("table", "pg_class", "relname", "relkind = 'r'"),
+            ("sequence", "pg_class", "relname", "relkind = 'S' AND relname ^@ 'q'"),
+            ("view", "pg_class", "relname", "relkind = 'v'"),
+            ("function", "pg_proc", "proname", "true"),
+            ("type", "pg_type", "typname", "typtype = 'e'"),
+        ] {
+            let sought = format!("SELECT oid FROM {catalog} WHERE oid >= 16384 AND {letter} AND {name}::text ~ '[^ -~]'");
+            let oid: u32 = superuser.query_one(&sought, &[]).await.unwrap().get(0);
+            assert!(check.stdout.contains(&format!("{kind} with OID {oid}")), "{kind} {oid}: {}", check.stdout);
+        }
+        assert!(check.stdout.contains("its name is not UTF-8"), "{}", check.stdout);
+        // The rest of the database is managed.
+        let applied = stage.apply(&[]);
+        assert_eq!(applied.status, 3, "{}{}", applied.stdout, applied.stderr);
+        let held = "SELECT has_table_privilege('app', 'app.plain', 'INSERT')";
+        assert!(superuser.query_one(held, &[]).await.unwrap().get::<_, bool>(0));
+        let verify = stage.run("verify", &[]);
+        assert!(verify.status != 1, "{}{}", verify.stdout, verify.stderr);
+        stage.run("explain", &["app"]).assert_status(0);
+        for format in ["json", "sarif", "markdown", "junit", "github"] {
+            let shown = stage.run("check", &["--format", format]).assert_status(2);
+            assert!(shown.stdout.contains("with OID"), "{}", shown.stdout);
+        }
+        // The advice works as it is typed.
+        let mut renamed = 0;
+        for line in applied.stdout.lines() {
+            let Some(start) = line.find("DO $$") else { continue };
+            let end = line[start..].find("END $$").expect("the whole statement") + start + "END $$".len();
+            renamed += usize::from(superuser.batch_execute(&line[start..end]).await.is_ok());
+        }
+        assert!(renamed >= 5, "{}", applied.stdout);
+        stage.apply(&[]).assert_status(0);
+        stage.assert_in_sync();
+    }
+
+    async fn roles_and_databases_that_are_no_utf8_stop_no_run(major: u32) {
+        let stage = Stage::new(major);
+        stage.create_encoded("SQL_ASCII").await;
+        stage.roles("  mig: { access: ddl }\n  app: { access: dml }\n");
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("sql_ascii", UNSPELT_SHARED).await;
+        let superuser = stage.cluster.connect_superuser("shop").await;
+        let of_odd = |what: &str| {
+            format!(
+                "DO $$ BEGIN EXECUTE format('{what}', (SELECT oid FROM pg_roles WHERE starts_with(rolname::text, 'odd'))::regrole); \
+                 END $$"
+            )
+        };
+        superuser.batch_execute("CREATE TABLE app.orders (i int); ALTER TABLE app.orders OWNER TO mig").await.unwrap();
+        superuser.batch_execute(&of_odd("GRANT SELECT ON app.orders TO %s")).await.unwrap();
+        superuser.batch_execute(&of_odd("GRANT app TO %s")).await.unwrap();
+        let sought = "SELECT oid FROM pg_roles WHERE starts_with(rolname::text, 'odd')";
+        let oid: u32 = superuser.query_one(sought, &[]).await.unwrap().get(0);
+        let shown = format!("role with OID {oid}");
+        let check = stage.run("check", &[]).assert_status(2);
+        assert!(check.stdout.contains(&shown), "{}", check.stdout);
+        stage.run("explain", &["table app.orders", "--database", "shop"]);
+        let applied = stage.apply(&["--prune"]);
+        assert_eq!(applied.status, 3, "{}{}", applied.stdout, applied.stderr);
+        assert!(applied.stdout.contains(&format!("the name of `{shown}` is not UTF-8")), "{}", applied.stdout);
+        let rename = format!("DO $$ BEGIN EXECUTE format('ALTER ROLE %s RENAME TO renamed_{oid}', {oid}::regrole); END $$");
+        assert!(applied.stdout.contains(&rename), "{}", applied.stdout);
+        superuser.batch_execute(&rename).await.unwrap();
+        stage.apply(&["--prune"]).assert_status(0);
+        stage.assert_in_sync();
+    }
+
+    async fn a_role_beyond_ascii_is_left_where_the_server_converts(major: u32) {
+        let stage = Stage::new(major);
+        stage.create_encoded("LATIN1").await;
+        // The same letter, in the bytes of either encoding.
+        stage.cluster.batch("postgres", "CREATE ROLE \"é\"").await;
+        let here = "CREATE ROLE \"é\"; CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO \"é\"";
+        stage.cluster.batch("latin1", here).await;
+        for databases in [["shop", "latin1"], ["latin1", "shop"]] {
+            let databases = databases.map(|name| format!("{name}: {{ schemas: [app] }}")).join(", ");
+            stage.policy(&format!(
+                "version: 1\ninstance: {INSTANCE}\ndatabases: {{ {databases} }}\nroles:\n  mig: {{ access: ddl }}\n  é: {{ access: dml }}\n"
+            ));
+            let applied = stage.apply(&["--prune"]);
+            assert_ne!(applied.status, 0, "{}{}", applied.stdout, applied.stderr);
+            assert!(applied.stdout.contains("the encoding of the database is LATIN1"), "{}{}", applied.stdout, applied.stderr);
+        }
+        let superuser = stage.cluster.connect_superuser("latin1").await;
+        let acl = "SELECT nspacl::text FROM pg_namespace WHERE nspname = 'app'";
+        let acl: String = superuser.query_one(acl, &[]).await.unwrap().get(0);
+        assert!(acl.contains("é=U/"), "{acl}");
+        let count = "SELECT count(*) FROM pg_roles WHERE rolname::text ~ '[^ -~]'";
+        let roles: i64 = superuser.query_one(count, &[]).await.unwrap().get(0);
+        assert_eq!(roles, 2, "no third role was made");
+    }
 }
+
+/// A bit of everything with names that are no UTF-8.
+const UNSPELT: &str = r"
+    DO $$
+      DECLARE odd text := convert_from('\xe95f78'::bytea, 'SQL_ASCII');
+      BEGIN
+        SET LOCAL ROLE mig;
+        EXECUTE format('CREATE TABLE app.%I (%I int, i serial)', odd, odd);
+        EXECUTE format('CREATE SEQUENCE app.%I', 'q' || odd);
+        EXECUTE format('CREATE VIEW app.%I AS SELECT * FROM app.%I', odd || '_v', odd);
+        EXECUTE format('CREATE TYPE app.%I AS ENUM (''a'')', odd || '_t');
+        EXECUTE format('CREATE FUNCTION app.f(app.%I) RETURNS int LANGUAGE sql AS ''SELECT 1''', odd || '_t');
+        EXECUTE format('CREATE FUNCTION app.%I() RETURNS int LANGUAGE sql AS ''SELECT 1''', odd || '_f');
+        EXECUTE format('ALTER TABLE app.%I ENABLE ROW LEVEL SECURITY', odd);
+        EXECUTE format('CREATE POLICY %I ON app.%I USING (true)', odd, odd);
+        CREATE TABLE app.plain (i int);
+        EXECUTE format('REVOKE ALL ON app.%I, app.%I FROM app', odd, odd || '_v');
+        EXECUTE format('GRANT TRUNCATE ON app.%I TO app', odd);
+        EXECUTE format('GRANT UPDATE (%I) ON app.%I TO app', odd, odd);
+        EXECUTE format('REVOKE ALL ON SEQUENCE app.%I FROM app', 'q' || odd);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION app.%I() TO PUBLIC', odd || '_f');
+        EXECUTE format('GRANT USAGE ON TYPE app.%I TO PUBLIC', odd || '_t');
+        REVOKE ALL ON app.plain FROM app;
+        RESET ROLE;
+        EXECUTE format('CREATE SCHEMA %I AUTHORIZATION mig', odd);
+      END $$";
+
+/// The same of what all databases share.
+const UNSPELT_SHARED: &str = r"
+    DO $$
+      DECLARE odd text := 'odd' || convert_from('\xe95f78'::bytea, 'SQL_ASCII');
+      BEGIN
+        EXECUTE format('CREATE ROLE %I', odd);
+      END $$;
+    UPDATE pg_database SET datname = convert_from('\xe95f79'::bytea, 'SQL_ASCII')::name WHERE datname = 'sql_ascii'";

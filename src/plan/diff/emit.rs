@@ -65,6 +65,7 @@ impl Diff<'_> {
     }
 
     fn push_part(&mut self, step: Step, part: Part) -> bool {
+        let Some(step) = self.set_unspelt_aside(step) else { return false };
         let Some(step) = self.set_allowed_aside(step) else { return false };
         let step = match self.seen_from_outside(step) {
             Ok(step) => step,
@@ -91,6 +92,7 @@ impl Diff<'_> {
 
     /// Leaves a step, and says why.
     pub(super) fn withhold(&mut self, step: Step, reason: Reason) {
+        let Some(step) = self.set_unspelt_aside(step) else { return };
         if let Some(declared) = &reason.waits_for {
             return self.hold_back(declared, &step);
         }

@@ -27,6 +27,7 @@ mod roles;
 mod rotation;
 mod row_security;
 mod schemas;
+mod spelling;
 mod secrets;
 mod unproven;
 mod views;

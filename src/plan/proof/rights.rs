@@ -71,7 +71,8 @@ impl Scope<'_> {
             let (object, owner, without_rows) = (object.clone(), group.owner.clone(), self.without_rows(object, must));
             Right { object, owner, must, must_not, without_rows, representative: index == 0 }
         };
-        group.members.iter().enumerate().map(right).collect()
+        // What no statement can spell cannot be tried.
+        group.members.iter().filter(|object| object.has_name()).enumerate().map(right).collect()
     }
 
     /// What of `must` reaches no row.

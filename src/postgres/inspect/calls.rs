@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Client;
-
 use super::objects::{kind, object};
 use super::rows::{self, Columns};
 use crate::model::{Acting, Call, Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RunsAs};
+use crate::postgres::names::Catalog;
 use crate::postgres::error::Cause;
 use crate::postgres::sql::{CALLS, UNPLANNABLE};
 
 /// What runs code of others than `trusted`. The server is asked only where there is such code among `groups`.
-pub async fn read(client: &Client, groups: &[Group], trusted: &BTreeSet<RoleName>) -> Result<Vec<Call>, Cause> {
+pub async fn read(client: &Catalog, groups: &[Group], trusted: &BTreeSet<RoleName>) -> Result<Vec<Call>, Cause> {
     let owners = groups.iter().filter(|group| is_code(group)).map(|group| &group.owner);
     let owners: BTreeSet<_> = owners.filter(|owner| !owner.is_system() && !trusted.contains(*owner)).collect();
     let owners: Vec<String> = owners.into_iter().map(ToString::to_string).collect();
@@ -29,10 +28,10 @@ pub async fn read(client: &Client, groups: &[Group], trusted: &BTreeSet<RoleName
 }
 
 /// The relations that a role is not to plan a statement on: planning would run the code of one of `untrusted`, or could.
-pub async fn unplannable(client: &Client, untrusted: &[String]) -> Result<BTreeSet<Object>, Cause> {
+pub async fn unplannable(client: &Catalog, untrusted: &[String]) -> Result<BTreeSet<Object>, Cause> {
     let mut found = BTreeSet::new();
     rows::each(client, UNPLANNABLE, &[untrusted], |columns| {
-        found.insert(object(kind(columns.get(0)?)?, Some(&columns.schema(1)?), columns.get(2)?, None)?);
+        found.insert(object(columns.names(), kind(columns.get(0)?)?, Some(&columns.schema(1)?), columns.get(2)?, None)?);
         Ok(())
     })
     .await?;
@@ -57,15 +56,15 @@ fn call(columns: &Columns<'_>) -> Result<Call, Cause> {
     };
     let acting = |kind: &str| -> Result<Acting, Cause> {
         let schema = columns.schema(5)?;
-        let object = object(self::kind(kind)?, Some(&schema), columns.get(9)?, columns.get(10)?)?;
+        let object = object(columns.names(), self::kind(kind)?, Some(&schema), columns.get(9)?, columns.get(10)?)?;
         Ok(Acting { object, owner: columns.role(11)? })
     };
     Ok(Call {
-        code: object(kind(columns.get(0)?)?, Some(&columns.schema(1)?), columns.get(2)?, columns.get(3)?)?,
+        code: object(columns.names(), kind(columns.get(0)?)?, Some(&columns.schema(1)?), columns.get(2)?, columns.get(3)?)?,
         owner: columns.role(4)?,
         schema: columns.schema_or_none(5)?,
         runs,
-        by: columns.get::<&str>(7)?.into(),
+        by: columns.text(7)?.into(),
         acting: columns.get::<Option<&str>>(8)?.map(acting).transpose()?,
     })
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Client;
-
 use super::acl::Items;
 use super::rows;
 use crate::model::{DefaultPrivilege, DefaultsFor, RoleName};
+use crate::postgres::names::Catalog;
 use crate::postgres::error::Cause;
 use crate::postgres::sql::DEFAULTS;
 
@@ -15,7 +14,7 @@ type Read = (Vec<DefaultPrivilege>, BTreeSet<(RoleName, DefaultsFor)>);
 /// What others get by default, and which owners have replaced the built-in default altogether: a global row holds
 /// everything, the owner's own privileges too, while a row of a schema only adds.
 /// <https://www.postgresql.org/docs/current/catalog-pg-default-acl.html>
-pub async fn read(client: &Client) -> Result<Read, Cause> {
+pub async fn read(client: &Catalog) -> Result<Read, Cause> {
     let (mut defaults, mut global) = (Vec::new(), BTreeSet::new());
     let mut items = Items::default();
     rows::each(client, DEFAULTS, &[], |columns| {
@@ -24,7 +23,7 @@ pub async fn read(client: &Client) -> Result<Read, Cause> {
         if schema.is_none() {
             global.insert((owner.clone(), objects));
         }
-        for item in items.acl(objects.class(), &owner, Some(columns.get(3)?))?.0.items() {
+        for item in items.acl(columns.names(), objects.class(), &owner, Some(columns.get(3)?))?.0.items() {
             defaults.push(DefaultPrivilege {
                 owner: owner.clone(),
                 schema: schema.clone(),

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::Client;
-
 use super::row_security;
-use super::rows::{self, Columns, name};
-use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RowSecurity, SchemaName};
+use super::rows::{self, Columns};
+use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RowSecurity};
+use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::{BELONGINGS, EXTENSION_VERSIONS, for_major};
 
 type Installed = BTreeMap<ExtensionName, Extension>;
 
 /// Installed extensions, what else has an owner and neither ACL nor schema, and row security.
-pub async fn belongings(client: &Client, major: u32) -> Result<(Installed, Vec<Belonging>, RowSecurity), Cause> {
+pub async fn belongings(client: &Catalog, major: u32) -> Result<(Installed, Vec<Belonging>, RowSecurity), Cause> {
     let (mut installed, mut others, mut secured) = (BTreeMap::new(), Vec::new(), RowSecurity::default());
     rows::each(client, &for_major(BELONGINGS, major), &[], |columns| {
         if row_security::take(&columns, &mut secured)? {
@@ -51,12 +50,12 @@ fn belonging(kind: &str, columns: &Columns<'_>) -> Result<Belonging, Cause> {
         "event trigger" => BelongingKind::EventTrigger,
         other => return Err(Cause::unknown("the kind of belonging", other)),
     };
-    let schemas: Option<Vec<&str>> = columns.get(5)?;
+    let schemas: Option<Vec<Raw<'_>>> = columns.get(5)?;
     Ok(Belonging {
         kind,
-        name: columns.get::<&str>(1)?.into(),
+        name: columns.get::<Raw<'_>>(1)?.spelt("with OID")?.into(),
         owner: columns.role(2)?,
-        schemas: schemas.into_iter().flatten().map(|text| name(text, SchemaName::new)).collect::<Result<_, _>>()?,
+        schemas: schemas.into_iter().flatten().map(Raw::schema).collect::<Result<_, _>>()?,
     })
 }
 
@@ -64,7 +63,7 @@ fn belonging(kind: &str, columns: &Columns<'_>) -> Result<Belonging, Cause> {
 /// another version than the declared one can be updated to. The server reads its extension directory for this, so that
 /// it is asked only where there is such a one.
 pub async fn versions(
-    client: &Client,
+    client: &Catalog,
     installed: &mut Installed,
     asked: &BTreeMap<ExtensionName, Option<String>>,
 ) -> Result<BTreeMap<ExtensionName, Vec<String>>, Cause> {

@@ -18,11 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::try_join;
-use tokio_postgres::Client;
-
 pub use ties::{Dependents, inspect_dependents, inspect_ties};
 
 use super::error::{Cause, PostgresError};
+use super::names::Catalog;
 use super::session::{BEGIN_SNAPSHOT, Session};
 use crate::model::{
     Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Object, Role, RoleName,
@@ -131,11 +130,11 @@ pub async fn inspect_unplannable(
 }
 
 /// Comes first: what is joined is sent in the order in which it is first polled.
-async fn begin(client: &Client) -> Result<(), Cause> {
+async fn begin(client: &Catalog) -> Result<(), Cause> {
     Ok(client.batch_execute(BEGIN_SNAPSHOT).await?)
 }
 
-async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Shared, Cause> {
+async fn shared_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Result<Shared, Cause> {
     let (server, shared::Roles { roles, elsewhere, sessions }, memberships, groups) = try_join!(
         shared::server(client, major, &asked.parameters),
         shared::roles(client, &asked.databases),
@@ -145,7 +144,7 @@ async fn shared_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<S
     Ok(Shared { server, roles, elsewhere, sessions, memberships, groups })
 }
 
-async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result<Database, Cause> {
+async fn database_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Result<Database, Cause> {
     let (mut groups, (defaults, global_defaults), views, (mut extensions, belongings, row_security)) = try_join!(
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
@@ -156,6 +155,7 @@ async fn database_catalogs(client: &Client, major: u32, asked: &Asked) -> Result
     let calls = calls::read(client, &groups, &asked.trusted).await?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
     Ok(Database {
+        encoding: client.names().encoding(),
         groups,
         exposed,
         defaults,

@@ -3,30 +3,30 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tokio_postgres::Client;
-
 use super::ColumnName;
 use super::acl::Items;
-use super::rows::{self, Columns, name};
+use super::rows::{self, Columns};
 use crate::model::{
-    DatabaseName, Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RoutineKind, SchemaName,
+    Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RoutineKind, SchemaName,
+    numbered_name,
 };
+use crate::postgres::names::{Catalog, Names, Raw};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::{OBJECTS, SHARED_OBJECTS, for_major};
 
 /// Databases, tablespaces and parameters.
-pub async fn shared(client: &Client, major: u32) -> Result<Vec<Group>, Cause> {
+pub async fn shared(client: &Catalog, major: u32) -> Result<Vec<Group>, Cause> {
     read(client, &for_major(SHARED_OBJECTS, major), &[]).await
 }
 
 /// Everything in the database, with the named columns though they may have no ACL of their own.
-pub async fn of_database(client: &Client, major: u32, columns: &BTreeSet<ColumnName>) -> Result<Vec<Group>, Cause> {
+pub async fn of_database(client: &Catalog, major: u32, columns: &BTreeSet<ColumnName>) -> Result<Vec<Group>, Cause> {
     let part = |of: fn(&ColumnName) -> &str| columns.iter().map(|column| of(column).to_owned()).collect::<Vec<_>>();
     let (schemas, relations, names) = (part(|one| one.0.as_str()), part(|one| &one.1), part(|one| &one.2));
     read(client, &for_major(OBJECTS, major), &[&schemas, &relations, &names]).await
 }
 
-async fn read(client: &Client, statement: &str, parameters: &[&[String]]) -> Result<Vec<Group>, Cause> {
+async fn read(client: &Catalog, statement: &str, parameters: &[&[String]]) -> Result<Vec<Group>, Cause> {
     let (mut groups, mut reader) = (Vec::new(), Reader::default());
     rows::each(client, statement, parameters, |columns| {
         groups.push(reader.group(&columns)?);
@@ -43,25 +43,25 @@ async fn read(client: &Client, statement: &str, parameters: &[&[String]]) -> Res
 #[derive(Default)]
 struct Reader {
     items: Items,
-    owners: HashMap<String, RoleName>,
-    schemas: HashMap<String, SchemaName>,
+    owners: HashMap<Vec<u8>, RoleName>,
+    schemas: HashMap<Vec<u8>, SchemaName>,
 }
 
 impl Reader {
     /// The columns are described in `objects.sql`.
     fn group(&mut self, columns: &Columns<'_>) -> Result<Group, Cause> {
         let kind = kind(columns.get(0)?)?;
-        let schema = columns.get::<Option<&str>>(1)?;
-        let schema = schema.map(|text| once(&mut self.schemas, text, SchemaName::new)).transpose()?;
-        let owner = once(&mut self.owners, columns.get(2)?, RoleName::new)?;
-        let (acl, owner_holds) = self.items.acl(kind.class(), &owner, columns.get(3)?)?;
-        let names: Vec<&str> = columns.get(6)?;
-        let details: Option<Vec<&str>> = columns.get(7)?;
+        let schema = columns.get::<Option<Raw<'_>>>(1)?;
+        let schema = schema.map(|text| once(&mut self.schemas, text, |name| name.schema())).transpose()?;
+        let owner = once(&mut self.owners, columns.get(2)?, |name| columns.names().role(name))?;
+        let (acl, owner_holds) = self.items.acl(columns.names(), kind.class(), &owner, columns.get(3)?)?;
+        let names: Vec<Raw<'_>> = columns.get(6)?;
+        let details: Option<Vec<Raw<'_>>> = columns.get(7)?;
         let details = details.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
         let mut members: Vec<_> = names
             .into_iter()
             .zip(details)
-            .map(|(name, detail)| object(kind, schema.as_ref(), name, detail))
+            .map(|(name, detail)| object(columns.names(), kind, schema.as_ref(), name, detail))
             .collect::<Result<_, _>>()?;
         members.sort_unstable();
         Ok(Group {
@@ -77,38 +77,54 @@ impl Reader {
 }
 
 fn once<T: Clone>(
-    seen: &mut HashMap<String, T>,
-    text: &str,
-    parse: impl FnOnce(&str) -> Result<T, crate::model::NameError>,
+    seen: &mut HashMap<Vec<u8>, T>,
+    text: Raw<'_>,
+    parse: impl FnOnce(Raw<'_>) -> Result<T, Cause>,
 ) -> Result<T, Cause> {
-    if let Some(known) = seen.get(text) {
+    if let Some(known) = seen.get(text.0) {
         return Ok(known.clone());
     }
-    let parsed = name(text, parse)?;
-    seen.insert(text.to_owned(), parsed.clone());
+    let parsed = parse(text)?;
+    seen.insert(text.0.to_owned(), parsed.clone());
     Ok(parsed)
 }
 
-/// The object of a kind that `schema`, name and detail tell.
+/// The object of a kind that `schema`, name and detail tell. What is not UTF-8 in them has its number in the place of the name.
 pub fn object(
+    names: &Names,
     kind: ObjectKind,
     schema: Option<&SchemaName>,
-    text: &str,
-    detail: Option<&str>,
+    text: Raw<'_>,
+    detail: Option<Raw<'_>>,
 ) -> Result<Object, Cause> {
-    let name: Arc<str> = text.into();
+    match kind {
+        ObjectKind::Database => return Ok(Object::Database(names.database(text)?)),
+        ObjectKind::Tablespace => return Ok(Object::Bare { kind, name: names.tablespace(text)?.into() }),
+        _ => {}
+    }
+    let name: Arc<str> = text.spelt("with OID")?.into();
+    let detail = match (kind, detail, text.numbered().1) {
+        (ObjectKind::Column, Some(column), _) => Some(column.spelt("number")?),
+        (_, Some(arguments), Some(oid)) if arguments.utf8().is_none() => {
+            let ObjectKind::Routine(kind) = kind else { return Err(Cause::unknown("the object", text.readable())) };
+            let schema = schema.cloned().ok_or_else(|| Cause::unknown("the routine", text.readable()))?;
+            let name = numbered_name("with OID", oid).into();
+            return Ok(Object::Routine { kind, schema, name, arguments: "".into() });
+        }
+        (_, Some(detail), _) => Some(detail.spelt("number")?),
+        (_, None, _) => None,
+    };
     Ok(match (kind, schema, detail) {
-        (ObjectKind::Database, None, None) => Object::Database(self::name(text, DatabaseName::new)?),
         (ObjectKind::Schema, Some(schema), None) => Object::Schema(schema.clone()),
         (ObjectKind::Column, Some(schema), Some(column)) => {
-            Object::Column { schema: schema.clone(), relation: name, column: column.into() }
+            Object::Column { schema: schema.clone(), relation: name, column: column.into_owned().into() }
         }
         (ObjectKind::Routine(kind), Some(schema), Some(arguments)) => {
-            Object::Routine { kind, schema: schema.clone(), name, arguments: arguments.into() }
+            Object::Routine { kind, schema: schema.clone(), name, arguments: arguments.into_owned().into() }
         }
         (kind, Some(schema), None) => Object::InSchema { kind, schema: schema.clone(), name },
         (kind, None, None) => Object::Bare { kind, name },
-        _ => return Err(Cause::unknown("the object", text)),
+        _ => return Err(Cause::unknown("the object", text.readable())),
     })
 }
 

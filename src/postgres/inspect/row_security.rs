@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::objects::{kind, object};
-use super::rows::{Columns, name};
+use super::rows::Columns;
 use crate::model::{
-    Grantee, Object, Privilege, RoleName, RowPolicy, RowSecurity, SchemaName, SecuredTable, SecuredView,
+    Grantee, Object, Privilege, RowPolicy, RowSecurity, SecuredTable, SecuredView,
 };
 use crate::postgres::error::Cause;
+use crate::postgres::names::Raw;
 
 /// Takes a row; `false`: it is about something else.
 pub fn take(columns: &Columns<'_>, found: &mut RowSecurity) -> Result<bool, Cause> {
@@ -29,11 +30,11 @@ pub fn take(columns: &Columns<'_>, found: &mut RowSecurity) -> Result<bool, Caus
             let owner = columns.role(2)?;
             let invoker = columns.get::<Option<&str>>(4)?.is_some();
             let view = view.or_insert(SecuredView { owner, invoker, relations: BTreeSet::new() });
-            let [schema, relation] = columns.get::<Vec<&str>>(5)?[..] else {
+            let [schema, relation] = columns.get::<Vec<Raw<'_>>>(5)?[..] else {
                 return Err(Cause::unknown("what a view reads", words));
             };
-            let schema = name(schema, SchemaName::new)?;
-            view.relations.insert(object(relation_kind(letter)?, Some(&schema), relation, None)?);
+            let schema = schema.schema()?;
+            view.relations.insert(object(columns.names(), relation_kind(letter)?, Some(&schema), relation, None)?);
         }
         other => return Err(Cause::unknown("the row", other)),
     }
@@ -45,7 +46,7 @@ fn relation_kind(letter: &str) -> Result<crate::model::ObjectKind, Cause> {
 }
 
 fn here(columns: &Columns<'_>, letter: &str) -> Result<Object, Cause> {
-    object(relation_kind(letter)?, Some(&columns.schema(3)?), columns.get(1)?, None)
+    object(columns.names(), relation_kind(letter)?, Some(&columns.schema(3)?), columns.get(1)?, None)
 }
 
 fn secured(columns: &Columns<'_>) -> Result<SecuredTable, Cause> {
@@ -53,20 +54,20 @@ fn secured(columns: &Columns<'_>) -> Result<SecuredTable, Cause> {
 }
 
 fn policy(columns: &Columns<'_>) -> Result<RowPolicy, Cause> {
-    let parts: Vec<Option<&str>> = columns.get(5)?;
+    let parts: Vec<Option<Raw<'_>>> = columns.get(5)?;
     let [Some(command), Some(permissive), Some(shows_nothing), Some(admits_nothing), roles @ ..] = &parts[..] else {
-        return Err(Cause::unknown("the policy", columns.get::<&str>(4)?));
+        return Err(Cause::unknown("the policy", columns.text(4)?));
     };
-    let role = |role: &Option<&str>| match role {
+    let role = |role: &Option<Raw<'_>>| match role {
         None => Ok(Grantee::Public),
-        Some(text) => name(text, RoleName::new).map(Grantee::Role),
+        Some(name) => columns.names().role(*name).map(Grantee::Role),
     };
     Ok(RowPolicy {
-        name: columns.get::<&str>(4)?.into(),
-        command: command_of(command)?,
-        permissive: *permissive == "true",
-        shows_nothing: *shows_nothing == "true",
-        admits_nothing: *admits_nothing == "true",
+        name: columns.text(4)?.into(),
+        command: command_of(&command.readable())?,
+        permissive: permissive.0 == b"true",
+        shows_nothing: shows_nothing.0 == b"true",
+        admits_nothing: admits_nothing.0 == b"true",
         roles: roles.iter().map(role).collect::<Result<_, _>>()?,
     })
 }

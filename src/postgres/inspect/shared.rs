@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::Client;
-
-use super::rows::{self, Columns, name};
+use super::rows::{self, Columns};
 use crate::model::{DatabaseName, Elsewhere, Membership, ReadOnlySetting, Role, RoleName, Server, Setting};
+use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::{MEMBERSHIPS, ROLES, SERVER, for_major};
 
-pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) -> Result<Server, Cause> {
+pub async fn server(client: &Catalog, major: u32, parameters: &BTreeSet<String>) -> Result<Server, Cause> {
     let asked: Vec<String> = parameters.iter().cloned().collect();
     let mut server = Server::default();
     rows::each(client, &for_major(SERVER, major), &[&asked], |columns| {
@@ -21,6 +20,7 @@ pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) 
             bootstrap: Some(columns.role(3)?),
             read_only: columns.get(4)?,
             now: jiff::Timestamp::from_millisecond(columns.get(5)?).ok(),
+            encoding: client.names().encoding(),
             settable: columns.get::<Vec<String>>(6)?.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
             replica: columns.get(7)?,
             read_only_settings: read_only_settings(&columns)?,
@@ -32,12 +32,12 @@ pub async fn server(client: &Client, major: u32, parameters: &BTreeSet<String>) 
 }
 
 fn read_only_settings(columns: &Columns<'_>) -> Result<Vec<ReadOnlySetting>, Cause> {
-    let databases: Vec<Option<&str>> = columns.get::<Option<_>>(8)?.unwrap_or_default();
+    let databases: Vec<Option<Raw<'_>>> = columns.get::<Option<_>>(8)?.unwrap_or_default();
     let of_admin: Vec<bool> = columns.get::<Option<_>>(9)?.unwrap_or_default();
     let on: Vec<bool> = columns.get::<Option<_>>(10)?.unwrap_or_default();
     let rows = databases.into_iter().zip(of_admin).zip(on);
     rows.map(|((database, of_admin), on)| {
-        let database = database.map(|text| name(text, DatabaseName::new)).transpose()?;
+        let database = database.map(|name| columns.names().database(name)).transpose()?;
         Ok(ReadOnlySetting { database, of_admin, on })
     })
     .collect()
@@ -52,7 +52,7 @@ pub struct Roles {
 }
 
 /// Every role; `databases` are looked into.
-pub async fn roles(client: &Client, databases: &BTreeSet<DatabaseName>) -> Result<Roles, Cause> {
+pub async fn roles(client: &Catalog, databases: &BTreeSet<DatabaseName>) -> Result<Roles, Cause> {
     let mut found = Roles::default();
     let databases: Vec<String> = databases.iter().map(ToString::to_string).collect();
     rows::each(client, ROLES, &[&databases], |columns| {
@@ -68,12 +68,12 @@ pub async fn roles(client: &Client, databases: &BTreeSet<DatabaseName>) -> Resul
 }
 
 fn held_elsewhere(role: &RoleName, columns: &Columns<'_>) -> Result<Elsewhere, Cause> {
-    let databases: Vec<&str> = columns.get::<Option<_>>(12)?.unwrap_or_default();
+    let databases: Vec<Raw<'_>> = columns.get::<Option<_>>(12)?.unwrap_or_default();
     let counts = |at| Ok::<_, Cause>(columns.get::<Option<Vec<i64>>>(at)?.unwrap_or_default());
     let counts = counts(13)?.into_iter().zip(counts(14)?);
     let held = databases.into_iter().zip(counts).map(|(database, (owned, named))| {
         let count = |number| u64::try_from(number).unwrap_or_default();
-        Ok(((role.clone(), name(database, DatabaseName::new)?), (count(owned), count(named))))
+        Ok(((role.clone(), columns.names().database(database)?), (count(owned), count(named))))
     });
     held.collect()
 }
@@ -95,16 +95,17 @@ fn role(name: RoleName, columns: &Columns<'_>) -> Result<Role, Cause> {
 }
 
 fn settings(columns: &Columns<'_>) -> Result<BTreeSet<Setting>, Cause> {
-    let databases: Vec<Option<&str>> = columns.get::<Option<_>>(9)?.unwrap_or_default();
-    let settings: Vec<&str> = columns.get::<Option<_>>(10)?.unwrap_or_default();
+    let databases: Vec<Option<Raw<'_>>> = columns.get::<Option<_>>(9)?.unwrap_or_default();
+    let settings: Vec<Raw<'_>> = columns.get::<Option<_>>(10)?.unwrap_or_default();
     databases
         .into_iter()
         .zip(settings)
         .map(|(database, setting)| {
+            let setting = setting.readable();
             let (parameter, value) =
-                setting.split_once('=').ok_or_else(|| Cause::unknown("the role setting", setting))?;
+                setting.split_once('=').ok_or_else(|| Cause::unknown("the role setting", setting.as_str()))?;
             Ok(Setting {
-                database: database.map(|database| name(database, DatabaseName::new)).transpose()?,
+                database: database.map(|database| columns.names().database(database)).transpose()?,
                 // The catalog keeps `TimeZone` as the server spells it; names of parameters fold.
                 parameter: parameter.to_ascii_lowercase(),
                 value: value.to_owned(),
@@ -113,7 +114,7 @@ fn settings(columns: &Columns<'_>) -> Result<BTreeSet<Setting>, Cause> {
         .collect()
 }
 
-pub async fn memberships(client: &Client, major: u32) -> Result<BTreeSet<Membership>, Cause> {
+pub async fn memberships(client: &Catalog, major: u32) -> Result<BTreeSet<Membership>, Cause> {
     let mut memberships = BTreeSet::new();
     rows::each(client, &for_major(MEMBERSHIPS, major), &[], |columns| {
         memberships.insert(Membership {

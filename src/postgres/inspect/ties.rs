@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::try_join;
-use tokio_postgres::Client;
-
-use super::rows::{self, name};
+use super::rows;
 use crate::model::{DatabaseName, RoleName, Tie, TieKind};
+use crate::postgres::names::Catalog;
 use crate::postgres::error::{Cause, PostgresError};
 use crate::postgres::session::Session;
 use crate::postgres::sql::{DEPENDENTS, SESSIONS, TIES};
@@ -50,7 +49,7 @@ fn names(roles: &BTreeSet<RoleName>) -> Vec<String> {
     roles.iter().map(ToString::to_string).collect()
 }
 
-async fn sessions(client: &Client, roles: &[String]) -> Result<BTreeSet<RoleName>, Cause> {
+async fn sessions(client: &Catalog, roles: &[String]) -> Result<BTreeSet<RoleName>, Cause> {
     let mut found = BTreeSet::new();
     rows::each(client, SESSIONS, &[roles], |columns| {
         found.insert(columns.role(0)?);
@@ -60,10 +59,10 @@ async fn sessions(client: &Client, roles: &[String]) -> Result<BTreeSet<RoleName
     Ok(found)
 }
 
-async fn counted(client: &Client, roles: &[String]) -> Result<BTreeMap<(RoleName, Option<DatabaseName>), u64>, Cause> {
+async fn counted(client: &Catalog, roles: &[String]) -> Result<BTreeMap<(RoleName, Option<DatabaseName>), u64>, Cause> {
     let mut found = BTreeMap::new();
     rows::each(client, DEPENDENTS, &[roles], |columns| {
-        let database = columns.get::<Option<&str>>(1)?.map(|text| name(text, DatabaseName::new)).transpose()?;
+        let database = columns.database_or_none(1)?;
         let count = u64::try_from(columns.get::<i64>(2)?).unwrap_or_default();
         found.insert((columns.role(0)?, database), count);
         Ok(())
@@ -72,7 +71,7 @@ async fn counted(client: &Client, roles: &[String]) -> Result<BTreeMap<(RoleName
     Ok(found)
 }
 
-async fn ties(client: &Client, roles: &[String]) -> Result<Vec<Tie>, Cause> {
+async fn ties(client: &Catalog, roles: &[String]) -> Result<Vec<Tie>, Cause> {
     let mut found = Vec::new();
     rows::each(client, TIES, &[roles], |columns| {
         let kind = match columns.get(1)? {
@@ -82,7 +81,7 @@ async fn ties(client: &Client, roles: &[String]) -> Result<Vec<Tie>, Cause> {
             "own" => TieKind::Own,
             other => return Err(Cause::unknown("the kind of dependence", other)),
         };
-        found.push(Tie { role: columns.role(0)?, kind, object: columns.get::<String>(2)? });
+        found.push(Tie { role: columns.role(0)?, kind, object: columns.text(2)? });
         Ok(())
     })
     .await?;

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::Client;
-
 use super::objects::kind;
 use super::rows::{self, Columns};
 use crate::model::{By, Object, Privilege, RoleName, SchemaName, Shown, View};
+use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::error::Cause;
 use crate::postgres::sql::VIEWS;
 
@@ -20,7 +19,7 @@ const CHECKED: [(i32, Privilege); 4] =
 
 /// Every view, and every relation with rules, that is not one of `trusted`: a schema, and who makes what is in it.
 pub async fn read(
-    client: &Client,
+    client: &Catalog,
     trusted: &BTreeSet<(SchemaName, RoleName)>,
 ) -> Result<BTreeMap<Object, View>, Cause> {
     let (schemas, owners): (Vec<_>, Vec<_>) =
@@ -39,7 +38,12 @@ pub async fn read(
 }
 
 fn shown(columns: &Columns<'_>) -> Result<Shown, Cause> {
-    let mut named: Vec<_> = columns.get::<Option<Vec<&str>>>(9)?.into_iter().flatten().map(Into::into).collect();
+    let mut named: Vec<std::sync::Arc<str>> = columns
+        .get::<Option<Vec<Raw<'_>>>>(9)?
+        .into_iter()
+        .flatten()
+        .map(|column| Ok(column.spelt("number")?.into()))
+        .collect::<Result<_, Cause>>()?;
     named.sort_unstable();
     Ok(Shown { relation: relation(columns, 6)?, columns: named, by: by(columns.get(4)?, columns.get(5)?)? })
 }
@@ -60,6 +64,6 @@ fn by(event: &str, bits: i32) -> Result<By, Cause> {
 
 /// Kind, schema and name are in columns `at` and the two after it.
 fn relation(columns: &Columns<'_>, at: usize) -> Result<Object, Cause> {
-    let name = columns.get::<&str>(at + 2)?.into();
+    let name = columns.get::<Raw<'_>>(at + 2)?.spelt("with OID")?.into();
     Ok(Object::InSchema { kind: kind(columns.get(at)?)?, schema: columns.schema(at + 1)?, name })
 }

@@ -3,7 +3,7 @@
 SELECT 'extension',
        e.extname::text,
        pg_get_userbyid(e.extowner)::text,
-       n.nspname::text,
+       n.nspname::text/*n.oid*/,
        e.extversion,
        NULL::text[]
   FROM pg_extension e
@@ -12,11 +12,11 @@ UNION ALL
 SELECT CASE WHEN p.puballtables THEN 'publication of everything'
 -->=15       WHEN EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid) THEN 'publication of schemas'
             ELSE 'publication' END,
-       p.pubname::text,
+       p.pubname::text/*p.oid*/,
        pg_get_userbyid(p.pubowner)::text,
        NULL,
        NULL,
-       ARRAY(SELECT n.nspname::text
+       ARRAY(SELECT n.nspname::text/*n.oid*/
                FROM pg_namespace n
               WHERE n.oid IN (SELECT c.relnamespace
                                 FROM pg_publication_rel r
@@ -28,11 +28,11 @@ SELECT CASE WHEN p.puballtables THEN 'publication of everything'
   FROM pg_publication p
 UNION ALL
 SELECT 'subscription',
-       s.subname::text,
+       s.subname::text/*s.oid*/,
        pg_get_userbyid(s.subowner)::text,
        NULL,
        NULL,
-       ARRAY(SELECT n.nspname::text
+       ARRAY(SELECT n.nspname::text/*n.oid*/
                FROM pg_namespace n
               WHERE n.oid IN (SELECT c.relnamespace
                                 FROM pg_subscription_rel r
@@ -42,7 +42,7 @@ SELECT 'subscription',
  WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 UNION ALL
 SELECT 'event trigger',
-       evtname::text,
+       evtname::text/*oid*/,
        pg_get_userbyid(evtowner)::text,
        NULL,
        NULL,

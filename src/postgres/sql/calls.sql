@@ -38,7 +38,7 @@ acting AS (
 ),
 found AS (
   SELECT p.code, p.root, coalesce(p.namespace, t.namespace) AS namespace, p.runs, min(p.by) AS by,
-         NULL::text AS kind, NULL::name AS name, NULL::text AS detail, NULL::oid AS owner
+         NULL::text AS kind, NULL::name AS name, NULL::oid AS oid, NULL::text AS detail, NULL::oid AS owner
     FROM told p
     LEFT JOIN whole w ON w.part = p.relation
     LEFT JOIN named t ON t.oid = w.relation
@@ -46,39 +46,39 @@ found AS (
    GROUP BY 1, 2, 3, 4
   UNION ALL
   -- What passes the owner's rights on when it is handed over: the table, what is on it, and what goes with it.
-  SELECT a.code, a.root, o.namespace, 'own', a.by, o.kind, o.name, o.detail, o.owner
+  SELECT a.code, a.root, o.namespace, 'own', a.by, o.kind, o.name, o.oid, o.detail, o.owner
     FROM acting a
    CROSS JOIN LATERAL (
-         SELECT relnamespace AS namespace, 'relation ' || relkind::text AS kind, relname AS name, NULL::text AS detail, relowner AS owner
+         SELECT relnamespace AS namespace, 'relation ' || relkind::text AS kind, relname AS name, oid, NULL::text AS detail, relowner AS owner
            FROM pg_class
           WHERE oid = a.relation
          UNION ALL
-         SELECT s.stxnamespace, 'statistics', s.stxname, NULL, c.relowner
+         SELECT s.stxnamespace, 'statistics', s.stxname, s.oid, NULL, c.relowner
            FROM pg_statistic_ext s
            JOIN pg_class c ON c.oid = s.stxrelid
           WHERE s.oid = a.statistics
          UNION ALL
-         SELECT q.relnamespace, 'sequence', q.relname, NULL, q.relowner
+         SELECT q.relnamespace, 'sequence', q.relname, q.oid, NULL, q.relowner
            FROM pg_depend d
            JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
           WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.relation AND d.classid = 'pg_class'::regclass
             AND d.deptype IN ('a', 'i')
          UNION ALL
-         SELECT pronamespace, 'routine ' || prokind::text, proname, oidvectortypes(proargtypes), proowner
+         SELECT pronamespace, 'routine ' || prokind::text, proname, oid, oidvectortypes(proargtypes), proowner
            FROM pg_proc
           WHERE oid = a.routine
          OFFSET 0) o
 )
 SELECT c.kind,
-       m.nspname::text,
-       c.name::text,
+       m.nspname::text/*m.oid*/,
+       c.name::text/*c.oid*/,
        c.detail,
        c.owner,
-       n.nspname::text,
+       n.nspname::text/*n.oid*/,
        f.runs,
        f.by,
        f.kind,
-       f.name::text,
+       f.name::text/*f.oid*/,
        f.detail,
        pg_get_userbyid(f.owner)::text
   FROM found f

@@ -1,11 +1,11 @@
 -- Code of others that tables, and what is on them, run: as the role that uses them, or as their owner. It begins with what belongs
 -- to roles that are not trusted: the owner of a function, a domain or a view can change it.
 -- OFFSET 0 keeps the large catalogs from being read as a whole: each has an index for what is asked of it.
--- $1: owners that are not trusted, unless they are superusers.
+-- $1: owners that are not trusted, unless they are superusers; one whose name is not UTF-8 is told by its OID.
 WITH RECURSIVE untrusted AS MATERIALIZED (
   SELECT oid, rolname::text AS name
     FROM pg_roles
-   WHERE rolname = ANY ($1::text[]::name[]) AND NOT rolsuper
+   WHERE (rolname = ANY ($1::text[]::name[]) OR 'role with OID ' || oid = ANY ($1::text[])) AND NOT rolsuper
 ),
 code AS MATERIALIZED (
   SELECT o.class, o.oid, u.name AS owner, o.kind, o.namespace, o.name, o.detail

@@ -1,5 +1,5 @@
 SELECT pg_get_userbyid(d.defaclrole)::text,
-       n.nspname::text,
+       n.nspname::text/*n.oid*/,
        d.defaclobjtype::text,
        d.defaclacl::text[]
   FROM pg_default_acl d

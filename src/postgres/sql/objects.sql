@@ -51,7 +51,7 @@ found AS (
   SELECT 'schema' AS kind, n.oid AS namespace, n.nspowner AS owner, n.nspacl AS acl,
          CASE WHEN n.oid IN (SELECT objid FROM member WHERE classid = 'pg_namespace'::regclass)
               THEN 'extension' ELSE 'free' END AS dependence,
-         false AS definer, ARRAY[s.name] AS names, NULL::text[] AS details
+         false AS definer, ARRAY[s.name::text/*s.oid*/] AS names, NULL::text[] AS details
     FROM pg_namespace n
     JOIN schema s ON s.oid = n.oid
    WHERE NOT s.system
@@ -65,7 +65,7 @@ found AS (
               THEN 'extension'
               WHEN c.relkind = 'S' AND c.oid IN (SELECT objid FROM owned) THEN 'table'
               ELSE 'free' END,
-         false, array_agg(c.relname::text), NULL
+         false, array_agg(c.relname::text/*c.oid*/), NULL
     FROM pg_class c
     JOIN schema s ON s.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
@@ -77,13 +77,13 @@ found AS (
   SELECT 'column', c.relnamespace, c.relowner, a.attacl,
          CASE WHEN c.oid IN (SELECT objid FROM member WHERE classid = 'pg_class'::regclass)
               THEN 'extension' ELSE 'table' END,
-         false, array_agg(c.relname::text), array_agg(a.attname::text)
+         false, array_agg(c.relname::text/*c.oid*/), array_agg(a.attname::text/*a.attnum*/)
     FROM (
-      SELECT attrelid, attname, attacl
+      SELECT attrelid, attnum, attname, attacl
         FROM pg_attribute
        WHERE attacl IS NOT NULL AND NOT attisdropped
       UNION ALL
-      SELECT n.attrelid, n.attname, NULL
+      SELECT n.attrelid, n.attnum, n.attname, NULL
         FROM unnest($1::text[], $2::text[], $3::text[]) AS asked(schema, relation, name)
         JOIN schema s ON s.name = asked.schema
         JOIN pg_class r ON r.relnamespace = s.oid AND r.relname = asked.relation::name
@@ -100,7 +100,7 @@ found AS (
   SELECT 'routine ' || p.prokind::text, p.pronamespace, p.proowner, p.proacl,
          CASE WHEN p.oid IN (SELECT objid FROM member WHERE classid = 'pg_proc'::regclass)
               THEN 'extension' ELSE 'free' END,
-         p.prosecdef, array_agg(p.proname::text), array_agg(oidvectortypes(p.proargtypes))
+         p.prosecdef, array_agg(p.proname::text/*p.oid*/), array_agg(oidvectortypes(p.proargtypes))
     FROM pg_proc p
     JOIN schema s ON s.oid = p.pronamespace
    WHERE NOT s.system
@@ -118,7 +118,7 @@ found AS (
          -- A dump does not say whose it was: after a restore it belongs to whoever restored it.
 --<17         WHEN t.typtype = 'm' AND (SELECT rolsuper FROM pg_roles WHERE oid = t.typowner) THEN 'extension'
               ELSE 'free' END,
-         false, array_agg(t.typname::text), NULL
+         false, array_agg(t.typname::text/*t.oid*/), NULL
     FROM pg_type t
     JOIN schema s ON s.oid = t.typnamespace
    WHERE (t.typrelid = 0 OR t.oid IN (SELECT oid FROM composite))
@@ -131,7 +131,7 @@ found AS (
   SELECT 'language', NULL, l.lanowner, l.lanacl,
          CASE WHEN l.oid IN (SELECT objid FROM member WHERE classid = 'pg_language'::regclass)
               THEN 'extension' ELSE 'free' END,
-         false, array_agg(l.lanname::text), NULL
+         false, array_agg(l.lanname::text/*l.oid*/), NULL
     FROM pg_language l
    WHERE l.oid >= 16384
       OR l.lanowner >= 16384
@@ -142,7 +142,7 @@ found AS (
   SELECT 'foreign data wrapper', NULL, f.fdwowner, f.fdwacl,
          CASE WHEN f.oid IN (SELECT objid FROM member WHERE classid = 'pg_foreign_data_wrapper'::regclass)
               THEN 'extension' ELSE 'free' END,
-         false, array_agg(f.fdwname::text), NULL
+         false, array_agg(f.fdwname::text/*f.oid*/), NULL
     FROM pg_foreign_data_wrapper f
    GROUP BY f.fdwowner, f.fdwacl, 5
 
@@ -150,7 +150,7 @@ found AS (
   SELECT 'foreign server', NULL, f.srvowner, f.srvacl,
          CASE WHEN f.oid IN (SELECT objid FROM member WHERE classid = 'pg_foreign_server'::regclass)
               THEN 'extension' ELSE 'free' END,
-         false, array_agg(f.srvname::text), NULL
+         false, array_agg(f.srvname::text/*f.oid*/), NULL
     FROM pg_foreign_server f
    GROUP BY f.srvowner, f.srvacl, 5
 
@@ -163,7 +163,7 @@ found AS (
   -- What has an owner and no ACL.
   SELECT o.kind, o.namespace, o.owner, NULL,
          CASE WHEN (o.class::oid, o.oid) IN (SELECT classid, objid FROM member) THEN 'extension' ELSE 'free' END,
-         false, array_agg(o.name), NULL
+         false, array_agg(o.name::text/*o.oid*/), NULL
     FROM (
       SELECT 'collation' AS kind, 'pg_collation'::regclass AS class, oid, collnamespace AS namespace,
              collowner AS owner, collname::text AS name
@@ -204,7 +204,7 @@ found AS (
    GROUP BY o.kind, o.namespace, o.owner, 5
 )
 SELECT f.kind,
-       s.name,
+       s.name::text/*s.oid*/,
        pg_get_userbyid(f.owner)::text,
        f.acl::text[],
        f.dependence,

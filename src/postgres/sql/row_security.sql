@@ -29,9 +29,9 @@ UNION ALL
      WHERE polrelid IN (SELECT oid FROM secured)
   )
   SELECT 'row security ' || c.relkind::text,
-         c.relname::text,
+         c.relname::text/*c.oid*/,
          pg_get_userbyid(c.relowner)::text,
-         n.nspname::text,
+         n.nspname::text/*n.oid*/,
          CASE WHEN c.relforcerowsecurity THEN 'forced' END,
          NULL::text[]
     FROM secured s
@@ -39,9 +39,9 @@ UNION ALL
     JOIN pg_namespace n ON n.oid = c.relnamespace
   UNION ALL
   SELECT 'row policy ' || c.relkind::text,
-         c.relname::text,
+         c.relname::text/*c.oid*/,
          pg_get_userbyid(c.relowner)::text,
-         n.nspname::text,
+         n.nspname::text/*n.oid*/,
          p.polname::text,
          -- PUBLIC is NULL among the roles.
          ARRAY[p.polcmd::text, p.polpermissive::text, p.shows_nothing::text, p.admits_nothing::text]
@@ -52,13 +52,13 @@ UNION ALL
   UNION ALL
   SELECT DISTINCT
          'row view ' || r.relkind::text,
-         v.relname::text,
+         v.relname::text/*v.oid*/,
          pg_get_userbyid(v.relowner)::text,
-         n.nspname::text,
+         n.nspname::text/*n.oid*/,
          (SELECT 'invoker'
             FROM pg_options_to_table(v.reloptions) o
            WHERE o.option_name = 'security_invoker' AND o.option_value::boolean),
-         ARRAY[m.nspname::text, r.relname::text]
+         ARRAY[m.nspname::text/*m.oid*/, r.relname::text/*r.oid*/]
     FROM above a
     JOIN pg_class v ON v.oid = a.oid AND v.relkind = 'v'
     JOIN pg_namespace n ON n.oid = v.relnamespace

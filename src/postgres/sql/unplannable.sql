@@ -32,8 +32,8 @@ unsafe AS (
          OFFSET 0) n
 )
 SELECT 'relation ' || c.relkind::text,
-       n.nspname::text,
-       c.relname::text
+       n.nspname::text/*n.oid*/,
+       c.relname::text/*c.oid*/
   FROM unsafe u
   JOIN pg_class c USING (oid)
   JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -66,8 +66,8 @@ told AS MATERIALIZED (
     JOIN pg_rewrite r ON r.oid = v.rule
 )
 SELECT 'relation ' || v.kind::text,
-       n.nspname::text,
-       v.name::text,
+       n.nspname::text/*n.oid*/,
+       v.name::text/*v.oid*/,
        pg_get_userbyid(v.owner)::text,
        v.event::text,
        -- One bit for each of UPDATE (4), INSERT (8) and DELETE (16); of a rule that is not read, as of one that does everything.
@@ -78,9 +78,9 @@ SELECT 'relation ' || v.kind::text,
                              FROM regexp_matches(t.action, ':relid (\d+) [^{}]*?:requiredPerms (\d+)', 'g') AS p(match)
                             WHERE p.match[1]::oid = c.oid), 15) END,
        'relation ' || c.relkind::text,
-       m.nspname::text,
-       c.relname::text,
-       array_agg(a.attname::text) FILTER (WHERE a.attname IS NOT NULL)
+       m.nspname::text/*m.oid*/,
+       c.relname::text/*c.oid*/,
+       array_agg(a.attname::text/*a.attnum*/) FILTER (WHERE a.attname IS NOT NULL)
   FROM told t
   JOIN rule v USING (oid, rule)
   JOIN pg_namespace n ON n.oid = v.namespace
@@ -93,5 +93,5 @@ SELECT 'relation ' || v.kind::text,
   JOIN pg_class c ON c.oid = d.refobjid AND c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   JOIN pg_namespace m ON m.oid = c.relnamespace
   LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid <> 0
- GROUP BY v.oid, v.rule, v.event, v.kind, n.nspname, v.name, v.owner, t.base, t.instead, t.action, d.refobjid, c.oid, c.relkind,
-          m.nspname, c.relname
+ GROUP BY v.oid, v.rule, v.event, v.kind, n.oid, n.nspname, v.name, v.owner, t.base, t.instead, t.action, d.refobjid, c.oid, c.relkind,
+          m.oid, m.nspname, c.relname
