@@ -27,8 +27,8 @@ mod roles;
 mod rotation;
 mod row_security;
 mod schemas;
-mod spelling;
 mod secrets;
+mod spelling;
 mod unproven;
 mod views;
 

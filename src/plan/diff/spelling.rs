@@ -30,14 +30,21 @@ impl Diff<'_> {
     }
 
     fn leave_unspelt(&mut self, step: Step, reason: Reason) {
-        let Reason { reason, advice, .. } = reason;
         // A statement would not be one.
-        self.withhold_unmended(step, Reason::decision(reason, advice));
+        self.withhold_unmended(step, reason);
     }
 
     /// Why a role, schema or database that the change names cannot be.
     fn unspelt_role(&self, change: &Change) -> Option<Reason> {
         let named = change.role_names();
+        if let Encoding::Converted(encoding) = self.encoding_for(change)
+            && let Some(role) = named.iter().find(|role| role.oid().is_some() || !role.as_str().is_ascii())
+        {
+            let reason =
+                format!("the encoding of the database is {encoding}, in which the name of `{role}` means another role");
+            let advice = "rename the role in ASCII, or use a database with the encoding UTF8";
+            return Some(Reason::decision(reason, role.oid().map_or_else(|| advice.into(), rename_role)));
+        }
         if let Some(role) = named.iter().find(|role| role.oid().is_some()) {
             let reason = format!("the name of `{role}` is not UTF-8");
             return Some(Reason::decision(reason, role.oid().map(rename_role).unwrap_or_default()));
@@ -46,10 +53,7 @@ impl Diff<'_> {
             let object = Object::Schema(schema.clone());
             return Some(Reason::decision(format!("the name of `{schema}` is not UTF-8"), rename(&object)));
         }
-        let Encoding::Converted(encoding) = self.encoding_for(change) else { return None };
-        let role = named.into_iter().find(|role| !role.as_str().is_ascii())?;
-        let reason = format!("the encoding of the database is {encoding}, where `{role}` names another role or none");
-        Some(Reason::decision(reason, "use a name in ASCII, or a database with the encoding UTF8"))
+        None
     }
 
     /// The encoding of the database in which the change is made.

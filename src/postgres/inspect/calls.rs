@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::objects::{kind, object};
 use super::rows::{self, Columns};
 use crate::model::{Acting, Call, Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RunsAs};
-use crate::postgres::names::Catalog;
 use crate::postgres::error::Cause;
+use crate::postgres::names::Catalog;
 use crate::postgres::sql::{CALLS, UNPLANNABLE};
 
 /// What runs code of others than `trusted`. The server is asked only where there is such code among `groups`.
@@ -31,7 +31,13 @@ pub async fn read(client: &Catalog, groups: &[Group], trusted: &BTreeSet<RoleNam
 pub async fn unplannable(client: &Catalog, untrusted: &[String]) -> Result<BTreeSet<Object>, Cause> {
     let mut found = BTreeSet::new();
     rows::each(client, UNPLANNABLE, &[untrusted], |columns| {
-        found.insert(object(columns.names(), kind(columns.get(0)?)?, Some(&columns.schema(1)?), columns.get(2)?, None)?);
+        found.insert(object(
+            columns.names(),
+            kind(columns.get(0)?)?,
+            Some(&columns.schema(1)?),
+            columns.get(2)?,
+            None,
+        )?);
         Ok(())
     })
     .await?;
@@ -60,7 +66,13 @@ fn call(columns: &Columns<'_>) -> Result<Call, Cause> {
         Ok(Acting { object, owner: columns.role(11)? })
     };
     Ok(Call {
-        code: object(columns.names(), kind(columns.get(0)?)?, Some(&columns.schema(1)?), columns.get(2)?, columns.get(3)?)?,
+        code: object(
+            columns.names(),
+            kind(columns.get(0)?)?,
+            Some(&columns.schema(1)?),
+            columns.get(2)?,
+            columns.get(3)?,
+        )?,
         owner: columns.role(4)?,
         schema: columns.schema_or_none(5)?,
         runs,

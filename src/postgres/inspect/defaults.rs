@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::acl::Items;
 use super::rows;
 use crate::model::{DefaultPrivilege, DefaultsFor, RoleName};
-use crate::postgres::names::Catalog;
 use crate::postgres::error::Cause;
+use crate::postgres::names::Catalog;
 use crate::postgres::sql::DEFAULTS;
 
 type Read = (Vec<DefaultPrivilege>, BTreeSet<(RoleName, DefaultsFor)>);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::row_security;
 use super::rows::{self, Columns};
 use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RowSecurity};
-use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::error::Cause;
+use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::sql::{BELONGINGS, EXTENSION_VERSIONS, for_major};
 
 type Installed = BTreeMap<ExtensionName, Extension>;

@@ -7,11 +7,10 @@ use super::ColumnName;
 use super::acl::Items;
 use super::rows::{self, Columns};
 use crate::model::{
-    Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RoutineKind, SchemaName,
-    numbered_name,
+    Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RoutineKind, SchemaName, numbered_name,
 };
-use crate::postgres::names::{Catalog, Names, Raw};
 use crate::postgres::error::Cause;
+use crate::postgres::names::{Catalog, Names, Raw};
 use crate::postgres::sql::{OBJECTS, SHARED_OBJECTS, for_major};
 
 /// Databases, tablespaces and parameters.

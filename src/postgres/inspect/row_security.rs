@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use super::objects::{kind, object};
 use super::rows::Columns;
-use crate::model::{
-    Grantee, Object, Privilege, RowPolicy, RowSecurity, SecuredTable, SecuredView,
-};
+use crate::model::{Grantee, Object, Privilege, RowPolicy, RowSecurity, SecuredTable, SecuredView};
 use crate::postgres::error::Cause;
 use crate::postgres::names::Raw;
 

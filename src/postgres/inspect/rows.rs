@@ -3,8 +3,8 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
-use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, ToSql, Type};
 
 use crate::model::{DatabaseName, ExtensionName, NameError, RoleName, SchemaName};
 use crate::postgres::error::Cause;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::rows::{self, Columns};
 use crate::model::{DatabaseName, Elsewhere, Membership, ReadOnlySetting, Role, RoleName, Server, Setting};
-use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::error::Cause;
+use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::sql::{MEMBERSHIPS, ROLES, SERVER, for_major};
 
 pub async fn server(client: &Catalog, major: u32, parameters: &BTreeSet<String>) -> Result<Server, Cause> {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::try_join;
 use super::rows;
 use crate::model::{DatabaseName, RoleName, Tie, TieKind};
-use crate::postgres::names::Catalog;
 use crate::postgres::error::{Cause, PostgresError};
+use crate::postgres::names::Catalog;
 use crate::postgres::session::Session;
 use crate::postgres::sql::{DEPENDENTS, SESSIONS, TIES};
+use futures_util::try_join;
 
 /// Who is logged in, and how much depends on each in which database.
 #[derive(Debug, Clone, Default)]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::objects::kind;
 use super::rows::{self, Columns};
 use crate::model::{By, Object, Privilege, RoleName, SchemaName, Shown, View};
-use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::error::Cause;
+use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::sql::VIEWS;
 
 /// Bits of `pg_relation_is_updatable()`: one shifted by the number of the command.
