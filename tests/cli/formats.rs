@@ -309,7 +309,7 @@ proptest! {
             let begun = said.lines().filter(|line| line.trim_start().starts_with("::")).count();
             prop_assert_eq!(begun, if *format == CheckFormat::Github { commands } else { 0 }, "{:?}: {}", format, said);
             prop_assert!(!said.contains("##["), "{:?}: {}", format, said);
-            let hidden = said.chars().find(|c| *c != '\n' && (c.is_control() || matches!(c, '\u{200b}'..='\u{202e}' | '\u{feff}')));
+            let hidden = said.chars().find(|c| *c != '\n' && (c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}')));
             prop_assert_eq!(hidden, None, "{:?}: {:?}", format, said);
         }
         let document = json(&checked(&verdict, CheckFormat::Json));
