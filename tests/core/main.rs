@@ -6,5 +6,6 @@ mod layers;
 
 mod plan;
 mod rotation;
+mod security;
 mod statements;
 mod supply;
