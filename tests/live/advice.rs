@@ -57,7 +57,8 @@ fn drift() -> String {
         let quoted_other = quoted(other);
         let publication = quoted(&format!("of {other}"));
         drift += &format!(
-            "GRANT CREATE ON DATABASE {} TO {quoted_other}; GRANT \"order\" TO {quoted_other}; GRANT {quoted_other} TO \"user\";
+            "GRANT CREATE ON DATABASE {} TO {quoted_other};
+             SET ROLE cloudsqlsuperuser; GRANT \"order\" TO {quoted_other}; GRANT {quoted_other} TO \"user\"; RESET ROLE;
              CREATE PUBLICATION {publication} FOR TABLE \"select\".\"Table\"; ALTER PUBLICATION {publication} OWNER TO {quoted_other};",
             quoted(DATABASE)
         );
@@ -89,6 +90,8 @@ each_major! {
         let stage = stage(major);
         stage.apply(&[]).assert_status(0);
         let roles: String = OTHERS.iter().map(|other| format!("CREATE ROLE {} LOGIN; ", quoted(other))).collect();
+        // Made as Cloud SQL's admins make roles, who can act as them afterwards.
+        let roles = format!("SET ROLE cloudsqlsuperuser; {roles} RESET ROLE; ");
         stage.cluster.batch(DATABASE, &(roles + &drift())).await;
         let mut seen = BTreeSet::new();
         for _round in 0..4 {

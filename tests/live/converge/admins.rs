@@ -134,7 +134,7 @@ each_major! {
             return;
         }
         let applied = stage.apply(&[]).assert_status(1);
-        let statement = "GRANT mig TO csadmin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE";
+        let statement = "GRANT \"mig\" TO \"csadmin\" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE";
         assert_said(&applied, &[statement, "`csadmin` cannot act as `mig`", "GRANT \"app\" TO \"csadmin\" WITH ADMIN TRUE"]);
         let schema = "SELECT has_schema_privilege('app', 'app', 'USAGE')::text || has_schema_privilege('mig', 'app', 'CREATE')::text";
         assert_eq!(stage.query(schema).await, ["truetrue"], "the rest is done");
