@@ -31,6 +31,7 @@ mod killed;
 mod kills;
 mod lane;
 mod leaks;
+mod left_open;
 mod lost;
 mod messages;
 mod migrations;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
-use crate::model::{IamPrincipal, Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy};
+use crate::model::{
+    IamPrincipal, Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy, VersionState,
+};
 use crate::plan::expected::is_ddl;
 use crate::plan::gcloud;
 use crate::plan::list::normal_value;
@@ -120,7 +122,13 @@ impl Diff<'_> {
             (false, _) => None,
             (true, Some(role)) if spare(role) => Some(Attribute::Login(false)),
             (true, _) if policy.secret.is_some() && expected() => None,
-            (true, Some(_)) => Some(Attribute::Login(false)),
+            (true, Some(_)) => match self.may_serve(actual, wanted) {
+                None => Some(Attribute::Login(false)),
+                Some(why) => {
+                    self.leave_open(actual, wanted, why);
+                    None
+                }
+            },
             (true, None) if policy.declares_login() => {
                 self.note_old_password(actual, wanted);
                 None
@@ -130,6 +138,40 @@ impl Diff<'_> {
                 None
             }
         }
+    }
+
+    /// Why the login of a pair may be in use, although the secret does not say so: it has sessions, or the secret was written
+    /// by others, and leaves open what each of its versions is for. `None`: nothing can be for it.
+    fn may_serve(&self, actual: &Role, wanted: &Wanted<'_>) -> Option<String> {
+        if let Some(open) = self.open_sessions(&actual.name) {
+            return Some(format!("`{}` has {open}", actual.name));
+        }
+        let secret = self.state.secrets.get(&wanted.policy.secret.as_ref()?.name)?;
+        if secret.versions.is_empty() {
+            return None;
+        }
+        let ledger = self.remembered(wanted)?.ledger;
+        let Some(current) = ledger.current().filter(|_| ledger.login.is_some()) else {
+            return Some(format!("{} does not tell which login its versions are for", secret.name));
+        };
+        let is_retired =
+            |version: i64| ledger.retired.as_ref().is_some_and(|retired| retired.versions.contains(&version));
+        let other = secret.versions.iter().find(|version| {
+            version.number != current && version.state == VersionState::Enabled && !is_retired(version.number)
+        });
+        other.map(|version| format!("version {} of {} may be for `{}`", version.number, secret.name, actual.name))
+    }
+
+    /// The login of a pair that may be in use is closed by its rotation only, which waits until it is not.
+    fn leave_open(&mut self, actual: &Role, wanted: &Wanted<'_>, why: String) {
+        let finding = Finding {
+            role: Some(actual.name.to_string()),
+            origin: Some(wanted.policy.origin.clone()),
+            path: vec![actual.name.to_string(), "attribute LOGIN".into()],
+            ..Finding::new(Rule::RoleAttribute, format!("{} can log in, and is not the login in use", actual.name))
+        };
+        let advice = "`rotate` closes it after `grace`; where others changed the secret, undo that first";
+        self.withhold_findings(vec![finding], Reason::decision(why, advice));
     }
 
     /// The role moves to another way to log in: the old one is closed by rotation, or by the people who use it.

@@ -103,7 +103,7 @@ each_major! {
         let applied = stage.apply(&["--take-over"]).assert_status(if major < 16 { 3 } else { 1 });
         assert_said(&applied, &["`leaker` would no longer get in"]);
         if major >= 16 {
-            assert_said(&applied, &["`csadmin` cannot act as `leaker`", "GRANT \"leaker\" TO \"csadmin\" WITH ADMIN TRUE"]);
+            assert_said(&applied, &["`csadmin` cannot act as `leaker`", "run this command as `leaker`"]);
             stage.sql("GRANT leaker TO csadmin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE").await;
             stage.apply(&["--take-over"]).assert_status(3);
         }

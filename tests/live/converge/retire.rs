@@ -141,9 +141,11 @@ each_major! {
         let stage = inhabited(major, "open").await;
         stage.sql("GRANT app TO old WITH ADMIN OPTION; CREATE ROLE friend; SET ROLE old; GRANT app TO friend").await;
         stage.policy(&policy(ABSENT));
+        // Before 16 no membership has a grantor that leaves: `friend` stays a member, and `app` inherits nothing until it is out.
+        let options: &[&str] = if major < 16 { &["--prune"] } else { &[] };
         if major >= 15 {
             stage.sql("GRANT SET ON PARAMETER log_statement TO old").await;
-            let applied = stage.apply(&[]).assert_status(1);
+            let applied = stage.apply(options).assert_status(1);
             assert_said(&applied, &["old holds SET on parameter log_statement", "cannot act as `cloudsqladmin`"]);
             stage.sql("REVOKE SET ON PARAMETER log_statement FROM old").await;
         }
