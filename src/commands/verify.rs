@@ -39,15 +39,18 @@ fn publish(args: &VerifyArgs, verification: &Verification) -> anyhow::Result<Exi
 
 async fn prove(policy: &Policy, connection: &Connection) -> VerifiedInstance {
     match try_prove(policy, connection).await {
-        Ok((state, proven, findings)) => VerifiedInstance {
-            verdict: InstanceVerdict {
-                errors: missing_databases(policy, &state),
-                findings: plan::accept(policy, connection.today(), findings),
-                credentials: credentials(policy, &state),
-                ..unknown(policy)
-            },
-            proven,
-        },
+        Ok((state, proven, mut findings)) => {
+            findings.extend(plan::code_run_as_owner(policy, &state, connection.today()));
+            VerifiedInstance {
+                verdict: InstanceVerdict {
+                    errors: missing_databases(policy, &state),
+                    findings: plan::accept(policy, connection.today(), findings),
+                    credentials: credentials(policy, &state),
+                    ..unknown(policy)
+                },
+                proven,
+            }
+        }
         Err(error) => unproven(InstanceVerdict { errors: vec![Failure::new(&error, error.hint())], ..unknown(policy) }),
     }
 }

@@ -7,7 +7,7 @@ use super::{Object, RoleName, SchemaName};
 /// Something that runs code of a role that neither makes the schema's objects nor is a superuser.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The function, domain or view.
+    /// The function, domain or view; or the relation with an expression that runs SQL text.
     pub code: Object,
     /// Who may change that.
     pub owner: RoleName,

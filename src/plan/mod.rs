@@ -32,7 +32,7 @@ mod verdict;
 pub use allow::accept;
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent, Objects};
 pub use departure::departures;
-pub use diff::{Options, Phase as Direction, diff};
+pub use diff::{Options, Phase as Direction, code_run_as_owner, diff};
 pub use draft::{Asked, Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use left::{Left, left};

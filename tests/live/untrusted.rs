@@ -199,7 +199,34 @@ each_major! {
         });
         let found = found.unwrap_or_else(|| panic!("{checked:#}"));
         assert_eq!(found["role"], "app_user");
+        let verified = stage.run("verify", &[]).assert_status(2);
+        assert!(verified.stdout.contains("function den.n1(integer)"), "{}", verified.stdout);
         stage.apply(&[]).assert_status(3);
+    }
+
+    /// Its owner can change a member of an extension, too; and no statement of ours hands over what is withheld.
+    async fn code_hidden_in_an_extension_does_not_become_the_migration_users(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(ROLES);
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("shop", &format!("
+            GRANT CREATE ON DATABASE shop TO app_user; GRANT CREATE ON SCHEMA app TO app_user; SET ROLE app_user; {PLANTED};
+            CREATE EXTENSION tablefunc SCHEMA app; ALTER EXTENSION tablefunc ADD FUNCTION app.n1(int); RESET ROLE;
+            REVOKE CREATE ON SCHEMA app FROM app_user; REVOKE CREATE ON DATABASE shop FROM app_user")).await;
+        let applied = stage.apply(&["--format", "json"]).assert_status(3).json();
+        for named in ["table app.cache", "function app.n1(integer)", "cache_n1", "--take-over=routines"] {
+            assert!(withheld(&applied).contains(named), "{named}: {applied:#}");
+        }
+        let superuser = stage.cluster.connect_superuser("shop").await;
+        let owner = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'cache'";
+        assert_eq!(superuser.query_one(owner, &[]).await.expect("a table").get::<_, String>(0), "app_user");
+        let checked = stage.run("check", &["--format", "json"]).assert_status(2).json();
+        for object in ["extension tablefunc", "table app.cache"] {
+            let all = checked["findings"].as_array().into_iter().flatten();
+            let found: Vec<_> = all.filter(|one| one["object"] == object && one["severity"] == "error").collect();
+            assert!(!found.is_empty() && found.iter().all(|one| one["fix"].is_null()), "{object}: {checked:#}");
+        }
+        assert!(!checked.to_string().contains("REASSIGN OWNED"), "{checked:#}");
     }
 
     /// What runs as the role that writes is handed over, and said.

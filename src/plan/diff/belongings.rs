@@ -29,7 +29,7 @@ impl Diff<'_> {
             let owner = &installed.owner;
             let makes = self.policy.roles.get(owner).is_some_and(|role| role.create_schemas);
             if self.cast.standing(owner).is_managed() && !makes && !self.has_ddl(name, owner) {
-                self.owned_extension(name, extension, owner);
+                self.owned_extension((name, database), extension, owner);
             }
         }
     }
@@ -105,9 +105,17 @@ impl Diff<'_> {
         Some(script::handing_over(&self.reach, &one.owner, to, alter).join("; "))
     }
 
-    /// There is no ALTER EXTENSION … OWNER TO.
+    /// There is no ALTER EXTENSION … OWNER TO, and REASSIGN OWNED moves all else that the role owns: also tables whose code would
+    /// then run as their new owner. So that statement is given only where the role owns nothing else.
     /// <https://www.postgresql.org/docs/current/sql-reassign-owned.html>
-    fn owned_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
+    fn owned_extension(
+        &mut self,
+        (database, state): (&DatabaseName, &Database),
+        extension: &ExtensionName,
+        owner: &RoleName,
+    ) {
+        let alone = state.groups.iter().all(|group| group.owner != *owner)
+            && state.belongings.iter().all(|one| one.owner != *owner);
         let object = format!("extension {extension}");
         let reassign = Change::ReassignOwned {
             database: database.clone(),
@@ -120,13 +128,13 @@ impl Diff<'_> {
             role: Some(owner.to_string()),
             object: Some(object.clone()),
             path: vec![owner.to_string(), format!("owner of {object}")],
-            fix: fix::fix(&reassign, &self.reach),
+            fix: fix::fix(&reassign, &self.reach).filter(|_| alone),
             origin: self.origin(owner),
             ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}, and has no ddl"))
         };
         let reason = Reason::decision(
-            "only a role with ddl makes such objects",
-            "REASSIGN OWNED, which moves whatever else it owns in the database, or drop it and make it again",
+            "only a role with ddl makes such objects, and an extension cannot be given to another owner",
+            format!("drop the extension and make it again as `{}`, or accept it in `allow`", self.reach.maker_name()),
         );
         self.withhold_findings(vec![finding], reason);
     }

@@ -172,6 +172,15 @@ impl<'a> Diff<'a> {
     }
 
     fn runs_for_others(&mut self, database: &DatabaseName, call: &Call, weight: Weight) {
+        let finding = self.said(database, call, weight);
+        match weight {
+            Weight::Undeclared => self.withhold_findings(vec![finding], not_declared(&call.owner)),
+            Weight::Owner => self.withhold_findings(vec![finding], runs_as_another(call)),
+            Weight::Other | Weight::HandedOver => self.note(Finding { severity: Severity::Warning, ..finding }),
+        }
+    }
+
+    fn said(&self, database: &DatabaseName, call: &Call, weight: Weight) -> Finding {
         let Call { code, owner, .. } = call;
         let runs = call.line();
         let (rule, message) = match weight {
@@ -181,7 +190,7 @@ impl<'a> Diff<'a> {
                 (Rule::PrivilegeEffective, format!("{owner} wrote {code}, which is handed over: {runs}"))
             }
         };
-        let finding = Finding {
+        Finding {
             database: Some(database.clone()),
             role: Some(owner.to_string()),
             object: Some(code.to_string()),
@@ -189,16 +198,36 @@ impl<'a> Diff<'a> {
             fix: self.given_to_makers(database, call),
             origin: self.origin(owner),
             ..Finding::new(rule, message)
-        };
-        match weight {
-            Weight::Undeclared => self.withhold_findings(vec![finding], not_declared(owner)),
-            Weight::Owner => self.withhold_findings(vec![finding], runs_as_another(call)),
-            Weight::Other | Weight::HandedOver => self.note(Finding { severity: Severity::Warning, ..finding }),
         }
     }
 
-    /// The code given to the only `ddl` role of its schema, or to whom schemas belong.
+    /// Code of untrusted roles in one managed database that runs as another owner already: one finding for each piece.
+    pub(super) fn run_as_owners(&self, name: &DatabaseName, database: &Database) -> Vec<Finding> {
+        let trust = Trust::new(self.policy, name, &self.cast);
+        let mut found: BTreeMap<&Object, Finding> = BTreeMap::new();
+        for call in database.calls.iter().filter(|call| self.is_judged(name, call) && !trust.covers(call)) {
+            if self.acts_for_another(call) {
+                found.entry(&call.code).or_insert_with(|| self.said(name, call, Weight::Owner));
+            }
+        }
+        let here = |one: Finding| Finding { instance: self.plan.instance.clone(), ..one.with_path() };
+        found.into_values().map(here).collect()
+    }
+
+    /// Whether code of a role that the policy does not ignore runs as a role that the policy knows.
+    fn acts_for_another(&self, call: &Call) -> bool {
+        let Some(Acting { owner, .. }) = &call.acting else { return false };
+        *owner != call.owner
+            && self.cast.standing(&call.owner) != Standing::Ignored
+            && !matches!(self.cast.standing(owner), Standing::Ignored | Standing::Undeclared)
+    }
+
+    /// The code given to the only `ddl` role of its schema, or to whom schemas belong. A relation that runs SQL text would run it
+    /// with the rights of that role.
     fn given_to_makers(&self, database: &DatabaseName, call: &Call) -> Option<String> {
+        if is_text(&call.code) {
+            return None;
+        }
         let makers = call.code.schema().map(|schema| self.cast.with_preset(Preset::Ddl, database, schema));
         let to = match makers.as_deref() {
             Some([only]) => *only,
@@ -218,6 +247,11 @@ impl<'a> Diff<'a> {
     pub(super) fn code_behind(&self, lot: &Lot<'_>) -> Option<&'a Call> {
         self.untrusted.behind(lot.database, &lot.members[0], &lot.group.owner)
     }
+}
+
+/// Whether the code is SQL text in an expression of a relation: it goes where the relation goes. A view is code itself.
+pub(super) fn is_text(code: &Object) -> bool {
+    matches!(code.kind(), ObjectKind::Relation(kind) if kind != RelationKind::View)
 }
 
 /// What code of others weighs, the worst first.

@@ -104,7 +104,7 @@ impl Diff<'_> {
         }
     }
 
-    /// Leaves a step that nobody can take in SQL, and says why.
+    /// Leaves a step for which no statement is to be given, and says why.
     pub(super) fn withhold_unmended(&mut self, step: Step, reason: Reason) {
         let found = findings::of_step(&self.plan, &step, None);
         self.leave(found, reason);

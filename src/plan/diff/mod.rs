@@ -43,7 +43,7 @@ use unproven::Unproven;
 use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
-use super::{Plan, Refusal, RefusalCause, TakeOver, gcloud};
+use super::{Finding, Plan, Refusal, RefusalCause, TakeOver, gcloud};
 use crate::access::Views;
 use crate::model::{DatabaseName, Policy, State};
 
@@ -76,15 +76,7 @@ pub enum Phase {
 
 /// The difference between what `policy` wants and what `state` is, as a plan.
 pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
-    let mut plan = Plan {
-        instance: policy.instance.clone(),
-        server: state.server.clone(),
-        steps: Vec::new(),
-        withheld: Vec::new(),
-        pending: Vec::new(),
-        refusals: Vec::new(),
-        notes: Vec::new(),
-    };
+    let mut plan = empty(policy, state);
     let Some(reach) = Reach::new(state) else {
         plan.refusals.push(Refusal {
             message: "nothing is known of the server".into(),
@@ -93,13 +85,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         });
         return plan;
     };
-    let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
-    let (heritage, unproven) = (Heritage::default(), Unproven::default());
-    let views =
-        state.databases.iter().map(|(name, database)| (name, Rc::new(Views::new(state, name, database)))).collect();
-    let untrusted = Untrusted::new(policy, state, &cast);
-    let mut diff =
-        Diff { policy, state, options, cast, reach, departures, heritage, unproven, views, untrusted, plan, merging };
+    let mut diff = Diff::new(policy, state, options, (plan, reach));
     diff.preconditions();
     diff.roles();
     diff.closings();
@@ -124,6 +110,27 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     diff.finish()
 }
 
+/// Code of untrusted roles that runs as the owner of something already, in managed databases.
+pub fn code_run_as_owner(policy: &Policy, state: &State, today: jiff::civil::Date) -> Vec<Finding> {
+    let Some(reach) = Reach::new(state) else { return Vec::new() };
+    let options = Options { today, ..Options::default() };
+    let mut diff = Diff::new(policy, state, &options, (empty(policy, state), reach));
+    diff.heritage = diff.heritage();
+    state.databases.iter().flat_map(|(name, database)| diff.run_as_owners(name, database)).collect()
+}
+
+fn empty(policy: &Policy, state: &State) -> Plan {
+    Plan {
+        instance: policy.instance.clone(),
+        server: state.server.clone(),
+        steps: Vec::new(),
+        withheld: Vec::new(),
+        pending: Vec::new(),
+        refusals: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
 /// A difference under construction.
 struct Diff<'a> {
     policy: &'a Policy,
@@ -138,6 +145,17 @@ struct Diff<'a> {
     untrusted: Untrusted<'a>,
     plan: Plan,
     merging: Merging,
+}
+
+impl<'a> Diff<'a> {
+    fn new(policy: &'a Policy, state: &'a State, options: &'a Options, (plan, reach): (Plan, Reach<'a>)) -> Self {
+        let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
+        let (heritage, unproven) = (Heritage::default(), Unproven::default());
+        let views =
+            state.databases.iter().map(|(name, database)| (name, Rc::new(Views::new(state, name, database)))).collect();
+        let untrusted = Untrusted::new(policy, state, &cast);
+        Self { policy, state, options, cast, reach, departures, heritage, unproven, views, untrusted, plan, merging }
+    }
 }
 
 impl Diff<'_> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::calls::is_text;
 use super::emit::{Reason, step};
 use super::former::runs_as_owner;
 use super::objects::{Lot, Place};
@@ -11,7 +12,7 @@ use crate::model::{
     SchemaName,
 };
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Rule, TakeOver, advice, statement};
+use crate::plan::{Change, Rule, Step, TakeOver, advice, statement};
 
 /// An object's owner and ACL as they will be when it is granted on.
 pub(super) struct Judged {
@@ -331,7 +332,7 @@ impl Diff<'_> {
             }
         };
         let may_be = blocked.is_none();
-        let taken = self.depart(&from, Some(lot.database), step, blocked);
+        let taken = self.hand_over(lot, step, blocked);
         if taken || may_be && self.options.phase == Phase::Expand {
             self.untrusted.leaves(lot.database, &lot.members);
         }
@@ -340,6 +341,20 @@ impl Diff<'_> {
         }
         let acl = lot.group.acl.after_owner_change(&from, &heir);
         Judged { owner: heir, acl, trusted: true, foreign: false, waits: false }
+    }
+
+    /// Takes the step of a lot, unless `blocked` says why not. No statement is given for what would run the code of others as its
+    /// new owner: it would do what is withheld.
+    fn hand_over(&mut self, lot: &Lot<'_>, step: Step, blocked: Option<Reason>) -> bool {
+        let from = &lot.group.owner;
+        match blocked {
+            Some(reason) if reason.waits_for.is_none() && self.code_behind(lot).is_some() => {
+                self.note_unfinished(from, Some(lot.database), Some(&reason));
+                self.withhold_unmended(step, reason);
+                false
+            }
+            blocked => self.depart(from, Some(lot.database), step, blocked),
+        }
     }
 
     pub(super) fn schema_origin(&self, database: &DatabaseName, schema: &SchemaName) -> Option<crate::model::Origin> {
@@ -366,6 +381,9 @@ fn flag(kinds: &BTreeSet<TakeOver>) -> String {
 fn runs_code(call: &Call, lot: &Lot<'_>) -> String {
     let Call { code, owner, by, acting, .. } = call;
     let object = &lot.members[0];
+    if is_text(code) {
+        return format!("{by} runs SQL text that `{owner}` wrote, which would run with the rights of the new owner");
+    }
     if code == object || !matches!(object, Object::Routine { .. }) {
         return format!("{by} would run {code}, which belongs to `{owner}`, with the rights of the new owner");
     }

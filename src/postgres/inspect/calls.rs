@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::objects::{kind, object};
 use super::rows::{self, Columns};
-use crate::model::{Acting, Call, Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RunsAs};
+use crate::model::{Acting, Call, Group, Object, ObjectKind, RoleName, RunsAs};
 use crate::postgres::error::Cause;
 use crate::postgres::names::Catalog;
 use crate::postgres::sql::{CALLS, UNPLANNABLE};
@@ -44,10 +44,9 @@ pub async fn unplannable(client: &Catalog, untrusted: &[String]) -> Result<BTree
     Ok(found)
 }
 
-/// Whether its owner can make it do something else.
+/// Whether its owner can make it do something else: the expressions of a table, too, may run SQL text.
 fn is_code(group: &Group) -> bool {
-    let code = [ObjectKind::Domain, ObjectKind::Relation(RelationKind::View)].contains(&group.kind);
-    (code || matches!(group.kind, ObjectKind::Routine(_))) && group.dependence != Dependence::Extension
+    matches!(group.kind, ObjectKind::Domain | ObjectKind::Relation(_) | ObjectKind::Routine(_))
 }
 
 fn call(columns: &Columns<'_>) -> Result<Call, Cause> {

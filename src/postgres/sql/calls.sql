@@ -1,7 +1,7 @@
 -- Where the code runs, as whom: behind the walk of code.sql.
 named AS MATERIALIZED (
   SELECT c.oid, c.relnamespace AS namespace, format('%I.%I', n.nspname, c.relname) AS name
-    FROM (SELECT relation AS oid FROM place UNION SELECT relation FROM whole) w
+    FROM (SELECT relation AS oid FROM places UNION SELECT relation FROM whole) w
     JOIN pg_class c USING (oid)
     JOIN pg_namespace n ON n.oid = c.relnamespace
 ),
@@ -14,7 +14,7 @@ told AS MATERIALIZED (
               WHEN p.what = 'column' THEN format('%s %s(%I)', p.what, t.name, p.name)
               WHEN p.what = 'partition key' THEN format('%s of %s', p.what, t.name)
               ELSE format('%s %I on %s', p.what, p.name, t.name) END AS by
-    FROM place p
+    FROM places p
     LEFT JOIN named t ON t.oid = p.relation
     LEFT JOIN pg_namespace n ON n.oid = p.namespace
 ),
@@ -82,6 +82,12 @@ SELECT c.kind,
        f.detail,
        pg_get_userbyid(f.owner)::text
   FROM found f
-  JOIN code c ON c.class = f.code AND c.oid = f.root
+  JOIN (
+       TABLE code
+       UNION ALL
+       SELECT 0, c.oid, u.name, 'relation ' || c.relkind::text, c.relnamespace, c.relname, NULL
+         FROM pg_class c
+         JOIN untrusted u ON u.oid = c.relowner
+        WHERE c.oid IN (SELECT root FROM texts)) c ON c.class = f.code AND c.oid = f.root
   JOIN pg_namespace m ON m.oid = c.namespace
   LEFT JOIN pg_namespace n ON n.oid = f.namespace

@@ -1,5 +1,6 @@
 -- Code of others that tables, and what is on them, run: as the role that uses them, or as their owner. It begins with what belongs
--- to roles that are not trusted: the owner of a function, a domain or a view can change it.
+-- to roles that are not trusted: the owner of a function, a domain or a view can change it. Members of extensions are no exception:
+-- their owner can change them, too, and who owns an extension can add functions to it.
 -- OFFSET 0 keeps the large catalogs from being read as a whole: each has an index for what is asked of it.
 -- $1: owners that are not trusted, unless they are superusers; one whose name is not UTF-8 is told by its OID.
 WITH RECURSIVE untrusted AS MATERIALIZED (
@@ -25,8 +26,6 @@ code AS MATERIALIZED (
        WHERE r.oid >= 16384 AND r.ev_type = '1'
     ) o
     JOIN untrusted u ON u.oid = o.owner
-   WHERE NOT EXISTS (
-         SELECT FROM pg_depend m WHERE m.classid = o.class AND m.objid = o.oid AND m.deptype = 'e' OFFSET 0)
 ),
 -- What leads on: operators, aggregates and routines whose body is SQL, operator classes, types of what is checked, ranges whose
 -- bounds are subtracted, views, and tables whose policies run for the role that reads them through a view.
@@ -154,10 +153,69 @@ place AS MATERIALIZED (
           WHERE d.classid = 'pg_event_trigger'::regclass AND oid = d.objid AND evtenabled <> 'D'
          OFFSET 0) p
 ),
+-- Functions of PostgreSQL and of extensions that run SQL they get as text, or read what that text names. No catalog tells what
+-- such a text calls, so the expression is code of the relation's owner itself.
+runners AS MATERIALIZED (
+  SELECT ':(op)?funcid (' || string_agg(oid::text, '|') || ') ' AS pattern
+    FROM pg_proc
+   WHERE oid < 16384 AND (proname = 'ts_stat' OR proname = 'ts_rewrite' AND pronargs = 2
+         OR proname ~ '^(query|table|cursor|schema|database)_to_xml' OR proname ~ '^pg_input_(is_valid|error_info)$')
+      OR oid >= 16384 AND proname ~ '^(dblink|crosstab|connectby$|xpath_table$|query_to_|table_to_)'
+),
+texts AS MATERIALIZED (
+  SELECT 0::oid AS code, c.oid AS root, e.runs, e.own, e.what, e.name, NULL::text AS detail, c.oid AS relation,
+         NULL::oid AS namespace, e.oid
+    FROM untrusted u
+    JOIN pg_class c ON c.relowner = u.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+   CROSS JOIN LATERAL (
+         SELECT 'write' AS runs, false AS own, 'column' AS what, attname AS name, adbin::text AS tree, NULL::oid AS oid
+           FROM pg_attrdef
+           JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+          WHERE adrelid = c.oid
+         UNION ALL
+         SELECT 'write', false, 'constraint', conname, conbin::text, NULL
+           FROM pg_constraint
+          WHERE conrelid = c.oid AND contype = 'c'
+         UNION ALL
+         SELECT 'write', true, 'index', i.relname, concat(indexprs::text, indpred::text), NULL
+           FROM pg_index
+           JOIN pg_class i ON i.oid = indexrelid
+          WHERE indrelid = c.oid
+         UNION ALL
+         SELECT 'write', true, 'partition key', NULL, partexprs::text, NULL
+           FROM pg_partitioned_table
+          WHERE partrelid = c.oid
+         UNION ALL
+         SELECT 'write', tgenabled IN ('A', 'R'), 'trigger', tgname, tgqual::text, NULL
+           FROM pg_trigger
+          WHERE tgrelid = c.oid AND NOT tgisinternal AND tgenabled <> 'D'
+         UNION ALL
+         SELECT 'read or write', false, 'policy', polname, concat(polqual::text, polwithcheck::text), NULL
+           FROM pg_policy
+          WHERE polrelid = c.oid
+         UNION ALL
+         SELECT CASE WHEN ev_type <> '1' THEN 'write' WHEN c.relkind <> 'm' THEN 'read' END,
+                ev_type = '1' AND c.relkind = 'm',
+                CASE WHEN ev_type <> '1' THEN 'rule' WHEN c.relkind = 'm' THEN 'materialized view' ELSE 'view' END,
+                rulename, concat(ev_qual::text, ev_action::text), NULL
+           FROM pg_rewrite
+          WHERE ev_class = c.oid AND ev_enabled <> 'D'
+         UNION ALL
+         SELECT NULL, true, 'statistics', stxname, stxexprs::text, oid
+           FROM pg_statistic_ext
+          WHERE stxrelid = c.oid
+         OFFSET 0) e
+   WHERE e.tree ~ (SELECT pattern FROM runners)
+),
+places AS (
+  TABLE place
+  UNION ALL
+  TABLE texts
+),
 -- A role that uses a table uses its partitions, wherever they are.
 whole AS (
   SELECT relation, relation AS part
-    FROM place
+    FROM places
    WHERE relation IS NOT NULL
   UNION
   SELECT i.inhparent, w.part

@@ -4,7 +4,7 @@
 -- https://www.postgresql.org/docs/current/xfunc-volatility.html
 unsafe AS (
   SELECT relation AS oid
-    FROM place
+    FROM places
    WHERE relation IS NOT NULL
   UNION
   SELECT c.oid
