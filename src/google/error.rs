@@ -151,7 +151,7 @@ impl GoogleError {
     }
 
     /// The state of the object does not allow it.
-    pub(super) fn is_failed_precondition(&self) -> bool {
+    pub fn is_failed_precondition(&self) -> bool {
         self.has_code("FAILED_PRECONDITION")
     }
 

@@ -100,8 +100,12 @@ impl Turn<'_> {
 
     /// Looks into a version.
     pub(super) async fn identify(&mut self, version: i64) -> Result<(), ApplyError> {
-        let payload = self.run.google()?.access(self.secret, version).await?;
-        let identity = self.identity_of(&payload)?;
+        let identity = match self.run.google()?.access(self.secret, version).await {
+            Ok(payload) => self.identity_of(&payload)?,
+            // Lists may lag: it was disabled or destroyed meanwhile.
+            Err(error) if error.is_failed_precondition() || error.is_not_found() => Identity::Unknown,
+            Err(error) => return Err(error.into()),
+        };
         self.seen.state.identities.insert(version, identity);
         Ok(())
     }
