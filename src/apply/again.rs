@@ -6,10 +6,11 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 use super::database::of_aim;
+use super::lock_holder::Contender;
 use super::{ApplyError, Edges, Guard, LOCK_NOT_AVAILABLE, LOCK_TIMEOUT, Run, observe};
-use crate::model::State;
+use crate::model::{Policy, State};
 use crate::plan::{Aim, Plan, Transaction, script};
-use crate::postgres::{LoginError, PostgresError, Standing};
+use crate::postgres::{LockError, LockHolder, LoginError, PostgresError, Standing};
 
 /// Attempts at one step, when others change the same rows of the catalogs, hold what it needs locked, or the connection
 /// is lost.
@@ -170,21 +171,28 @@ impl Run<'_> {
     /// Called before anything is made durable: no other run may be at work.
     pub(super) async fn assure_lock(&self) -> Result<(), ApplyError> {
         let Some(guard) = &self.edges.guard else { return Ok(()) };
-        match guard.lock.assure(self.edges.route, self.edges.purpose).await? {
+        match assure(self.edges, guard, self.policy).await? {
             Standing::Held => Ok(()),
             Standing::Retaken => Err(ApplyError::LockLost),
         }
     }
 }
 
+async fn assure(edges: &Edges<'_>, guard: &Guard<'_>, policy: &Policy) -> Result<Standing, LockError> {
+    let mut contender = Contender::new(edges.route, edges.purpose, policy);
+    let evict = async |holder: &LockHolder| contender.evict(holder).await;
+    guard.lock.assure(edges.route, edges.purpose, evict).await
+}
+
 /// Does `look`, with the lock, once the server is there: while it is away, as long as the guard is patient.
 pub(super) async fn patiently<T>(
     edges: &Edges<'_>,
+    policy: &Policy,
     look: impl AsyncFn() -> Result<T, ApplyError>,
 ) -> Result<T, ApplyError> {
     let Some(guard) = &edges.guard else { return look().await };
     let looking = async || {
-        guard.lock.assure(edges.route, edges.purpose).await?;
+        assure(edges, guard, policy).await?;
         look().await
     };
     let away = match looking().await {

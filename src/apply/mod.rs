@@ -6,6 +6,7 @@ mod credential;
 mod database;
 mod error;
 mod guard;
+mod lock_holder;
 mod observe;
 mod retirement;
 mod rotate;
@@ -19,6 +20,7 @@ use rand::CryptoRng;
 use again::Attempts;
 pub use error::ApplyError;
 pub use guard::{Guard, Interrupt};
+pub use lock_holder::take_lock;
 pub use observe::{ColumnIn, observe, observe_alone};
 pub use rotate::{Ask, End, Seen, Turned, look, rotate};
 

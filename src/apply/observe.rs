@@ -31,7 +31,7 @@ const CLOSED: [&str; 4] = ["42501", "28000", "55000", "53300"];
 /// # Errors
 /// A server or Google that cannot be asked; another run has the lock.
 pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
-    patiently(edges, async || look(edges, policy).await).await
+    patiently(edges, policy, async || look(edges, policy).await).await
 }
 
 /// A column, which is not listed without an ACL of its own unless it is asked for.

@@ -107,7 +107,7 @@ async fn begin(
     let dialer = Dialer::new(&args.connection, &policies, "apply")?;
     for policy in policies {
         let connection = dialer.connect(&policy).await?;
-        let lock = match lock::take(args.wait, &connection).await {
+        let lock = match lock::take(args.wait, &connection, &policy).await {
             Ok(lock) => lock,
             Err(held) => return Ok(Err(stopped(policy.instance, held))),
         };

@@ -3,24 +3,19 @@
 use std::time::Duration;
 
 use super::connection::Connection;
-use crate::apply::{Guard, Interrupt};
-use crate::model::DatabaseName;
+use crate::apply::{Guard, Interrupt, take_lock};
+use crate::model::Policy;
 use crate::output::Stop;
 use crate::plan::Failure;
-use crate::postgres::{Lock, LockError, Session, lock};
-
-/// Where the lock of the instance is: every instance has this database.
-const LOCK_DATABASE: &str = "postgres";
+use crate::postgres::{Lock, LockError};
 
 /// Takes the lock, waiting for another run as long as `wait`.
-pub(super) async fn take(wait: Duration, connection: &Connection) -> Result<Lock, Stop> {
-    let database = DatabaseName::new(LOCK_DATABASE).expect("a name");
-    let session = Session::connect(&connection.route, &database, &connection.purpose).await;
-    let session = session.map_err(|error| Stop::Failed(Failure::new(&error, error.hint())))?;
-    lock(session, wait).await.map_err(|error| {
+pub(super) async fn take(wait: Duration, connection: &Connection, policy: &Policy) -> Result<Lock, Stop> {
+    let taken = take_lock(&connection.route, &connection.purpose, policy, wait).await;
+    taken.map_err(|error| {
         let failure = Failure::new(&error, error.hint());
         match error {
-            LockError::Held { .. } => Stop::Held(failure),
+            LockError::Held(_) => Stop::Held(failure),
             _ => Stop::Failed(failure),
         }
     })

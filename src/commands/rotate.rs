@@ -81,7 +81,7 @@ impl Job<'_> {
         interrupt: &Interrupt,
     ) -> Result<CredentialsOf, Stop> {
         let connection = dialer.connect(policy).await.map_err(|error| Stop::Failed(described(&error)))?;
-        let lock = lock::take(self.wait, &connection).await?;
+        let lock = lock::take(self.wait, &connection, policy).await?;
         let mut turns = Vec::new();
         for role in roles {
             turns.push(self.turn(policy, &connection, role, &lock, interrupt).await);

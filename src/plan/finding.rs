@@ -44,10 +44,11 @@ pub enum Rule {
     SecretLabel,
     RowSecurity,
     DatabaseClosed,
+    LockExposed,
 }
 
 /// Identifier and description of each rule.
-const RULES: [(Rule, &str, &str); 33] = [
+const RULES: [(Rule, &str, &str); 34] = [
     (Rule::RoleMissing, "role.missing", "a declared role does not exist"),
     (Rule::RoleAttribute, "role.attribute", "a managed login has an attribute it must not have, or lacks one"),
     (Rule::RoleSetting, "role.setting", "a managed login has another setting than declared"),
@@ -89,6 +90,7 @@ const RULES: [(Rule, &str, &str); 33] = [
     (Rule::SecretLabel, "secret.label", "a secret lacks a declared label"),
     (Rule::RowSecurity, "row.security", "row security leaves a role without the rows that it has a privilege on"),
     (Rule::DatabaseClosed, "database.closed", "a managed database does not let the admin in"),
+    (Rule::LockExposed, "lock.exposed", "an undeclared login can hold the lock that every run needs"),
 ];
 
 impl Rule {

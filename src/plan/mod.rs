@@ -14,6 +14,7 @@ mod fix;
 pub mod gcloud;
 mod left;
 mod list;
+mod lock_holder;
 mod merge;
 mod path;
 mod phase;
@@ -36,6 +37,7 @@ pub use diff::{Options, Phase as Direction, code_run_as_owner, diff};
 pub use draft::{Asked, Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use left::{Left, left};
+pub use lock_holder::{LOCK_DATABASE, end_lock_holder};
 pub use phase::Phase;
 pub use proof::{
     Charter, Expected, Found, Held, Holdings, Proof, Proven, Right, Trial, Tried, Way, charters, untrusted_owners,

@@ -136,6 +136,11 @@ impl<'a> Reach<'a> {
         self.superuser || self.closure(&self.admin, &self.settable).contains(role)
     }
 
+    /// Whether `member` is a member of `role`, by memberships of any kind.
+    pub fn is_member(&self, member: &RoleName, role: &RoleName) -> bool {
+        self.closure(member, &self.memberships).contains(role)
+    }
+
     /// Whether `member` has the privileges of `role` without SET ROLE.
     pub fn inherits(&self, member: &RoleName, role: &RoleName) -> bool {
         member == role || self.closure(member, &self.inherited).contains(role)

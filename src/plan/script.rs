@@ -145,6 +145,22 @@ pub(super) fn handing_over(reach: &Reach<'_>, from: &RoleName, to: &RoleName, st
     writer.statements
 }
 
+/// A transaction of `statement` with the rights of `role`, with the membership that it takes for a moment.
+pub(super) fn acting_as(reach: &Reach<'_>, role: &RoleName, statement: String) -> Vec<String> {
+    let mut loans = Loans::new();
+    if reach.needs_membership(role) {
+        loans.extend(reach.administrator(role).map(|by| (role.clone(), reach.admin().clone(), by)));
+    }
+    let mut writer = Writer { statements: begin(), now: Actor::Admin };
+    writer.lend(&loans, reach, reach.server().major());
+    writer.act_as(&Actor::Role(role.clone()), reach);
+    writer.say(statement);
+    writer.give_back(&loans, reach, reach.server().major());
+    writer.act_as(&Actor::Admin, reach);
+    writer.say("COMMIT".into());
+    writer.statements
+}
+
 /// Whether this admin can make a change, as far as the roles in whose name it is made decide that.
 fn is_possible(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) -> bool {
     let becomes = |role: &RoleName| reach.can_become(database.map_or(role, |name| reach.real_owner(role, name)));

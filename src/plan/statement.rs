@@ -108,6 +108,19 @@ fn end_sessions(role: &RoleName) -> Vec<String> {
     ]
 }
 
+/// Ends the sessions of `login` that hold or wait for the advisory lock `key`, of the database that this is run in: those that
+/// wait first, as they would have it next.
+pub(super) fn end_lock_sessions(login: &RoleName, key: i64) -> String {
+    format!(
+        "SELECT pg_terminate_backend(pid, {SESSION_ENDS_WITHIN}) FROM (SELECT l.pid FROM pg_locks l \
+         JOIN pg_stat_activity a ON a.pid = l.pid WHERE a.usename = {} AND l.locktype = 'advisory' AND l.objsubid = 1 \
+         AND (l.classid::int8 << 32 | l.objid::int8) = {key} \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         GROUP BY l.pid ORDER BY bool_or(l.granted)) s",
+        literal(login.as_str())
+    )
+}
+
 /// DROP OWNED drops whatever the role still owns: it is not said where there is anything but what belongs to nobody else
 /// by its nature.
 fn drop_owned(role: &RoleName) -> Vec<String> {

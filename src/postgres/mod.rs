@@ -47,7 +47,7 @@ pub use inspect::{
     Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
     inspect_unplannable, snapshot_all, snapshot_database,
 };
-pub use lock::{Lock, LockError, Standing, lock};
+pub use lock::{LOCK_KEY, Lock, LockError, LockHolder, Standing, lock};
 pub use login::{LoginError, Refusal, enter, login};
 pub use pipeline::{Notice, Statement};
 pub use probe::{Attempt, Holding, ask, begin_probe, holdings, try_harmless, try_undone};

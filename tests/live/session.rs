@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use rolewright::model::DatabaseName;
-use rolewright::postgres::{ApplicationName, Environment, LockError, PostgresError, Route, Session, Statement, lock};
+use rolewright::postgres::{
+    ApplicationName, Environment, LockError, LockHolder, PostgresError, Route, Session, Statement, lock,
+};
 use zeroize::Zeroizing;
 
 use crate::support::{Cluster, each_major};
@@ -20,6 +22,11 @@ fn statements<const N: usize>(texts: [&str; N]) -> [Statement; N] {
 
 async fn count(cluster: &Cluster, query: &str) -> i64 {
     cluster.connect_superuser("postgres").await.query_one(query, &[]).await.unwrap().get(0)
+}
+
+/// Ends nothing.
+async fn leave(_: &LockHolder) -> bool {
+    false
 }
 
 each_major! {
@@ -118,14 +125,14 @@ each_major! {
 
     async fn only_one_run_has_the_lock(major: u32) {
         let cluster = Cluster::start(major);
-        let first = lock(session(&cluster, "first").await, Duration::ZERO).await.unwrap();
-        let second = lock(session(&cluster, "second").await, Duration::from_millis(400)).await;
-        let Err(LockError::Held { pid, application_name, user }) = second else { panic!("{second:?}") };
-        assert_eq!(user, "csadmin");
+        let first = lock(session(&cluster, "first").await, Duration::ZERO, leave).await.unwrap();
+        let second = lock(session(&cluster, "second").await, Duration::from_millis(400), leave).await;
+        let Err(LockError::Held(LockHolder::Session { pid, application_name, login })) = second else { panic!("{second:?}") };
+        assert_eq!(login.as_str(), "csadmin");
         assert_eq!(application_name, "rolewright/test/first");
         assert!(pid > 0);
         let (waited, ()) = tokio::join!(
-            lock(session(&cluster, "third").await, Duration::from_secs(30)),
+            lock(session(&cluster, "third").await, Duration::from_secs(30), leave),
             async {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 first.release().await;
@@ -133,7 +140,7 @@ each_major! {
         );
         // Given up with the session, however it ends.
         drop(waited.unwrap());
-        lock(session(&cluster, "fourth").await, Duration::from_secs(5)).await.unwrap().release().await;
+        lock(session(&cluster, "fourth").await, Duration::from_secs(5), leave).await.unwrap().release().await;
         // The server notices in its own time that a session is over.
         for _ in 0..100 {
             if count(&cluster, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").await == 0 {

@@ -70,7 +70,7 @@ pub async fn rotate(
     ask: Ask,
     random: &mut impl CryptoRng,
 ) -> Result<Turned, ApplyError> {
-    let seen = patiently(edges, async || look(edges, policy, role, ask).await).await?;
+    let seen = patiently(edges, policy, async || look(edges, policy, role, ask).await).await?;
     let options = Options::default();
     let run = Run {
         edges,
@@ -156,7 +156,7 @@ impl Turn<'_> {
         self.open = None;
         let (order, Run { edges, policy, .. }) = (self.seen.state.order, &self.run);
         let identities = std::mem::take(&mut self.seen.state.identities);
-        self.seen = patiently(edges, async || look(edges, policy, self.role, self.ask).await).await?;
+        self.seen = patiently(edges, policy, async || look(edges, policy, self.role, self.ask).await).await?;
         // What was begun in this run is not begun a second time. A version never holds anything else.
         self.seen.state.order = order;
         self.seen.state.identities = identities;

@@ -14,6 +14,7 @@ mod extensions;
 mod fence;
 mod former;
 mod heritage;
+mod lock;
 mod memberships;
 mod missing;
 mod objects;
@@ -103,6 +104,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     diff.other_databases();
     diff.owned_elsewhere();
     diff.held_elsewhere();
+    diff.lock_database();
     diff.fence();
     diff.departures();
     diff.secrets();

@@ -1,10 +1,14 @@
--- $1: the key. Takes the lock, or says who has it; a bigint key stands in pg_locks as its two halves, objsubid 1.
-SELECT t.taken, h.pid, h.application_name, h.usename
+-- $1: the key. Takes the lock, or says who has it; a bigint key stands in pg_locks as its two halves, objsubid 1. A prepared
+-- transaction has no process there; its own transaction, which it holds a lock on as well, tells which one it is.
+SELECT t.taken, h.held, h.pid, h.application_name, h.login, h.prepared
   FROM (SELECT pg_try_advisory_lock($1::int8) AS taken) t
   LEFT JOIN LATERAL (
-    SELECT l.pid, a.application_name, a.usename::text
+    SELECT true AS held, l.pid, a.application_name, coalesce(a.usename, p.owner)::text AS login, p.gid AS prepared
       FROM pg_locks l
       LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+      LEFT JOIN pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.virtualtransaction = l.virtualtransaction
+                          AND x.locktype = 'transactionid'
+      LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
      WHERE NOT t.taken
        AND l.locktype = 'advisory'
        AND l.granted
