@@ -64,8 +64,8 @@ pub struct ScopeArgs {
     /// accessors of secrets, and LOGIN where the policy declares no login
     #[arg(long)]
     pub prune: bool,
-    /// Also take over views, SECURITY DEFINER routines and other code that runs as its owner, relations with rules, and
-    /// objects of undeclared logins (foreign); all of them without a list
+    /// Also take over views, routines of roles without ddl, SECURITY DEFINER routines and what runs code of others,
+    /// relations with rules, and objects of undeclared logins (foreign); all of them without a list
     #[arg(long, value_enum, value_name = "KIND,…", value_delimiter = ',', num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_values = ["views", "routines", "rules", "foreign"])]
     pub take_over: Vec<TakeOver>,
@@ -79,7 +79,7 @@ pub struct ScopeArgs {
 pub enum TakeOver {
     /// Views and materialized views.
     Views,
-    /// SECURITY DEFINER routines, and untrusted code that runs as its owner, with the tables that run it.
+    /// Routines of roles without ddl, SECURITY DEFINER routines of any role, and what runs untrusted code as its owner.
     Routines,
     /// Relations with rules.
     Rules,

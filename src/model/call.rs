@@ -7,7 +7,7 @@ use super::{Object, RoleName, SchemaName};
 /// Something that runs code of a role that neither makes the schema's objects nor is a superuser.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The function, domain or view; or the relation with an expression that runs SQL text.
+    /// The function, domain or view; or the relation or domain with an expression that runs SQL text.
     pub code: Object,
     /// Who may change that.
     pub owner: RoleName,
@@ -18,7 +18,7 @@ pub struct Call {
     /// What runs it: one of those in this schema.
     pub by: Arc<str>,
     /// What makes it run as its owner: the table, statistics, materialized view or routine, or a sequence that goes with
-    /// the table.
+    /// the table. A domain that runs SQL text is named itself.
     pub acting: Option<Acting>,
 }
 

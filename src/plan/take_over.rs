@@ -7,7 +7,7 @@ use std::fmt;
 pub enum TakeOver {
     /// Views and materialized views: they read with the rights of their owner.
     Views,
-    /// SECURITY DEFINER routines, and untrusted code that runs as its owner, with the tables and statistics that run it.
+    /// Functions and procedures of untrusted roles, SECURITY DEFINER ones of any role, and what runs untrusted code as its owner.
     Routines,
     /// Relations whose rules act with the rights of their owner.
     Rules,

@@ -40,7 +40,7 @@ fn line(proven: &Proven) -> String {
     if !not_planned.is_empty() {
         let relations = count(not_planned.len(), "relation");
         line +=
-            &paint(WARNING, format_args!(", {relations} by the catalogs alone: planning would run the code of others"));
+            &paint(WARNING, format_args!(", {relations} by the catalogs alone: planning could run the code of others"));
     }
     line + "\n"
 }

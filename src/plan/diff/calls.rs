@@ -8,8 +8,8 @@ use super::emit::Reason;
 use super::fence::not_declared;
 use super::objects::Lot;
 use crate::model::{
-    Acting, Call, Database, DatabaseName, Object, ObjectKind, Policy, Preset, RelationKind, RoleName, RunsAs,
-    SchemaName, State,
+    Acting, Call, Database, DatabaseName, Object, ObjectKind, Policy, Preset, RelationKind, RoleName, RoutineKind,
+    RunsAs, SchemaName, State,
 };
 use crate::plan::standing::{Cast, Standing};
 use crate::plan::{Change, Finding, Rule, Severity, fix};
@@ -154,6 +154,9 @@ impl<'a> Diff<'a> {
     fn weight(&self, database: &DatabaseName, call: &Call) -> Option<Weight> {
         let standing = self.cast.standing(&call.owner);
         let leaving = self.untrusted.is_leaving(database, &call.code);
+        if call.acting.as_ref().is_some_and(|acting| acting.object == call.code) {
+            return None;
+        }
         match standing {
             Standing::Ignored | Standing::Admin | Standing::System => None,
             _ if leaving => Some(Weight::HandedOver),
@@ -241,6 +244,19 @@ impl<'a> Diff<'a> {
             creates_by: self.lets_create(to, database, &call.code),
         };
         fix::fix(&change, &self.reach)
+    }
+
+    /// Whether a lot is routines with a body of an untrusted role, which is code of a trusted one once `to` owns it: whatever calls
+    /// it later is then handed over unasked. The functions behind an aggregate are routines of their own.
+    pub(super) fn becomes_trusted(&self, lot: &Lot<'_>, to: &RoleName) -> bool {
+        let is_trusted = |role: &RoleName| matches!(self.cast.standing(role), Standing::Admin | Standing::System);
+        let makes = |role: &RoleName| {
+            let access = self.policy.roles.get(role).into_iter().flat_map(|role| &role.access);
+            access.into_iter().any(|access| access.preset == Preset::Ddl)
+        };
+        matches!(lot.group.kind, ObjectKind::Routine(kind) if kind != RoutineKind::Aggregate)
+            && !is_trusted(&lot.group.owner)
+            && (is_trusted(to) || makes(to))
     }
 
     /// The untrusted code that would run as the new owner of a lot, or runs as the owner of something else.

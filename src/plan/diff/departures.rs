@@ -95,7 +95,7 @@ impl Diff<'_> {
             // What is declared there is granted by the new owner.
             .or_else(|| self.lacks_usage(lot, &to).filter(|_| self.is_managed(lot)))
             .or_else(|| self.waits(&to))
-            .or_else(|| self.needs_a_word(lot, owner, Standing::Retiring));
+            .or_else(|| self.needs_a_word(lot, Standing::Retiring, &to));
         Verdict::Wrong { to: Some(to), blocked }
     }
 

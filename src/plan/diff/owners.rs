@@ -175,20 +175,22 @@ impl Diff<'_> {
             .or_else(|| self.create_blocked(lot, heir))
             .or_else(|| self.lacks_usage(lot, heir))
             .or_else(|| self.waits(heir))
-            .or_else(|| self.needs_a_word(lot, owner, standing));
+            .or_else(|| self.needs_a_word(lot, standing, heir));
         Verdict::Wrong { to: Some(heir.clone()), blocked }
     }
 
     /// What would then run with the `ddl` role's rights, and what belongs to people nobody declared, is not taken over unasked.
-    pub(super) fn needs_a_word(&self, lot: &Lot<'_>, owner: &RoleName, standing: Standing) -> Option<Reason> {
+    pub(super) fn needs_a_word(&self, lot: &Lot<'_>, standing: Standing, to: &RoleName) -> Option<Reason> {
+        let owner = &lot.group.owner;
         let ours = standing.is_managed()
             || matches!(standing, Standing::System | Standing::Retiring)
             || owner == self.reach.admin()
             || owner == self.reach.maker_name();
         let code = self.code_behind(lot);
+        let body = self.becomes_trusted(lot, to);
         let needed: BTreeSet<TakeOver> = [
             runs_as_owner(lot.group),
-            code.map(|_| TakeOver::Routines),
+            (body || code.is_some()).then_some(TakeOver::Routines),
             self.has_rules(lot.database, &lot.members[0]).then_some(TakeOver::Rules),
             (!ours).then_some(TakeOver::Foreign),
         ]
@@ -201,6 +203,7 @@ impl Diff<'_> {
         let reason = match code {
             _ if !ours => format!("`{owner}` is not declared"),
             Some(call) => runs_code(call, lot),
+            None if body => format!("`{owner}` wrote it, and it would be trusted as code of `{to}`"),
             None => "it would run with the rights of its new owner".into(),
         };
         let first = if ours { "read its definition" } else { "ask whose it is" };
@@ -332,7 +335,7 @@ impl Diff<'_> {
             }
         };
         let may_be = blocked.is_none();
-        let taken = self.hand_over(lot, step, blocked);
+        let taken = self.hand_over(lot, (step, &heir), blocked);
         if taken || may_be && self.options.phase == Phase::Expand {
             self.untrusted.leaves(lot.database, &lot.members);
         }
@@ -344,11 +347,12 @@ impl Diff<'_> {
     }
 
     /// Takes the step of a lot, unless `blocked` says why not. No statement is given for what would run the code of others as its
-    /// new owner: it would do what is withheld.
-    fn hand_over(&mut self, lot: &Lot<'_>, step: Step, blocked: Option<Reason>) -> bool {
+    /// new owner, or make it trusted: it would do what is withheld.
+    fn hand_over(&mut self, lot: &Lot<'_>, (step, to): (Step, &RoleName), blocked: Option<Reason>) -> bool {
         let from = &lot.group.owner;
+        let is_code = self.code_behind(lot).is_some() || self.becomes_trusted(lot, to);
         match blocked {
-            Some(reason) if reason.waits_for.is_none() && self.code_behind(lot).is_some() => {
+            Some(reason) if reason.waits_for.is_none() && is_code => {
                 self.note_unfinished(from, Some(lot.database), Some(&reason));
                 self.withhold_unmended(step, reason);
                 false
@@ -381,7 +385,7 @@ fn flag(kinds: &BTreeSet<TakeOver>) -> String {
 fn runs_code(call: &Call, lot: &Lot<'_>) -> String {
     let Call { code, owner, by, acting, .. } = call;
     let object = &lot.members[0];
-    if is_text(code) {
+    if is_text(code) || acting.as_ref().is_some_and(|acting| acting.object == *code) {
         return format!("{by} runs SQL text that `{owner}` wrote, which would run with the rights of the new owner");
     }
     if code == object || !matches!(object, Object::Routine { .. }) {

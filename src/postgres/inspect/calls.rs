@@ -9,6 +9,9 @@ use crate::postgres::error::Cause;
 use crate::postgres::names::Catalog;
 use crate::postgres::sql::{CALLS, UNPLANNABLE};
 
+/// What is kept as text counts as code.
+const TEXT: &str = "text";
+
 /// What runs code of others than `trusted`. The server is asked only where there is such code among `groups`.
 pub async fn read(client: &Catalog, groups: &[Group], trusted: &BTreeSet<RoleName>) -> Result<Vec<Call>, Cause> {
     let owners = groups.iter().filter(|group| is_code(group)).map(|group| &group.owner);
@@ -18,7 +21,7 @@ pub async fn read(client: &Catalog, groups: &[Group], trusted: &BTreeSet<RoleNam
     if owners.is_empty() {
         return Ok(calls);
     }
-    rows::each(client, CALLS, &[&owners], |columns| {
+    rows::each(client, CALLS, &[&owners, &[]], |columns| {
         calls.push(call(&columns)?);
         Ok(())
     })
@@ -27,10 +30,11 @@ pub async fn read(client: &Catalog, groups: &[Group], trusted: &BTreeSet<RoleNam
     Ok(calls)
 }
 
-/// The relations that a role is not to plan a statement on: planning would run the code of one of `untrusted`, or could.
+/// The relations that a role is not to plan a statement on: planning could run code of one of `untrusted`, or what the text of a
+/// body or of an expression calls.
 pub async fn unplannable(client: &Catalog, untrusted: &[String]) -> Result<BTreeSet<Object>, Cause> {
     let mut found = BTreeSet::new();
-    rows::each(client, UNPLANNABLE, &[untrusted], |columns| {
+    rows::each(client, UNPLANNABLE, &[untrusted, &[TEXT.to_owned()]], |columns| {
         found.insert(object(
             columns.names(),
             kind(columns.get(0)?)?,

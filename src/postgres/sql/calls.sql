@@ -21,7 +21,8 @@ told AS MATERIALIZED (
 -- Foreign keys change rows of the table that refers to another as its owner, and so does what these changes set off.
 -- https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK
 acting AS (
-  SELECT p.code, p.root, w.relation, CASE WHEN p.what = 'statistics' THEN p.oid END AS statistics, NULL::oid AS routine, min(p.by) AS by
+  SELECT p.code, p.root, w.relation, CASE WHEN p.what = 'statistics' THEN p.oid END AS statistics, NULL::oid AS routine,
+         NULL::oid AS domain, min(p.by) AS by
     FROM told p
     JOIN whole w ON w.part = p.relation
    WHERE p.own AND w.relation = p.relation
@@ -32,9 +33,9 @@ acting AS (
             AND (f.confdeltype IN ('c', 'n', 'd') OR f.confupdtype IN ('c', 'n', 'd')))
    GROUP BY 1, 2, 3, 4
   UNION ALL
-  SELECT p.code, p.root, NULL, NULL, p.oid, p.by
+  SELECT p.code, p.root, NULL, NULL, CASE WHEN p.what = 'routine' THEN p.oid END, CASE WHEN p.what = 'domain' THEN p.oid END, p.by
     FROM told p
-   WHERE p.own AND p.what = 'routine'
+   WHERE p.own AND p.what IN ('routine', 'domain')
 ),
 found AS (
   SELECT p.code, p.root, coalesce(p.namespace, t.namespace) AS namespace, p.runs, min(p.by) AS by,
@@ -67,6 +68,10 @@ found AS (
          SELECT pronamespace, 'routine ' || prokind::text, proname, oid, oidvectortypes(proargtypes), proowner
            FROM pg_proc
           WHERE oid = a.routine
+         UNION ALL
+         SELECT typnamespace, 'domain', typname, oid, NULL, typowner
+           FROM pg_type
+          WHERE oid = a.domain
          OFFSET 0) o
 )
 SELECT c.kind,

@@ -3,6 +3,7 @@
 -- their owner can change them, too, and who owns an extension can add functions to it.
 -- OFFSET 0 keeps the large catalogs from being read as a whole: each has an index for what is asked of it.
 -- $1: owners that are not trusted, unless they are superusers; one whose name is not UTF-8 is told by its OID.
+-- $2: with the word `text` in it, what is kept as text counts, too, whoever owns it: what the text calls stands in no catalog.
 WITH RECURSIVE untrusted AS MATERIALIZED (
   SELECT oid, rolname::text AS name
     FROM pg_roles
@@ -12,20 +13,23 @@ code AS MATERIALIZED (
   SELECT o.class, o.oid, u.name AS owner, o.kind, o.namespace, o.name, o.detail
     FROM (
       SELECT 'pg_proc'::regclass::oid AS class, oid, proowner AS owner, 'routine ' || prokind::text AS kind,
-             pronamespace AS namespace, proname AS name, oidvectortypes(proargtypes) AS detail
+             pronamespace AS namespace, proname AS name, oidvectortypes(proargtypes) AS detail,
+             'text' = ANY ($2::text[]) AND prokind <> 'a' AND prosqlbody IS NULL
+             AND prolang NOT IN (SELECT oid FROM pg_language WHERE lanname IN ('internal', 'c')) AS opaque
         FROM pg_proc
        WHERE oid >= 16384
       UNION ALL
-      SELECT 'pg_type'::regclass, oid, typowner, 'domain', typnamespace, typname, NULL
+      SELECT 'pg_type'::regclass, oid, typowner, 'domain', typnamespace, typname, NULL, false
         FROM pg_type
        WHERE typtype = 'd' AND oid >= 16384
       UNION ALL
-      SELECT 'pg_class'::regclass, c.oid, c.relowner, 'relation v', c.relnamespace, c.relname, NULL
+      SELECT 'pg_class'::regclass, c.oid, c.relowner, 'relation v', c.relnamespace, c.relname, NULL, false
         FROM pg_rewrite r
         JOIN pg_class c ON c.oid = r.ev_class AND c.relkind = 'v'
        WHERE r.oid >= 16384 AND r.ev_type = '1'
     ) o
-    JOIN untrusted u ON u.oid = o.owner
+    LEFT JOIN untrusted u ON u.oid = o.owner
+   WHERE u.oid IS NOT NULL OR o.opaque
 ),
 -- What leads on: operators, aggregates and routines whose body is SQL, operator classes, types of what is checked, ranges whose
 -- bounds are subtracted, views, and tables whose policies run for the role that reads them through a view.
@@ -154,7 +158,8 @@ place AS MATERIALIZED (
          OFFSET 0) p
 ),
 -- Functions of PostgreSQL and of extensions that run SQL they get as text, or read what that text names. No catalog tells what
--- such a text calls, so the expression is code of the relation's owner itself.
+-- such a text calls, so the expression is code of the owner of its relation or domain. A domain is named where it is defined: once it is
+-- handed over, a table whose column or index is of it runs the text.
 runners AS MATERIALIZED (
   SELECT ':(op)?funcid (' || string_agg(oid::text, '|') || ') ' AS pattern
     FROM pg_proc
@@ -165,8 +170,7 @@ runners AS MATERIALIZED (
 texts AS MATERIALIZED (
   SELECT 0::oid AS code, c.oid AS root, e.runs, e.own, e.what, e.name, NULL::text AS detail, c.oid AS relation,
          NULL::oid AS namespace, e.oid
-    FROM untrusted u
-    JOIN pg_class c ON c.relowner = u.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    FROM pg_class c
    CROSS JOIN LATERAL (
          SELECT 'write' AS runs, false AS own, 'column' AS what, attname AS name, adbin::text AS tree, NULL::oid AS oid
            FROM pg_attrdef
@@ -205,7 +209,15 @@ texts AS MATERIALIZED (
            FROM pg_statistic_ext
           WHERE stxrelid = c.oid
          OFFSET 0) e
-   WHERE e.tree ~ (SELECT pattern FROM runners)
+   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.oid >= 16384 AND (c.relowner IN (SELECT oid FROM untrusted) OR 'text' = ANY ($2::text[]))
+     AND e.tree ~ (SELECT pattern FROM runners)
+  UNION ALL
+  SELECT 'pg_type'::regclass, t.oid, NULL, true, 'domain', t.typname, NULL, NULL, t.typnamespace, t.oid
+    FROM pg_type t
+    JOIN untrusted u ON u.oid = t.typowner
+   WHERE t.typtype = 'd' AND t.oid >= 16384
+     AND (t.typdefaultbin::text ~ (SELECT pattern FROM runners)
+          OR EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = t.oid AND c.conbin::text ~ (SELECT pattern FROM runners)))
 ),
 places AS (
   TABLE place

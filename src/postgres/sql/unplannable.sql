@@ -1,11 +1,12 @@
 -- Relations that are not to be planned, behind the walk of code.sql. The planner evaluates IMMUTABLE functions with constant arguments,
 -- in views, policies, defaults, checks, generated columns and the expressions of indexes, statistics and partition keys, and that as
--- the role that asks. Foreign tables ask another server. The owner of a relation can add such things at any time.
+-- the role that asks; it evaluates STABLE ones for its estimates, and puts the text of SQL functions in the place of their calls.
+-- It plans nothing of a trigger. Foreign tables ask another server. The owner of a relation can add such things at any time.
 -- https://www.postgresql.org/docs/current/xfunc-volatility.html
 unsafe AS (
   SELECT relation AS oid
     FROM places
-   WHERE relation IS NOT NULL
+   WHERE relation IS NOT NULL AND what <> 'trigger'
   UNION
   SELECT c.oid
     FROM pg_class c
