@@ -71,13 +71,24 @@ async fn judge(policy: &Policy, connection: &Connection, probes: bool) -> Instan
             };
             if probes && has_credentials(policy) {
                 match verify::probe(&edges, policy, &state).await {
-                    Ok(found) => verdict.findings.extend(plan::accept(policy, today, found)),
+                    Ok(probed) => {
+                        let found = plan::accept(policy, today, probed.findings);
+                        let new = |one: &plan::Finding| !verdict.findings.iter().any(|known| is_same(known, one));
+                        let new: Vec<_> = found.into_iter().filter(new).collect();
+                        verdict.findings.extend(new);
+                        verdict.errors.extend(probed.errors);
+                    }
                     Err(error) => verdict.errors.push(Failure::new(&error, error.hint())),
                 }
             }
             verdict
         }
     }
+}
+
+/// What the catalogs show is not said again because a login failed for it.
+fn is_same(known: &plan::Finding, probed: &plan::Finding) -> bool {
+    known.severity == probed.severity && known.fingerprint() == probed.fingerprint()
 }
 
 fn has_credentials(policy: &Policy) -> bool {

@@ -8,7 +8,7 @@ use crate::cli::VerifyArgs;
 use crate::model::{Policy, State};
 use crate::output::progress::Progress;
 use crate::output::{self, Verification, VerifiedInstance, stream};
-use crate::plan::{self, Failure, InstanceVerdict, Proven};
+use crate::plan::{self, Failure, InstanceVerdict};
 use crate::verify;
 
 pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
@@ -39,11 +39,11 @@ fn publish(args: &VerifyArgs, verification: &Verification) -> anyhow::Result<Exi
 
 async fn prove(policy: &Policy, connection: &Connection) -> VerifiedInstance {
     match try_prove(policy, connection).await {
-        Ok((state, proven, mut findings)) => {
+        Ok((state, verify::Proofs { proven, mut findings, errors })) => {
             findings.extend(plan::code_run_as_owner(policy, &state, connection.today()));
             VerifiedInstance {
                 verdict: InstanceVerdict {
-                    errors: missing_databases(policy, &state),
+                    errors: missing_databases(policy, &state).into_iter().chain(errors).collect(),
                     findings: plan::accept(policy, connection.today(), findings),
                     credentials: credentials(policy, &state),
                     ..unknown(policy)
@@ -55,15 +55,12 @@ async fn prove(policy: &Policy, connection: &Connection) -> VerifiedInstance {
     }
 }
 
-async fn try_prove(
-    policy: &Policy,
-    connection: &Connection,
-) -> Result<(State, Vec<Proven>, Vec<plan::Finding>), ApplyError> {
+async fn try_prove(policy: &Policy, connection: &Connection) -> Result<(State, verify::Proofs), ApplyError> {
     let progress = Progress::start();
     let edges = connection.edges(&progress);
     let state = observe(&edges, policy).await?;
-    let (proven, findings) = verify::prove(&edges, policy, &state).await?;
-    Ok((state, proven, findings))
+    let proofs = verify::prove(&edges, policy, &state).await?;
+    Ok((state, proofs))
 }
 
 fn unproven(verdict: InstanceVerdict) -> VerifiedInstance {

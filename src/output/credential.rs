@@ -44,7 +44,7 @@ pub struct Before {
     pub login: RoleName,
     /// Its version.
     pub version: i64,
-    /// It works until then at least.
+    /// It works until then at least; absent where its password was replaced in place, and is refused already.
     pub until: Option<Timestamp>,
 }
 
@@ -136,7 +136,7 @@ impl Standing {
             previous: ledger.previous().map(|before| Before {
                 login: before.login.name().clone(),
                 version: before.version,
-                until: state.grace(),
+                until: state.grace().filter(|_| ledger.login.as_ref() != Some(before.login)),
             }),
             still_used_by: state.users_of_previous().iter().map(User::of).collect(),
             next: next.to_string(),

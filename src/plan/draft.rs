@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::Digest as _;
 
-use super::{Change, Finding, Rule};
+use super::{Change, Finding, IamOnly, Rule};
 use crate::model::{DatabaseName, InstanceName, Origin, Preset, RoleName, Server};
 
 /// What `apply` would do to one instance. It is printed, tested and applied as it stands.
@@ -23,6 +23,8 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// Findings that are no drift: accepted ones, warnings.
     pub notes: Vec<Finding>,
+    /// Memberships that keep logins from their passwords.
+    pub iam_only: Vec<IamOnly>,
 }
 
 impl Plan {

@@ -9,12 +9,13 @@ use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName, State};
 
 impl Plan {
     /// Everything the plan for `state` knows of: the drift its steps mend, the drift it leaves, and what is no drift. What
-    /// this admin cannot mend at all says why, and who could.
+    /// this admin cannot mend at all says why, and who could. What keeps logins from their passwords comes first.
     pub fn findings(&self, state: &State) -> Vec<Finding> {
         let reach = Reach::new(state);
         let mut all: Vec<Finding> = self.steps.iter().flat_map(|step| of_step(self, step, reach.as_ref())).collect();
         all.extend(self.withheld.iter().flat_map(Withheld::explained));
         all.extend(self.notes.iter().cloned());
+        self.iam_only.iter().rev().for_each(|one| one.brought_forward(&mut all));
         all
     }
 

@@ -4,7 +4,7 @@ use super::error::PostgresError;
 use super::inspect::rows;
 use super::session::Session;
 use super::sql::ACTIVITY;
-use crate::model::RoleName;
+use crate::model::{DatabaseName, RoleName};
 
 /// Who is logged in, and when that was so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Activity {
     pub at: i64,
     /// The logins that exist.
     pub logins: Vec<LoginActivity>,
+    /// CONNECTION LIMIT of the database that was asked about, and its sessions without the one that asks.
+    pub database: Option<(i32, i64)>,
 }
 
 /// A login and its sessions.
@@ -26,6 +28,8 @@ pub struct LoginActivity {
     pub valid_until: Option<i64>,
     /// Its sessions, oldest first.
     pub sessions: Vec<ClientSession>,
+    /// CONNECTION LIMIT; negative: none.
+    pub limit: i32,
 }
 
 /// One session.
@@ -39,23 +43,29 @@ pub struct ClientSession {
     pub since: Option<i64>,
 }
 
-/// The logins of `logins` that exist, with their sessions.
+/// The logins of `logins` that exist, with their sessions, and how full `database` is.
 ///
 /// # Errors
 /// The server refused or is gone.
-pub async fn activity(session: &mut Session, logins: &[RoleName]) -> Result<Activity, PostgresError> {
+pub async fn activity(
+    session: &mut Session,
+    logins: &[RoleName],
+    database: Option<&DatabaseName>,
+) -> Result<Activity, PostgresError> {
     let names: Vec<_> = logins.iter().map(ToString::to_string).collect();
+    let database: Vec<_> = database.iter().map(ToString::to_string).collect();
     session
         .read("the sessions of logins", |client, _| async move {
-            let mut found = Activity { at: 0, logins: Vec::new() };
-            rows::each(client, ACTIVITY, &[&names], |columns| {
+            let mut found = Activity { at: 0, logins: Vec::new(), database: None };
+            rows::each(client, ACTIVITY, &[&names, &database], |columns| {
                 found.at = columns.get(0)?;
+                found.database = columns.get::<Option<i32>>(9)?.zip(columns.get(10)?);
                 // One row without a login tells the time alone.
                 let Some(login) = columns.role_or_none(1)? else { return Ok(()) };
                 let logins = &mut found.logins;
                 if logins.last().is_none_or(|last| last.login != login) {
-                    let (can_login, valid_until) = (columns.get(2)?, columns.get(3)?);
-                    logins.push(LoginActivity { login, can_login, valid_until, sessions: Vec::new() });
+                    let (can_login, valid_until, limit) = (columns.get(2)?, columns.get(3)?, columns.get(8)?);
+                    logins.push(LoginActivity { login, can_login, valid_until, sessions: Vec::new(), limit });
                 }
                 if let (true, Some(last)) = (columns.get(4)?, logins.last_mut()) {
                     last.sessions.push(ClientSession {

@@ -4,7 +4,7 @@
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP>.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::auth::{Admission, Binding, ITERATIONS, Question, Terms, UntrustedServer};
 
@@ -23,14 +23,25 @@ const ANSWER: usize = 256 * 1024 * 1024;
 /// Type and length of a message.
 const HEADER: usize = 5;
 
-/// The process that serves a session, as the server told at its login; 0 if it did not.
+/// What a server has told of a login so far.
 #[derive(Debug, Clone, Default)]
-pub struct BackendPid(Arc<AtomicI32>);
+pub struct Heard(Arc<Told>);
 
-impl BackendPid {
-    /// The process.
-    pub fn get(&self) -> i32 {
-        self.0.load(Ordering::Relaxed)
+#[derive(Debug, Default)]
+struct Told {
+    pid: AtomicI32,
+    admitted: AtomicBool,
+}
+
+impl Heard {
+    /// The process that serves the session; 0 if it was not told.
+    pub fn pid(&self) -> i32 {
+        self.0.pid.load(Ordering::Relaxed)
+    }
+
+    /// Whether the password was accepted: what is refused after that, limits and CONNECT, is no matter of the password.
+    pub fn is_admitted(&self) -> bool {
+        self.0.admitted.load(Ordering::Relaxed)
     }
 }
 
@@ -65,7 +76,7 @@ pub struct Backend {
     body: Vec<u8>,
     /// What was announced since the last answer was complete.
     announced: usize,
-    pid: BackendPid,
+    heard: Heard,
 }
 
 impl Backend {
@@ -79,13 +90,13 @@ impl Backend {
             missing: 0,
             body: Vec::new(),
             announced: 0,
-            pid: BackendPid::default(),
+            heard: Heard::default(),
         }
     }
 
-    /// The process it names at login.
-    pub fn pid(&self) -> BackendPid {
-        self.pid.clone()
+    /// What it tells of the login.
+    pub fn heard(&self) -> Heard {
+        self.heard.clone()
     }
 
     /// Whether a login was let in and the server is ready.
@@ -162,10 +173,13 @@ impl Backend {
     /// A message is complete.
     fn complete(&mut self) -> Result<(), UntrustedServer> {
         match (self.header[0], self.stage) {
-            (b'R', stage) if stage != Stage::Session => self.stage = self.authentication()?,
+            (b'R', stage) if stage != Stage::Session => {
+                self.stage = self.authentication()?;
+                self.heard.0.admitted.store(self.stage == Stage::Settings, Ordering::Relaxed);
+            }
             (b'K', Stage::Settings) => {
                 let pid = number(&self.body).ok_or(UntrustedServer::Protocol)?;
-                self.pid.0.store(pid.cast_signed(), Ordering::Relaxed);
+                self.heard.0.pid.store(pid.cast_signed(), Ordering::Relaxed);
             }
             (b'Z', _) => {
                 self.stage = Stage::Session;
@@ -263,9 +277,19 @@ mod tests {
     #[test]
     fn a_server_that_speaks_scram_is_heard() {
         let mut backend = Backend::new(TERMS);
-        let pid = backend.pid();
+        let heard = backend.heard();
         assert_eq!(backend.hear(&scram("4096").concat()), Ok(()));
-        assert_eq!((backend.stage, pid.get()), (Stage::Session, 513));
+        assert_eq!((backend.stage, heard.pid(), heard.is_admitted()), (Stage::Session, 513, true));
+    }
+
+    #[test]
+    fn a_password_is_accepted_when_the_server_says_so_and_not_before() {
+        for (messages, admitted) in [(0, false), (1, false), (2, false), (3, false), (4, true)] {
+            let mut backend = Backend::new(TERMS);
+            let refusal = message(b'E', b"SFATAL\0C53300\0\0");
+            backend.hear(&[&scram("4096")[..messages].concat()[..], &refusal].concat()).unwrap();
+            assert_eq!(backend.heard().is_admitted(), admitted, "after {messages} messages");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
 use super::auth::Terms;
-use super::backend::{Backend, BackendPid};
+use super::backend::{Backend, Heard};
 
 /// What a connection is made of: TLS, or a socket without.
 pub trait Transport: TlsStream + Unpin + Send {}
@@ -57,9 +57,9 @@ impl Channel {
         Self { transport, backend: Backend::new(terms) }
     }
 
-    /// The process that the server names at login.
-    pub fn pid(&self) -> BackendPid {
-        self.backend.pid()
+    /// What the server tells of the login.
+    pub fn heard(&self) -> Heard {
+        self.backend.heard()
     }
 }
 

@@ -168,6 +168,8 @@ pub enum PostgresError {
         database: DatabaseName,
         /// The login.
         user: RoleName,
+        /// Whether the server had accepted the password before it refused.
+        admitted: bool,
         /// Why.
         source: Cause,
     },
@@ -284,6 +286,8 @@ impl PostgresError {
     fn advice(&self, error: &ServerError) -> Option<String> {
         match (self, error.sqlstate.as_str()) {
             (Self::Connect { database, user, .. }, "42501") => Some(grant_connect(database, user)),
+            (Self::Connect { admitted: false, .. }, "28000") => Some(HOST_RULE.into()),
+            (Self::Connect { admitted: true, user, .. }, "28000") => Some(format!("`{user}` is NOLOGIN")),
             // PgBouncer's words.
             (Self::Connect { .. }, "08P01") if error.message.starts_with("unsupported startup parameter") => {
                 Some(NO_POOLER.into())
@@ -292,6 +296,12 @@ impl PostgresError {
         }
     }
 }
+
+/// On Cloud SQL no rule but this one refuses a login by its name.
+/// <https://cloud.google.com/sql/docs/postgres/iam-authentication>
+pub(super) const HOST_RULE: &str = "a rule of pg_hba.conf refuses the login before any password is looked at: on Cloud SQL that \
+                                    of each member, by whatever path, of cloudsqliamuser or cloudsqliamserviceaccount; end \
+                                    that membership";
 
 /// A role without CONNECT is refused with the SQLSTATE of a missing privilege.
 fn grant_connect(database: &DatabaseName, user: &RoleName) -> String {

@@ -1,41 +1,89 @@
 //! Proof that a credential works: nothing but a login can tell.
 
 use super::auth::{Question, UntrustedServer};
-use super::error::{Cause, PostgresError, ServerError};
+use super::error::{Cause, HOST_RULE, PostgresError, ServerError};
 use super::route::Route;
 use super::session::{ApplicationName, Session};
 use crate::model::{DatabaseName, Password, RoleName};
 
-/// SQLSTATEs that judge the login and not the moment: wrong password, not permitted to log in, connection limit,
-/// no such database, no CONNECT.
-const VERDICTS: [&str; 5] = ["28P01", "28000", "53300", "3D000", "42501"];
-
-/// What speaks against a credential.
+/// Why a server does not let a login in. It authenticates first: limits, LOGIN and CONNECT are looked at once the password is
+/// accepted. <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The server's words, with the SQLSTATE.
+    /// The password is wrong, missing, or past VALID UNTIL: the server answers the same to all three.
     #[error(transparent)]
-    Server(Box<ServerError>),
+    Password(Box<ServerError>),
     /// The server keeps an MD5 verifier of the role, so that the credential was not sent.
     #[error(transparent)]
     Verifier(UntrustedServer),
+    /// A rule of `pg_hba.conf` for the user, the database or the address, before any password was looked at.
+    #[error(transparent)]
+    Rule(Box<ServerError>),
+    /// The password is right, and a CONNECTION LIMIT or the server leaves no room for another session.
+    #[error(transparent)]
+    Full(Box<ServerError>),
+    /// The password is right, and the role is NOLOGIN.
+    #[error(transparent)]
+    NoLogin(Box<ServerError>),
+    /// The password is right, and the role may not enter the database, or it does not exist or takes no connections.
+    #[error(transparent)]
+    Database(Box<ServerError>),
 }
 
 impl Refusal {
+    /// What the answer of a server means that had accepted the password before, or had not; given back where that is
+    /// nothing about the login.
+    fn of(answer: Box<ServerError>, admitted: bool) -> Result<Self, Box<ServerError>> {
+        match (answer.sqlstate.as_str(), admitted) {
+            ("28P01", false) => Ok(Self::Password(answer)),
+            ("28000", false) => Ok(Self::Rule(answer)),
+            ("53300", true) => Ok(Self::Full(answer)),
+            ("28000", true) => Ok(Self::NoLogin(answer)),
+            ("42501" | "3D000" | "55000", true) => Ok(Self::Database(answer)),
+            _ => Err(answer),
+        }
+    }
+
+    /// The server's words, with the SQLSTATE.
+    pub fn server(&self) -> Option<&ServerError> {
+        match self {
+            Self::Verifier(_) => None,
+            Self::Password(error)
+            | Self::Rule(error)
+            | Self::Full(error)
+            | Self::NoLogin(error)
+            | Self::Database(error) => Some(error),
+        }
+    }
+
+    /// Whether the server accepted the password.
+    pub fn proves_password(&self) -> bool {
+        match self {
+            Self::Full(_) | Self::NoLogin(_) | Self::Database(_) => true,
+            Self::Password(_) | Self::Verifier(_) | Self::Rule(_) => false,
+        }
+    }
+
     /// One line of advice.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Server(error) => error.hint.clone(),
             Self::Verifier(error) => error.hint(),
+            Self::Full(error) => error.hint.clone().or_else(|| Some(FULL.into())),
+            Self::Rule(error) => error.hint.clone().or_else(|| Some(HOST_RULE.into())),
+            Self::Password(error) | Self::NoLogin(error) | Self::Database(error) => error.hint.clone(),
         }
     }
 }
+
+/// What makes room.
+const FULL: &str =
+    "the password is right: end idle sessions, or raise the CONNECTION LIMIT of the role or the database";
 
 /// Why a login did not work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
-    /// The server knows the credential and does not take it.
+    /// The server does not let the login in.
     #[error("the server refused `{user}` at database `{database}`")]
     Refused {
         /// The login.
@@ -45,12 +93,20 @@ pub enum LoginError {
         /// Why.
         source: Refusal,
     },
-    /// Nothing is known about the credential.
+    /// The server was not reached, or has no time for any login: nothing is known about the credential.
     #[error(transparent)]
     Unreachable(PostgresError),
 }
 
 impl LoginError {
+    /// Whether the server refuses the password, or was not there to say: what else keeps a login out is no matter of it.
+    pub fn leaves_password_open(&self) -> bool {
+        match self {
+            Self::Refused { source, .. } => matches!(source, Refusal::Password(_) | Refusal::Verifier(_)),
+            Self::Unreachable(error) => error.is_away(),
+        }
+    }
+
     /// One line of advice.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -63,7 +119,7 @@ impl LoginError {
 /// Logs in to `database` by the admin's route as `user`, and out again.
 ///
 /// # Errors
-/// Refused, or not reached: only the former says anything about the credential.
+/// Refused, or not reached.
 pub async fn login(
     route: &Route,
     database: &DatabaseName,
@@ -88,10 +144,17 @@ pub async fn enter(
 ) -> Result<Session, LoginError> {
     match Session::connect_as(route, database, user, password, purpose).await {
         Ok(session) => Ok(session),
-        Err(PostgresError::Connect { source: Cause::Server(source), database, user, .. })
-            if VERDICTS.contains(&source.sqlstate.as_str()) =>
-        {
-            Err(LoginError::Refused { user, database, source: Refusal::Server(source) })
+        Err(PostgresError::Connect { source: Cause::Server(answer), database, user, admitted, address }) => {
+            Err(match Refusal::of(answer, admitted) {
+                Ok(source) => LoginError::Refused { user, database, source },
+                Err(answer) => LoginError::Unreachable(PostgresError::Connect {
+                    source: Cause::Server(answer),
+                    database,
+                    user,
+                    admitted,
+                    address,
+                }),
+            })
         }
         Err(PostgresError::Connect {
             source: Cause::Untrusted(source @ UntrustedServer::Asks(Question::Md5)),

@@ -105,11 +105,11 @@ impl Session {
         user: &RoleName,
     ) -> Result<Self, PostgresError> {
         let opened = tokio::time::timeout(route.connect_timeout(), async {
-            let transport = dial(route.server(), route.tls()).await?;
+            let transport = dial(route.server(), route.tls()).await.map_err(|error| Failed::unheard(error.into()))?;
             let silence = silence(route.statement_timeout());
             begin(transport, config, terms, route.session_attributes(), silence).await
         });
-        let opened = opened.await.unwrap_or(Err(Cause::Timeout(route.connect_timeout())));
+        let opened = opened.await.unwrap_or(Err(Failed::unheard(Cause::Timeout(route.connect_timeout()))));
         Self::adopt(opened, route.address(), database, user)
     }
 
@@ -139,16 +139,17 @@ impl Session {
     }
 
     fn adopt(
-        opened: Result<(Catalog, String, Wire), Cause>,
+        opened: Result<(Catalog, String, Wire), Failed>,
         address: String,
         database: &DatabaseName,
         user: &RoleName,
     ) -> Result<Self, PostgresError> {
-        let (client, version, wire) = opened.map_err(|source| PostgresError::Connect {
+        let (client, version, wire) = opened.map_err(|Failed { cause, admitted }| PostgresError::Connect {
             address: address.clone(),
             database: database.clone(),
             user: user.clone(),
-            source,
+            admitted,
+            source: cause,
         })?;
         match major_of(&version) {
             Some(major) if major >= OLDEST => {
@@ -269,16 +270,42 @@ fn silence(statement_timeout: Duration) -> Duration {
     statement_timeout + BEYOND_STATEMENT_TIMEOUT
 }
 
+/// Why there is no session.
+struct Failed {
+    cause: Cause,
+    /// The server had accepted the password before.
+    admitted: bool,
+}
+
+impl Failed {
+    /// The server was not heard.
+    fn unheard(cause: Cause) -> Self {
+        Self { cause, admitted: false }
+    }
+}
+
 /// Logs in on `transport`, and makes sure that what answers is a session.
 async fn begin(
     transport: Box<dyn Transport>,
+    config: Config,
+    terms: Terms,
+    attributes: TargetSessionAttrs,
+    silence: Duration,
+) -> Result<(Catalog, String, Wire), Failed> {
+    let channel = Channel::new(transport, terms);
+    let heard = channel.heard();
+    let begun = log_in(channel, config, terms, attributes, silence).await;
+    begun.map_err(|cause| Failed { cause, admitted: heard.is_admitted() })
+}
+
+async fn log_in(
+    channel: Channel,
     mut config: Config,
     terms: Terms,
     attributes: TargetSessionAttrs,
     silence: Duration,
 ) -> Result<(Catalog, String, Wire), Cause> {
-    let channel = Channel::new(transport, terms);
-    let pid = channel.pid();
+    let heard = channel.heard();
     config.channel_binding(match terms.binding {
         Binding::Disable => ChannelBinding::Disable,
         Binding::Prefer => ChannelBinding::Prefer,
@@ -287,7 +314,7 @@ async fn begin(
     let (client, connection) = config.connect_raw(channel, AsItIs).await?;
     let version = connection.parameter("server_version").unwrap_or_default().to_owned();
     let mut wire = Wire::new(connection, silence);
-    let names = wire.drive(session_check::check(&client, pid.get(), attributes)).await?;
+    let names = wire.drive(session_check::check(&client, heard.pid(), attributes)).await?;
     Ok((Catalog::new(client, names), version, wire))
 }
 

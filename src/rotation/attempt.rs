@@ -165,6 +165,12 @@ impl State {
         (!blockers.is_empty()).then_some(Held::Outage(blockers))
     }
 
+    /// A password in place is committed before it can be tried: not where a limit keeps the login out.
+    pub(super) fn full(&self, login: &RoleName) -> Option<Held> {
+        let full = self.login(login).full?;
+        Some(Held::Full(full, self.sessions(login)))
+    }
+
     pub(super) fn sessions(&self, login: &RoleName) -> Vec<Blocker> {
         let of = |session: super::Session| Blocker::Session { login: login.clone(), session };
         self.login(login).sessions.into_iter().map(of).collect()

@@ -16,7 +16,8 @@ impl State {
         }
         let grace = after(published, self.terms.grace);
         if self.now < grace {
-            return Some(Step::Wait(Wait::Grace(grace)));
+            let in_place = self.ledger.login.as_ref() == Some(previous.login);
+            return Some(Step::Wait(if in_place { Wait::Kept(grace) } else { Wait::Grace(grace) }));
         }
         Some(self.retire(&previous, current))
     }

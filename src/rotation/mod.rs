@@ -36,5 +36,5 @@ pub use problem::{Fault, Place, Problem};
 pub use reading::{Reading, read};
 pub use schedule::{due, is_due};
 pub use seal::{Seal, SealKey};
-pub use state::{Found, Leave, LoginFacts, Order, Phase, ServerSide, Session, State, Terms};
+pub use state::{Found, Full, Leave, LoginFacts, Order, Phase, ServerSide, Session, State, Terms};
 pub use step::{Blocker, Held, Source, Step, Wait};

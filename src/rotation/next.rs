@@ -8,7 +8,8 @@ use crate::model::{Login, VersionState};
 /// so does every run that begins where another one was killed.
 pub fn next(state: &State) -> Step {
     let step = decided(state);
-    let is_held = |held: &Held| matches!(held, Held::StillUsed(_) | Held::Outage(_) | Held::NotIdle(_));
+    let is_held =
+        |held: &Held| matches!(held, Held::StillUsed(_) | Held::Outage(_) | Held::NotIdle(_) | Held::Full(..));
     let is_over = match &step {
         Step::Rest(_) | Step::Wait(_) => true,
         Step::Hold(held) => is_held(held),
@@ -60,6 +61,9 @@ impl State {
         if !in_place && (!login.can_login || login.valid_until.is_some_and(|until| until <= self.now)) {
             return refuse("the server does not take the credential before any more");
         }
+        if let Some(held) = self.full(previous.login).filter(|_| in_place) {
+            return Some(Step::Hold(held));
+        }
         Some(self.begin_from(previous.login.clone(), previous.version))
     }
 
@@ -78,7 +82,7 @@ impl State {
     /// Who is in the way of another password for `login`.
     pub(super) fn in_the_way(&self, login: &Login) -> Option<Held> {
         let in_place = self.ledger.login.as_ref() == Some(login);
-        if in_place { self.outage(login) } else { self.not_idle(login) }
+        if in_place { self.outage(login).or_else(|| self.full(login)) } else { self.not_idle(login) }
     }
 
     /// Nothing is under way: begin, if it is time.

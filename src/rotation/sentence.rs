@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::problem::Problem;
-use super::{Blocker, Held, Step, Wait};
+use super::{Blocker, Full, Held, Step, Wait};
 
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Grace(until) => write!(f, "the old credential works until {until} at least"),
+            Self::Kept(until) => {
+                write!(f, "the old password is refused, and its version stays readable until {until} at least")
+            }
             Self::Unused { login, until } => write!(f, "`{login}` has to be unused until {until}"),
         }
     }
@@ -33,6 +36,12 @@ impl fmt::Display for Held {
             Self::Outage(_) => {
                 f.write_str("there is one password only: until they have read the new one, these cannot connect")
             }
+            Self::Full(Full { of, limit, sessions }, _) => {
+                write!(
+                    f,
+                    "{of} has {sessions} sessions and a CONNECTION LIMIT of {limit}: no login could try another password"
+                )
+            }
             Self::StillUsed(_) => f.write_str("the old credential is still in use"),
             Self::NothingBefore(why) => write!(f, "there is nothing to go back to: {why}"),
             Self::NotReady(changes) => write!(f, "the next login is not as the policy says: {}", changes.join("; ")),
@@ -44,7 +53,9 @@ impl Held {
     /// Who is in the way.
     pub fn blockers(&self) -> &[Blocker] {
         match self {
-            Self::NotIdle(blockers) | Self::Outage(blockers) | Self::StillUsed(blockers) => blockers,
+            Self::NotIdle(blockers) | Self::Outage(blockers) | Self::Full(_, blockers) | Self::StillUsed(blockers) => {
+                blockers
+            }
             Self::NotPublished
             | Self::Unreadable(_)
             | Self::Managed
@@ -75,6 +86,7 @@ impl Held {
                 "expect a gap until each has read the new password: a service until its next revision, a job until its next \
                  execution, a session when it connects again; --accept-outage takes it, `strategy: alternate` has none"
             }
+            Self::Full(..) => "end idle sessions, or raise the limit: nothing was changed",
             Self::StillUsed(_) => {
                 "let them read the secret again: restart what holds a session; --roll moves pins and makes new revisions; take \
                  the traffic off a revision that is older than the newest"

@@ -107,6 +107,27 @@ pub struct LoginFacts {
     pub valid_until: Option<Timestamp>,
     /// Its sessions.
     pub sessions: Vec<Session>,
+    /// What keeps it from another session.
+    pub full: Option<Full>,
+}
+
+/// A CONNECTION LIMIT that is reached.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Full {
+    /// Of which role or database.
+    pub of: String,
+    /// The limit.
+    pub limit: u64,
+    /// Sessions that count against it.
+    pub sessions: u64,
+}
+
+impl Full {
+    /// Whether so many `sessions` reach `limit`, which is none where it is negative.
+    pub fn of(of: String, limit: i32, sessions: u64) -> Option<Self> {
+        let limit = u64::try_from(limit).ok()?;
+        (sessions >= limit).then_some(Self { of, limit, sessions })
+    }
 }
 
 /// A session of a login.

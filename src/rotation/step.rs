@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::problem::Problem;
-use super::{Ledger, Session};
+use super::{Full, Ledger, Session};
 use crate::model::{Login, RoleName, SecretName};
 
 /// The next thing to do with one credential. Each is done or not done, never half.
@@ -76,6 +76,8 @@ pub enum Source {
 pub enum Wait {
     /// The old credential works until then at least.
     Grace(Timestamp),
+    /// The old password was replaced: the server refuses it, and its version stays readable until then at least.
+    Kept(Timestamp),
     /// The login of the strategy before has to be unused for so long.
     Unused {
         /// The login.
@@ -114,6 +116,8 @@ pub enum Held {
     NotIdle(Vec<Blocker>),
     /// Consumers would fail until they have read the new password.
     Outage(Vec<Blocker>),
+    /// No login can prove another password: a limit is reached.
+    Full(Full, Vec<Blocker>),
     /// The old credential is still in use.
     StillUsed(Vec<Blocker>),
     /// There is no credential before, or it does not work any more.

@@ -1,12 +1,13 @@
 //! The versions of a secret that consumers may have, as credentials, or why they are none.
 
+use super::refused::{Verdict, judge};
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
     Annotations, Lifecycle, Login, Logins, NoCredential, Password, Policy, RoleName, RolePolicy, Secret, SecretPolicy,
     State, Version, VersionState,
 };
-use crate::plan::{Finding, Rule};
+use crate::plan::{Failure, Finding, Rule};
 use crate::postgres::{LoginError, login};
 use crate::rotation::{Previous, Reading, overlap, read};
 
@@ -16,13 +17,34 @@ pub(super) struct Holder<'a> {
     pub(super) name: &'a RoleName,
     pub(super) role: &'a RolePolicy,
     pub(super) wanted: &'a SecretPolicy,
-    policy: &'a Policy,
+    pub(super) policy: &'a Policy,
 }
 
 /// What consumers log in with.
 pub(super) struct Stored {
     pub(super) login: Login,
     pub(super) password: Password,
+}
+
+/// What came of a stored credential.
+pub(super) enum LogIn {
+    /// It logs in.
+    Done(Stored),
+    /// It is not what it should be.
+    Found(Box<Finding>),
+    /// Its password is right, and there is no room for another session.
+    Full(Box<Finding>),
+    /// The server does not say.
+    Unknown(Failure),
+}
+
+/// What is known of credentials after they were tried.
+#[derive(Default)]
+pub struct Probed {
+    /// What is not as it should be.
+    pub findings: Vec<Finding>,
+    /// What could not be told.
+    pub errors: Vec<Failure>,
 }
 
 /// A version that consumers may have.
@@ -44,32 +66,34 @@ pub(super) fn holders(policy: &Policy) -> impl Iterator<Item = Holder<'_>> {
 ///
 /// # Errors
 /// A server or Google that cannot be asked: then nothing is known of the credential.
-pub async fn probe(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<Vec<Finding>, ApplyError> {
-    let mut findings = Vec::new();
+pub async fn probe(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<Probed, ApplyError> {
+    let mut probed = Probed::default();
     for holder in holders(policy) {
-        let found = log_in(edges, holder, state).await?;
-        findings.extend(found.into_iter().filter_map(Result::err).map(|finding| *finding));
+        for tried in log_in(edges, holder, state).await? {
+            match tried {
+                LogIn::Done(_) => {}
+                LogIn::Found(finding) | LogIn::Full(finding) => probed.findings.push(*finding),
+                LogIn::Unknown(failure) => probed.errors.push(failure),
+            }
+        }
     }
-    Ok(findings)
+    Ok(probed)
 }
 
 /// Each credential that is meant to work, once it has logged in to the database that its payload names.
-pub(super) async fn log_in(
-    edges: &Edges<'_>,
-    holder: Holder<'_>,
-    state: &State,
-) -> Result<Vec<Result<Stored, Box<Finding>>>, ApplyError> {
+pub(super) async fn log_in(edges: &Edges<'_>, holder: Holder<'_>, state: &State) -> Result<Vec<LogIn>, ApplyError> {
     let google = edges.google.ok_or(ApplyError::NoGoogle)?;
     let name = &holder.wanted.name;
     let Some((secret, current)) = state.secrets.get(name).and_then(|secret| Some((secret, secret.current()?))) else {
-        return Ok(vec![Err(holder.finding(Rule::SecretMissing, format!("{name} has no published version")))]);
+        let message = format!("{name} has no published version");
+        return Ok(vec![LogIn::Found(holder.finding(Rule::SecretMissing, message))]);
     };
     let mut found = Vec::new();
     let logins = Logins::of(holder.policy, holder.name, &state.roles);
     for entry in entries(holder, secret, current, &logins, state) {
         found.push(match stored(google, holder, secret, &entry, &logins).await? {
-            Ok(stored) => enter(edges, holder, stored).await?,
-            Err(finding) => Err(finding),
+            Ok(stored) => enter(edges, holder, stored, state).await?,
+            Err(finding) => LogIn::Found(finding),
         });
     }
     Ok(found)
@@ -85,18 +109,15 @@ fn entries(holder: Holder<'_>, secret: &Secret, current: &Version, logins: &Logi
     std::iter::once(current).chain(before).collect()
 }
 
-async fn enter(
-    edges: &Edges<'_>,
-    holder: Holder<'_>,
-    stored: Stored,
-) -> Result<Result<Stored, Box<Finding>>, ApplyError> {
+async fn enter(edges: &Edges<'_>, holder: Holder<'_>, stored: Stored, state: &State) -> Result<LogIn, ApplyError> {
     let Stored { login: user, password } = &stored;
     match login(edges.route, &holder.wanted.database, user, password, edges.purpose).await {
-        Ok(()) => Ok(Ok(stored)),
-        Err(LoginError::Refused { source, database, .. }) => {
-            let message = format!("the server refuses `{user}` at database `{database}`: {source}");
-            Ok(Err(holder.finding(Rule::CredentialRejected, message)))
-        }
+        Ok(()) => Ok(LogIn::Done(stored)),
+        Err(LoginError::Refused { source, database, .. }) => Ok(match judge(holder, user, &database, &source, state) {
+            Verdict::Finding(finding) => LogIn::Found(finding),
+            Verdict::Full(finding) => LogIn::Full(finding),
+            Verdict::Unknown(failure) => LogIn::Unknown(failure),
+        }),
         Err(LoginError::Unreachable(error)) => Err(error.into()),
     }
 }

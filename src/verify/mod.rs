@@ -3,6 +3,7 @@
 
 mod credential;
 mod proof;
+mod refused;
 
-pub use credential::probe;
-pub use proof::prove;
+pub use credential::{Probed, probe};
+pub use proof::{Proofs, prove};

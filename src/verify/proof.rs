@@ -1,10 +1,11 @@
 //! Both sides of a credential, in each database of its role.
 
-use super::credential::{Holder, Stored, holders, log_in};
+use super::credential::{Holder, LogIn, Stored, holders, log_in};
+use super::refused::{Verdict, judge};
 use crate::apply::{ApplyError, Edges};
 use crate::model::{Object, Policy, State};
 use crate::plan::{
-    Charter, Expected, Finding, Found, Held, Holdings, Proof, Proven, Rule, Trial, Tried, Way, charters,
+    Charter, Expected, Failure, Finding, Found, Held, Holdings, Proof, Proven, Trial, Tried, Way, charters,
     untrusted_owners,
 };
 use crate::postgres::{
@@ -18,32 +19,59 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// SQLSTATE of the warning by which GRANT refuses.
 const PRIVILEGE_NOT_GRANTED: &str = "01007";
 
+/// What came of a proof.
+#[derive(Default)]
+pub struct Proofs {
+    /// What each login has shown.
+    pub proven: Vec<Proven>,
+    /// What is not as it should be.
+    pub findings: Vec<Finding>,
+    /// What could not be told.
+    pub errors: Vec<Failure>,
+}
+
 /// Logs in with every stored credential that is meant to work and proves both sides in each database of its role.
 ///
 /// # Errors
 /// A server or Google that cannot be asked.
-pub async fn prove(
-    edges: &Edges<'_>,
-    policy: &Policy,
-    state: &State,
-) -> Result<(Vec<Proven>, Vec<Finding>), ApplyError> {
-    let (mut proven, mut findings) = (Vec::new(), Vec::new());
+pub async fn prove(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<Proofs, ApplyError> {
+    let mut all = Proofs::default();
     for holder in holders(policy) {
         let charters = planned(edges, policy, state, holder).await?;
-        for stored in log_in(edges, holder, state).await? {
-            let stored = match stored {
-                Ok(stored) => stored,
-                Err(finding) => {
-                    findings.push(*finding);
+        for tried in log_in(edges, holder, state).await? {
+            let stored = match tried {
+                LogIn::Done(stored) => stored,
+                LogIn::Found(finding) => {
+                    all.findings.push(*finding);
+                    continue;
+                }
+                LogIn::Full(finding) => {
+                    all.no_room(*finding);
+                    continue;
+                }
+                LogIn::Unknown(failure) => {
+                    all.errors.push(failure);
                     continue;
                 }
             };
             for charter in &charters {
-                let proof = prove_charter(edges, holder, &stored, charter).await?;
+                let proof = match prove_charter(edges, holder, &stored, charter, state).await? {
+                    Ok(proof) => proof,
+                    Err(Verdict::Finding(finding)) => Proof { findings: vec![*finding], ..Proof::default() },
+                    Err(Verdict::Full(finding)) => {
+                        all.no_room(*finding);
+                        continue;
+                    }
+                    Err(Verdict::Unknown(failure)) => {
+                        all.errors.push(failure);
+                        continue;
+                    }
+                };
                 // Two logins of one role show the same.
-                let new = proof.findings.into_iter().filter(|finding| !findings.contains(finding));
-                findings.extend(new.collect::<Vec<_>>());
-                proven.push(Proven {
+                let new = proof.findings.into_iter().filter(|finding| !all.findings.contains(finding));
+                let new: Vec<_> = new.collect();
+                all.findings.extend(new);
+                all.proven.push(Proven {
                     role: holder.name.clone(),
                     login: stored.login.name().clone(),
                     database: charter.database.clone(),
@@ -55,7 +83,15 @@ pub async fn prove(
             }
         }
     }
-    Ok((proven, findings))
+    Ok(all)
+}
+
+impl Proofs {
+    /// The password is right; what the role can do could not be looked at.
+    fn no_room(&mut self, finding: Finding) {
+        self.errors.push(Failure { causes: vec![finding.message.clone()], hint: None });
+        self.findings.push(finding);
+    }
 }
 
 /// What the role is to prove, without planning what would run the code of others as the role.
@@ -82,15 +118,13 @@ async fn prove_charter(
     holder: Holder<'_>,
     stored: &Stored,
     charter: &Charter,
-) -> Result<Proof, ApplyError> {
+    state: &State,
+) -> Result<Result<Proof, Verdict>, ApplyError> {
     let Stored { login, password } = stored;
     let mut session = match enter(edges.route, &charter.database, login, password, edges.purpose).await {
         Ok(session) => session,
         Err(LoginError::Refused { source, .. }) => {
-            let message = format!("the server refuses `{login}` at database `{}`: {source}", charter.database);
-            let finding = *holder.finding(Rule::GrantMissing, message);
-            let finding = Finding { database: Some(charter.database.clone()), ..finding };
-            return Ok(Proof { findings: vec![finding], ..Proof::default() });
+            return Ok(Err(judge(holder, login, &charter.database, &source, state)));
         }
         Err(LoginError::Unreachable(error)) => return Err(error.into()),
     };
@@ -105,7 +139,7 @@ async fn prove_charter(
     }
     session.rollback().await?;
     session.close().await;
-    Ok(proof)
+    Ok(Ok(proof))
 }
 
 /// What the session can do once it has gone this way. Nothing is tried there: the catalogs know, and each refusal would be

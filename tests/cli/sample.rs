@@ -239,6 +239,7 @@ pub fn plan() -> Plan {
         }],
         refusals: Vec::new(),
         notes: vec![accepted()],
+        iam_only: Vec::new(),
     }
 }
 
@@ -250,6 +251,8 @@ pub fn nothing() -> Plan {
         pending: Vec::new(),
         refusals: Vec::new(),
         notes: Vec::new(),
+        iam_only: Vec::new(),
+
         ..plan()
     }
 }

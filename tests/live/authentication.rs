@@ -226,17 +226,6 @@ fn the_admins_password_out_of_a_secret_is_kept_too() {
     });
 }
 
-/// Puts lines in front of the server's own rules.
-async fn let_in_by(cluster: &Cluster, rules: &str) {
-    let superuser = cluster.connect_superuser("postgres").await;
-    let file: String = superuser.query_one("SHOW hba_file", &[]).await.unwrap().get(0);
-    let rules: String = rules.lines().map(|rule| format!("{}\\n", rule.trim())).collect();
-    let write = format!("printf \"{rules}\" | cat - {file} > {file}.new && mv {file}.new {file}");
-    superuser.batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{write}'")).await.unwrap();
-    superuser.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-}
-
 each_major! {
     async fn real_servers_get_a_password_by_scram_only(major: u32) {
         let cluster = Cluster::start(major);
@@ -248,7 +237,7 @@ each_major! {
             SET password_encryption = md5;
             CREATE ROLE old LOGIN PASSWORD '{SECRET}';
         ")).await;
-        let_in_by(&cluster, "host all clear 127.0.0.1/32 password
+        cluster.let_in_by("host all clear 127.0.0.1/32 password
             host all open 127.0.0.1/32 trust
             host all old,negotiated 127.0.0.1/32 md5").await;
         let route = route(cluster.admin_url());

@@ -178,26 +178,70 @@ each_major! {
             CREATE ROLE alone LOGIN PASSWORD 'right' CONNECTION LIMIT 1;
             CREATE ROLE idle NOLOGIN PASSWORD 'right';
             CREATE ROLE expired LOGIN PASSWORD 'right' VALID UNTIL '2000-01-01';
+            CREATE ROLE barred LOGIN PASSWORD 'right';
             REVOKE CONNECT ON DATABASE shop FROM PUBLIC;
         ").await;
+        cluster.batch("postgres", "CREATE DATABASE tiny CONNECTION LIMIT 0").await;
+        cluster.batch("postgres", "CREATE DATABASE shut ALLOW_CONNECTIONS false").await;
+        cluster.let_in_by("host all barred 127.0.0.1/32 reject").await;
         let route = Route::from_url(cluster.admin_url(), &Environment::default()).unwrap();
         let tried = async |to: &str, user: &str, text: &str| {
             match login(&route, &database(to), &role(user), &password(text), &purpose()).await {
                 Ok(()) => "in".to_owned(),
-                Err(LoginError::Refused { source: Refusal::Server(source), .. }) => source.sqlstate,
+                Err(LoginError::Refused { source, .. }) => {
+                    let kind = match &source {
+                        Refusal::Password(_) => "password",
+                        Refusal::Verifier(_) => "verifier",
+                        Refusal::Rule(_) => "rule",
+                        Refusal::Full(_) => "full",
+                        Refusal::NoLogin(_) => "no login",
+                        Refusal::Database(_) => "database",
+                    };
+                    let right = if source.proves_password() { ", right" } else { "" };
+                    format!("{kind} {}{right}", source.server().map(|said| said.sqlstate.as_str()).unwrap_or_default())
+                }
                 Err(other) => chain(&other),
             }
         };
-        assert_eq!(tried("postgres", "app", "right").await, "in");
-        assert_eq!(tried("postgres", "app", "wrong").await, "28P01");
-        assert_eq!(tried("postgres", "nobody", "right").await, "28P01");
-        assert_eq!(tried("postgres", "idle", "right").await, "28000");
-        assert_eq!(tried("postgres", "expired", "right").await, "28P01");
-        assert_eq!(tried("nowhere", "app", "right").await, "3D000");
-        assert_eq!(tried("shop", "app", "right").await, "42501");
         // A role of its own: a session that is over counts until its process is gone.
         let _only = cluster.connect_as("postgres", "alone", "right").await.unwrap();
-        assert_eq!(tried("postgres", "alone", "right").await, "53300");
+        for (database, user, right, wrong) in [
+            ("postgres", "app", "in", "password 28P01"),
+            ("postgres", "nobody", "password 28P01", "password 28P01"),
+            ("postgres", "idle", "no login 28000, right", "password 28P01"),
+            ("postgres", "expired", "password 28P01", "password 28P01"),
+            ("postgres", "barred", "rule 28000", "rule 28000"),
+            ("postgres", "alone", "full 53300, right", "password 28P01"),
+            ("tiny", "app", "full 53300, right", "password 28P01"),
+            ("shut", "app", "database 55000, right", "password 28P01"),
+            ("nowhere", "app", "database 3D000, right", "password 28P01"),
+            ("shop", "app", "database 42501, right", "password 28P01"),
+        ] {
+            assert_eq!(tried(database, user, "right").await, right, "{user} at {database}");
+            assert_eq!(tried(database, user, "wrong").await, wrong, "{user} at {database}");
+        }
+    }
+
+    async fn a_server_without_room_tells_nothing_before_it_has_asked(major: u32) {
+        let cluster = Cluster::with(major, Options::default().setting("max_connections", "6"));
+        cluster.batch("postgres", "CREATE ROLE app LOGIN PASSWORD 'right'").await;
+        let route = Route::from_url(cluster.admin_url(), &Environment::default()).unwrap();
+        let tried = async |text: &str| login(&route, &database("postgres"), &role("app"), &password(text), &purpose()).await;
+        let mut sessions = Vec::new();
+        while let Ok(session) = cluster.connect_as("postgres", "app", "right").await {
+            sessions.push(session);
+        }
+        // Slots that are kept for superusers are refused once the password is known to be right.
+        assert!(matches!(tried("right").await, Err(LoginError::Refused { source: Refusal::Full(_), .. })));
+        assert!(matches!(tried("wrong").await, Err(LoginError::Refused { source: Refusal::Password(_), .. })));
+        for _ in 0..3 {
+            sessions.push(cluster.connect_superuser("postgres").await);
+        }
+        for text in ["right", "wrong"] {
+            let error = tried(text).await.unwrap_err();
+            assert!(matches!(error, LoginError::Unreachable(_)), "{error:?}");
+            assert!(chain(&error).contains("53300"), "{}", chain(&error));
+        }
     }
 
     async fn a_server_that_is_not_there_says_nothing_about_the_credential(major: u32) {

@@ -43,6 +43,7 @@ mod poolers;
 mod races;
 mod readers;
 mod refusals;
+mod refused;
 mod restarts;
 mod rotation;
 mod row_security;

@@ -134,6 +134,17 @@ impl Cluster {
         connect(config.host("127.0.0.1").port(self.port).user(user).password(password).dbname(database)).await
     }
 
+    /// Puts lines in front of the server's own rules.
+    pub async fn let_in_by(&self, rules: &str) {
+        let superuser = self.connect_superuser("postgres").await;
+        let file: String = superuser.query_one("SHOW hba_file", &[]).await.expect("the rules").get(0);
+        let rules: String = rules.lines().map(|rule| format!("{}\\n", rule.trim())).collect();
+        let write = format!("printf \"{rules}\" | cat - {file} > {file}.new && mv {file}.new {file}");
+        superuser.batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{write}'")).await.expect("it is written");
+        superuser.batch_execute("SELECT pg_reload_conf()").await.expect("it is read");
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+
     /// Runs statements as the superuser. Panics with the server's words if one fails.
     pub async fn batch(&self, database: &str, statements: &str) {
         let superuser = self.connect_superuser(database).await;

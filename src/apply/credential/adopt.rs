@@ -5,10 +5,7 @@ use super::login::login_error;
 use crate::apply::{ApplyError, Run};
 use crate::model::{Login, NoCredential, Payload, RoleName, Secret};
 use crate::plan::{Change, CredentialSource, Finding, Rule, Withheld, WithheldKind};
-use crate::postgres::{LoginError, Refusal};
-
-/// SQLSTATEs of a server that does not take the password: what else it refuses, it refuses to who has proven to know it.
-const WRONG_PASSWORD: [&str; 2] = ["28P01", "28000"];
+use crate::postgres::LoginError;
 
 /// Why a payload is not adopted.
 struct NotAdopted {
@@ -85,13 +82,10 @@ impl Run<'_> {
         };
         let user = credential.user.as_deref().and_then(|user| logins.parse(user));
         let user = user.unwrap_or_else(|| job.login.clone());
-        match self.log_in(&user, &credential.password, job.role).await {
+        match self.prove_password(&user, &credential.password, job.role).await {
             Ok(()) => Ok(Ok(user)),
             Err(LoginError::Refused { source, .. }) => {
-                let proven = match &source {
-                    Refusal::Server(error) => !WRONG_PASSWORD.contains(&error.sqlstate.as_str()),
-                    Refusal::Verifier(_) => false,
-                };
+                let proven = source.proves_password();
                 Ok(Err(NotAdopted { reason: format!("it does not log in{}: {source}", newline(payload)), proven }))
             }
             Err(error) => Err(login_error(job, error)),

@@ -8,7 +8,7 @@ use super::Job;
 use crate::apply::{ApplyError, Run};
 use crate::model::{Credential, Login, Password, Payload, RoleName, Shape};
 use crate::plan::set_password;
-use crate::postgres::{LoginError, login};
+use crate::postgres::{LoginError, Refusal, login};
 
 impl Run<'_> {
     /// Gives the login its password. A row of the catalog that somebody else changes at the same moment is worth another
@@ -23,14 +23,29 @@ impl Run<'_> {
     }
 
     pub(in crate::apply) async fn prove(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
-        self.log_in(job.login, password, job.role).await.map_err(|error| login_error(job, error))
+        self.prove_password(job.login, password, job.role).await.map_err(|error| login_error(job, error))
     }
 
+    /// Whether the password is the one that the server has.
     pub(super) async fn works(&self, job: &Job<'_>, password: &Password) -> Result<bool, ApplyError> {
         match self.log_in(job.login, password, job.role).await {
             Ok(()) => Ok(true),
-            Err(LoginError::Refused { .. }) => Ok(false),
+            Err(LoginError::Refused { source, .. }) if source.proves_password() => Ok(true),
+            Err(LoginError::Refused { source: Refusal::Password(_) | Refusal::Verifier(_), .. }) => Ok(false),
             Err(error) => Err(login_error(job, error)),
+        }
+    }
+
+    /// A login, or a refusal for want of room alone: the server says that only to who knows the password.
+    pub(in crate::apply) async fn prove_password(
+        &self,
+        user: &Login,
+        password: &Password,
+        role: &RoleName,
+    ) -> Result<(), LoginError> {
+        match self.log_in(user, password, role).await {
+            Err(LoginError::Refused { source: Refusal::Full(_), .. }) => Ok(()),
+            tried => tried,
         }
     }
 

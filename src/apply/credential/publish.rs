@@ -21,7 +21,7 @@ impl Run<'_> {
     /// have waited for its turn.
     pub(super) async fn server_time(&self) -> Result<Timestamp, ApplyError> {
         let mut session = self.session(None).await?;
-        let found = activity(&mut session, &[]).await?;
+        let found = activity(&mut session, &[], None).await?;
         session.close().await;
         Ok(Timestamp::from_millisecond(found.at).unwrap_or_default())
     }

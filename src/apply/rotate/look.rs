@@ -14,7 +14,7 @@ use crate::model::{
     State, VersionState,
 };
 use crate::postgres::{ClientSession, LoginActivity, Session, activity, inspect_shared};
-use crate::rotation::{self, Consumer, Found, Holder, HolderKind, LoginFacts, Reading, Reference, Terms};
+use crate::rotation::{self, Consumer, Found, Full, Holder, HolderKind, LoginFacts, Reading, Reference, Terms};
 
 /// What is seen of one credential.
 #[derive(Debug, Clone)]
@@ -103,7 +103,8 @@ async fn at_server(edges: &Edges<'_>, policy: &Policy, role: &RoleName) -> Resul
     let at = Instant::now();
     let own = Logins::of(policy, role, &shared.roles);
     let names: Vec<_> = own.every_login().iter().map(|login| login.name().clone()).collect();
-    let found = activity(&mut session, &names).await?;
+    let entered = policy.roles.get(role).and_then(|role| Some(&role.secret.as_ref()?.database));
+    let found = activity(&mut session, &names, entered).await?;
     session.close().await;
     let server = State {
         server: shared.server,
@@ -113,13 +114,19 @@ async fn at_server(edges: &Edges<'_>, policy: &Policy, role: &RoleName) -> Resul
         ..State::default()
     };
     let purpose = edges.purpose.as_str();
-    let logins = found.logins.into_iter().map(|login| (login.login.clone(), facts(login, purpose))).collect();
+    let full = entered.zip(found.database).and_then(|(name, (limit, sessions))| {
+        Full::of(format!("database `{name}`"), limit, u64::try_from(sessions).unwrap_or_default())
+    });
+    let facts = |login: LoginActivity| (login.login.clone(), facts(login, purpose, full.clone()));
+    let logins = found.logins.into_iter().map(facts).collect();
     Ok((server, Facts { at, now: Timestamp::from_millisecond(found.at).unwrap_or_default(), own, logins }))
 }
 
-/// What `next` is told of a login: all its sessions but those of this very run, which proves credentials by them.
-pub(super) fn facts(found: LoginActivity, own: &str) -> LoginFacts {
-    let LoginActivity { login: _, can_login, valid_until, sessions } = found;
+/// What `next` is told of a login: all its sessions but those of this very run, which proves credentials by them; `full`: the
+/// database that it logs in to has no room.
+pub(super) fn facts(found: LoginActivity, own: &str, full: Option<Full>) -> LoginFacts {
+    let LoginActivity { login, can_login, valid_until, sessions, limit } = found;
+    let full = Full::of(format!("role `{login}`"), limit, sessions.len() as u64).or(full);
     let time = |seconds: Option<i64>| seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
     let session = |session: ClientSession| rotation::Session {
         application: session.application,
@@ -127,7 +134,7 @@ pub(super) fn facts(found: LoginActivity, own: &str) -> LoginFacts {
         since: time(session.since),
     };
     let others = sessions.into_iter().filter(|session| session.application != own);
-    LoginFacts { can_login, valid_until: time(valid_until), sessions: others.map(session).collect() }
+    LoginFacts { can_login, valid_until: time(valid_until), sessions: others.map(session).collect(), full }
 }
 
 /// The jobs and services among the readers.

@@ -9,9 +9,9 @@ use super::{Turn, strategy_of};
 use crate::apply::credential::{Job, login_error};
 use crate::apply::{ApplyError, Run};
 use crate::model::{Login, Password, RoleName, SecretName, Strategy};
-use crate::plan::{administer, close_login, expire_login, set_password};
+use crate::plan::{Failure, administer, close_login, expire_login, set_password};
 use crate::postgres::{LoginError, Session, Statement, activity};
-use crate::rotation::ServerSide;
+use crate::rotation::{LoginFacts, ServerSide};
 
 /// Longer than storing and reading back a version takes, however often it is tried again.
 const IDLE: &str = "SET LOCAL idle_in_transaction_session_timeout = '120s'";
@@ -111,15 +111,23 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// One login with the bytes that consumers get.
+    /// One login with the bytes that consumers get. A password in place is committed: the one before is refused by now, so
+    /// that it is published whatever else keeps this login out.
     pub(super) async fn prove(&mut self, login: &Login) -> Result<(), ApplyError> {
         let password = self.password(login)?;
-        let proven = self.run.log_in(login, &password, self.role).await;
+        let proven = self.run.prove_password(login, &password, self.role).await;
         if matches!(proven, Err(LoginError::Refused { .. })) {
             // Another run may have been there meanwhile and have set another password.
             self.run.assure_lock().await?;
         }
-        proven.map_err(|error| login_error(&self.job(login).as_ref(), error))?;
+        let in_place = Some(login) == self.seen.state.ledger.login.as_ref();
+        match proven {
+            Err(error) if in_place && !error.leaves_password_open() => {
+                let failed = Failure::new(&error, None).message();
+                self.run.report.events.push(format!("the password of `{login}` is set, but not tried: {failed}"));
+            }
+            proven => proven.map_err(|error| login_error(&self.job(login).as_ref(), error))?,
+        }
         self.seen.state.server = ServerSide::Proven;
         Ok(())
     }
@@ -136,11 +144,12 @@ impl Turn<'_> {
         let before = (self.seen.state.login(login), self.seen.state.users_of_previous());
         self.look_at_consumers().await?;
         let mut session = self.run.session(None).await?;
-        let found = activity(&mut session, std::slice::from_ref(login.name())).await?;
+        let found = activity(&mut session, std::slice::from_ref(login.name()), None).await?;
         session.close().await;
         for login in found.logins {
             let (name, own) = (login.login.clone(), self.run.edges.purpose.as_str());
-            self.seen.state.logins.insert(name, facts(login, own));
+            let now = LoginFacts { full: before.0.full.clone(), ..facts(login, own, None) };
+            self.seen.state.logins.insert(name, now);
         }
         if (self.seen.state.login(login), self.seen.state.users_of_previous()) != before {
             return Ok(());

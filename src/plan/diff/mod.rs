@@ -44,7 +44,7 @@ use unproven::Unproven;
 use super::merge::Merging;
 use super::reach::Reach;
 use super::standing::Cast;
-use super::{Finding, Plan, Refusal, RefusalCause, TakeOver, gcloud};
+use super::{Finding, Plan, Refusal, RefusalCause, TakeOver, gcloud, iam_only};
 use crate::access::Views;
 use crate::model::{DatabaseName, Policy, State};
 
@@ -130,6 +130,7 @@ fn empty(policy: &Policy, state: &State) -> Plan {
         pending: Vec::new(),
         refusals: Vec::new(),
         notes: Vec::new(),
+        iam_only: iam_only(policy, state),
     }
 }
 

@@ -5,6 +5,7 @@ use super::Diff;
 use super::emit::Reason;
 use crate::model::{Membership, ReadOnlySetting, RoleName};
 use crate::plan::advice;
+use crate::plan::iam_only::is_iam_only;
 use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 use crate::plan::standing::Standing;
 use crate::plan::statement;
@@ -44,11 +45,10 @@ impl Diff<'_> {
         self.way_as(role)
     }
 
-    /// Who has the role WITH ADMIN and can log in, this admin aside. Nobody is made a member of an IAM user: a login by
-    /// password that is one is let in by no rule for passwords any more.
-    /// <https://cloud.google.com/sql/docs/postgres/iam-authentication>
+    /// Who has the role WITH ADMIN and can log in, this admin aside. The admin is made a member of no role that leads to an IAM
+    /// user: its password would not let it in any more.
     fn giver(&self, role: &RoleName) -> Option<String> {
-        if self.is_iam_user(role) {
+        if self.cast.standing(role) == Standing::Iam || is_iam_only(self.state, role) {
             return None;
         }
         let mut holders = self.state.memberships.iter().filter(|edge| edge.role == *role && edge.admin);
@@ -57,15 +57,6 @@ impl Diff<'_> {
             true => format!("`{}`", holder.name),
             false => format!("a member of `{}`", holder.name),
         })
-    }
-
-    fn is_iam_user(&self, role: &RoleName) -> bool {
-        self.cast.standing(role) == Standing::Iam
-            || self
-                .state
-                .memberships
-                .iter()
-                .any(|edge| edge.member == *role && edge.role.as_str().starts_with(super::fence::IAM_GROUPS))
     }
 
     /// Nobody else has rights on the role: what belongs to it changes in its own name.

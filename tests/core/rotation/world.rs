@@ -116,6 +116,7 @@ impl World {
                 can_login: account.can_login,
                 valid_until: account.valid_until.map(time),
                 sessions: self.sessions.iter().filter(|login| *login == name).map(|_| session.clone()).collect(),
+                full: None,
             };
             (name.clone(), facts)
         };

@@ -1,0 +1,102 @@
+//! What a refused login says of a stored credential: the server's answer, and what the catalogs know beside it. Only a password
+//! that the server does not take is mended by another one.
+
+use super::credential::Holder;
+use crate::model::{DatabaseName, Object, RoleName, State};
+use crate::plan::{Failure, Finding, Rule, Severity, iam_only};
+use crate::postgres::Refusal;
+
+/// What is to be said of it.
+pub(super) enum Verdict {
+    /// Something is not as the policy says.
+    Finding(Box<Finding>),
+    /// The password is right, and there is no room for another session.
+    Full(Box<Finding>),
+    /// Nothing is known of the credential.
+    Unknown(Failure),
+}
+
+/// Judges why `database` refused `login`, whose credential is that of `holder`.
+pub(super) fn judge(
+    holder: Holder<'_>,
+    login: &RoleName,
+    database: &DatabaseName,
+    refusal: &Refusal,
+    state: &State,
+) -> Verdict {
+    let said = format!("the server refuses `{login}` at database `{database}`: {refusal}");
+    match refusal {
+        Refusal::Password(_) | Refusal::Verifier(_) => Verdict::Finding(password(holder, login, said, state)),
+        Refusal::Rule(_) => rule(holder, login, said, refusal, state),
+        Refusal::Full(_) => Verdict::Full(full(holder, login, refusal, state)),
+        Refusal::NoLogin(_) => {
+            let message = format!("{login} is NOLOGIN: the password in {} is right", holder.wanted.name);
+            Verdict::Finding(attribute(holder, login, message))
+        }
+        Refusal::Database(error) if error.sqlstate == NO_CONNECT => {
+            let finding = holder.finding(Rule::GrantMissing, format!("{said}: the password is right"));
+            Verdict::Finding(Box::new(Finding {
+                database: Some(database.clone()),
+                object: Some(Object::Database(database.clone()).to_string()),
+                privilege: Some("CONNECT".into()),
+                fix: Some("rolewright apply".into()),
+                ..*finding
+            }))
+        }
+        Refusal::Database(_) => Verdict::Unknown(Failure { causes: vec![said], hint: refusal.hint() }),
+    }
+}
+
+/// SQLSTATE of a database on which the login has no CONNECT.
+const NO_CONNECT: &str = "42501";
+
+/// Wrong, or past its date: the server does not tell which.
+fn password(holder: Holder<'_>, login: &RoleName, said: String, state: &State) -> Box<Finding> {
+    let until = state.roles.get(login).and_then(|role| role.valid_until.as_ref());
+    let now = state.server.now;
+    let passed =
+        until.filter(|until| until.parse::<jiff::Timestamp>().ok().zip(now).is_some_and(|(end, now)| end <= now));
+    match passed {
+        None => holder.finding(Rule::CredentialRejected, said),
+        Some(until) => {
+            let message = format!("the password of {login} is valid until {until}, which has passed");
+            attribute(holder, login, message)
+        }
+    }
+}
+
+/// A role's attribute is put right by `apply`.
+fn attribute(holder: Holder<'_>, login: &RoleName, message: String) -> Box<Finding> {
+    Box::new(Finding {
+        role: Some(login.to_string()),
+        object: None,
+        fix: Some("rolewright apply".into()),
+        ..*holder.finding(Rule::RoleAttribute, message)
+    })
+}
+
+/// Cloud SQL has one such rule that depends on the role: its memberships tell.
+fn rule(holder: Holder<'_>, login: &RoleName, said: String, refusal: &Refusal, state: &State) -> Verdict {
+    let found = iam_only(holder.policy, state).into_iter().find(|one| one.logins.contains(login));
+    match found {
+        Some(found) => {
+            Verdict::Finding(Box::new(Finding { origin: Some(holder.wanted.origin.clone()), ..found.finding() }))
+        }
+        None => Verdict::Unknown(Failure { causes: vec![said], hint: refusal.hint() }),
+    }
+}
+
+fn full(holder: Holder<'_>, login: &RoleName, refusal: &Refusal, state: &State) -> Box<Finding> {
+    let limit = state.roles.get(login).map(|role| role.connection_limit).filter(|limit| *limit >= 0);
+    let limit = limit.map(|limit| format!("; its CONNECTION LIMIT is {limit}")).unwrap_or_default();
+    let message = format!(
+        "no more sessions of {login} are let in ({refusal}), and its password is right{limit}: end idle sessions, or raise the \
+         limit"
+    );
+    Box::new(Finding {
+        severity: Severity::Warning,
+        role: Some(login.to_string()),
+        fix: None,
+        ..*holder.finding(Rule::RoleAttribute, message)
+    })
+}
