@@ -367,7 +367,7 @@ fn lacks(state: &State, access: &Access<'_>, database: &DatabaseName, object: &O
     };
     let mut lacks = Vec::new();
     if let Some(schema) = object.schema().filter(|_| object.kind() != ObjectKind::Schema) {
-        let group = inside.and_then(|inside| inside.schema(schema));
+        let group = inside.and_then(|inside| inside.schemas().get(schema).copied());
         let of_schema = Object::Schema(schema.clone());
         if group.is_some_and(|group| !has(group, &of_schema, Privilege::Usage)) {
             lacks.push(format!("USAGE on {of_schema}"));

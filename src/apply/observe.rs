@@ -208,16 +208,17 @@ pub(super) fn asked(policy: &Policy, database: &DatabaseName) -> Asked {
 /// The `ddl` roles of each schema.
 fn makers(policy: &Policy, database: &DatabaseName) -> BTreeSet<(SchemaName, RoleName)> {
     let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
-    let access = present.flat_map(|(name, role)| role.access.iter().map(move |access| (name, access)));
-    let ddl = access.filter(|(_, access)| access.preset == Preset::Ddl && access.database == *database);
-    ddl.map(|(name, access)| (access.schema.clone(), name.clone())).collect()
+    let presets = present.flat_map(|(name, role)| role.presets.in_database(database).map(move |one| (name, one)));
+    let ddl = presets.filter(|(_, (_, preset))| *preset == Preset::Ddl);
+    ddl.map(|(name, (schema, _))| (schema.clone(), name.clone())).collect()
 }
 
 /// The `ddl` roles of all the schemas that have one: between others the plan tells.
 fn makers_of_all(makers: &BTreeSet<(SchemaName, RoleName)>) -> BTreeSet<RoleName> {
     let schemas: BTreeSet<_> = makers.iter().map(|(schema, _)| schema).collect();
     let makes_all = |role: &RoleName| schemas.iter().all(|schema| makers.contains(&((*schema).clone(), role.clone())));
-    makers.iter().map(|(_, role)| role).filter(|role| makes_all(role)).cloned().collect()
+    let roles: BTreeSet<_> = makers.iter().map(|(_, role)| role).collect();
+    roles.into_iter().filter(|role| makes_all(role)).cloned().collect()
 }
 
 type AtGoogle = (BTreeMap<SecretName, Secret>, BTreeMap<String, Option<CloudRunReference>>);

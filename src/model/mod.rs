@@ -11,6 +11,7 @@ mod object;
 mod password;
 mod payload;
 mod policy;
+mod presets;
 mod privilege;
 mod quote;
 mod retirement;
@@ -36,10 +37,11 @@ pub use object::{Naming, Object, ObjectKind, RelationKind, RoutineKind};
 pub use password::{Password, Payload, Verifier, VerifierError};
 pub use payload::{Credential, Identity, NoCredential};
 pub use policy::{
-    Access, Allow, CloudRunKind, DatabasePolicy, DeclaredGrant, DeclaredMembership, ExtensionPolicy, Lifecycle,
-    LoginPolicy, Origin, PayloadFormat, Policy, Preset, PublicAccess, Reader, Replication, RolePolicy, Rotation,
-    SchemaPolicy, SecretPolicy, Strategy, Target,
+    Allow, CloudRunKind, DatabasePolicy, DeclaredGrant, DeclaredMembership, ExtensionPolicy, Lifecycle, LoginPolicy,
+    Origin, PayloadFormat, Policy, Preset, PublicAccess, Reader, Replication, RolePolicy, Rotation, SchemaPolicy,
+    SecretPolicy, Strategy, Target,
 };
+pub use presets::Presets;
 pub use privilege::{Privilege, PrivilegeClass, Privileges};
 pub use quote::{
     delimited_identifier, is_visible, marked, quote_identifier, quote_literal, server_identifier, visible_sql,

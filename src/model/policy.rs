@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DatabaseName, ExtensionName, IamPrincipal, InstanceName, Object, PrivilegeClass, Privileges, ProjectId, RoleName,
-    RolePattern, SchemaName, SecretName,
+    DatabaseName, ExtensionName, IamPrincipal, InstanceName, Object, Presets, PrivilegeClass, Privileges, ProjectId,
+    RoleName, RolePattern, SchemaName, SecretName,
 };
 
 /// Where something was declared.
@@ -91,22 +91,11 @@ pub enum Preset {
     Read,
 }
 
-/// A preset on one schema.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Access {
-    /// The database of the schema.
-    pub database: DatabaseName,
-    /// The schema.
-    pub schema: SchemaName,
-    /// What the role may do there.
-    pub preset: Preset,
-}
-
 /// One declared role.
 #[derive(Debug, Clone)]
 pub struct RolePolicy {
-    /// Presets, one entry per schema.
-    pub access: BTreeSet<Access>,
+    /// `access:`.
+    pub presets: Presets,
     /// Further grants.
     pub grants: Vec<DeclaredGrant>,
     /// Roles it is a member of.
@@ -216,6 +205,15 @@ impl Target {
         match self {
             Self::Object(object) => object.kind().class(),
             Self::AllInSchema(class, _) => *class,
+        }
+    }
+
+    /// The schema that a role needs USAGE on to use what it is granted.
+    pub fn needs_usage_on(&self) -> Option<&SchemaName> {
+        match self {
+            Self::Object(Object::Schema(_)) => None,
+            Self::Object(object) => object.schema(),
+            Self::AllInSchema(_, schema) => Some(schema),
         }
     }
 

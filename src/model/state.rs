@@ -1,7 +1,7 @@
 //! What an instance is like. Objects that share kind, schema, owner and ACL are one group: ten thousand tables of a
 //! migration tool are a handful of groups.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Acl, Belonging, Call, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
@@ -145,12 +145,13 @@ pub struct Database {
 }
 
 impl Database {
-    /// The group that holds the schema called `name`, with its owner and ACL.
-    pub fn schema(&self, name: &SchemaName) -> Option<&Group> {
-        self.groups
-            .iter()
-            .filter(|group| group.kind == ObjectKind::Schema)
-            .find(|group| group.members.iter().any(|object| object.schema() == Some(name)))
+    /// The group of each schema, with its owner and ACL.
+    pub fn schemas(&self) -> HashMap<&SchemaName, &Group> {
+        let mut schemas = HashMap::new();
+        for group in self.groups.iter().filter(|group| group.kind == ObjectKind::Schema) {
+            schemas.extend(group.members.iter().filter_map(Object::schema).map(|schema| (schema, group)));
+        }
+        schemas
     }
 }
 

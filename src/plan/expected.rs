@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::model::{
-    Access, Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Naming, Object,
-    ObjectKind, Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName, RolePolicy, SchemaName, Strategy,
-    Target,
+    Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Naming, Object, ObjectKind,
+    Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName, RolePolicy, SchemaName, Strategy, Target,
 };
 
 /// What one role is to hold on one object.
@@ -47,11 +46,15 @@ pub fn preset_privileges(preset: Preset, class: PrivilegeClass) -> Privileges {
 pub struct Expectations<'a> {
     name: &'a DatabaseName,
     roles: Vec<(&'a RoleName, &'a RolePolicy)>,
+    /// The roles with a preset on each schema.
+    presets: HashMap<&'a SchemaName, Vec<(&'a RoleName, Preset)>>,
     extension_schemas: BTreeSet<SchemaName>,
     /// Grants on one object each.
     named: HashMap<Naming<'a>, Vec<Declared<'a>>>,
     /// Grants on all objects of a schema.
-    wide: Vec<Declared<'a>>,
+    wide: HashMap<&'a SchemaName, Vec<Declared<'a>>>,
+    /// The roles with a grant on something in each schema.
+    granted: HashMap<&'a SchemaName, BTreeSet<&'a RoleName>>,
     major: u32,
     known: RefCell<HashMap<Alike, Rc<Wants>>>,
 }
@@ -73,12 +76,22 @@ impl<'a> Expectations<'a> {
     pub fn new(policy: &'a Policy, name: &'a DatabaseName, actual: &Database, major: u32) -> Self {
         let present = |(_, role): &(&RoleName, &RolePolicy)| role.lifecycle == Lifecycle::Present;
         let roles: Vec<_> = policy.roles.iter().filter(present).collect();
+        let mut presets = HashMap::<_, Vec<_>>::new();
+        for (role, declared) in &roles {
+            for (schema, preset) in declared.presets.in_database(name) {
+                presets.entry(schema).or_default().push((*role, preset));
+            }
+        }
         let mut named = HashMap::<_, Vec<_>>::new();
-        let mut wide = Vec::new();
+        let mut wide = HashMap::<_, Vec<_>>::new();
+        let mut granted = HashMap::<_, BTreeSet<_>>::new();
         for (role, grant) in grants(&roles, name) {
             match &grant.target {
                 Target::Object(object) => named.entry(object.naming()).or_default().push((role, grant)),
-                Target::AllInSchema(..) => wide.push((role, grant)),
+                Target::AllInSchema(_, schema) => wide.entry(schema).or_default().push((role, grant)),
+            }
+            if let Some(schema) = grant.target.needs_usage_on() {
+                granted.entry(schema).or_default().insert(role);
             }
         }
         let declared = policy.databases.get(name).and_then(|database| database.extensions.as_ref());
@@ -92,7 +105,8 @@ impl<'a> Expectations<'a> {
                 installed.into_iter().chain(declared)
             })
             .collect();
-        Self { name, roles, extension_schemas, named, wide, major, known: RefCell::default() }
+        let known = RefCell::default();
+        Self { name, roles, presets, extension_schemas, named, wide, granted, major, known }
     }
 
     /// The database.
@@ -129,16 +143,20 @@ impl<'a> Expectations<'a> {
 
     fn resolve(&self, group: &Group, object: &Object, trusted_owner: bool) -> Wants {
         let mut wants = Wants::new();
-        for (name, role) in &self.roles {
-            let preset = self.by_preset(role, group, object, trusted_owner);
-            add(&mut wants, name, preset, Privileges::NONE);
-            if let (ObjectKind::Database, true) = (group.kind, logins_need_connect(role)) {
-                // CONNECT is asked of the login itself, and a login that does not inherit has none of its role's.
-                let connect = preset.intersection(Privileges::of(&[Privilege::Connect]));
-                role.logins(name).iter().for_each(|login| add(&mut wants, login, connect, Privileges::NONE));
+        match (group.kind, object.schema()) {
+            (ObjectKind::Database, _) => self.add_on_database(object, &mut wants),
+            (ObjectKind::Schema, Some(schema)) => self.add_on_schema(schema, &mut wants),
+            (_, Some(schema)) if group.dependence != Dependence::Extension => {
+                let class = group.kind.class();
+                for (name, preset) in self.presets_on(schema).filter(|(_, one)| callable(*one, group, trusted_owner)) {
+                    add(&mut wants, name, preset_privileges(preset, class), Privileges::NONE);
+                }
             }
+            _ => {}
         }
-        for (name, grant) in self.wide.iter().chain(self.named.get(&object.naming()).into_iter().flatten()) {
+        let wide = object.schema().and_then(|schema| self.wide.get(schema));
+        let named = self.named.get(&object.naming());
+        for (name, grant) in wide.into_iter().chain(named).flatten() {
             if grant.target.covers(object) && (group.dependence != Dependence::Extension || names_it(grant)) {
                 let privileges = grant.privileges.intersection(object.kind().class().applicable(self.major));
                 let grantable = if grant.grantable { privileges } else { Privileges::NONE };
@@ -148,60 +166,66 @@ impl<'a> Expectations<'a> {
         wants
     }
 
-    fn by_preset(&self, role: &RolePolicy, group: &Group, object: &Object, trusted_owner: bool) -> Privileges {
-        match (group.kind, object.schema()) {
-            (ObjectKind::Database, _) if matches!(object, Object::Database(name) if name == self.name) => {
-                self.on_database(role)
+    fn presets_on(&self, schema: &SchemaName) -> impl Iterator<Item = (&'a RoleName, Preset)> {
+        self.presets.get(schema).into_iter().flatten().copied()
+    }
+
+    /// What roles are to hold on future objects of a class in `schema`.
+    pub fn of_future(&self, schema: &SchemaName, class: PrivilegeClass) -> Wants {
+        let mut wants = Wants::new();
+        let applicable = class.applicable(self.major);
+        for (name, preset) in self.presets_on(schema) {
+            add(&mut wants, name, preset_privileges(preset, class).intersection(applicable), Privileges::NONE);
+        }
+        for (name, grant) in self.wide.get(schema).into_iter().flatten() {
+            if grant.target.class() == class {
+                let privileges = grant.privileges.intersection(applicable);
+                let grantable = if grant.grantable { privileges } else { Privileges::NONE };
+                add(&mut wants, name, privileges, grantable);
             }
-            (ObjectKind::Schema, Some(schema)) => self.on_schema(role, schema),
-            (_, Some(schema)) if group.dependence != Dependence::Extension => {
-                self.presets_on(role, schema).fold(Privileges::NONE, |sum, preset| {
-                    sum.union(if callable(preset, group, trusted_owner) {
-                        preset_privileges(preset, group.kind.class())
-                    } else {
-                        Privileges::NONE
-                    })
-                })
+        }
+        wants
+    }
+
+    fn add_on_database(&self, object: &Object, wants: &mut Wants) {
+        if !matches!(object, Object::Database(name) if name == self.name) {
+            return;
+        }
+        for (name, role) in &self.roles {
+            let privileges = self.on_database(role);
+            add(wants, name, privileges, Privileges::NONE);
+            if logins_need_connect(role) {
+                // CONNECT is asked of the login itself, and a login that does not inherit has none of its role's.
+                let connect = privileges.intersection(Privileges::of(&[Privilege::Connect]));
+                role.logins(name).iter().for_each(|login| add(wants, login, connect, Privileges::NONE));
             }
-            _ => Privileges::NONE,
         }
     }
 
-    fn presets_on<'b>(&'b self, role: &'b RolePolicy, schema: &'b SchemaName) -> impl Iterator<Item = Preset> + 'b {
-        self.access(role).filter(move |access| access.schema == *schema).map(|access| access.preset)
-    }
-
-    fn access<'b>(&'b self, role: &'b RolePolicy) -> impl Iterator<Item = &'b Access> + 'b {
-        role.access.iter().filter(|access| access.database == *self.name)
+    fn add_on_schema(&self, schema: &SchemaName, wants: &mut Wants) {
+        let usage = Privileges::of(&[Privilege::Usage]);
+        for (name, preset) in self.presets_on(schema) {
+            add(wants, name, preset_privileges(preset, PrivilegeClass::Schema), Privileges::NONE);
+        }
+        for name in self.granted.get(schema).into_iter().flatten() {
+            add(wants, name, usage, Privileges::NONE);
+        }
+        if self.extension_schemas.contains(schema) {
+            for (name, _) in self.roles.iter().filter(|(_, role)| role.presets.cover(self.name)) {
+                add(wants, name, usage, Privileges::NONE);
+            }
+        }
     }
 
     fn on_database(&self, role: &RolePolicy) -> Privileges {
-        let presets = self.access(role).map(|access| preset_privileges(access.preset, PrivilegeClass::Database));
+        let presets = role.presets.in_database(self.name);
+        let presets = presets.map(|(_, preset)| preset_privileges(preset, PrivilegeClass::Database));
         let mut privileges = presets.fold(Privileges::NONE, Privileges::union);
         if role.grants.iter().any(|grant| grant.database == *self.name && needs_connect(grant)) {
             privileges = privileges.union(Privileges::of(&[Privilege::Connect]));
         }
         if role.create_schemas && !privileges.is_empty() {
             privileges = privileges.union(Privileges::of(&[Privilege::Create]));
-        }
-        privileges
-    }
-
-    fn on_schema(&self, role: &RolePolicy, schema: &SchemaName) -> Privileges {
-        let usage = Privileges::of(&[Privilege::Usage]);
-        let presets = self.presets_on(role, schema).map(|preset| preset_privileges(preset, PrivilegeClass::Schema));
-        let mut privileges = presets.fold(Privileges::NONE, Privileges::union);
-        let by_extension = self.extension_schemas.contains(schema) && self.access(role).next().is_some();
-        let by_grant = role.grants.iter().any(|grant| {
-            grant.database == *self.name
-                && match &grant.target {
-                    Target::Object(Object::Schema(_)) => false,
-                    Target::Object(object) => object.schema() == Some(schema),
-                    Target::AllInSchema(_, granted) => granted == schema,
-                }
-        });
-        if by_extension || by_grant {
-            privileges = privileges.union(usage);
         }
         privileges
     }
@@ -246,7 +270,7 @@ fn logins_need_connect(role: &RolePolicy) -> bool {
 
 /// Whether the role has `ddl` anywhere: then its logins do not inherit, so that nothing can come to belong to a login.
 pub fn is_ddl(role: &RolePolicy) -> bool {
-    role.access.iter().any(|access| access.preset == Preset::Ddl)
+    role.presets.iter().any(|(.., preset)| preset == Preset::Ddl)
 }
 
 /// Objects of the instance can be used from any database.

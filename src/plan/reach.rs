@@ -1,12 +1,11 @@
 //! What the executing admin may do, read from the catalogs and never found out by trying: a refused statement would
 //! abort the whole transaction, and some are refused with no more than a warning.
 
-use std::cell::RefCell;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
-use std::rc::Rc;
 
 use super::Attribute;
-use crate::model::{Acl, DatabaseName, Group, Membership, Object, Privilege, RoleName, SchemaName, Server, State};
+use crate::model::{DatabaseName, Group, Membership, Object, Privilege, RoleName, SchemaName, Server, State};
 
 /// In whose name a statement runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,16 +25,7 @@ pub struct Reach<'a> {
     memberships: Above<'a>,
     inherited: Above<'a>,
     settable: Above<'a>,
-    schemas: RefCell<KnownSchemas>,
-}
-
-/// Schemas that were asked about; those that nothing is known of are none.
-type KnownSchemas = HashMap<(DatabaseName, SchemaName), Option<Rc<SchemaRights>>>;
-
-/// Who owns a schema, and who was granted what there.
-struct SchemaRights {
-    owner: RoleName,
-    acl: Acl,
+    schemas: OnceCell<HashMap<&'a DatabaseName, HashMap<&'a SchemaName, &'a Group>>>,
 }
 
 /// The roles that each one is a member of, over memberships of some kind. With hundreds of roles, going through all
@@ -69,7 +59,7 @@ impl<'a> Reach<'a> {
             memberships: above(state, |_| true),
             inherited: above(state, |edge| edge.inherit),
             settable: above(state, |edge| edge.set),
-            schemas: RefCell::default(),
+            schemas: OnceCell::new(),
         };
         reach.maker = state
             .roles
@@ -257,10 +247,9 @@ impl<'a> Reach<'a> {
         (database, schema): (&DatabaseName, &SchemaName),
         privilege: Privilege,
     ) -> bool {
-        let key = (database.clone(), schema.clone());
-        let rights =
-            self.schemas.borrow_mut().entry(key).or_insert_with(|| self.schema_rights(database, schema)).clone();
-        let Some(rights) = rights else { return schema.as_str().starts_with("pg_") && privilege == Privilege::Usage };
+        let Some(rights) = self.schema(database, schema) else {
+            return schema.as_str().starts_with("pg_") && privilege == Privilege::Usage;
+        };
         let granted = rights.acl.items().iter().any(|item| {
             item.privileges.contains(privilege) && item.grantee.role().is_none_or(|held| self.inherits(role, held))
         });
@@ -270,14 +259,15 @@ impl<'a> Reach<'a> {
 
     /// The owner of a schema, whose privileges on it others can be given.
     pub fn owner_of_schema(&self, database: &DatabaseName, schema: &SchemaName) -> Option<RoleName> {
-        let rights = self.schema_rights(database, schema)?;
+        let rights = self.schema(database, schema)?;
         Some(self.real_owner(&rights.owner, database).clone())
     }
 
-    fn schema_rights(&self, database: &DatabaseName, schema: &SchemaName) -> Option<Rc<SchemaRights>> {
-        let known = [&self.state.databases, &self.state.retirement.elsewhere].into_iter();
-        let group = known.filter_map(|all| all.get(database)).find_map(|one| one.schema(schema))?;
-        Some(Rc::new(SchemaRights { owner: group.owner.clone(), acl: group.acl.clone() }))
+    /// The group that a schema of `database` is a member of.
+    pub fn schema(&self, database: &DatabaseName, schema: &SchemaName) -> Option<&'a Group> {
+        let known = || self.state.databases.iter().chain(&self.state.retirement.elsewhere);
+        let index = || known().map(|(name, one)| (name, one.schemas())).collect();
+        self.schemas.get_or_init(index).get(database)?.get(schema).copied()
     }
 
     /// Who can create schemas and extensions in `database`: somebody with CREATE on it.

@@ -45,6 +45,8 @@ pub struct Cast<'a> {
     former: BTreeSet<RoleName>,
     /// Roles that are to go, each login with its role.
     retiring: BTreeMap<RoleName, &'a RoleName>,
+    /// The roles with each preset on each schema, in order of name.
+    presets: HashMap<(&'a DatabaseName, &'a SchemaName), Vec<(Preset, &'a RoleName)>>,
     /// The answer for every role there is: asked for every entry of every ACL.
     known: HashMap<RoleName, Standing>,
 }
@@ -90,6 +92,17 @@ fn former(policy: &Policy, state: &State) -> BTreeSet<RoleName> {
     former
 }
 
+/// The roles with each preset on each schema.
+fn presets(policy: &Policy) -> HashMap<(&DatabaseName, &SchemaName), Vec<(Preset, &RoleName)>> {
+    let mut presets = HashMap::<_, Vec<_>>::new();
+    for (name, role) in policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present) {
+        for (database, schema, preset) in role.presets.iter() {
+            presets.entry((database, schema)).or_default().push((preset, name));
+        }
+    }
+    presets
+}
+
 impl<'a> Cast<'a> {
     /// The cast of one instance.
     pub fn new(policy: &'a Policy, state: &State) -> Self {
@@ -104,8 +117,8 @@ impl<'a> Cast<'a> {
                 .extend(role.logins(name).into_iter().filter(|login| login != name).map(|login| (login, name.clone())));
             iam.extend(role.iam.iter().map(|principal| principal.user().clone()));
         }
-        let former = former(policy, state);
-        let mut cast = Self { policy, admins, logins, iam, former, retiring, known: HashMap::new() };
+        let (former, presets) = (former(policy, state), presets(policy));
+        let mut cast = Self { policy, admins, logins, iam, former, retiring, presets, known: HashMap::new() };
         cast.known = state.roles.keys().map(|role| (role.clone(), cast.judge(role))).collect();
         cast
     }
@@ -159,13 +172,7 @@ impl<'a> Cast<'a> {
 
     /// The roles with `preset` on a schema, in order of name.
     pub fn with_preset(&self, preset: Preset, database: &DatabaseName, schema: &SchemaName) -> Vec<&'a RoleName> {
-        let has = |role: &crate::model::RolePolicy| {
-            role.lifecycle == Lifecycle::Present
-                && role
-                    .access
-                    .iter()
-                    .any(|one| one.preset == preset && one.database == *database && one.schema == *schema)
-        };
-        self.policy.roles.iter().filter(|(_, role)| has(role)).map(|(name, _)| name).collect()
+        let all = self.presets.get(&(database, schema)).into_iter().flatten();
+        all.filter(|(one, _)| *one == preset).map(|(_, role)| *role).collect()
     }
 }

@@ -206,11 +206,7 @@ fn schemas_without_owner(policy: &Policy, found: &mut Problems) {
         let owners: Vec<_> = policy
             .roles
             .iter()
-            .filter(|(_, role)| {
-                role.access
-                    .iter()
-                    .any(|access| (&access.database, &access.schema, access.preset) == (database, schema, Preset::Ddl))
-            })
+            .filter(|(_, role)| role.presets.on(database, schema) == Some(Preset::Ddl))
             .map(|(name, _)| format!("`{name}`"))
             .collect();
         match owners.as_slice() {

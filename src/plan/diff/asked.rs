@@ -3,7 +3,7 @@
 use super::Diff;
 use super::objects::Lot;
 use crate::model::{
-    Access, DatabaseName, Dependence, Object, ObjectKind, Preset, PrivilegeClass, RoleName, SchemaName,
+    DatabaseName, Dependence, Object, ObjectKind, Preset, Presets, PrivilegeClass, RoleName, SchemaName,
 };
 use crate::plan::Asked;
 use crate::plan::expected::preset_privileges;
@@ -39,18 +39,22 @@ impl Diff<'_> {
         schema: Option<&SchemaName>,
         class: PrivilegeClass,
     ) -> Asked {
-        let here = |one: &&Access| one.database == *database && schema.is_none_or(|schema| one.schema == *schema);
-        let access = self.access_of(role).filter(here).map(|one| one.preset);
-        // `ddl` asks for most, and comes first.
-        access.filter(|preset| !preset_privileges(*preset, class).is_empty()).min().map_or(Asked::Grant, Asked::Preset)
+        let Some(presets) = self.presets_of(role) else { return Asked::Grant };
+        let gives = |preset: &Preset| !preset_privileges(*preset, class).is_empty();
+        let asked = match schema {
+            Some(schema) => presets.on(database, schema).filter(gives),
+            // `ddl` asks for most, and comes first.
+            None => presets.in_database(database).map(|(_, preset)| preset).filter(gives).min(),
+        };
+        asked.map_or(Asked::Grant, Asked::Preset)
     }
 
     fn has_access(&self, role: &RoleName, database: &DatabaseName) -> bool {
-        self.access_of(role).any(|one| one.database == *database)
+        self.presets_of(role).is_some_and(|presets| presets.cover(database))
             && !self.policy.roles.get(role).is_some_and(|role| role.grants.iter().any(|one| one.database == *database))
     }
 
-    fn access_of(&self, role: &RoleName) -> impl Iterator<Item = &Access> {
-        self.policy.roles.get(self.cast.declared(role)).into_iter().flat_map(|role| &role.access)
+    fn presets_of(&self, role: &RoleName) -> Option<&Presets> {
+        self.policy.roles.get(self.cast.declared(role)).map(|role| &role.presets)
     }
 }

@@ -35,8 +35,7 @@ impl Diff<'_> {
     }
 
     fn has_ddl(&self, database: &DatabaseName, role: &RoleName) -> bool {
-        let mut access = self.policy.roles.get(role).into_iter().flat_map(|role| &role.access);
-        access.any(|one| one.preset == Preset::Ddl && one.database == *database)
+        self.policy.roles.get(role).is_some_and(|role| role.presets.contain(Preset::Ddl, database))
     }
 
     /// What a role with `ddl` can make itself.

@@ -1,14 +1,14 @@
 //! What future objects will be granted: default privileges of every `ddl` role.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::emit::{Part, Reason, step};
 use super::{Diff, Phase};
 use crate::model::{
-    Database, DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, Group, Lifecycle, Preset, Privilege, Privileges,
-    PublicAccess, RoleName, SchemaName, Target,
+    Database, DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, Group, Lifecycle, Object, ObjectKind, Preset,
+    Privilege, Privileges, PublicAccess, RoleName, SchemaName,
 };
-use crate::plan::expected::preset_privileges;
+use crate::plan::expected::Expectations;
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Extent, Rule, Step};
 
@@ -17,44 +17,61 @@ const BY_PRESET: [DefaultsFor; 3] = [DefaultsFor::Tables, DefaultsFor::Sequences
 
 impl Diff<'_> {
     /// Default privileges in one managed database.
-    pub(super) fn defaults(&mut self, name: &DatabaseName, database: &Database, made: &[Group]) {
-        let mut wanted = self.wanted_defaults(name);
-        // A schema that is neither there nor being made is a finding of its own.
-        wanted.retain(|want| {
-            want.schema.as_ref().is_none_or(|schema| database.schema(schema).is_some() || makes(made, schema))
-        });
-        self.built_in(name, database);
+    pub(super) fn defaults(
+        &mut self,
+        name: &DatabaseName,
+        database: &Database,
+        made: &[Group],
+        expectations: &Expectations<'_>,
+    ) {
+        let schemas = database.groups.iter().chain(made).filter(|group| group.kind == ObjectKind::Schema);
+        let there: HashSet<_> = schemas.flat_map(|group| &group.members).filter_map(Object::schema).collect();
+        let makers = self.ddl_roles(name);
+        let wanted = self.wanted_defaults(name, &there, expectations);
+        let wanted_by_key: HashMap<_, _> = wanted.iter().map(|want| (key(want), want)).collect();
+        self.built_in(name, database, &makers);
         for actual in &database.defaults {
-            self.excess_default(name, actual, &wanted);
+            let want = wanted_by_key.get(&key(actual)).copied();
+            self.excess_default(name, actual, want, makers.contains(&actual.owner));
+        }
+        let mut held = HashMap::<_, Vec<_>>::new();
+        for actual in &database.defaults {
+            held.entry(key(actual)).or_default().push(actual);
         }
         for want in &wanted {
-            self.missing_default(name, database, want);
+            self.missing_default(name, want, held.get(&key(want)).map_or(&[], Vec::as_slice));
         }
     }
 
-    fn ddl_roles(&self, database: &DatabaseName) -> BTreeSet<RoleName> {
-        let has_ddl = |role: &crate::model::RolePolicy| {
-            role.access.iter().any(|one| one.preset == Preset::Ddl && one.database == *database)
-        };
+    /// The roles that make objects in `database`.
+    pub(super) fn ddl_roles(&self, database: &DatabaseName) -> BTreeSet<RoleName> {
         let present = self.policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
-        present.filter(|(_, role)| has_ddl(role)).map(|(name, _)| name.clone()).collect()
+        let makers = present.filter(|(_, role)| role.presets.contain(Preset::Ddl, database));
+        makers.map(|(name, _)| name.clone()).collect()
     }
 
-    fn wanted_defaults(&self, database: &DatabaseName) -> Vec<DefaultPrivilege> {
+    /// The defaults that the policy gives in the schemas that are `there` or are being made: a schema that is neither is a
+    /// finding of its own.
+    fn wanted_defaults(
+        &self,
+        database: &DatabaseName,
+        there: &HashSet<&SchemaName>,
+        expectations: &Expectations<'_>,
+    ) -> Vec<DefaultPrivilege> {
         let mut wanted = Vec::new();
         let schemas = self.policy.databases.get(database).into_iter().flat_map(|one| one.schemas.keys());
-        for schema in schemas {
+        for schema in schemas.filter(|schema| there.contains(schema)) {
             for owner in self.cast.with_preset(Preset::Ddl, database, schema) {
                 for objects in BY_PRESET {
-                    let grants = self.future_grants(database, schema, objects);
-                    let grants = grants.into_iter().filter(|(role, ..)| role != owner);
-                    wanted.extend(grants.map(|(role, privileges, grantable)| DefaultPrivilege {
+                    let wants = expectations.of_future(schema, objects.class());
+                    let of_others = wants.into_iter().filter(|(role, _)| role != owner);
+                    wanted.extend(of_others.map(|(role, want)| DefaultPrivilege {
                         owner: owner.clone(),
                         schema: Some(schema.clone()),
                         objects,
                         grantee: Grantee::Role(role),
-                        privileges,
-                        grantable,
+                        privileges: want.privileges,
+                        grantable: want.grantable,
                     }));
                 }
             }
@@ -62,45 +79,18 @@ impl Diff<'_> {
         wanted
     }
 
-    fn future_grants(
-        &self,
-        database: &DatabaseName,
-        schema: &SchemaName,
-        objects: DefaultsFor,
-    ) -> Vec<(RoleName, Privileges, Privileges)> {
-        let mut grants = Vec::new();
-        for (name, role) in self.policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present) {
-            let (mut privileges, mut grantable) = (Privileges::NONE, Privileges::NONE);
-            for access in role.access.iter().filter(|one| one.database == *database && one.schema == *schema) {
-                privileges = privileges.union(preset_privileges(access.preset, objects.class()));
-            }
-            for grant in role.grants.iter().filter(|grant| grant.database == *database) {
-                if matches!(&grant.target, Target::AllInSchema(class, s) if *class == objects.class() && s == schema) {
-                    privileges = privileges.union(grant.privileges);
-                    grantable = grantable.union(if grant.grantable { grant.privileges } else { Privileges::NONE });
-                }
-            }
-            let applicable = objects.class().applicable(self.state.server.major());
-            let (privileges, grantable) = (privileges.intersection(applicable), grantable.intersection(applicable));
-            if !privileges.is_empty() {
-                grants.push((name.clone(), privileges, grantable));
-            }
-        }
-        grants
-    }
-
     /// A new routine can be called by everybody, by a default that only the global form takes away; per schema it cannot.
     /// <https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html#SQL-ALTERDEFAULTPRIVILEGES-NOTES>
-    fn built_in(&mut self, name: &DatabaseName, database: &Database) {
+    fn built_in(&mut self, name: &DatabaseName, database: &Database, makers: &BTreeSet<RoleName>) {
         if self.policy.databases.get(name).is_none_or(|one| one.public == PublicAccess::Keep) {
             return;
         }
-        for owner in self.ddl_roles(name) {
+        for owner in makers {
             // Where only taking away is asked for, nobody makes the role.
-            let there = self.options.phase != Phase::Contract || self.state.roles.contains_key(&owner);
+            let there = self.options.phase != Phase::Contract || self.state.roles.contains_key(owner);
             if there && !database.global_defaults.contains(&(owner.clone(), DefaultsFor::Routines)) {
                 let default = DefaultPrivilege {
-                    owner,
+                    owner: owner.clone(),
                     schema: None,
                     objects: DefaultsFor::Routines,
                     grantee: Grantee::Public,
@@ -116,20 +106,16 @@ impl Diff<'_> {
         &mut self,
         name: &DatabaseName,
         actual: &DefaultPrivilege,
-        wanted: &[DefaultPrivilege],
+        want: Option<&DefaultPrivilege>,
+        by_maker: bool,
     ) {
         if self.cast.going(&actual.owner).is_some() {
             // They go with it.
             return;
         }
         // Whoever makes large objects keeps data in them, whatever it may make else.
-        let is_ddl = self.ddl_roles(name).contains(&actual.owner)
-            || actual.objects == DefaultsFor::LargeObjects && self.cast.standing(&actual.owner).is_managed();
-        let same = |want: &&DefaultPrivilege| {
-            (&want.owner, &want.schema, want.objects, &want.grantee)
-                == (&actual.owner, &actual.schema, actual.objects, &actual.grantee)
-        };
-        let want = wanted.iter().find(same);
+        let is_ddl =
+            by_maker || actual.objects == DefaultsFor::LargeObjects && self.cast.standing(&actual.owner).is_managed();
         let standing = self.cast.standing_of(&actual.grantee);
         let (privileges, blocked) = match standing {
             None if is_ddl => (self.excess_default_of_public(name, actual), None),
@@ -177,13 +163,9 @@ impl Diff<'_> {
         }
     }
 
-    fn missing_default(&mut self, name: &DatabaseName, database: &Database, want: &DefaultPrivilege) {
+    fn missing_default(&mut self, name: &DatabaseName, want: &DefaultPrivilege, held: &[&DefaultPrivilege]) {
         let (mut privileges, mut grantable) = (Privileges::NONE, Privileges::NONE);
-        let same = |one: &&DefaultPrivilege| {
-            (&one.owner, one.objects, &one.grantee) == (&want.owner, want.objects, &want.grantee)
-                && one.schema == want.schema
-        };
-        for one in database.defaults.iter().filter(same) {
+        for one in held {
             privileges = privileges.union(one.privileges);
             grantable = grantable.union(one.grantable);
         }
@@ -235,6 +217,7 @@ impl Diff<'_> {
     }
 }
 
-fn makes(made: &[Group], schema: &SchemaName) -> bool {
-    made.iter().any(|group| group.members.iter().any(|object| object.schema() == Some(schema)))
+/// Whose default it is, where, for what, and for whom.
+fn key(default: &DefaultPrivilege) -> (&RoleName, Option<&SchemaName>, DefaultsFor, &Grantee) {
+    (&default.owner, default.schema.as_ref(), default.objects, &default.grantee)
 }

@@ -289,9 +289,10 @@ impl Diff<'_> {
     }
 
     fn departing_defaults(&mut self, name: &DatabaseName, database: &Database) {
+        let makers = self.ddl_roles(name);
         for actual in &database.defaults {
             if self.cast.standing_of(&actual.grantee) == Some(Standing::Retiring) {
-                self.excess_default(name, actual, &[]);
+                self.excess_default(name, actual, None, makers.contains(&actual.owner));
             }
         }
     }

@@ -46,7 +46,7 @@ impl Diff<'_> {
             let present = |(_, role): &(&RoleName, &crate::model::RolePolicy)| role.lifecycle == Lifecycle::Present;
             let roles: Vec<_> = self.policy.roles.iter().filter(present).map(|(name, _)| name).collect();
             for role in roles.into_iter().filter(|role| self.state.roles.contains_key(*role)) {
-                self.through_public(name, database, role, &causes);
+                self.through_public(name, role, &causes);
             }
         }
         for group in database.groups.iter().filter(|group| group.security_definer) {
@@ -164,10 +164,10 @@ impl Diff<'_> {
         (!held.is_empty()).then_some((kind, held))
     }
 
-    fn through_public(&mut self, name: &DatabaseName, database: &Database, role: &RoleName, causes: &[Cause<'_>]) {
+    fn through_public(&mut self, name: &DatabaseName, role: &RoleName, causes: &[Cause<'_>]) {
         let access = Access::new(self.state, role, Some(name));
         for cause in causes {
-            let usable = database.schema(cause.schema).is_some_and(|group| {
+            let usable = self.reach.schema(name, cause.schema).is_some_and(|group| {
                 let ways = access.to(group, &Object::Schema(cause.schema.clone()));
                 ways.iter().any(|way| way.privileges.contains(Privilege::Usage))
             });

@@ -55,7 +55,7 @@ impl Diff<'_> {
         }
         let Some(schema) = extension_schema(wanted) else { return };
         let declared = self.policy.databases.get(name).is_some_and(|one| one.schemas.contains_key(&schema));
-        if !declared && database.schema(&schema).is_none() {
+        if !declared && self.reach.schema(name, &schema).is_none() {
             self.refuse(
                 RefusalCause::Instance,
                 format!("schema `{schema}` of extension `{extension}` does not exist in database `{name}`"),

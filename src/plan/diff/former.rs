@@ -1,12 +1,14 @@
 //! What owners lose and what they should not have: code that goes on running as a former owner, and what managed roles own
 //! where the policy does not speak.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use super::Diff;
 use super::emit::{Part, Reason, step};
 use super::objects::Lot;
 use super::owners::Judged;
 use crate::model::{
-    DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName,
+    DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName, State,
 };
 use crate::plan::expected::preset_privileges;
 use crate::plan::path::owns;
@@ -39,9 +41,8 @@ impl Diff<'_> {
     }
 
     fn leaves_code(&self, database: &DatabaseName, owner: &RoleName) -> bool {
-        let groups = self.state.databases.get(database).into_iter().flat_map(|database| &database.groups);
-        let mut left = groups.filter(|group| group.owner == *owner && group.dependence == Dependence::Free);
-        left.any(|group| runs_as_owner(group).is_some_and(|kind| !self.options.take_over.contains(&kind)))
+        let owners = || owners_of_code_left(self.state, &self.options.take_over);
+        self.leaving_code.get_or_init(owners).get(database).is_some_and(|owners| owners.contains(owner))
     }
 
     /// What a managed role owns in a schema the policy does not speak of: there it may do what it likes.
@@ -68,8 +69,7 @@ impl Diff<'_> {
         let made =
             matches!(lot.group.kind, ObjectKind::ForeignServer | ObjectKind::ForeignDataWrapper | ObjectKind::Language);
         let judged = self.policy.databases.contains_key(lot.database) && lot.group.dependence == Dependence::Free;
-        let mut access = self.policy.roles.get(owner).into_iter().flat_map(|role| &role.access);
-        let ddl = access.any(|one| one.preset == Preset::Ddl && one.database == *lot.database);
+        let ddl = self.policy.roles.get(owner).is_some_and(|role| role.presets.contain(Preset::Ddl, lot.database));
         if made && judged && !ddl && self.cast.standing(owner).is_managed() {
             let reason = Reason::decision("only a role with ddl makes such objects", "give it to somebody else");
             self.owned(lot, "and has no ddl", reason);
@@ -110,6 +110,20 @@ impl Diff<'_> {
         let change = Change::ChangeOwner { database, objects, from: group.owner.clone(), to, creates_by };
         fix::fix(&change, &self.reach)
     }
+}
+
+/// The owners of something in each database.
+pub(super) type OwnersByDatabase<'a> = HashMap<&'a DatabaseName, HashSet<&'a RoleName>>;
+
+/// The owners of views and SECURITY DEFINER routines that `take_over` does not cover, so that they stay with them.
+fn owners_of_code_left<'a>(state: &'a State, take_over: &BTreeSet<TakeOver>) -> OwnersByDatabase<'a> {
+    let mut owners = OwnersByDatabase::new();
+    for (name, database) in &state.databases {
+        let free = database.groups.iter().filter(|group| group.dependence == Dependence::Free);
+        let left = free.filter(|group| runs_as_owner(group).is_some_and(|kind| !take_over.contains(&kind)));
+        owners.insert(name, left.map(|group| &group.owner).collect());
+    }
+    owners
 }
 
 /// What of `--take-over` hands over a group that does what it does with its owner's rights.

@@ -33,11 +33,13 @@ mod spelling;
 mod unproven;
 mod views;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use calls::Untrusted;
 use departures::Departures;
+use former::OwnersByDatabase;
 use heritage::Heritage;
 use unproven::Unproven;
 
@@ -146,6 +148,7 @@ struct Diff<'a> {
     unproven: Unproven,
     views: BTreeMap<&'a DatabaseName, Rc<Views<'a>>>,
     untrusted: Untrusted<'a>,
+    leaving_code: OnceCell<OwnersByDatabase<'a>>,
     plan: Plan,
     merging: Merging,
 }
@@ -157,7 +160,22 @@ impl<'a> Diff<'a> {
         let views =
             state.databases.iter().map(|(name, database)| (name, Rc::new(Views::new(state, name, database)))).collect();
         let untrusted = Untrusted::new(policy, state, &cast);
-        Self { policy, state, options, cast, reach, departures, heritage, unproven, views, untrusted, plan, merging }
+        let leaving_code = OnceCell::new();
+        Self {
+            policy,
+            state,
+            options,
+            cast,
+            reach,
+            departures,
+            heritage,
+            unproven,
+            views,
+            untrusted,
+            leaving_code,
+            plan,
+            merging,
+        }
     }
 }
 

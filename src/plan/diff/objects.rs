@@ -46,7 +46,7 @@ impl Diff<'_> {
         self.lots(name, database, &made, own.as_ref(), &expectations);
         self.exposed(name, database);
         self.pending(name, database, &made, &expectations);
-        self.defaults(name, database, &made);
+        self.defaults(name, database, &made, &expectations);
         self.remains(name);
     }
 

@@ -28,12 +28,13 @@ impl Diff<'_> {
     ) {
         let inventory = database.groups.iter().chain(made).chain(&self.state.shared);
         let inventory = inventory.flat_map(|group| &group.members).filter(|object| expectations.singles_out(object));
+        let schemas = database.schemas();
         let there: HashSet<Naming<'_>> = inventory.map(Object::naming).collect();
         for (role, grant) in expectations.grants() {
             self.unknown_here(name, role, grant);
             let exists = match &grant.target {
                 Target::Object(object) => there.contains(&object.naming()),
-                Target::AllInSchema(_, schema) => database.schema(schema).is_some() || is_made(made, schema),
+                Target::AllInSchema(_, schema) => schemas.contains_key(schema) || is_made(made, schema),
             };
             if exists {
                 continue;

@@ -10,7 +10,8 @@ impl Diff<'_> {
     pub(super) fn schemas(&mut self, name: &DatabaseName, database: &Database) -> Vec<Group> {
         let Some(policy) = self.policy.databases.get(name) else { return Vec::new() };
         let mut made = Vec::new();
-        for (schema, wanted) in policy.schemas.iter().filter(|(schema, _)| database.schema(schema).is_none()) {
+        let there = database.schemas();
+        for (schema, wanted) in policy.schemas.iter().filter(|(schema, _)| !there.contains_key(schema)) {
             let change = Change::CreateSchema { database: name.clone(), schema: schema.clone() };
             let step = step(change, Rule::SchemaMissing, Some(&wanted.origin));
             match self.schema_blocked(name, wanted.create) {

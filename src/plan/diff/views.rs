@@ -141,7 +141,7 @@ impl<'a> Diff<'a> {
         let mut held = Vec::new();
         for group in database.groups.iter().filter(|group| may_lead(group)) {
             for view in group.members.iter().filter(elsewhere) {
-                let items = group.acl.items().iter().filter(|item| self.is_outsider(name, database, view, item));
+                let items = group.acl.items().iter().filter(|item| self.is_outsider(name, view, item));
                 held.extend(items.map(|item| (group, view, view, item)));
             }
         }
@@ -149,7 +149,7 @@ impl<'a> Diff<'a> {
         for group in database.groups.iter().filter(|group| group.kind == ObjectKind::Column) {
             for column in &group.members {
                 let Some(view) = views.relation_of(column).filter(|view| elsewhere(view)) else { continue };
-                let items = group.acl.items().iter().filter(|item| self.is_outsider(name, database, view, item));
+                let items = group.acl.items().iter().filter(|item| self.is_outsider(name, view, item));
                 held.extend(items.map(|item| (group, view, column, item)));
             }
         }
@@ -194,13 +194,13 @@ impl<'a> Diff<'a> {
 
     /// Whether an entry is for somebody who is not to reach what is managed: where it is for PUBLIC, one of those must be able
     /// to use the schema.
-    fn is_outsider(&self, name: &DatabaseName, database: &Database, view: &Object, item: &AclItem) -> bool {
+    fn is_outsider(&self, name: &DatabaseName, view: &Object, item: &AclItem) -> bool {
         if item.grantee != Grantee::Public {
             return self.cast.standing_of(&item.grantee) == Some(Standing::Undeclared);
         }
         let outsider = |grantee: &Grantee| matches!(self.cast.standing_of(grantee), None | Some(Standing::Undeclared));
         let uses = |one: &Arc<AclItem>| one.privileges.contains(Privilege::Usage) && outsider(&one.grantee);
-        let schema = view.schema().and_then(|schema| database.schema(schema));
+        let schema = view.schema().and_then(|schema| self.reach.schema(name, schema));
         self.policy.databases.get(name).is_some_and(|one| one.public == PublicAccess::None)
             && schema.is_some_and(|schema| schema.acl.items().iter().any(uses))
     }

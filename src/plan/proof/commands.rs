@@ -94,10 +94,7 @@ fn on_the_database(policy: &Policy, role: &RolePolicy, database: &DatabaseName) 
 
 fn in_schemas(policy: &Policy, role: &RolePolicy, database: &DatabaseName) -> Vec<Trial> {
     let schemas = policy.databases.get(database).map(|database| database.schemas.keys());
-    let preset = |schema: &SchemaName| {
-        let here = role.access.iter().find(|access| access.database == *database && access.schema == *schema);
-        here.map(|access| access.preset)
-    };
+    let preset = |schema: &SchemaName| role.presets.on(database, schema);
     let mut trials = Vec::new();
     for schema in schemas.into_iter().flatten().filter(|_| !is_member(role)) {
         let expected = match preset(schema) {
@@ -189,6 +186,5 @@ fn granted(role: &RolePolicy, database: &DatabaseName, privilege: Privilege) -> 
 }
 
 fn enters(role: &RolePolicy, database: &DatabaseName) -> bool {
-    role.access.iter().any(|access| access.database == *database)
-        || role.grants.iter().any(|grant| grant.database == *database)
+    role.presets.cover(database) || role.grants.iter().any(|grant| grant.database == *database)
 }

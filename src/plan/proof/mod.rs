@@ -138,7 +138,7 @@ pub struct Proven {
 pub fn charters(policy: &Policy, state: &State, role: &RoleName) -> Vec<Charter> {
     let Some(declared) = policy.roles.get(role) else { return Vec::new() };
     let entered = |name: &&DatabaseName| {
-        let access = declared.access.iter().any(|access| access.database == **name);
+        let access = declared.presets.cover(name);
         access || declared.grants.iter().any(|grant| grant.database == **name)
     };
     let names = policy.databases.keys().filter(entered).filter(|name| state.databases.contains_key(*name));

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Right;
 use crate::access::{ON_ROWS, RowAccess, Rows};
 use crate::model::{
-    Access, DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Policy, Preset, Privilege, PrivilegeClass,
-    Privileges, PublicAccess, RoleName, State,
+    DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Policy, Preset, Privilege, PrivilegeClass,
+    Privileges, PublicAccess, RoleName, RolePolicy, State,
 };
 use crate::plan::expected::Expectations;
 
@@ -127,11 +127,10 @@ impl Scope<'_> {
 
     fn ddl_roles<'o>(&'o self, object: &'o Object) -> impl Iterator<Item = &'o RoleName> {
         let schema = object.schema();
-        let is_here = move |access: &Access| {
-            access.preset == Preset::Ddl && access.database == *self.name && Some(&access.schema) == schema
+        let makes = move |role: &RolePolicy| {
+            schema.is_some_and(|schema| role.presets.on(self.name, schema) == Some(Preset::Ddl))
         };
-        let roles = self.policy.roles.iter();
-        roles.filter(move |(_, role)| role.access.iter().any(is_here)).map(|(name, _)| name)
+        self.policy.roles.iter().filter(move |(_, role)| makes(role)).map(|(name, _)| name)
     }
 }
 

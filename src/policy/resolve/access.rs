@@ -1,16 +1,16 @@
 //! `access:`: presets on schemas.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::choice::{AccessEntry, AccessList};
 use super::super::problem::{closest, place};
 use super::super::read::Located;
 use super::super::scalar::Word as _;
 use super::{Problems, Scope};
-use crate::model::{Access, DatabaseName, Origin, Preset, SchemaName};
+use crate::model::{DatabaseName, Origin, Preset, Presets, SchemaName};
 
 /// The presets of one role, each schema once.
-pub(super) fn access(list: Option<&AccessList>, scope: &Scope<'_>, problems: &mut Problems) -> BTreeSet<Access> {
+pub(super) fn access(list: Option<&AccessList>, scope: &Scope<'_>, problems: &mut Problems) -> Presets {
     let mut found: BTreeMap<(DatabaseName, SchemaName), (Preset, &Origin)> = BTreeMap::new();
     for entry in list.into_iter().flat_map(|list| &list.0) {
         let Some(&preset) = entry.preset.get() else { continue };
@@ -33,7 +33,7 @@ pub(super) fn access(list: Option<&AccessList>, scope: &Scope<'_>, problems: &mu
             }
         }
     }
-    found.into_iter().map(|((database, schema), (preset, _))| Access { database, schema, preset }).collect()
+    found.into_iter().map(|((database, schema), (preset, _))| (database, schema, preset)).collect()
 }
 
 fn schemas(entry: &AccessEntry, scope: &Scope<'_>, problems: &mut Problems) -> Vec<(DatabaseName, SchemaName)> {

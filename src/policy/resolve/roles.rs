@@ -23,9 +23,9 @@ pub(super) fn roles(file: &File, scope: &Scope<'_>, problems: &mut Problems) -> 
 }
 
 fn role(name: &str, shape: &Role, origin: &Origin, scope: &Scope<'_>, problems: &mut Problems) -> RolePolicy {
-    let access = access::access(given(&shape.access), scope, problems);
+    let presets = access::access(given(&shape.access), scope, problems);
     let rotation = rotation::rotation(given(&shape.rotate), problems);
-    let secret = shape.secret.as_ref().and_then(|field| secrets::secret(field, &access, scope, problems));
+    let secret = shape.secret.as_ref().and_then(|field| secrets::secret(field, &presets, scope, problems));
     if rotation.strategy == Strategy::Alternate {
         alternating(shape, secret.as_ref(), problems);
     }
@@ -53,7 +53,7 @@ fn role(name: &str, shape: &Role, origin: &Origin, scope: &Scope<'_>, problems: 
         create_schemas: given(&shape.create_schemas).copied().unwrap_or(false),
         lifecycle: lifecycle(name, shape, scope, problems),
         origin: origin.clone(),
-        access,
+        presets,
         secret,
         rotation,
     }

@@ -10,7 +10,7 @@ use super::readers::{is_id, readers};
 use super::template::{self, TemplateError};
 use super::{Problems, Scope, only};
 use crate::model::{
-    Access, DatabaseName, Origin, PayloadFormat, ProjectId, Replication, SecretId, SecretName, SecretPolicy,
+    DatabaseName, Origin, PayloadFormat, Presets, ProjectId, Replication, SecretId, SecretName, SecretPolicy,
 };
 
 /// The port PostgreSQL listens on, on Cloud SQL always.
@@ -25,10 +25,10 @@ struct Says {
     database: bool,
 }
 
-/// The secret of a role that has `access`.
+/// The secret of a role with `presets`.
 pub(super) fn secret(
     field: &Located<Secret>,
-    access: &BTreeSet<Access>,
+    presets: &Presets,
     scope: &Scope<'_>,
     problems: &mut Problems,
 ) -> Option<SecretPolicy> {
@@ -37,7 +37,7 @@ pub(super) fn secret(
     let (payload, says) = payload(&shape.payload, problems);
     let readers = readers(given(&shape.readers), project.as_ref(), problems);
     let host = host(shape, &field.origin, says.host, scope, problems);
-    let database = database(shape, &field.origin, says.database, access, scope, problems);
+    let database = database(shape, &field.origin, says.database, presets, scope, problems);
     let port = shape.port.as_ref().map_or(Some(PORT), |field| port(field, problems));
     let keep = shape.keep.as_ref().map_or(Some(KEEP), |field| keep(field, problems));
     let replication = replication(&shape.replication, problems);
@@ -122,14 +122,14 @@ fn database(
     shape: &Secret,
     origin: &Origin,
     said: bool,
-    access: &BTreeSet<Access>,
+    presets: &Presets,
     scope: &Scope<'_>,
     problems: &mut Problems,
 ) -> Option<DatabaseName> {
     if let Some(field) = &shape.database {
         return super::grants::declared_database(field, scope, problems);
     }
-    let reached: BTreeSet<_> = access.iter().map(|access| &access.database).collect();
+    let reached: BTreeSet<_> = presets.iter().map(|(database, ..)| database).collect();
     let found = only(reached.iter().copied()).or_else(|| scope.only_database(origin));
     if found.is_none() && said && !scope.databases.is_empty() {
         let names: Vec<_> = scope.databases.keys().map(DatabaseName::to_string).collect();

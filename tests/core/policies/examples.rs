@@ -40,7 +40,8 @@ fn every_example_loads_with_the_variables_it_names() {
 fn knex_has_one_user_for_ddl_and_one_for_dml() {
     let policy = example("knex");
     assert_eq!(policy.instance.unwrap().to_string(), "my-project:us-central1:my-database");
-    let presets: Vec<_> = policy.roles.values().flat_map(|role| &role.access).map(|access| access.preset).collect();
+    let presets: Vec<_> =
+        policy.roles.values().flat_map(|role| role.presets.iter()).map(|(.., preset)| preset).collect();
     assert_eq!(presets, [Preset::Dml, Preset::Ddl]);
     let migration = policy.roles[&role("migration_user")].secret.as_ref().unwrap();
     assert_eq!(migration.name.to_string(), "projects/my-project/secrets/db-migration-password");

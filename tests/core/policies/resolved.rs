@@ -14,7 +14,7 @@ fn app(policy: &Policy) -> &RolePolicy {
 }
 
 fn access(role: &RolePolicy) -> Vec<String> {
-    role.access.iter().map(|a| format!("{:?} {}.{}", a.preset, a.database, a.schema)).collect()
+    role.presets.iter().map(|(database, schema, preset)| format!("{preset:?} {database}.{schema}")).collect()
 }
 
 fn only(texts: &[&str]) -> Policy {
