@@ -11,6 +11,7 @@ use crate::model::{
     Acting, Call, Database, DatabaseName, Object, ObjectKind, Policy, Preset, RelationKind, RoleName, RoutineKind,
     RunsAs, SchemaName, State,
 };
+use crate::plan::expected::is_ddl;
 use crate::plan::standing::{Cast, Standing};
 use crate::plan::{Change, Finding, Rule, Severity, fix};
 
@@ -250,10 +251,7 @@ impl<'a> Diff<'a> {
     /// it later is then handed over unasked. The functions behind an aggregate are routines of their own.
     pub(super) fn becomes_trusted(&self, lot: &Lot<'_>, to: &RoleName) -> bool {
         let is_trusted = |role: &RoleName| matches!(self.cast.standing(role), Standing::Admin | Standing::System);
-        let makes = |role: &RoleName| {
-            let access = self.policy.roles.get(role).into_iter().flat_map(|role| &role.access);
-            access.into_iter().any(|access| access.preset == Preset::Ddl)
-        };
+        let makes = |role: &RoleName| self.policy.roles.get(role).is_some_and(is_ddl);
         matches!(lot.group.kind, ObjectKind::Routine(kind) if kind != RoutineKind::Aggregate)
             && !is_trusted(&lot.group.owner)
             && (is_trusted(to) || makes(to))
