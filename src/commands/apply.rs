@@ -16,7 +16,7 @@ use crate::postgres::Lock;
 pub(super) async fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     let somebody_answers = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if !args.yes && !somebody_answers {
-        return Err(Usage::NobodyToAsk.into());
+        return Err(nobody_to_ask(args).into());
     }
     let policies = load::policies(&args.policy)?;
     let expected = match agreement(args, &policies).await? {
@@ -31,6 +31,10 @@ pub(super) async fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     publish::publish(&args.output, |format| output::apply(&applied, format))?;
     applied.instances.iter().filter_map(|one| one.stop.as_ref()).for_each(|stop| stream::failure(stop.failure()));
     Ok(Exit::from(applied.status()))
+}
+
+fn nobody_to_ask(args: &ApplyArgs) -> Usage {
+    Usage::NobodyToAsk(load::given(&args.policy))
 }
 
 /// What may be done.
@@ -64,7 +68,7 @@ async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agre
     }
     stream::show(&output::plan(&planned(&prepared, &scripts(&prepared), &digest), PlanFormat::Text));
     // Nothing is locked while somebody thinks: what was agreed to is the plan with this digest.
-    let yes = stream::confirm("Make these changes?")?.ok_or(Usage::NobodyToAsk)?;
+    let yes = stream::confirm("Make these changes?")?.ok_or_else(|| nobody_to_ask(args))?;
     Ok(if yes { Agreement::To(digest) } else { Agreement::No })
 }
 
@@ -83,7 +87,7 @@ async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) ->
     if let Some((expected, digest)) = other {
         let failure = Failure {
             causes: vec![format!("the plan is no longer the one with digest {expected}: it is {digest}")],
-            hint: Some("review `rolewright plan` again".into()),
+            hint: Some(format!("review `{}` again", load::given(&args.policy).command("plan", &[]))),
         };
         return Ok(stopped(None, Stop::Held(failure)));
     }

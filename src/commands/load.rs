@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::{Stopped, Usage, files};
 use crate::cli::PolicyArgs;
-use crate::model::Policy;
+use crate::model::{Given, Policy};
 use crate::output::{Diagnostic, Validation, stream};
 use crate::plan::Severity;
 use crate::policy::{self, Problem, Problems, Source, Variables};
@@ -27,7 +27,19 @@ pub(super) fn load(args: &PolicyArgs) -> anyhow::Result<Loaded> {
         Ok(variables) => variables,
         Err(problems) => return Ok(Loaded { files: names(&sources), policies: Err(problems) }),
     };
-    Ok(Loaded { files: names(&sources), policies: policy::load(&sources, &variables) })
+    let mut policies = policy::load(&sources, &variables);
+    policies.iter_mut().flatten().for_each(|policy| policy.given = given(args));
+    Ok(Loaded { files: names(&sources), policies })
+}
+
+/// The arguments that say which policy, for the commands that are advised.
+pub(super) fn given(args: &PolicyArgs) -> Given {
+    let values = args.variables.values.iter().map(|value| format!("--var={value}"));
+    let files = args.variables.value_files.iter().map(|file| format!("--var-file={}", file.display()));
+    Given {
+        files: args.files.iter().map(|file| file.display().to_string()).collect(),
+        options: values.chain(files).collect(),
+    }
 }
 
 /// The policies, where nothing is wrong; otherwise says all that is.

@@ -103,23 +103,23 @@ impl Job<'_> {
         let guard = lock::guard(self.wait, lock, interrupt);
         let edges = Edges { guard: Some(guard), ..connection.edges(&progress) };
         match apply::rotate(&edges, policy, role, self.ask, &mut rand::rng()).await {
-            Ok(turned) => told(turned),
+            Ok(turned) => told(turned, policy),
             Err(error) => Turn { standing: unknown(policy, role), events: Vec::new(), ended: stopped(&error) },
         }
     }
 }
 
 /// What is said of a turn.
-fn told(turned: Turned) -> Turn {
+fn told(turned: Turned, policy: &Policy) -> Turn {
     let Turned { role, seen, events, end, .. } = turned;
     let ended = match end {
         Ok(End::Rest(_) | End::Wait(_)) => Ended::Done,
         Ok(End::Held(held @ Held::NothingBefore(_))) => {
-            Ended::Failed(Failure { causes: vec![held.to_string()], hint: Some(held.advice().into()) })
+            Ended::Failed(Failure { causes: vec![held.to_string()], hint: Some(held.advice(&policy.given).into()) })
         }
         Ok(End::Held(held)) => Ended::Held {
             reason: held.to_string(),
-            advice: held.advice().into(),
+            advice: held.advice(&policy.given).into(),
             by: held.blockers().iter().map(User::of).collect(),
         },
         Err(error) => stopped(&error),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::RoleName;
+use crate::model::{Given, RoleName};
 use crate::policy::VariableError;
 
 /// Wrong usage: nothing was looked at or contacted.
@@ -29,7 +29,7 @@ pub enum Usage {
     NoSuchCredential(RoleName),
     /// Nobody is there to answer the question of `apply`.
     #[error("`apply` asks before it changes anything, and there is no terminal to ask on")]
-    NobodyToAsk,
+    NobodyToAsk(Given),
 }
 
 impl Usage {
@@ -43,7 +43,10 @@ impl Usage {
                     .into(),
             ),
             Self::OneUrlForSeveralInstances => Some("run once for each instance, or leave the admin URL out".into()),
-            Self::NobodyToAsk => Some("review `rolewright plan`, then run `apply --yes --expect DIGEST`".into()),
+            Self::NobodyToAsk(given) => {
+                let (plan, apply) = (given.command("plan", &[]), given.command("apply", &["--yes", "--expect"]));
+                Some(format!("review `{plan}`, then run `{apply} DIGEST`"))
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod acl;
 mod belonging;
 mod call;
+mod command;
 mod iam;
 mod login;
 mod membership;
@@ -26,6 +27,7 @@ mod view;
 pub use acl::{Acl, AclError, AclItem, Grantee};
 pub use belonging::{Belonging, BelongingKind, PublicationExtent};
 pub use call::{Acting, Call, RunsAs};
+pub use command::{Given, shell_command};
 pub use iam::{IamKind, IamPrincipal, is_email};
 pub use login::{Login, Logins, pair};
 pub use membership::Membership;

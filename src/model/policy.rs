@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DatabaseName, ExtensionName, IamPrincipal, InstanceName, Object, Presets, PrivilegeClass, Privileges, ProjectId,
-    RoleName, RolePattern, SchemaName, SecretName,
+    DatabaseName, ExtensionName, Given, IamPrincipal, InstanceName, Object, Presets, PrivilegeClass, Privileges,
+    ProjectId, RoleName, RolePattern, SchemaName, SecretName,
 };
 
 /// Where something was declared.
@@ -34,6 +34,8 @@ pub struct Policy {
     pub ignore: Vec<RolePattern>,
     /// Accepted findings.
     pub allow: Vec<Allow>,
+    /// How a command was given it.
+    pub given: Given,
 }
 
 /// One managed database.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Planned, PlannedInstance};
 use crate::model::{DatabaseName, marked, quote_identifier};
-use crate::plan::{Aim, Batch, Transaction};
+use crate::plan::{Aim, Batch, Plan, Refusal, Transaction, Withheld};
 
 /// How the script is encoded: in a pipe psql assumes the encoding of each database that it connects to.
 /// <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMAND-ENCODING>
@@ -27,6 +27,9 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
     if let Some(name) = &planned.plan.instance {
         comment(out, &format!("instance {name}"));
     }
+    for line in missing(planned.plan) {
+        comment(out, &line);
+    }
     for batched in planned.batched() {
         comment(out, &batched.to_string());
     }
@@ -36,10 +39,28 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
     let google = planned.plan.steps.iter().filter(|step| matches!(step.change.target(), Aim::Secret(_)));
     for (index, step) in google.enumerate() {
         if index == 0 {
-            comment(out, "not SQL, or not without a password; `rolewright apply` would:");
+            let apply = planned.plan.given.command("apply", &[]);
+            comment(out, &format!("not SQL, or not without a password; `{apply}` would:"));
         }
         comment(out, &format!("  {}", step.change));
     }
+}
+
+/// What the script does not do: whoever runs it is not told otherwise.
+fn missing(plan: &Plan) -> Vec<String> {
+    let Plan { refusals, withheld, .. } = plan;
+    let mut lines = Vec::new();
+    for Refusal { message, hint, cause: _ } in refusals {
+        lines.push(format!("refused: {message}: {hint}"));
+    }
+    if !refusals.is_empty() {
+        lines.push("this script is not complete: apply would change nothing until that is put right".into());
+    }
+    for one in withheld {
+        let Withheld { reason, advice, .. } = one;
+        lines.extend(one.messages().map(|message| format!("withheld: {message}: {reason}; {advice}")));
+    }
+    lines
 }
 
 /// One transaction, in its database.

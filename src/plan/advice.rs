@@ -1,8 +1,7 @@
-//! Statements and commands that advice spells out, as they work when typed: names are quoted by the renderer of statements,
-//! words of commands for a shell.
+//! Statements that advice spells out, as they work when typed: names are quoted by the renderer of statements.
 
 use super::statement::{grant_keyword, name, reference};
-use crate::model::{DatabaseName, Object, Privilege, RoleName, is_visible, marked};
+use crate::model::{DatabaseName, Object, Privilege, RoleName};
 
 /// `GRANT … ON … TO …`.
 pub fn grant(privilege: Privilege, on: &Object, to: &RoleName) -> String {
@@ -18,29 +17,6 @@ pub fn grant_connect(database: &DatabaseName, to: &RoleName) -> String {
 /// `GRANT role TO member`.
 pub(super) fn grant_membership(role: &str, member: &RoleName) -> String {
     format!("GRANT {} TO {}", name(role), name(member.as_str()))
-}
-
-/// A command line of which a shell makes exactly these words.
-pub fn command<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
-    words.into_iter().map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// As little quoted as can be. Hidden characters are escapes of bash and zsh.
-/// <https://www.gnu.org/software/bash/manual/html_node/ANSI_002dC-Quoting.html>
-fn word(text: &str) -> String {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !text.is_empty() && text.chars().all(harmless) {
-        return text.to_owned();
-    }
-    if is_visible(text) {
-        return format!("'{}'", text.replace('\'', "'\\''"));
-    }
-    let escaped = marked(text).map(|(c, hidden)| match c {
-        '\'' | '\\' => format!("\\{c}"),
-        c if hidden => c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\{byte:03o}")).collect(),
-        c => c.into(),
-    });
-    format!("$'{}'", escaped.collect::<String>())
 }
 
 #[cfg(test)]
@@ -59,17 +35,5 @@ mod tests {
             "GRANT CONNECT ON DATABASE \"a\"\"b\" TO \"Mixed Case\""
         );
         assert_eq!(grant_membership("order", &role("a\u{1b}")), "GRANT \"order\" TO U&\"a\\001B\"");
-    }
-
-    #[test]
-    fn a_shell_reads_the_words_that_were_meant() {
-        let words = ["gcloud", "--member=principalSet://x/*", "it's", "$(id)", "", "a\u{1b}\n\\'é", "p.example.com:x"];
-        let line = command(words);
-        assert_eq!(
-            line,
-            "gcloud '--member=principalSet://x/*' 'it'\\''s' '$(id)' '' $'a\\033\\012\\\\\\'é' p.example.com:x"
-        );
-        let shell = std::process::Command::new("bash").args(["-c", &format!("printf '%s\\0' {line}")]).output();
-        assert_eq!(String::from_utf8(shell.unwrap().stdout).unwrap(), words.map(|word| format!("{word}\0")).concat());
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::Digest as _;
 
 use super::{Change, Finding, IamOnly, Rule};
-use crate::model::{DatabaseName, InstanceName, Origin, Preset, RoleName, Server};
+use crate::model::{DatabaseName, Given, InstanceName, Origin, Preset, RoleName, Server};
 
 /// What `apply` would do to one instance. It is printed, tested and applied as it stands.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Plan {
     pub notes: Vec<Finding>,
     /// Memberships that keep logins from their passwords.
     pub iam_only: Vec<IamOnly>,
+    /// How the command was given the policy.
+    pub given: Given,
 }
 
 impl Plan {

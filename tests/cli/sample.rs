@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use rolewright::model::{
-    DatabaseName, DefaultPrivilege, DefaultsFor, Grantee, InstanceName, Login, Logins, Membership, Object, ObjectKind,
-    Origin, Privilege, Privileges, ProjectId, RelationKind, RoleName, SchemaName, SecretId, SecretName, Server,
-    Setting, Strategy, VersionState,
+    DatabaseName, DefaultPrivilege, DefaultsFor, Given, Grantee, InstanceName, Login, Logins, Membership, Object,
+    ObjectKind, Origin, Privilege, Privileges, ProjectId, RelationKind, RoleName, SchemaName, SecretId, SecretName,
+    Server, Setting, Strategy, VersionState,
 };
 use rolewright::output::{Diagnostic, Validation};
 use rolewright::plan::{
@@ -240,6 +240,7 @@ pub fn plan() -> Plan {
         refusals: Vec::new(),
         notes: vec![accepted()],
         iam_only: Vec::new(),
+        given: Given { files: vec!["policies/".into()], options: Vec::new() },
     }
 }
 

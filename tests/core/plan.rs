@@ -101,7 +101,7 @@ fn a_delegate_that_nobody_can_act_as_is_cleared_by_who_gave_it_the_option() {
     revoke SELECT on table app.u from PUBLIC, granted by leaker, and from app, who had it from there [public.unexpected]
     revoke TRUNCATE on table app.u from app, granted by mig [grant.unexpected]
     withheld: leaker is a member of app, granted by cloudsqladmin [role.undeclared]
-      it was granted by `cloudsqladmin`, and only its grantor takes it back: gcloud sql users assign-roles leaker --instance=INSTANCE --type=BUILT_IN --revoke-existing-roles (it ends every membership of `leaker`; apply grants the declared ones again)
+      it was granted by `cloudsqladmin`, and only its grantor takes it back: gcloud sql users assign-roles leaker --instance=INSTANCE --project=PROJECT --type=BUILT_IN --revoke-existing-roles (it ends every membership of `leaker`; apply grants the declared ones again)
     withheld: leaker holds SELECT on table app.u [role.undeclared]
       `leaker` is not declared: declare it, put it under `ignore` or `admins`, or use --prune
     "#);

@@ -134,4 +134,34 @@ each_major! {
         let left: Vec<_> = withheld.iter().filter(|one| one["advice"].as_str().and_then(statement).is_some()).collect();
         assert!(left.is_empty(), "followed {followed:#?}, left {left:#?}");
     }
+
+    /// A command of ours names the files as they were given, and runs as it is typed into a shell.
+    async fn a_command_that_is_advised_runs_as_typed(major: u32) {
+        let stage = Stage::new(major);
+        let folder = stage.folder.path().join("it's mine");
+        std::fs::create_dir(&folder).expect("it is made");
+        let text = "version: 1\ninstance: shop-prod:europe-west1:main\ndatabases: { shop: { schemas: [app] } }\nroles:\n  app: { access: dml, \
+            secret: { name: \"${SECRET}\", payload: url } }\n";
+        std::fs::write(folder.join("-p.yaml"), text).expect("it is written");
+        let typed = |line: &str| {
+            let program = std::path::Path::new(env!("CARGO_BIN_EXE_rolewright"));
+            let path = format!("{}:/usr/bin:/bin", program.parent().expect("its folder").display());
+            let like_it = stage.rolewright.command(["--version"]);
+            let mut shell = std::process::Command::new("bash");
+            shell.args(["-c", line]).env_clear().envs(like_it.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            shell.env("PATH", path).current_dir(&folder).output().expect("it runs")
+        };
+        let checked = typed("rolewright check --format json --var SECRET=app-url -- -p.yaml");
+        let checked: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+        let missing = drifting(&checked).into_iter().find(|one| one["rule"] == "secret.missing").expect("a finding");
+        let fix = missing["fix"].as_str().expect("a command");
+        assert_eq!(fix, "rolewright apply ./-p.yaml --var=SECRET=app-url");
+        let applied = typed(&format!("{fix} --yes"));
+        assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+        let checked = typed("rolewright check . --var SECRET=app-url");
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+        let refused = typed("rolewright rollback . --var SECRET=app-url --role app");
+        let hint = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(hint.contains("`rolewright rotate . --var=SECRET=app-url --now`"), "{hint}");
+    }
 }

@@ -196,7 +196,7 @@ async fn assert_no_way_back(stage: &Stage, reason: &str) {
     let refused = stage.run("rollback", &["--role", "app"]).assert_status(1);
     let [error, hint] = refused.complaints().lines().collect::<Vec<_>>()[..] else { panic!("{}", refused.stderr) };
     assert!(error.starts_with("error: there is nothing to go back to: ") && error.contains(reason), "{error}");
-    assert_eq!(hint, "hint: rotate instead: `rolewright rotate --now`");
+    assert_eq!(hint, format!("hint: rotate instead: `rolewright rotate {} --now`", stage.file().display()));
     assert_eq!(stage.secret("app").await, before);
     assert!(works(stage, &current(stage).await).await);
 }

@@ -6,7 +6,7 @@ use rand::{CryptoRng, RngExt as _};
 use super::{Job, newest, readable, shape};
 use crate::apply::{ApplyError, Run};
 use crate::google::SecretUpdate;
-use crate::model::{Password, Payload, Secret};
+use crate::model::{Given, Password, Payload, Secret};
 use crate::plan::{Finding, Rule, Withheld, WithheldKind};
 use crate::rotation::{Ledger, Mark, Pending, SealKey};
 
@@ -20,7 +20,7 @@ impl Run<'_> {
         let Some(current) = secret.current().map(|current| current.number) else { return Err(vanished(job)) };
         let before = self.google()?.access(job.secret, current).await?;
         let Some(password) = self.password_in(job, secret, &before)? else {
-            return Ok(Some(not_of_its_form(job, current)));
+            return Ok(Some(not_of_its_form(job, current, &self.policy.given)));
         };
         let payload = self.wanted(job.role)?.payload(job.login, &password);
         let number = match self.reshaped(job, secret, current, &payload).await? {
@@ -138,7 +138,7 @@ fn vanished(job: &Job<'_>) -> ApplyError {
     ApplyError::Vanished(format!("{} as the plan was made for it", job.secret))
 }
 
-fn not_of_its_form(job: &Job<'_>, number: i64) -> Withheld {
+fn not_of_its_form(job: &Job<'_>, number: i64, given: &Given) -> Withheld {
     let finding = Finding {
         role: Some(job.role.to_string()),
         object: Some(format!("secret {}", job.secret)),
@@ -148,7 +148,7 @@ fn not_of_its_form(job: &Job<'_>, number: i64) -> Withheld {
         findings: vec![finding],
         summary: None,
         reason: "its password cannot be told from what is around it".into(),
-        advice: format!("rolewright rotate --role {} --now stores a new one in the declared form", job.role),
+        advice: format!("{} stores a new one in the declared form", given.command_for("rotate", job.role, &["--now"])),
         kind: WithheldKind::Decision,
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::plan::Finding;
+use crate::plan::{Finding, Plane, Rule};
 
 /// So many are shown one by one.
 const FEW: usize = 3;
@@ -56,15 +56,21 @@ fn together(lot: &[&Finding]) -> Finding {
         message: first.message.replace(object, &more),
         path: first.path.iter().map(|line| line.replace(object, &more)).collect(),
         object: Some(listed(objects, ", ", " and ")),
-        fix: if fixes.len() > FEW { Some(listed(fixes, "; ", "; and ")) } else { first.fix.clone() },
+        fix: if fixes.len() > FEW { Some(first_of(&fixes, first.rule)) } else { first.fix.clone() },
         ..(*first).clone()
     }
+}
+
+/// The first statements or commands; what is left out stands in a comment, so that the line can be pasted.
+fn first_of(fixes: &[&str], rule: Rule) -> String {
+    let comment = if rule.plane() == Plane::Database { "--" } else { "#" };
+    let shown = fixes.iter().take(FEW).copied().collect::<Vec<_>>().join("; ");
+    format!("{shown}; {comment} and {} more, which --format json lists", fixes.len() - FEW)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Rule;
 
     fn finding(object: &str) -> Finding {
         Finding {
@@ -87,7 +93,10 @@ mod tests {
         assert_eq!(messages, ["old holds SELECT on table s.a and 4 more", &each[0], &each[1], &each[2]]);
         assert_eq!(shown[0].object.as_deref(), Some("table s.a, table s.b, table s.c and 2 more"));
         assert_eq!(shown[0].path[1], "SELECT on table s.a and 4 more granted by mig");
-        assert_eq!(shown[0].fix.as_deref(), Some("REVOKE table s.a; REVOKE table s.b; REVOKE table s.c; and 2 more"));
+        assert_eq!(
+            shown[0].fix.as_deref(),
+            Some("REVOKE table s.a; REVOKE table s.b; REVOKE table s.c; -- and 2 more, which --format json lists")
+        );
     }
 
     #[test]

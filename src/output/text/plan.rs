@@ -13,7 +13,7 @@ use crate::plan::{Aim, Finding, Pending, Plan, Refusal, Step, Withheld, Withheld
 pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
     let mut out = String::new();
     for instance in &planned.instances {
-        let Plan { instance: name, server: _, steps, withheld, pending, refusals: refused, notes, iam_only: _ } =
+        let Plan { instance: name, server: _, steps, withheld, pending, refusals: refused, notes, iam_only: _, given: _ } =
             instance.plan;
         out.push_str(&heading(name.as_ref()));
         out.push_str(&refusals(refused));

@@ -65,10 +65,9 @@ impl Diff<'_> {
     fn owned_belonging(&mut self, database: &DatabaseName, one: &Belonging) {
         let finding =
             Finding { origin: self.origin(&one.owner), ..self.belonging(Rule::PrivilegeEffective, database, one) };
-        let (owner, words, name) = (&one.owner, one.words().to_uppercase(), statement::name(&one.name));
         let advice = match self.given_away(one) {
-            Some(_) => "give it to an admin, or drop it".into(),
-            None => format!("`{owner}` runs: DROP {words} {name}, or accept it with `allow`"),
+            Some(_) => "give it to an admin".to_owned(),
+            None => format!("accept it with `allow`, or let `{}` make it anew as an admin", one.owner),
         };
         let reason = "no access that the policy gives makes such objects";
         self.withhold_findings(vec![finding], Reason::decision(reason, advice));

@@ -76,7 +76,7 @@ impl Diff<'_> {
         let reason = match opened {
             true => Reason::decision(
                 format!("what is in database `{name}` is planned once it can be entered"),
-                "rolewright apply enters it after the changes above",
+                format!("{} enters it after the changes above", self.policy.given.command("apply", &[])),
             ),
             false => self.refused(name, closed, &own.owner),
         };

@@ -133,6 +133,7 @@ fn empty(policy: &Policy, state: &State) -> Plan {
         refusals: Vec::new(),
         notes: Vec::new(),
         iam_only: iam_only(policy, state),
+        given: policy.given.clone(),
     }
 }
 

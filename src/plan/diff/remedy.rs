@@ -3,12 +3,16 @@
 
 use super::Diff;
 use super::emit::Reason;
-use crate::model::{Membership, ReadOnlySetting, RoleName};
-use crate::plan::advice;
+use crate::model::{IamKind, Membership, ReadOnlySetting, RoleName};
+use crate::plan::gcloud::{self, UserKind};
 use crate::plan::iam_only::is_iam_only;
 use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 use crate::plan::standing::Standing;
 use crate::plan::statement;
+
+/// What remains where only a superuser has ADMIN on a role.
+const UNCHANGEABLE: &str = "from PostgreSQL 16 on no login of Cloud SQL can change a role that the Admin API made: accept it with \
+                            `allow`, or declare a role that is not there yet";
 
 /// What remains where nobody could.
 const NOBODY: &str = "on Cloud SQL no login can change that: leave it out of the policy, or accept it with `allow`";
@@ -23,32 +27,38 @@ impl Diff<'_> {
             _ if is_superuser => format!("`{admin}` cannot act as `{role}`, which is a superuser"),
             _ => format!("`{admin}` cannot act as `{role}`"),
         };
-        Reason::impossible(reason, self.way_to(role, is_superuser))
+        Reason::impossible(reason, self.way_to(role).unwrap_or_else(|| self.way_as(role)))
     }
 
-    fn way_to(&self, role: &RoleName, is_superuser: bool) -> String {
+    /// This admin cannot change what `role` is: that takes ADMIN on it from 16 on, and a membership that the Admin API grants
+    /// does not bring that.
+    pub(super) fn unadministered(&self, role: &RoleName) -> Reason {
+        let advice = self.way_to(role).unwrap_or_else(|| UNCHANGEABLE.into());
+        Reason { advice, ..self.unreachable(role) }
+    }
+
+    /// What gives this admin the rights of `role` and on it, where that can be given.
+    fn way_to(&self, role: &RoleName) -> Option<String> {
         let admin = self.reach.admin();
-        if is_superuser || !self.state.roles.contains_key(role) {
-            return NOBODY.into();
-        }
-        if role.as_str() == CLOUD_SQL_SUPERUSER {
+        let Some(known) = self.state.roles.get(role).filter(|known| !known.superuser) else {
+            return Some(NOBODY.into());
+        };
+        if known.name.as_str() == CLOUD_SQL_SUPERUSER {
             let assign = self.assign_roles(admin, &format!("--database-roles={CLOUD_SQL_SUPERUSER}"));
-            return format!("connect as one of its members, or: {assign}");
+            return Some(format!("connect as one of its members, or: {assign}"));
         }
         if self.state.server.major() < 16 {
-            return "connect as an admin with CREATEROLE".into();
+            return Some("connect as an admin with CREATEROLE".into());
         }
-        if let Some(giver) = self.giver(role) {
-            let (quoted, to) = (statement::name(role.as_str()), statement::name(admin.as_str()));
-            return format!("{giver} runs: GRANT {quoted} TO {to} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE");
-        }
-        self.way_as(role)
+        let giver = self.giver(role)?;
+        let (quoted, to) = (statement::name(role.as_str()), statement::name(admin.as_str()));
+        Some(format!("{giver} runs: GRANT {quoted} TO {to} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"))
     }
 
     /// Who has the role WITH ADMIN and can log in, this admin aside. The admin is made a member of no role that leads to an IAM
     /// user: its password would not let it in any more.
     fn giver(&self, role: &RoleName) -> Option<String> {
-        if self.cast.standing(role) == Standing::Iam || is_iam_only(self.state, role) {
+        if self.is_iam_user(role) {
             return None;
         }
         let mut holders = self.state.memberships.iter().filter(|edge| edge.role == *role && edge.admin);
@@ -59,14 +69,24 @@ impl Diff<'_> {
         })
     }
 
-    /// Nobody else has rights on the role: what belongs to it changes in its own name.
+    /// Whether whoever becomes a member of it logs in by no password any more.
+    fn is_iam_user(&self, role: &RoleName) -> bool {
+        self.cast.standing(role) == Standing::Iam || is_iam_only(self.state, role)
+    }
+
+    /// Nobody has rights on the role: the Admin API makes the admin a member of it. Nobody is made a member of an IAM user: what
+    /// belongs to that changes in its own name.
     fn way_as(&self, role: &RoleName) -> String {
-        let logs_in = self.state.roles.get(role).is_some_and(|role| role.login);
+        let admin = self.reach.admin();
         let is_admin = RoleName::new(CLOUD_SQL_SUPERUSER).is_ok_and(|group| self.reach.inherits(role, &group));
-        match (role == self.reach.admin(), logs_in, is_admin) {
-            (true, ..) | (_, false, _) => NOBODY.into(),
-            (_, _, true) => format!("run this command as `{role}`, which is a member of `{CLOUD_SQL_SUPERUSER}`"),
-            (_, _, false) => format!(
+        if role == admin || role.is_system() {
+            return NOBODY.into();
+        }
+        let is_member = self.reach.inherits(admin, role);
+        match (self.is_iam_user(role) || is_member, is_admin) {
+            (false, false) => self.assign_roles(admin, &format!("--database-roles={role}")),
+            (_, true) => format!("run this command as `{role}`, which is a member of `{CLOUD_SQL_SUPERUSER}`"),
+            (true, false) => format!(
                 "run this command as `{role}`, once it is an admin: {}",
                 self.assign_roles(role, &format!("--database-roles={CLOUD_SQL_SUPERUSER}"))
             ),
@@ -96,19 +116,24 @@ impl Diff<'_> {
         }
     }
 
-    /// <https://cloud.google.com/sdk/gcloud/reference/sql/users/assign-roles>
     fn assign_roles(&self, user: &RoleName, what: &str) -> String {
-        let kind = match user.as_str() {
-            name if name.ends_with(".iam") => "CLOUD_IAM_SERVICE_ACCOUNT",
-            name if name.contains('@') => "CLOUD_IAM_USER",
-            _ => "BUILT_IN",
+        gcloud::assign_roles(self.policy.instance.as_ref(), user, self.user_kind(user), what)
+    }
+
+    /// As the policy declares the principal; else by the groups in which Cloud SQL puts users of each kind.
+    fn user_kind(&self, user: &RoleName) -> UserKind {
+        let mut principals = self.policy.roles.values().flat_map(|role| &role.iam);
+        if let Some(declared) = principals.find(|principal| principal.user() == user) {
+            return UserKind::Iam(declared.kind());
+        }
+        let groups = self.state.memberships.iter().filter(|edge| edge.member == *user);
+        let kind = |edge: &Membership| match edge.role.as_str() {
+            "cloudsqliamserviceaccount" | "cloudsqliamgroupserviceaccount" => Some(IamKind::ServiceAccount),
+            "cloudsqliamuser" | "cloudsqliamgroupuser" => Some(IamKind::User),
+            "cloudsqliamgroup" => Some(IamKind::Group),
+            _ => None,
         };
-        let instance = self.policy.instance.as_ref();
-        let place = instance.map_or(vec!["--instance=INSTANCE".to_owned()], |instance| {
-            vec![format!("--instance={}", instance.instance()), format!("--project={}", instance.project())]
-        });
-        let (start, kind) = (["gcloud", "sql", "users", "assign-roles", user.as_str()], format!("--type={kind}"));
-        advice::command(start.into_iter().chain(place.iter().map(String::as_str)).chain([kind.as_str(), what]))
+        groups.filter_map(kind).min().map_or(UserKind::BuiltIn, UserKind::Iam)
     }
 
     /// What a new admin needs that cannot make roles.

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
 use crate::model::{
-    IamPrincipal, Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy, VersionState,
+    IamPrincipal, Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy, VersionState, shell_command,
 };
 use crate::plan::expected::is_ddl;
 use crate::plan::gcloud;
 use crate::plan::list::normal_value;
-use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, advice, statement};
+use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, statement};
 use crate::rotation::Reading;
 
 /// One role or login as the policy wants it.
@@ -78,7 +78,7 @@ impl Diff<'_> {
             severity: Severity::Info,
             role: Some(name.to_string()),
             origin: Some(wanted.policy.origin.clone()),
-            fix: Some(advice::command(["psql", "-c", &format!("\\password {quoted}")])),
+            fix: Some(shell_command(["psql", "-c", &format!("\\password {quoted}")])),
             ..Finding::new(Rule::RoleMissing, format!("{name} is created without a password, which is kept elsewhere"))
         });
     }
@@ -264,7 +264,7 @@ impl Diff<'_> {
     pub(super) fn not_administered(&self, role: &RoleName) -> Option<Reason> {
         match self.reach.administrator(role) {
             Some(_) => None,
-            None => Some(self.unreachable(role)),
+            None => Some(self.unadministered(role)),
         }
     }
 

@@ -37,7 +37,7 @@ impl Diff<'_> {
         let limit = published.checked_add(SignedDuration::from_secs(every.saturating_add(role.rotation.grace)));
         if limit.is_ok_and(|limit| now > limit) {
             let message = format!("the credential of {name} is from {published}, and was to be replaced before now");
-            self.note_secret(name, wanted, Rule::SecretAge, Severity::Error, message, "rolewright rotate".into());
+            self.note_secret(name, wanted, Rule::SecretAge, Severity::Error, message, self.run("rotate", name));
         }
     }
 
@@ -47,7 +47,8 @@ impl Diff<'_> {
         let billed = secret.versions.iter().filter(stays).count();
         if billed > wanted.keep as usize {
             let message = format!("{} has {billed} billed versions, {} are to be kept", wanted.name, wanted.keep);
-            let fix = "rolewright rotate destroys its own; gcloud secrets versions destroy the rest".into();
+            let message = format!("{message}: rotate destroys those that it stored");
+            let fix = self.run("rotate", name);
             self.note_secret(name, wanted, Rule::SecretSprawl, Severity::Warning, message, fix);
         }
     }
@@ -59,9 +60,11 @@ impl Diff<'_> {
             "version {} of {} is newer than version {current}, which is in use: `latest` is not `current`",
             latest.number, wanted.name
         );
-        let fix = "rolewright rotate, if a run of it left that version or it is destroyed by now; else let `current` name it \
-                   and apply";
-        self.note_secret(name, wanted, Rule::SecretForeign, Severity::Error, message, fix.into());
+        let fix = format!(
+            "{}, if a run of it left that version or it is destroyed by now; else let `current` name it and apply",
+            self.run("rotate", name)
+        );
+        self.note_secret(name, wanted, Rule::SecretForeign, Severity::Error, message, fix);
     }
 
     fn references(&mut self, name: &RoleName, wanted: &SecretPolicy, secret: &Secret, under_way: bool) {
@@ -85,7 +88,10 @@ impl Diff<'_> {
         let finding = Finding {
             object: Some(resource.to_owned()),
             severity: Severity::Warning,
-            fix: Some("rolewright apply, then deploy it again, a service as a new revision: Cloud Run checks access only then".into()),
+            fix: Some(format!(
+                "{}, then deploy it again, a service as a new revision: Cloud Run checks access only then",
+                self.policy.given.command("apply", &[])
+            )),
             ..of_role(name, &wanted.origin, Rule::JobReference, message)
         };
         self.note(finding);
@@ -116,18 +122,23 @@ impl Diff<'_> {
         };
         let message = format!("{resource} refers to {what} of {}, which is not the version in use", wanted.name);
         let fix = match reference {
-            Reference::Pinned(_) => "rolewright rotate --roll",
+            Reference::Pinned(_) => self.policy.given.command_for("rotate", name, &["--roll"]),
             Reference::Latest | Reference::Alias(_) => {
-                "see to it that it leads to the version in use, or name `current`"
+                "see to it that it leads to the version in use, or name `current`".into()
             }
         };
         let finding = Finding {
             object: Some(resource.to_owned()),
             severity,
-            fix: Some(fix.into()),
+            fix: Some(fix),
             ..of_role(name, &wanted.origin, Rule::JobReference, message)
         };
         self.note(finding);
+    }
+
+    /// A command for the credential of one role.
+    fn run(&self, verb: &str, role: &RoleName) -> String {
+        self.policy.given.command_for(verb, role, &[])
     }
 
     fn note_secret(

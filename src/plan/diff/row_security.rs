@@ -6,7 +6,7 @@ use super::Diff;
 use crate::access::{NoRows, ON_ROWS, RowAccess, Rows};
 use crate::model::{Database, DatabaseName, Object, Privileges, RoleName};
 use crate::plan::expected::Expectations;
-use crate::plan::statement::create_row_policy;
+use crate::plan::statement::{name, reference};
 use crate::plan::{Finding, Rule, Severity};
 
 impl Diff<'_> {
@@ -70,12 +70,20 @@ impl Diff<'_> {
             object: Some(object.to_string()),
             privilege: Some(refused.to_string()),
             path: vec![role.to_string(), format!("{refused} on {object}"), why.to_string()],
-            fix: Some(create_row_policy(&why.table, &why.role)),
             origin: self.origin(role),
-            ..Finding::new(Rule::RowSecurity, format!("{role} has {refused} on {object}, and reaches no row: {why}"))
+            ..Finding::new(
+                Rule::RowSecurity,
+                format!("{role} has {refused} on {object}, and reaches no row: {why}; {}", no_policy(why)),
+            )
         };
         self.note(finding);
     }
+}
+
+/// No statement is given: which rows a role is to reach is for the owner of the table to say.
+fn no_policy(why: &NoRows) -> String {
+    let (table, role) = (reference(&why.table), name(why.role.as_str()));
+    format!("the owner of {} decides which: CREATE POLICY … ON {table} TO {role} USING (…)", why.table)
 }
 
 /// Schema and name of a relation, or of that of a column.

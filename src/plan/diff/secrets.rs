@@ -251,7 +251,7 @@ impl Diff<'_> {
         let message = format!("the credential in {} is not active: {login} does not exist", wanted.name);
         let reason = Reason::decision(
             format!("`{login}` belongs to a strategy that the policy does not declare any more"),
-            format!("rolewright rotate --now --role {name}"),
+            self.policy.given.command_for("rotate", name, &["--now"]),
         );
         self.withhold_secret(name, wanted, Rule::CredentialRejected, message, reason);
     }

@@ -64,17 +64,13 @@ impl Charter {
         privilege: Option<Privilege>,
         message: String,
     ) -> Finding {
-        let fix = match rule {
-            Rule::GrantMissing => "rolewright apply",
-            _ => "rolewright check, which says by which path",
-        };
         let finding = Finding {
             database: Some(self.database.clone()),
             role: Some(self.role.to_string()),
             object,
             privilege: privilege.map(|privilege| privilege.keyword().to_owned()),
             origin: Some(self.policy_origin.clone()),
-            fix: Some(fix.into()),
+            fix: Some(self.given.command("apply", &[])),
             ..Finding::new(rule, message)
         };
         finding.with_path()

@@ -17,7 +17,7 @@ pub use trust::untrusted_owners;
 pub use ways::{Found, Way};
 
 use super::Finding;
-use crate::model::{DatabaseName, Object, Policy, Privilege, Privileges, RoleName, State};
+use crate::model::{DatabaseName, Given, Object, Policy, Privilege, Privileges, RoleName, State};
 
 /// What one role is to be able to do in one database, and what it must not.
 #[derive(Debug, Clone)]
@@ -32,6 +32,7 @@ pub struct Charter {
     pub unplanned: BTreeSet<Object>,
     commands: Vec<Trial>,
     policy_origin: crate::model::Origin,
+    given: Given,
     major: u32,
 }
 
@@ -150,6 +151,7 @@ pub fn charters(policy: &Policy, state: &State, role: &RoleName) -> Vec<Charter>
             unplanned: BTreeSet::new(),
             commands: commands::of(policy, state, role, name),
             policy_origin: declared.origin.clone(),
+            given: policy.given.clone(),
             major: state.server.major(),
         })
         .collect()

@@ -185,7 +185,7 @@ fn policy(
     let admins = admins(&file.admins, problems);
     let ignore = ignore(&file, problems);
     let allow = allow::allow(&file.allow, problems);
-    Policy { roles, admins, ignore, allow, databases, instance }
+    Policy { roles, admins, ignore, allow, databases, instance, ..Policy::default() }
 }
 
 fn own_facts(file: &File, problems: &mut Problems) -> Facts {

@@ -22,7 +22,7 @@ const ROLES: &str = "
 ";
 
 /// Whose table it is, on which major, and what is advised.
-const OWNERS: [(u32, &str, &str, &str); 8] = [
+const OWNERS: [(u32, &str, &str, &str); 11] = [
     (17, "cloudsqladmin", "", "on Cloud SQL no login can change that"),
     (
         17,
@@ -34,8 +34,7 @@ const OWNERS: [(u32, &str, &str, &str); 8] = [
         17,
         "legacy",
         "role legacy login",
-        "run this command as `legacy`, once it is an admin: gcloud sql users assign-roles legacy --instance=main \
-         --project=acme --type=BUILT_IN --database-roles=cloudsqlsuperuser",
+        "gcloud sql users assign-roles csadmin --instance=main --project=acme --type=BUILT_IN --database-roles=legacy",
     ),
     (
         17,
@@ -59,7 +58,32 @@ const OWNERS: [(u32, &str, &str, &str); 8] = [
         "run this command as `sa@acme.iam`, once it is an admin: gcloud sql users assign-roles sa@acme.iam \
          --instance=main --project=acme --type=CLOUD_IAM_SERVICE_ACCOUNT",
     ),
-    (17, "group", "role group", "on Cloud SQL no login can change that"),
+    (
+        17,
+        "sa-without-suffix",
+        "role cloudsqliamserviceaccount\n role sa-without-suffix login
+         member sa-without-suffix in cloudsqliamserviceaccount by cloudsqladmin",
+        "once it is an admin: gcloud sql users assign-roles sa-without-suffix --instance=main --project=acme \
+         --type=CLOUD_IAM_SERVICE_ACCOUNT",
+    ),
+    (
+        17,
+        "x@acme.iam",
+        "role x@acme.iam login",
+        "gcloud sql users assign-roles csadmin --instance=main --project=acme --type=BUILT_IN --database-roles=x@acme.iam",
+    ),
+    (
+        17,
+        "-legacy",
+        "role -legacy login",
+        "gcloud sql users assign-roles csadmin --instance=main --project=acme --type=BUILT_IN --database-roles=-legacy",
+    ),
+    (
+        17,
+        "group",
+        "role group",
+        "gcloud sql users assign-roles csadmin --instance=main --project=acme --type=BUILT_IN --database-roles=group",
+    ),
     (15, "cloudsqladmin", "", "on Cloud SQL no login can change that"),
 ];
 
