@@ -39,8 +39,13 @@ fn plan_of(planned: &PlannedInstance<'_>) -> String {
     for batched in planned.batched() {
         let _ = writeln!(out, "{}\n", text(&batched.to_string()));
     }
-    let losses = plan.steps.iter().filter_map(|step| step.change.loss().map(|loss| (step, loss)));
-    let losses = losses.map(|(step, loss)| [code(&loss.who), text(&loss.what), text(&step.path.join(" → "))]);
+    let losses =
+        plan.steps.iter().flat_map(|step| plan.losses(step).into_iter().enumerate().map(move |one| (step, one)));
+    let losses = losses.map(|(step, (index, loss))| {
+        // The path is that of whoever it is taken from; the others hang on it.
+        let path = if index == 0 { step.path.join(" → ") } else { String::new() };
+        [code(&loss.who), text(&loss.what), text(&path)]
+    });
     section(&mut out, "Who loses something", &table(["Who", "What", "How they came to it"], losses));
     let pending = plan.pending.iter();
     let pending = pending.map(|one| [code(one.role.as_str()), code(&one.grant), code(one.database.as_str())]);

@@ -1,5 +1,7 @@
 //! The plan: what is to be done, what is not and why.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use sha2::Digest as _;
 
@@ -27,6 +29,8 @@ pub struct Plan {
     pub iam_only: Vec<IamOnly>,
     /// How the command was given the policy.
     pub given: Given,
+    /// Who has the privileges of roles that lose something, as a member.
+    pub members: BTreeMap<RoleName, BTreeSet<RoleName>>,
 }
 
 impl Plan {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Change, CredentialSource, Edge, Extent};
+use super::{Change, CredentialSource, Edge, Extent, Plan, Step};
 use crate::model::{
     DatabaseName, DefaultPrivilege, Grantee, Membership, Object, Privileges, RoleName, Setting, quote_identifier,
 };
@@ -84,6 +84,25 @@ impl Change {
             _ => Vec::new(),
         };
         self.loss().into_iter().chain(others).collect()
+    }
+}
+
+impl Plan {
+    /// Everyone who can do less once the step is made. What is taken from a role is taken from its members as well.
+    pub fn losses(&self, step: &Step) -> Vec<Loss> {
+        let mut losses = step.change.losses();
+        let of = match &step.change {
+            Change::ChangeOwner { from, .. } | Change::ReassignOwned { from, .. } => Some(from),
+            Change::Revoke { grantee: Grantee::Role(role), .. } => Some(role),
+            Change::RevokeMembership { membership, .. } => Some(&membership.member),
+            _ => None,
+        };
+        let members = of.and_then(|role| Some((role, self.members.get(role)?)));
+        if let (Some((role, members)), Some(first)) = (members, losses.first()) {
+            let what = format!("{}, as a member of {}", first.what, quoted(role));
+            losses.extend(members.iter().map(|who| Loss { who: quoted(who), what: what.clone() }));
+        }
+        losses
     }
 }
 

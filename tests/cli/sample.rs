@@ -240,6 +240,7 @@ pub fn plan() -> Plan {
         refusals: Vec::new(),
         notes: vec![accepted()],
         iam_only: Vec::new(),
+        members: BTreeMap::new(),
         given: Given { files: vec!["policies/".into()], options: Vec::new() },
     }
 }

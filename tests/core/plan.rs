@@ -6,6 +6,7 @@ mod fence;
 mod foreign;
 mod interpret;
 mod logins;
+mod losses;
 mod unproven;
 mod world;
 

@@ -7,6 +7,7 @@ use super::plan::{ChangeEntry, PendingEntry, WithheldEntry};
 use super::{VERSION, document};
 use crate::model::InstanceName;
 use crate::output::{Applied, ApplyStatus, Outcome};
+use crate::plan::{Report, Step};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -38,12 +39,15 @@ pub(in crate::output) fn apply(applied: &Applied) -> String {
 
 fn instance(outcome: &Outcome) -> InstanceEntry<'_> {
     let report = outcome.report.as_ref();
-    let (done, remaining) = report.map_or((&[][..], &[][..]), |report| report.plan.steps.split_at(report.done));
+    let steps = |range: fn(&Report) -> &[Step]| {
+        let entries = |report| range(report).iter().map(|step| ChangeEntry::of(&report.plan, step)).collect();
+        report.map_or_else(Vec::new, entries)
+    };
     InstanceEntry {
         instance: outcome.instance.as_ref(),
         status: outcome.status(),
-        changes: done.iter().map(ChangeEntry::of).collect(),
-        remaining: remaining.iter().map(ChangeEntry::of).collect(),
+        changes: steps(|report| &report.plan.steps[..report.done]),
+        remaining: steps(|report| &report.plan.steps[report.done..]),
         withheld: outcome.withheld().map(WithheldEntry::of).collect(),
         pending: report.iter().flat_map(|report| &report.plan.pending).map(PendingEntry::of).collect(),
         events: report.map_or(&[], |report| &report.events),

@@ -6,7 +6,7 @@ use super::check::FindingEntry;
 use super::{Place, VERSION, document};
 use crate::model::{DatabaseName, InstanceName, RoleName};
 use crate::output::{Batched, Planned, PlannedInstance};
-use crate::plan::{Change, Loss, Pending, Refusal, Rule, Step, Transaction, Withheld, WithheldKind};
+use crate::plan::{Change, Loss, Pending, Plan, Refusal, Rule, Step, Transaction, Withheld, WithheldKind};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -43,19 +43,24 @@ pub(super) struct ChangeEntry<'a> {
     rule: Rule,
     text: String,
     loss: Option<Loss>,
+    #[serde(rename = "further_losses")]
+    losses: Vec<Loss>,
     path: Option<&'a [String]>,
     #[serde(flatten)]
     place: Place<'a>,
 }
 
 impl<'a> ChangeEntry<'a> {
-    pub(super) fn of(step: &'a Step) -> Self {
+    pub(super) fn of(plan: &Plan, step: &'a Step) -> Self {
         let Step { change, rule, path, asked: _, origin } = step;
+        let mut losses = plan.losses(step);
+        let loss = change.loss().map(|_| losses.remove(0));
         Self {
             change,
             rule: *rule,
             text: change.to_string(),
-            loss: change.loss(),
+            loss,
+            losses,
             path: (!path.is_empty()).then_some(path.as_slice()),
             place: Place::of(origin.as_ref()),
         }
@@ -107,7 +112,7 @@ pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
 fn instance<'a>(planned: &'a PlannedInstance<'a>) -> InstanceEntry<'a> {
     InstanceEntry {
         instance: planned.plan.instance.as_ref(),
-        changes: planned.plan.steps.iter().map(ChangeEntry::of).collect(),
+        changes: planned.plan.steps.iter().map(|step| ChangeEntry::of(planned.plan, step)).collect(),
         withheld: planned.plan.withheld.iter().map(WithheldEntry::of).collect(),
         pending: planned.plan.pending.iter().map(PendingEntry::of).collect(),
         notes: planned.plan.notes.iter().map(FindingEntry::of).collect(),

@@ -13,12 +13,22 @@ use crate::plan::{Aim, Finding, Pending, Plan, Refusal, Step, Withheld, Withheld
 pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
     let mut out = String::new();
     for instance in &planned.instances {
-        let Plan { instance: name, server: _, steps, withheld, pending, refusals: refused, notes, iam_only: _, given: _ } =
-            instance.plan;
+        let Plan {
+            instance: name,
+            server: _,
+            steps,
+            withheld,
+            pending,
+            refusals: refused,
+            notes,
+            iam_only: _,
+            given: _,
+            members: _,
+        } = instance.plan;
         out.push_str(&heading(name.as_ref()));
         out.push_str(&refusals(refused));
         out.push_str(&changes(steps));
-        out.push_str(&losses(steps));
+        out.push_str(&losses(instance.plan));
         out.push_str(&waiting(pending));
         out.push_str(&left(withheld.iter()));
         for note in notes {
@@ -69,10 +79,10 @@ fn place(aim: &Aim) -> String {
 }
 
 /// Everyone who can do less afterwards, with how they came to it.
-fn losses(steps: &[Step]) -> String {
+fn losses(plan: &Plan) -> String {
     let mut of: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for step in steps {
-        for (index, loss) in step.change.losses().into_iter().enumerate() {
+    for step in &plan.steps {
+        for (index, loss) in plan.losses(step).into_iter().enumerate() {
             // The path is that of whoever it is taken from; the others hang on it.
             let path = if step.path.is_empty() || index > 0 {
                 String::new()

@@ -1,9 +1,13 @@
 //! Steps on their way into the plan: what the policy accepts is set aside, what another phase is for is left.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::heritage::Heritage;
 use super::{Diff, Phase};
 use crate::model::{Origin, Privilege, Privileges, RoleName};
 use crate::plan::allow::allowance;
 use crate::plan::phase::order;
+use crate::plan::standing::Standing;
 use crate::plan::{Change, Finding, Plan, Plane, Rule, Step, Withheld, WithheldKind, findings};
 
 /// Why a step is not taken.
@@ -164,10 +168,35 @@ impl Diff<'_> {
 
     /// The finished plan, its steps in the order they are to be taken.
     pub(super) fn finish(self) -> Plan {
+        let members = self.members();
         let mut plan = self.plan;
         self.merging.finish(&mut plan.steps);
         plan.steps = order(plan.steps);
+        plan.members = members;
         plan
+    }
+
+    /// Who has the privileges of roles that lose something: not the logins of the role itself, nor superusers and Cloud SQL's own.
+    fn members(&self) -> BTreeMap<RoleName, BTreeSet<RoleName>> {
+        let losers = self.plan.steps.iter().filter_map(|step| match &step.change {
+            Change::ChangeOwner { from, .. } | Change::ReassignOwned { from, .. } => Some(from),
+            Change::Revoke { grantee, .. } => grantee.role(),
+            Change::RevokeMembership { membership, .. } => Some(&membership.member),
+            _ => None,
+        });
+        let losers: BTreeSet<&RoleName> = losers.collect();
+        let mut members: BTreeMap<RoleName, BTreeSet<RoleName>> = BTreeMap::new();
+        let before = Heritage::of(&self.state.memberships);
+        for role in self.state.roles.values().filter(|role| !role.superuser && !losers.is_empty()) {
+            let is_told = |other: &&RoleName| losers.contains(*other) && self.cast.declared(&role.name) != *other;
+            let held = before.all(&role.name);
+            for other in held.into_iter().filter(|other| **other != role.name).filter(is_told) {
+                if self.cast.standing(&role.name) != Standing::System {
+                    members.entry(other.clone()).or_default().insert(role.name.clone());
+                }
+            }
+        }
+        members
     }
 }
 

@@ -134,6 +134,7 @@ fn empty(policy: &Policy, state: &State) -> Plan {
         notes: Vec::new(),
         iam_only: iam_only(policy, state),
         given: policy.given.clone(),
+        members: BTreeMap::new(),
     }
 }
 
