@@ -21,7 +21,7 @@ use again::Attempts;
 pub use error::ApplyError;
 pub use guard::{Guard, Interrupt};
 pub use lock_holder::take_lock;
-pub use observe::{ColumnIn, observe, observe_alone};
+pub use observe::{ColumnIn, identify, observe, observe_alone};
 pub use rotate::{Ask, End, Seen, Turned, look, rotate};
 
 use crate::google::Google;

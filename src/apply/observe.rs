@@ -14,7 +14,7 @@ use crate::model::{
     SchemaName, Secret, SecretName, State, Target,
 };
 use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared};
-use crate::postgres::{inspect_shared, snapshot_all, snapshot_database};
+use crate::postgres::{identity, inspect_shared, snapshot_all, snapshot_database};
 
 /// Databases that are read at the same time: each is a session, of which a small instance has few to spare.
 const DATABASES_AT_ONCE: usize = 4;
@@ -32,6 +32,18 @@ const CLOSED: [&str; 4] = ["42501", "28000", "55000", "53300"];
 /// A server or Google that cannot be asked; another run has the lock.
 pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
     patiently(edges, policy, async || look(edges, policy).await).await
+}
+
+/// What tells the server of `state` from a copy of it: a plan that was reviewed is one for this server.
+///
+/// # Errors
+/// A server that cannot be asked.
+pub async fn identify(edges: &Edges<'_>, state: &State) -> Result<Option<String>, ApplyError> {
+    let entrance = state.entrance.as_ref().unwrap_or_else(|| edges.route.start_database());
+    let mut session = Session::connect(edges.route, entrance, edges.purpose).await?;
+    let identity = identity(&mut session).await?;
+    session.close().await;
+    Ok(identity)
 }
 
 /// A column, which is not listed without an ACL of its own unless it is asked for.

@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, Dialer};
 use super::{Exit, load, publish};
-use crate::apply::{Edges, Guard, observe};
+use crate::apply::{Edges, Guard, identify, observe};
 use crate::cli::{Phase, PlanArgs, ScopeArgs, TakeOver};
 use crate::model::{Policy, State};
 use crate::output::progress::Progress;
@@ -49,10 +49,17 @@ pub(super) async fn prepare(
     scope: &ScopeArgs,
     guard: Option<Guard<'_>>,
 ) -> anyhow::Result<Prepared> {
-    let progress = Progress::start();
-    let state = observe(&Edges { guard, ..connection.edges(&progress) }, &policy).await?;
+    let state = look(&policy, &connection, guard).await?;
     let plan = plan::diff(&policy, &state, &options(scope, connection.today()));
     Ok(Prepared { policy, connection, state, plan })
+}
+
+async fn look(policy: &Policy, connection: &Connection, guard: Option<Guard<'_>>) -> anyhow::Result<State> {
+    let progress = Progress::start();
+    let edges = Edges { guard, ..connection.edges(&progress) };
+    let mut state = observe(&edges, policy).await?;
+    state.server.identity = identify(&edges, &state).await?;
+    Ok(state)
 }
 
 /// What each instance is to be told. Where nobody looks at it, it is not asked for: `apply` writes its own for each attempt.

@@ -66,6 +66,8 @@ pub struct Server {
     pub replica: bool,
     /// Where `default_transaction_read_only` is set for sessions of this admin.
     pub read_only_settings: Vec<ReadOnlySetting>,
+    /// What tells this server from a copy of it, where a plan is made and it may be read.
+    pub identity: Option<String>,
     /// Parameters that this admin may put into `ALTER ROLE … SET`, of those asked about.
     pub settable: BTreeSet<String>,
 }

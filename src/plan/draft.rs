@@ -47,7 +47,7 @@ impl Plan {
             (findings, &one.reason)
         });
         let withheld: Vec<_> = withheld.collect();
-        (&self.instance, steps, withheld, &self.pending, &self.refusals)
+        (&self.instance, &self.server.identity, steps, withheld, &self.pending, &self.refusals)
     }
 }
 

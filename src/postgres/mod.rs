@@ -19,6 +19,7 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod identity;
 mod inspect;
 mod keywords;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use auth::{Question, UntrustedServer};
 pub use blocker::Blocker;
 pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
+pub use identity::identity;
 pub use inspect::{
     Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
     inspect_unplannable, snapshot_all, snapshot_database,

@@ -19,6 +19,7 @@ pub const HELD: &str = include_str!("sql/held.sql");
 pub const SESSION_CHECK: &str = include_str!("sql/session_check.sql");
 pub const SESSIONS: &str = include_str!("sql/sessions.sql");
 pub const ACTIVITY: &str = include_str!("sql/activity.sql");
+pub const IDENTITY: &str = include_str!("sql/identity.sql");
 pub const TIES: &str = include_str!("sql/ties.sql");
 pub const TRY_LOCK: &str = include_str!("sql/try_lock.sql");
 pub const HOLDS_LOCK: &str = include_str!("sql/holds_lock.sql");

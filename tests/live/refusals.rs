@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::stage::{INSTANCE, Stage};
-use crate::support::{Outcome, Rolewright, newest};
+use crate::support::{Cluster, Options, Outcome, Rolewright, each_major, newest};
 
 const ROLES: &str = "  app: { access: dml, secret: { name: app } }\n";
 
@@ -170,6 +170,31 @@ fn another_run_is_waited_for_and_named() {
         other.execute("SELECT pg_advisory_unlock($1)", &[&key]).await.expect("the lock");
         stage.apply(&[]).assert_status(0);
     });
+}
+
+each_major! {
+    async fn a_plan_that_was_reviewed_for_one_server_is_refused_on_another(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles("  app: { access: dml }\n");
+        let digest = |outcome: &Outcome| outcome.json()["digest"].as_str().expect("a digest").to_owned();
+        let reviewed = digest(&stage.run("plan", &["--format", "json"]).assert_status(0));
+        let copy = Cluster::with(major, Options::default().database("shop"));
+        let on_copy = stage.rolewright.clone().env("ROLEWRIGHT_ADMIN_URL", copy.admin_url());
+        assert_ne!(digest(&stage.run_as(&on_copy, &["plan", "--format", "json"]).assert_status(0)), reviewed);
+        let held = stage.run_as(&on_copy, &["apply", "--yes", "--expect", &reviewed]).assert_status(3);
+        says(&held, &["no longer", "rolewright plan"]);
+        // Another session, and a restart, are the same server.
+        stage.cluster.restart("fast");
+        stage.apply(&["--expect", &reviewed]).assert_status(0);
+    }
+
+    async fn what_tells_servers_apart_need_not_be_readable(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles("  app: { access: dml }\n");
+        stage.cluster.batch("shop", "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC").await;
+        let reviewed = stage.run("plan", &["--format", "json"]).assert_status(0).json();
+        stage.apply(&["--expect", reviewed["digest"].as_str().expect("a digest")]).assert_status(0);
+    }
 }
 
 #[test]

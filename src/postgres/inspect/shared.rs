@@ -23,6 +23,7 @@ pub async fn server(client: &Catalog, major: u32, parameters: &BTreeSet<String>)
             encoding: client.names().encoding(),
             settable: columns.get::<Vec<String>>(6)?.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
             replica: columns.get(7)?,
+            identity: None,
             read_only_settings: read_only_settings(&columns)?,
         };
         Ok(())
