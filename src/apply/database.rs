@@ -207,7 +207,7 @@ impl Run<'_> {
         let mut statements: Vec<_> =
             crate::plan::administer(&self.state, login).into_iter().map(Statement::plain).collect();
         statements.push(Statement::secret(statement.clone(), format!("ALTER ROLE {login} LOGIN PASSWORD …")));
-        session.run(&statements).await?;
+        self.run(&mut session, &statements).await?;
         self.assure_lock().await?;
         session.run(&[Statement::plain("SELECT 1"), Statement::plain("COMMIT")]).await?;
         session.close().await;

@@ -93,6 +93,14 @@ pub enum ApplyError {
         /// Why.
         source: VerifierError,
     },
+    /// Sessions that were to end are still there, or this admin cannot end them.
+    #[error("sessions of `{login}` could not be ended: {}", sessions.join("; "))]
+    SessionsStay {
+        /// Their login.
+        login: RoleName,
+        /// The sessions.
+        sessions: Vec<String>,
+    },
     /// Somebody let something lead to a version that was about to end.
     #[error("somebody refers to version {version} of {secret} since a moment ago")]
     Named {
@@ -227,6 +235,9 @@ impl ApplyError {
                 "run it again when the server is back: what was committed is found as done; --wait says how long to \
                  wait for it"
                     .into(),
+            ),
+            Self::SessionsStay { .. } => Some(
+                "run it as an admin that has the login WITH ADMIN, or that is a member of pg_signal_backend".into(),
             ),
             Self::Overtaken(error) => error.hint(),
             Self::Interrupted { .. } => Some("run it again: it goes on where this one ended".into()),

@@ -120,6 +120,9 @@ pub struct RotateArgs {
     /// With `strategy: single`: consumers may fail until they have read the new password
     #[arg(long, help_heading = "Rotation")]
     pub accept_outage: bool,
+    /// With `strategy: alternate`: end the sessions of a login that is closed, or whose `deadline` has passed
+    #[arg(long, help_heading = "Rotation")]
+    pub end_sessions: bool,
     /// How long to wait for another run on the same instance, and for a server that went away
     #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Rotation")]
     #[arg(value_parser = ValueParser::from(value::duration))]

@@ -15,7 +15,7 @@ use crate::postgres::Lock;
 use crate::rotation::{Held, Leave, Order, next};
 
 pub(super) async fn run(args: &RotateArgs) -> anyhow::Result<Exit> {
-    let leave = Leave { roll: args.roll, outage: args.accept_outage };
+    let leave = Leave { roll: args.roll, outage: args.accept_outage, end_sessions: args.end_sessions };
     let ask = Ask { order: if args.now { Order::Now } else { Order::Due }, leave };
     let policies = load::policies(&args.policy)?;
     let roles = chosen(&policies, args.role.as_ref())?;
@@ -27,7 +27,7 @@ pub(super) async fn run(args: &RotateArgs) -> anyhow::Result<Exit> {
 }
 
 pub(super) async fn back(args: &RollbackArgs) -> anyhow::Result<Exit> {
-    let ask = Ask { order: Order::Back, leave: Leave { roll: args.roll, outage: true } };
+    let ask = Ask { order: Order::Back, leave: Leave { roll: args.roll, outage: true, end_sessions: false } };
     let policies = load::policies(&args.policy)?;
     let roles = chosen(&policies, Some(&args.role))?;
     let done =

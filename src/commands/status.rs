@@ -13,7 +13,7 @@ use crate::plan::Failure;
 use crate::rotation::{Leave, Order};
 
 /// Nothing is asked for.
-const LOOK: Ask = Ask { order: Order::Due, leave: Leave { roll: false, outage: false } };
+const LOOK: Ask = Ask { order: Order::Due, leave: Leave { roll: false, outage: false, end_sessions: false } };
 
 pub(super) async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     let policies = load::policies(&args.policy)?;

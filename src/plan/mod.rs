@@ -14,6 +14,7 @@ mod fix;
 pub mod gcloud;
 mod iam_only;
 mod left;
+mod left_sessions;
 mod list;
 mod lock_holder;
 mod merge;
@@ -39,6 +40,7 @@ pub use draft::{Asked, Pending, Plan, Refusal, RefusalCause, Report, Step, Withh
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use iam_only::{IamOnly, iam_only};
 pub use left::{Left, left};
+pub use left_sessions::end_sessions;
 pub use lock_holder::{LOCK_DATABASE, end_lock_holder};
 pub use phase::Phase;
 pub use proof::{

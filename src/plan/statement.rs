@@ -108,6 +108,11 @@ fn end_sessions(role: &RoleName) -> Vec<String> {
     ]
 }
 
+/// Ends every session of `login`.
+pub(super) fn end_login_sessions(login: &RoleName) -> String {
+    end_sessions(login).swap_remove(0)
+}
+
 /// Ends the sessions of `login` that hold or wait for the advisory lock `key`, of the database that this is run in: those that
 /// wait first, as they would have it next.
 pub(super) fn end_lock_sessions(login: &RoleName, key: i64) -> String {

@@ -2,8 +2,8 @@
 
 use super::ledger::Previous;
 use super::schedule::after;
-use super::{Blocker, Held, Ledger, Publication, State, Step, Wait};
-use crate::model::{Identity, VersionState};
+use super::{Blocker, Held, Ledger, LoginFacts, Publication, State, Step, Wait};
+use crate::model::{Identity, Login, VersionState};
 
 impl State {
     /// What is left to do with the credential before, if there is one.
@@ -85,9 +85,27 @@ impl State {
     fn deadline(&self, previous: &Previous<'_>) -> Option<Step> {
         let login = self.login(previous.login);
         let at = after(self.ledger.published?, self.terms.deadline?);
+        // A session may have locked the row of its own role: nothing about the role can be changed then.
+        let ends = at <= self.now && self.ledger.login.as_ref() != Some(previous.login);
+        if let Some(step) = self.left_sessions(previous.login).filter(|_| ends) {
+            return Some(step);
+        }
         let open = self.ledger.login.as_ref() != Some(previous.login) && login.can_login;
         let expire = || self.with_lease(Step::Expire { login: previous.login.clone(), at });
         (open && login.valid_until != Some(at)).then(expire)
+    }
+
+    /// Ends the sessions of `login`, where that is allowed and there are some.
+    pub(super) fn left_sessions(&self, login: &Login) -> Option<Step> {
+        let ends = self.leave.end_sessions && !self.login(login).sessions.is_empty();
+        ends.then(|| self.with_lease(Step::EndSessions(login.clone())))
+    }
+
+    /// The same for a login that is not in use, once the server lets it in no more.
+    pub(super) fn shut_sessions(&self, login: &Login) -> Option<Step> {
+        let LoginFacts { can_login, valid_until, .. } = self.login(login);
+        let is_shut = !can_login || valid_until.is_some_and(|until| until <= self.now);
+        self.left_sessions(login).filter(|_| is_shut && self.ledger.login.as_ref() != Some(login))
     }
 
     /// Who still uses the credential before, if there is one.

@@ -88,6 +88,9 @@ impl State {
     /// Nothing is under way: begin, if it is time.
     fn begin(&self) -> Step {
         let Some(login) = self.next_login().cloned() else { return Step::Hold(Held::NotPublished) };
+        if let Some(step) = self.shut_sessions(&login) {
+            return step;
+        }
         if !self.is_wanted() {
             let due = |published| due(&self.terms, &self.secret, published);
             return Step::Rest(self.ledger.published.and_then(due));

@@ -85,7 +85,10 @@ impl Held {
                 return format!("if it is to count, let `current` name it and run `{apply}`; if not, destroy it")
                     .into();
             }
-            Self::NotIdle(_) => "end these sessions: they log in with a credential that is given up",
+            Self::NotIdle(_) => {
+                "end these sessions, of a credential that is given up: rotate --end-sessions does once their login is closed or \
+                 its deadline has passed"
+            }
             Self::Outage(_) => {
                 "expect a gap until each has read the new password: a service until its next revision, a job until its next \
                  execution, a session when it connects again; --accept-outage takes it, `strategy: alternate` has none"
@@ -140,6 +143,7 @@ impl fmt::Display for Step {
             }
             Self::Roll { resource, version } => write!(f, "bring {resource} to version {version}"),
             Self::Expire { login, at } => write!(f, "let the password of `{login}` end at {at}"),
+            Self::EndSessions(login) => write!(f, "end the sessions of `{login}`"),
             Self::Close(login) => write!(f, "close `{login}`"),
             Self::Enable(version) => write!(f, "enable version {version} again"),
             Self::Disable(version) => write!(f, "disable version {version}"),

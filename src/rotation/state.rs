@@ -85,6 +85,8 @@ pub struct Leave {
     pub roll: bool,
     /// Consumers may fail for a moment.
     pub outage: bool,
+    /// Sessions of logins that the server lets in no more may be ended.
+    pub end_sessions: bool,
 }
 
 /// Versions newer than the one in use, told apart by their fingerprints.

@@ -52,6 +52,8 @@ pub enum Step {
         /// The moment.
         at: Timestamp,
     },
+    /// The server ends its sessions, which it would not let in any more.
+    EndSessions(Login),
     /// NOLOGIN, and no password.
     Close(Login),
     /// Enable a version again: somebody referred to it while it was disabled.

@@ -20,7 +20,7 @@ const EVENTS: u32 = 3;
 /// No run takes more steps than this: it would never end.
 const STEPS: usize = 40;
 
-const EVERYTHING: Leave = Leave { roll: true, outage: true };
+const EVERYTHING: Leave = Leave { roll: true, outage: true, end_sessions: false };
 
 /// What happened on the way to a world.
 #[derive(Clone, Copy, Default)]

@@ -32,6 +32,7 @@ mod kills;
 mod lane;
 mod leaks;
 mod left_open;
+mod left_sessions;
 mod lock_holders;
 mod lost;
 mod messages;

@@ -26,6 +26,7 @@ impl Turn<'_> {
             Step::Store => self.store().await,
             Step::Roll { resource, version } => self.roll(&resource, version).await,
             Step::Expire { login, at } => self.expire(&login, at).await,
+            Step::EndSessions(login) => self.end_sessions(&login).await,
             Step::Close(login) => self.close(&login).await,
             Step::Enable(number) => self.enable(number).await,
             Step::Disable(number) => self.end_version(number, VersionState::Disabled).await,

@@ -6,6 +6,7 @@ mod identify;
 mod look;
 mod permit;
 mod server;
+mod sessions;
 mod version;
 
 use std::time::Duration;

@@ -4,14 +4,13 @@
 
 use jiff::Timestamp;
 
-use super::look::facts;
 use super::{Turn, strategy_of};
 use crate::apply::credential::{Job, login_error};
 use crate::apply::{ApplyError, Run};
 use crate::model::{Login, Password, RoleName, SecretName, Strategy};
 use crate::plan::{Failure, administer, close_login, expire_login, set_password};
-use crate::postgres::{LoginError, Session, Statement, activity};
-use crate::rotation::{LoginFacts, ServerSide};
+use crate::postgres::{LoginError, Session, Statement};
+use crate::rotation::ServerSide;
 
 /// Longer than storing and reading back a version takes, however often it is tried again.
 const IDLE: &str = "SET LOCAL idle_in_transaction_session_timeout = '120s'";
@@ -73,7 +72,7 @@ impl Turn<'_> {
         let mut statements = self.run.beginning(login);
         statements.push(Statement::secret(statement, format!("ALTER ROLE {login} LOGIN PASSWORD …")));
         let mut session = self.run.session(None).await?;
-        session.run(&statements).await?;
+        self.run.run(&mut session, &statements).await?;
         Ok(session)
     }
 
@@ -143,20 +142,17 @@ impl Turn<'_> {
     pub(super) async fn close(&mut self, login: &Login) -> Result<(), ApplyError> {
         let before = (self.seen.state.login(login), self.seen.state.users_of_previous());
         self.look_at_consumers().await?;
-        let mut session = self.run.session(None).await?;
-        let found = activity(&mut session, std::slice::from_ref(login.name()), None).await?;
-        session.close().await;
-        for login in found.logins {
-            let (name, own) = (login.login.clone(), self.run.edges.purpose.as_str());
-            let now = LoginFacts { full: before.0.full.clone(), ..facts(login, own, None) };
-            self.seen.state.logins.insert(name, now);
-        }
+        self.look_at_sessions(login).await?;
         if (self.seen.state.login(login), self.seen.state.users_of_previous()) != before {
             return Ok(());
         }
         self.run.change_login(login, close_login(login)).await?;
         self.seen.state.logins.entry(login.name().clone()).or_default().can_login = false;
         self.run.report.events.push(format!("`{login}` cannot log in any more"));
+        let left = self.sessions_of(login);
+        let stays =
+            |session: &String| format!("still there until it ends, or `rotate --end-sessions` ends it: {session}");
+        self.run.report.events.extend(left.iter().map(stays));
         Ok(())
     }
 }
@@ -173,7 +169,7 @@ impl Run<'_> {
         let mut statements = self.beginning(login);
         statements.push(Statement::plain(statement));
         let mut session = self.session(None).await?;
-        session.run(&statements).await?;
+        self.run(&mut session, &statements).await?;
         self.assure_lock().await?;
         session.commit().await?;
         session.close().await;

@@ -145,7 +145,7 @@ fn seen(written: &Written, order: Order, alternate: bool) -> State {
         secret: World::secret(),
         terms: Terms { every: Some(86_400), ..world.terms() },
         order,
-        leave: Leave { roll: true, outage: true },
+        leave: Leave { roll: true, outage: true, end_sessions: true },
         owner: "rolewright/rotate/2".into(),
         off_limits: claim(&written.secret, &problems, &role("app"), None),
         ledger,
@@ -226,6 +226,10 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
             Step::Expire { login, at } => {
                 is_own(login)?;
                 state.logins.entry(login.name().clone()).or_default().valid_until = Some(*at);
+            }
+            Step::EndSessions(login) => {
+                is_own(login)?;
+                state.logins.entry(login.name().clone()).or_default().sessions.clear();
             }
             Step::Close(login) => {
                 is_own(login)?;

@@ -121,6 +121,10 @@ impl Run {
                 world.accounts.get_mut(login.name()).unwrap().valid_until = Some(at.as_second());
                 true
             }
+            Step::EndSessions(login) => {
+                world.sessions.remove(login.name());
+                true
+            }
             Step::Close(login) => {
                 let account = world.accounts.get_mut(login.name()).unwrap();
                 (account.can_login, account.password) = (false, 0);

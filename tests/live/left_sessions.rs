@@ -1,0 +1,76 @@
+//! Sessions of a login that is given up: named, and ended where that is asked for, from its deadline on.
+
+use jiff::SignedDuration;
+
+use crate::stage::{READER, Stage};
+use crate::support::each_major;
+
+async fn stage(major: u32, rotate: &str) -> Stage {
+    let stage = Stage::new(major);
+    stage.roles(&format!(
+        "  app: {{ access: dml, secret: {{ name: app, payload: url, readers: [\"{READER}\"] }}, \
+         rotate: {{ strategy: alternate, grace: 1h{rotate} }} }}\n"
+    ));
+    stage.apply(&[]).assert_status(0);
+    stage
+}
+
+/// A session with what is published, as a thief would have one, and its user and password.
+async fn session(stage: &Stage) -> (tokio_postgres::Client, String, String) {
+    let url: tokio_postgres::Config = stage.payload("app", "current").await.parse().expect("a URL");
+    let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+    let user = url.get_user().expect("a user").to_owned();
+    (stage.log_in(&user, &password).await.expect("it logs in"), user, password)
+}
+
+async fn is_open(client: &tokio_postgres::Client) -> bool {
+    client.batch_execute("SELECT 1").await.is_ok()
+}
+
+each_major! {
+    async fn sessions_outlive_their_deadline_only_with_their_names(major: u32) {
+        let stage = stage(major, ", deadline: 2h").await;
+        let (thief, user, _) = session(&stage).await;
+        stage.run("rotate", &["--now"]).assert_status(0);
+        // Not before the deadline, asked or not.
+        stage.later("app", SignedDuration::from_mins(90)).await;
+        let held = stage.run("rotate", &["--end-sessions"]).assert_status(3);
+        assert!(held.stdout.contains(&format!("a session of `{user}`")), "{}", held.stdout);
+        assert!(is_open(&thief).await);
+        stage.later("app", SignedDuration::from_mins(90)).await;
+        let ended = stage.run("rotate", &["--end-sessions"]).assert_status(0);
+        assert!(ended.stdout.contains(&format!("ended a session of `{user}`")), "{}", ended.stdout);
+        assert!(!is_open(&thief).await);
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+
+    async fn a_session_that_is_left_blocks_no_rotation_for_ever(major: u32) {
+        let stage = stage(major, ", deadline: 2h").await;
+        let (thief, user, _) = session(&stage).await;
+        stage.run("rotate", &["--now"]).assert_status(0);
+        stage.later("app", SignedDuration::from_hours(3)).await;
+        let closed = stage.run("rotate", &[]).assert_status(0);
+        assert!(closed.stdout.contains(&format!("a session of `{user}`")), "it is named: {}", closed.stdout);
+        assert!(is_open(&thief).await);
+        let held = stage.run("rotate", &["--now"]).assert_status(3);
+        assert!(held.stdout.contains("rotate --end-sessions"), "{}", held.stdout);
+        stage.run("rotate", &["--now", "--end-sessions"]).assert_status(0);
+        assert!(!is_open(&thief).await);
+        assert_eq!(session(&stage).await.1, user, "it is its turn again");
+    }
+
+    async fn a_session_that_locks_the_row_of_its_role_is_named_and_ended(major: u32) {
+        let stage = stage(major, ", deadline: 2h").await;
+        let (thief, user, _) = session(&stage).await;
+        // Whatever the role may change of itself will do.
+        thief.batch_execute(&format!("SET ROLE NONE; BEGIN; ALTER ROLE {user} PASSWORD 'held open'")).await.expect("it may");
+        let held = stage.run("rotate", &["--now"]).assert_status(3);
+        assert!(held.stdout.contains("locked by process") && held.stdout.contains(&user), "{}", held.stdout);
+        stage.later("app", SignedDuration::from_hours(3)).await;
+        let held = stage.run("rotate", &[]).assert_status(3);
+        assert!(held.stdout.contains("locked by process") && held.stdout.contains(&user), "{}", held.stdout);
+        stage.run("rotate", &["--end-sessions"]).assert_status(0);
+        assert!(!is_open(&thief).await);
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+}
