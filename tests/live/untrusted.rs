@@ -257,6 +257,32 @@ each_major! {
             assert!(!found.is_empty() && found.iter().all(|one| one["fix"].is_null()), "{object}: {checked:#}");
         }
         assert!(!checked.to_string().contains("REASSIGN OWNED"), "{checked:#}");
+
+        // A member of an extension keeps its owner, who could change it once the table belonged to the migration user.
+        let applied = stage.apply(&["--take-over", "--format", "json"]).assert_status(3).json();
+        assert!(withheld(&applied).contains("stays with `app_user`") && withheld(&applied).contains("ALTER EXTENSION"), "{applied:#}");
+        assert_eq!(superuser.query_one(owner, &[]).await.expect("a table").get::<_, String>(0), "app_user");
+        superuser.batch_execute("SET ROLE app_user; ALTER EXTENSION tablefunc DROP FUNCTION app.n1(int); RESET ROLE").await.expect("it may");
+        stage.apply(&["--take-over"]).assert_status(3);
+        assert_eq!(superuser.query_one(owner, &[]).await.expect("a table").get::<_, String>(0), "migration_user");
+    }
+
+    /// Nor does code that lies where nothing is managed come along.
+    async fn code_in_other_schemas_keeps_the_table_that_runs_it(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(ROLES);
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("shop", &format!("
+            GRANT CREATE ON SCHEMA app TO app_user; SET ROLE app_user; {PLANTED}; RESET ROLE;
+            REVOKE CREATE ON SCHEMA app FROM app_user; CREATE SCHEMA den; ALTER FUNCTION app.n1(int) SET SCHEMA den")).await;
+        let superuser = stage.cluster.connect_superuser("shop").await;
+        let owner = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'cache'";
+        let applied = stage.apply(&["--take-over", "--format", "json"]).assert_status(3).json();
+        assert!(withheld(&applied).contains("function den.n1(integer) with the rights of the new owner, and that stays with `app_user`"), "{applied:#}");
+        assert_eq!(superuser.query_one(owner, &[]).await.expect("a table").get::<_, String>(0), "app_user");
+        superuser.batch_execute("ALTER FUNCTION den.n1(int) OWNER TO cloudsqlsuperuser").await.expect("it may");
+        stage.apply(&["--take-over"]).assert_status(0);
+        assert_eq!(superuser.query_one(owner, &[]).await.expect("a table").get::<_, String>(0), "migration_user");
     }
 
     /// A table whose trigger, default, policy and checks run as the role that writes is handed over, the code on request, and both

@@ -8,8 +8,8 @@ use super::emit::Reason;
 use super::fence::not_declared;
 use super::objects::Lot;
 use crate::model::{
-    Acting, Call, Database, DatabaseName, Object, ObjectKind, Policy, Preset, RelationKind, RoleName, RoutineKind,
-    RunsAs, SchemaName, State,
+    Acting, Call, Database, DatabaseName, Dependence, Object, ObjectKind, Policy, Preset, RelationKind, RoleName,
+    RoutineKind, RunsAs, SchemaName, State,
 };
 use crate::plan::expected::is_ddl;
 use crate::plan::standing::{Cast, Standing};
@@ -33,6 +33,8 @@ struct InDatabase<'a> {
     known: HashSet<&'a Object>,
     /// What of that gets another owner.
     leaving: BTreeSet<Object>,
+    /// What of that is a member of an extension, and keeps its owner.
+    members: HashSet<&'a Object>,
 }
 
 impl<'a> Untrusted<'a> {
@@ -63,6 +65,10 @@ impl<'a> Untrusted<'a> {
             .is_some_and(|here| here.acting.contains_key(object) || here.code.contains_key(object))
     }
 
+    fn is_member(&self, database: &DatabaseName, code: &Object) -> bool {
+        self.databases.get(database).is_some_and(|here| here.members.contains(code))
+    }
+
     /// Notes what of the code gets another owner.
     pub(super) fn leaves(&mut self, database: &DatabaseName, objects: &[Object]) {
         let Some(here) = self.databases.get_mut(database).filter(|here| !here.known.is_empty()) else { return };
@@ -85,6 +91,11 @@ impl<'a> InDatabase<'a> {
             if matches!(call.code, Object::Routine { .. }) {
                 found.authors.entry(&call.owner).or_insert(call);
             }
+        }
+        if !found.code.is_empty() {
+            let groups = database.groups.iter().filter(|group| group.dependence == Dependence::Extension);
+            let members = groups.flat_map(|group| &group.members);
+            found.members = members.filter(|object| found.code.contains_key(object)).collect();
         }
         found
     }
@@ -255,6 +266,27 @@ impl<'a> Diff<'a> {
         matches!(lot.group.kind, ObjectKind::Routine(kind) if kind != RoutineKind::Aggregate)
             && !is_trusted(&lot.group.owner)
             && (is_trusted(to) || makes(to))
+    }
+
+    /// Why a lot stays whatever `--take-over` says: the code that it runs keeps its owner, who could change it afterwards.
+    pub(super) fn code_stays(&self, lot: &Lot<'_>, call: &Call) -> Option<Reason> {
+        let Call { code, owner, by, .. } = call;
+        if is_text(code) || lot.members.contains(code) {
+            return None;
+        }
+        let managed = self.policy.databases.get(lot.database);
+        let is_managed =
+            code.schema().is_some_and(|schema| managed.is_some_and(|one| one.schemas.contains_key(schema)));
+        let advice = if self.untrusted.is_member(lot.database, code) {
+            "drop the extension, or take it out: ALTER EXTENSION … DROP …, then use --take-over=routines".to_owned()
+        } else if !is_managed && self.cast.going(owner).is_none() {
+            let fix = self.given_to_makers(lot.database, call);
+            fix.map_or_else(|| format!("give {code} to an admin"), |fix| format!("read its definition, then: {fix}"))
+        } else {
+            return None;
+        };
+        let reason = format!("{by} would run {code} with the rights of the new owner, and that stays with `{owner}`");
+        Some(Reason::decision(reason, advice))
     }
 
     /// The untrusted code that would run as the new owner of a lot, or runs as the owner of something else.

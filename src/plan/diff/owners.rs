@@ -198,7 +198,7 @@ impl Diff<'_> {
         .flatten()
         .collect();
         if needed.is_subset(&self.options.take_over) {
-            return None;
+            return code.and_then(|call| self.code_stays(lot, call));
         }
         let reason = match code {
             _ if !ours => format!("`{owner}` is not declared"),
