@@ -22,6 +22,7 @@ mod secret;
 mod shape;
 mod state;
 mod unnameable;
+mod unwritten;
 mod view;
 
 pub use acl::{Acl, AclError, AclItem, Grantee};

@@ -350,6 +350,9 @@ fn advice(sqlstate: &str) -> Option<&'static str> {
         "55P03" => "somebody else holds a lock on it: try again, or raise the lock timeout",
         "57014" => "the statement ran into statement_timeout",
         "57P03" => "the server is starting or stopping: try again",
+        "22P05" => {
+            "the encoding of the database lacks a character of a name: rename it, or use a database with the encoding UTF8"
+        }
         "25006" => {
             "this is a read replica, or default_transaction_read_only is on: SELECT source FROM pg_settings WHERE name = \
              'default_transaction_read_only'"

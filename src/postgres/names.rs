@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use super::error::Cause;
-use crate::model::{AclError, AclItem, DatabaseName, Encoding, NameError, RoleName, SchemaName, numbered_name};
+use crate::model::{AclError, AclItem, DatabaseName, Encoding, NameError, RoleName, SchemaName, marked, numbered_name};
 
 /// Sets a name and its OID apart; `sql.rs` writes it into the statements.
 const MARK: u8 = 0xff;
@@ -58,7 +58,8 @@ impl Names {
         let mut names = Self { server_encoding: server_encoding.to_owned(), unnameable: HashMap::new() };
         let converted = names.encoding() != Encoding::Kept;
         for (kind, oid, name) in listed.split(' ').filter_map(listed_name) {
-            if converted && kind == 'r' || std::str::from_utf8(&name).is_err() {
+            let spelt = Raw(&name).spelling(names.is_unchecked()).is_some();
+            if converted && kind == 'r' || !spelt {
                 names.unnameable.insert((kind, name), oid);
             }
         }
@@ -148,6 +149,14 @@ impl<'a> Raw<'a> {
         std::str::from_utf8(self.0).ok()
     }
 
+    /// The text, where a statement can spell it: it is UTF-8, and in a database that keeps bytes of any encoding it hides no
+    /// character, since the server takes no escape beyond ASCII there.
+    /// <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>
+    fn spelling(self, unchecked: bool) -> Option<&'a str> {
+        let hides = |text: &str| marked(text).any(|(c, hidden)| hidden && !c.is_ascii());
+        self.utf8().filter(|text| !unchecked || !hides(text))
+    }
+
     /// The text to be read by people: what is no UTF-8 as `\xE9`.
     pub fn readable(self) -> String {
         let mut text = String::with_capacity(self.0.len());
@@ -168,7 +177,7 @@ impl<'a> Raw<'a> {
     /// The name, or in its place `words` and the number.
     pub fn spelt(self, words: &str) -> Result<Cow<'a, str>, Cause> {
         let (name, number) = self.numbered();
-        match (name.utf8(), number) {
+        match (name.spelling(number.is_some()), number) {
             (Some(name), _) => Ok(name.into()),
             (None, Some(number)) => Ok(numbered_name(words, number).into()),
             (None, None) => Err(Cause::unknown("the name", self.readable())),
@@ -178,7 +187,7 @@ impl<'a> Raw<'a> {
     /// The name of a schema.
     pub fn schema(self) -> Result<SchemaName, Cause> {
         let (name, number) = self.numbered();
-        match (name.utf8(), number) {
+        match (name.spelling(number.is_some()), number) {
             (None, Some(oid)) => Ok(SchemaName::with_oid(oid)),
             _ => name.parse(SchemaName::new),
         }
@@ -230,6 +239,10 @@ mod tests {
         assert!(Raw(b"\xe9").spelt("with OID").is_err());
         assert_eq!(Raw(b"\xe9\xff5").schema().unwrap().oid(), Some(5));
         assert_eq!(Raw(b"a\xe9\\").readable(), "a\\xE9\\");
+        // A soft hyphen.
+        assert_eq!(spelt(b"a\xc2\xadb\xff16412"), "\0with OID 16412");
+        assert_eq!(spelt("größe\u{1}".as_bytes()), "größe\u{1}");
+        assert_eq!(Raw(b"a\xc2\xadb").spelt("with OID").unwrap(), "a\u{ad}b");
     }
 
     proptest! {
@@ -237,9 +250,9 @@ mod tests {
         fn no_name_is_taken_for_another(name in prop::collection::vec(1u8.., 1..20), oid in any::<u32>()) {
             let sent = [&name, &b"\xff"[..], oid.to_string().as_bytes()].concat();
             let spelt = Raw(&sent).spelt("with OID").unwrap().into_owned();
-            match std::str::from_utf8(&name) {
-                Ok(name) => prop_assert_eq!(spelt, name),
-                Err(_) => prop_assert_eq!(crate::model::number_of(&spelt), Some(oid)),
+            match Raw(&name).spelling(true) {
+                Some(name) => prop_assert_eq!(spelt, name),
+                None => prop_assert_eq!(crate::model::number_of(&spelt), Some(oid)),
             }
         }
     }

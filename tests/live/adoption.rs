@@ -262,3 +262,24 @@ fn googles_managed_rotation_is_left_alone() {
         stage.assert_withheld(&["secret.foreign", "managed rotation"]).await;
     });
 }
+
+/// What a rotation would not write again is said when the secret is adopted, in names and not in values.
+#[test]
+fn what_rotation_would_leave_out_is_said_when_a_secret_is_adopted() {
+    for (payload, stored, named) in [
+        (
+            "url",
+            "postgresql://app:in-use@db/shop?sslmode=verify-ca&application_name=hush",
+            "also holds sslmode, application_name,",
+        ),
+        ("json", r#"{"username":"app","password":"in-use","dbname":"shop","pool":"hush"}"#, "also holds pool,"),
+    ] {
+        let roles = format!("  app: {{ access: dml, secret: {{ name: app, payload: {payload}, host: db }} }}\n");
+        on_stage(&roles, async |stage| {
+            stage.make_login("app", "in-use").await;
+            stage.make_secret("app", Some(stored)).await;
+            let applied = stage.apply(&[]).assert_status(0);
+            assert!(applied.stdout.contains(named) && !applied.stdout.contains("hush"), "{}", applied.stdout);
+        });
+    }
+}

@@ -164,6 +164,39 @@ each_major! {
         stage.assert_in_sync();
     }
 
+    /// The server takes no escape beyond ASCII there, and as it stands such a character would be hidden in a script.
+    async fn a_hidden_character_that_no_statement_spells_is_left(major: u32) {
+        let stage = Stage::new(major);
+        stage.create_encoded("SQL_ASCII").await;
+        stage.policy(&format!(
+            "version: 1\ninstance: {INSTANCE}\ndatabases: {{ sql_ascii: {{ schemas: [app] }} }}\nroles:\n  mig: {{ access: ddl }}\n  \
+             app: {{ access: dml }}\n"
+        ));
+        stage.apply(&[]).assert_status(0);
+        let soft_hyphen = "SET ROLE mig; CREATE TABLE app.\"a\u{ad}b\" (i int); CREATE TABLE app.plain (i int);
+            REVOKE INSERT ON app.\"a\u{ad}b\", app.plain FROM app";
+        stage.cluster.batch("sql_ascii", soft_hyphen).await;
+        let applied = stage.apply(&[]).assert_status(3);
+        let superuser = stage.cluster.connect_superuser("sql_ascii").await;
+        let held = "SELECT has_table_privilege('app', 'app.plain', 'INSERT')";
+        assert!(superuser.query_one(held, &[]).await.unwrap().get::<_, bool>(0));
+        let start = applied.stdout.find("DO $$").expect("a statement");
+        let end = applied.stdout[start..].find("END $$").expect("the whole statement") + start + "END $$".len();
+        superuser.batch_execute(&applied.stdout[start..end]).await.unwrap();
+        stage.apply(&[]).assert_status(0);
+        stage.assert_in_sync();
+    }
+
+    async fn a_name_that_a_database_cannot_hold_is_told_with_what_can_be_done(major: u32) {
+        let stage = Stage::new(major);
+        stage.create_encoded("LATIN1").await;
+        stage.policy(&format!(
+            "version: 1\ninstance: {INSTANCE}\ndatabases: {{ latin1: {{ schemas: [注文] }} }}\nroles:\n  mig: {{ access: ddl }}\n"
+        ));
+        let applied = stage.apply(&[]).assert_status(1);
+        assert!(applied.stderr.contains("the encoding of the database lacks a character of a name"), "{}", applied.stderr);
+    }
+
     async fn roles_and_databases_that_are_no_utf8_stop_no_run(major: u32) {
         let stage = Stage::new(major);
         stage.create_encoded("SQL_ASCII").await;

@@ -100,6 +100,20 @@ each_major! {
         assert!(!format!("{error:?}").contains("hunter2"));
     }
 
+    /// The lines of a CONTEXT may repeat a statement, which holds a verifier here.
+    async fn no_context_is_shown_of_a_secret_statement(major: u32) {
+        let cluster = Cluster::start(major);
+        cluster.batch("postgres", "CREATE FUNCTION public.fails(text) RETURNS int LANGUAGE plpgsql AS $$
+            BEGIN EXECUTE 'SELECT 1 / 0 -- ' || $1; RETURN 1; END $$").await;
+        let mut session = session(&cluster, "context").await;
+        let text = "SELECT public.fails('hunter2')";
+        let plain = session.run(&statements([text])).await.unwrap_err();
+        assert!(plain.server().unwrap().context.as_ref().is_some_and(|lines| lines.contains("hunter2")), "{plain:?}");
+        let secret = Statement::secret(Zeroizing::new(text.to_owned()), "SELECT …");
+        let error = session.run(&[secret]).await.unwrap_err();
+        assert_eq!(error.server().unwrap().context, None);
+    }
+
     async fn waiting_for_a_lock_ends(major: u32) {
         let cluster = Cluster::start(major);
         cluster.batch("postgres", "CREATE TABLE public.t (); ALTER TABLE public.t OWNER TO csadmin").await;

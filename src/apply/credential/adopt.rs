@@ -67,6 +67,14 @@ impl Run<'_> {
         };
         self.publish(&Job { login: &user, ..*job }, number, &payload).await?;
         self.report.events.push(format!("adopted version {number} of {}: it logs in as `{user}`", job.secret));
+        let unwritten = self.wanted(job.role)?.unwritten(&payload);
+        if !unwritten.is_empty() {
+            self.report.events.push(format!(
+                "version {number} of {} also holds {}, which rotation leaves out: declare a `payload:` text that holds them",
+                job.secret,
+                unwritten.join(", ")
+            ));
+        }
         Ok(None)
     }
 

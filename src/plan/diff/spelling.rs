@@ -24,7 +24,10 @@ impl Diff<'_> {
         for object in unspelt {
             let advice = rename(&object);
             step.change.objects_mut().into_iter().for_each(|objects| *objects = Arc::new([object.clone()]));
-            self.leave_unspelt(step.clone(), Reason::decision("its name is not UTF-8", advice));
+            self.leave_unspelt(
+                step.clone(),
+                Reason::decision("its name is not UTF-8, or has hidden characters", advice),
+            );
         }
         rest
     }
@@ -46,12 +49,15 @@ impl Diff<'_> {
             return Some(Reason::decision(reason, role.oid().map_or_else(|| advice.into(), rename_role)));
         }
         if let Some(role) = named.iter().find(|role| role.oid().is_some()) {
-            let reason = format!("the name of `{role}` is not UTF-8");
+            let reason = format!("the name of `{role}` is not UTF-8, or has hidden characters");
             return Some(Reason::decision(reason, role.oid().map(rename_role).unwrap_or_default()));
         }
         if let Some(schema) = change.default_schema().filter(|schema| schema.oid().is_some()) {
             let object = Object::Schema(schema.clone());
-            return Some(Reason::decision(format!("the name of `{schema}` is not UTF-8"), rename(&object)));
+            return Some(Reason::decision(
+                format!("the name of `{schema}` is not UTF-8, or has hidden characters"),
+                rename(&object),
+            ));
         }
         None
     }
