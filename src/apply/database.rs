@@ -203,10 +203,16 @@ impl Run<'_> {
         login: &Login,
         statement: &zeroize::Zeroizing<String>,
     ) -> Result<(), ApplyError> {
+        let statement = Statement::secret(statement.clone(), format!("ALTER ROLE {login} LOGIN PASSWORD …"));
+        self.alter_login(login, statement).await
+    }
+
+    /// One statement that changes a login, in such a transaction.
+    pub(super) async fn alter_login(&self, login: &Login, statement: Statement) -> Result<(), ApplyError> {
         let mut session = self.session(None).await?;
         let mut statements: Vec<_> =
             crate::plan::administer(&self.state, login).into_iter().map(Statement::plain).collect();
-        statements.push(Statement::secret(statement.clone(), format!("ALTER ROLE {login} LOGIN PASSWORD …")));
+        statements.push(statement);
         self.run(&mut session, &statements).await?;
         self.assure_lock().await?;
         session.run(&[Statement::plain("SELECT 1"), Statement::plain("COMMIT")]).await?;

@@ -16,6 +16,10 @@ use crate::rotation::{Reading, SealKey, read};
 /// <https://cloud.google.com/secret-manager/docs/delay-destruction-of-secret-versions>
 const DESTROY_TTL: i64 = 86_400;
 
+/// Annotations that say what our aliases name.
+const OF_ALIASES: [&str; 4] =
+    [Annotations::VERSION, Annotations::SEAL, Annotations::PREVIOUS_VERSION, Annotations::PREVIOUS_LOGIN];
+
 impl Run<'_> {
     /// Adds labels; those of others stay.
     pub(super) async fn label(&self, name: &SecretName, labels: &BTreeMap<String, String>) -> Result<(), ApplyError> {
@@ -44,7 +48,10 @@ impl Run<'_> {
                 let mut aliases = secret.aliases.clone();
                 aliases.retain(|_, number| !ours.contains(number));
                 let destroy_ttl = secret.destroy_ttl.is_none().then_some(DESTROY_TTL);
-                Ok(SecretUpdate { aliases: Some(aliases), destroy_ttl, ..SecretUpdate::default() })
+                let mut annotations = secret.annotations.clone();
+                OF_ALIASES.iter().for_each(|key| drop(annotations.remove(*key)));
+                let (annotations, aliases) = (Some(annotations), Some(aliases));
+                Ok(SecretUpdate { annotations, aliases, destroy_ttl, ..SecretUpdate::default() })
             })
             .await?;
         }

@@ -106,9 +106,19 @@ impl Payload {
     /// HMAC-SHA-256 of `text` with the payload as its key, in hexadecimal: only who can read the payload can make it. As with
     /// the fingerprint, only where the password is random.
     pub fn authentication_code(&self, text: &str) -> String {
+        self.code([text.as_bytes()])
+    }
+
+    /// The same of `text` and another payload. One of the two passwords has to be random: it keeps the other one from being
+    /// guessed.
+    pub fn authentication_code_of(&self, text: &str, other: &Self) -> String {
+        self.code([text.as_bytes(), b"\0", other.expose()])
+    }
+
+    fn code<const N: usize>(&self, parts: [&[u8]; N]) -> String {
         use hmac::{KeyInit as _, Mac as _};
         let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(self.expose()).expect("a key of any length");
-        mac.update(text.as_bytes());
+        parts.iter().for_each(|part| mac.update(part));
         hexadecimal(&mac.finalize().into_bytes())
     }
 }

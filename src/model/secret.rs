@@ -44,7 +44,12 @@ impl Annotations {
     pub const INSTANCE: &'static str = "rolewright.instance";
     /// The login inside the version that `current` names: read without touching a payload.
     pub const LOGIN: &'static str = "rolewright.login";
-    /// Id and fingerprint of the version about to be added, `id:sha256`, written before it is: tells it again after a crash.
+    /// The number of that version when it was published: an alias that names another one was moved by others.
+    pub const VERSION: &'static str = "rolewright.version";
+    /// What shows that the version was published here: for each version that could be read then, a code with its payload as the
+    /// key.
+    pub const SEAL: &'static str = "rolewright.seal";
+    /// What tells the version about to be added again after a crash, written before it is added.
     pub const PENDING: &'static str = "rolewright.pending";
     /// When the version that `current` names was published, RFC 3339.
     pub const PUBLISHED: &'static str = "rolewright.published";
@@ -54,6 +59,8 @@ impl Annotations {
     pub const PREVIOUS: &'static str = "previous";
     /// The login inside the version that `previous` names.
     pub const PREVIOUS_LOGIN: &'static str = "rolewright.previous-login";
+    /// The number of that version, with a code that has the payload in use as its key.
+    pub const PREVIOUS_VERSION: &'static str = "rolewright.previous-version";
     /// The login that the pending version is for.
     pub const NEXT: &'static str = "rolewright.next";
     /// The version whose password the pending one has; without, it has a new one.
@@ -104,6 +111,11 @@ impl Secret {
     pub fn current(&self) -> Option<&Version> {
         let number = self.aliases.get(Annotations::CURRENT)?;
         self.versions.iter().find(|version| version.number == *number)
+    }
+
+    /// Whether the payload of the version can be read.
+    pub fn is_enabled(&self, number: i64) -> bool {
+        self.versions.iter().any(|version| version.number == number && version.state == VersionState::Enabled)
     }
 
     /// The most recently created version: what `latest` means, whatever its state.

@@ -49,6 +49,6 @@ pub use proof::{
 pub use script::{Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
 pub use standing::retiring;
-pub use statement::{close_login, expire_login, set_password};
+pub use statement::{close_login, expire_login, open_login, set_closed_password, set_password};
 pub use take_over::TakeOver;
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

@@ -164,6 +164,24 @@ pub fn set_password(login: &Login, verifier: &Verifier) -> Result<zeroize::Zeroi
     )))
 }
 
+/// The same while the login is closed: nobody logs in with it until [`open_login`].
+///
+/// # Errors
+/// As for [`set_password`].
+pub fn set_closed_password(login: &Login, verifier: &Verifier) -> Result<zeroize::Zeroizing<String>, VerifierError> {
+    let verifier = verifier.checked()?;
+    Ok(zeroize::Zeroizing::new(format!(
+        "ALTER ROLE {} NOLOGIN PASSWORD {} VALID UNTIL 'infinity'",
+        name(login.as_str()),
+        literal(verifier)
+    )))
+}
+
+/// `login` may log in with the password that it has.
+pub fn open_login(login: &Login) -> String {
+    format!("ALTER ROLE {} LOGIN", name(login.as_str()))
+}
+
 /// Lets `role` create in the schemas of `objects`, or no more, until the transaction is over.
 pub(super) fn creates(objects: &[Object], role: &RoleName, allowed: bool) -> Vec<String> {
     let schemas: BTreeSet<_> = objects.iter().filter_map(Object::schema).collect();

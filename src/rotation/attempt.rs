@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::ledger::{Lease, Ledger, Pending};
 use super::problem::{Fault, Place, Problem};
 use super::schedule::after;
-use super::{Blocker, Held, ServerSide, Source, State, Step};
+use super::{Blocker, Held, Order, ServerSide, Source, State, Step};
 use crate::model::{Annotations, CloudRunKind, Identity, Login, RoleName, VersionState};
 
 /// Seconds for which somebody who only looks may take a run for alive.
@@ -23,8 +23,47 @@ impl State {
             // Its password is never offered a second time.
             return Some(Step::Record(self.ledger.given_up().into()));
         }
+        let found = self.found.pending.filter(|_| !self.made && self.server == ServerSide::Unknown);
         let in_place = self.ledger.login.as_ref() == Some(&login);
-        Some(self.with_lease(if in_place { self.replaced(login) } else { self.alternated(login) }))
+        let step = match found {
+            Some(version) => self.found_again(pending, login, version),
+            None if in_place => self.replaced(login),
+            None => self.alternated(login),
+        };
+        Some(self.with_lease(step))
+    }
+
+    /// A version that an earlier run stored, as its mark says, which others may have written. It is put to work where the
+    /// server takes its password already: it does if it is another login's, which gets it before it is stored, or after
+    /// COMMIT. Otherwise the login gets it only where the version is shown to be ours by a credential that the server takes.
+    fn found_again(&self, pending: &Pending, login: Login, version: i64) -> Step {
+        let in_place = self.ledger.login.as_ref() == Some(&login);
+        match self.takes(version, &login) {
+            None => Step::Probe { version, login },
+            Some(true) => self.promote(version),
+            Some(false) if in_place => self.if_ours(pending, login),
+            Some(false) => Step::Record(self.ledger.given_up().into()),
+        }
+    }
+
+    /// The next step with a version that is in place only after COMMIT.
+    fn if_ours(&self, pending: &Pending, login: Login) -> Step {
+        let give_up = || Step::Record(self.ledger.given_up().into());
+        let previous = self.ledger.previous().map(|previous| previous.version);
+        let Some(current) = self.ledger.current() else { return give_up() };
+        let is_shown = match pending.mark.copy_of() {
+            None => pending.mark.is_proven().then_some(true),
+            Some(version) if Some(version) == previous => match self.seals.get(&version) {
+                None => return Step::CheckSeal(version),
+                Some(is_sealed) => Some(*is_sealed),
+            },
+            Some(_) => None,
+        };
+        match (is_shown, self.takes(current, &login)) {
+            (Some(true), None) => Step::Probe { version: current, login },
+            (Some(true), Some(true)) => self.replaced(login),
+            _ => give_up(),
+        }
     }
 
     /// `step`, or first the word that this run takes it: what was read may be old, and is the latest where it can be written.
@@ -39,12 +78,66 @@ impl State {
     fn again(&self, pending: &Pending, login: Login) -> Step {
         match pending.source {
             Some(version) if !self.is_enabled(version) => Step::Record(self.ledger.given_up().into()),
-            Some(version) => self.begin_from(login, version),
+            Some(version) if self.is_unasked(version) => match self.begin_from(login, version) {
+                Step::Begin { .. } => Step::Record(self.ledger.given_up().into()),
+                step => step,
+            },
+            Some(version) if self.ledger.current() == Some(version) => {
+                self.while_taken(|| self.begin_from(login, version))
+            }
+            Some(version) => self.begin_back(login, version, || Step::Record(self.ledger.given_up().into())),
             // The policy may be another one by now.
             None => match self.next_login() {
                 Some(next) => self.another(next, *next == login),
                 None => Step::Record(self.ledger.given_up().into()),
             },
+        }
+    }
+
+    /// A way back of which nothing is stored is not gone on with by a run that is to do what is due.
+    fn is_unasked(&self, source: i64) -> bool {
+        let is_back = self.ledger.previous().is_some_and(|previous| previous.version == source);
+        is_back && matches!(self.order, Order::Due | Order::Now)
+    }
+
+    /// `step`, where the server takes the credential in use: what does not log in has not been published here, or is not what
+    /// the server has any more.
+    pub(super) fn while_taken(&self, step: impl FnOnce() -> Step) -> Step {
+        let (Some(version), Some(login)) = (self.ledger.current(), self.ledger.login.clone()) else {
+            return Step::Hold(Held::NotPublished);
+        };
+        match self.takes(version, &login) {
+            None => Step::Probe { version, login },
+            Some(true) => step(),
+            Some(false) => Step::Hold(Held::Refused { version, login }),
+        }
+    }
+
+    /// Whether the credential before is one to go back to: the server takes it; or it was replaced in place, which the
+    /// credential in use shows, and which the server takes.
+    pub(super) fn works_before(&self) -> Result<bool, Step> {
+        let (Some(previous), Some(current)) = (self.ledger.previous(), self.ledger.current()) else { return Ok(false) };
+        let login = previous.login.clone();
+        if self.ledger.login.as_ref() != Some(&login) {
+            let version = previous.version;
+            return self.takes(version, &login).ok_or(Step::Probe { version, login });
+        }
+        let is_sealed = self.seals.get(&previous.version).copied().ok_or(Step::CheckSeal(previous.version))?;
+        let is_taken =
+            || self.takes(current, &login).ok_or_else(|| Step::Probe { version: current, login: login.clone() });
+        Ok(is_sealed && is_taken()?)
+    }
+
+    /// Back to the credential before; `refused` where it is none.
+    pub(super) fn begin_back(&self, login: Login, version: i64, refused: impl FnOnce() -> Step) -> Step {
+        let begin = self.begin_from(login, version);
+        if !matches!(begin, Step::Begin { .. }) {
+            return begin;
+        }
+        match self.works_before() {
+            Ok(true) => self.once_tried(begin),
+            Ok(false) => refused(),
+            Err(step) => step,
         }
     }
 
@@ -54,7 +147,23 @@ impl State {
         let is_idle = is_armed && self.ledger.login.as_ref() != Some(login);
         let foreign = self.found.foreign.first().map(|version| Held::Foreign(*version));
         let held = foreign.or_else(|| if is_idle { None } else { self.in_the_way(login) });
-        held.map_or_else(|| Step::Begin { login: login.clone(), source: Source::Fresh }, Step::Hold)
+        held.map_or_else(|| self.begin_anew(login.clone()), Step::Hold)
+    }
+
+    /// A new password.
+    pub(super) fn begin_anew(&self, login: Login) -> Step {
+        self.once_tried(Step::Begin { login, source: Source::Fresh })
+    }
+
+    /// `begin`, once it is known whether the server takes the credential in use. That is noted with the attempt: only one that
+    /// works shows later what is ours, and is one to come back to.
+    fn once_tried(&self, begin: Step) -> Step {
+        match (self.ledger.current(), self.ledger.login.clone()) {
+            (Some(version), Some(login)) if self.is_enabled(version) && self.takes(version, &login).is_none() => {
+                Step::Probe { version, login }
+            }
+            _ => begin,
+        }
     }
 
     /// An idle login is armed and proven before anybody can read its password.
@@ -81,7 +190,9 @@ impl State {
     }
 
     fn promote(&self, version: i64) -> Step {
-        let mut surplus = self.found.orphans.clone();
+        // They are ours as far as the credential shows that was in use when this one was made.
+        let is_proven = self.ledger.pending.as_ref().is_some_and(|pending| pending.mark.is_proven());
+        let mut surplus = if is_proven { self.found.orphans.clone() } else { Vec::new() };
         if let Some(displaced) = self.ledger.displaced().filter(|version| self.is_enabled(*version)) {
             match self.identities.get(&displaced) {
                 None => return Step::Identify(displaced),
@@ -120,9 +231,15 @@ impl State {
             .into_iter()
             .find(|alias| self.ledger.aliases.get(*alias) == Some(&version));
         let place = alias.map_or(Place::Annotation(Annotations::RETIRED), Place::Alias);
-        let ending = self.ledger.ending.filter(|_| alias.is_none()).map(|_| Annotations::ENDING);
-        let problem = Problem { place, fault, with: ending.into_iter().collect() };
-        Held::Untrusted { secret: self.secret.clone(), problems: vec![problem] }
+        let Ledger { ending, previous_login, previous_version, .. } = &self.ledger;
+        let is_previous = alias == Some(Annotations::PREVIOUS);
+        let with = [
+            ending.filter(|_| alias.is_none()).map(|_| Annotations::ENDING),
+            previous_login.as_ref().filter(|_| is_previous).map(|_| Annotations::PREVIOUS_LOGIN),
+            previous_version.filter(|_| is_previous).map(|_| Annotations::PREVIOUS_VERSION),
+        ];
+        let problem = Problem { place, fault, with: with.into_iter().flatten().collect() };
+        Held::Untrusted { secret: self.secret.clone(), role: None, problems: vec![problem] }
     }
 
     /// The right of this run to write the secret.

@@ -13,7 +13,8 @@ pub fn claim(secret: &Secret, problems: &[Problem], role: &RoleName, instance: O
     if let Some((of, on)) = owner(secret, role, instance) {
         return Some(Held::Others { of, on });
     }
-    let untrusted = || Held::Untrusted { secret: secret.name.clone(), problems: problems.to_vec() };
+    let untrusted =
+        || Held::Untrusted { secret: secret.name.clone(), role: Some(role.clone()), problems: problems.to_vec() };
     (!problems.is_empty()).then(untrusted)
 }
 

@@ -10,7 +10,7 @@ impl State {
     pub(super) fn drain(&self) -> Option<Step> {
         let previous = self.ledger.previous()?;
         let current = self.ledger.current()?;
-        let published = self.ledger.published.unwrap_or(self.now);
+        let published = self.ledger.published?;
         if let Some(step) = self.deadline(&previous) {
             return Some(step);
         }
@@ -34,7 +34,8 @@ impl State {
             return Step::Hold(Held::StillUsed(blockers));
         }
         if other && self.login(previous.login).can_login {
-            return self.with_lease(Step::Close(previous.login.clone()));
+            // It is not the login that `current` names.
+            return self.while_taken(|| self.with_lease(Step::Close(previous.login.clone())));
         }
         self.forget(previous.version)
     }
@@ -88,11 +89,11 @@ impl State {
         // A session may have locked the row of its own role: nothing about the role can be changed then.
         let ends = at <= self.now && self.ledger.login.as_ref() != Some(previous.login);
         if let Some(step) = self.left_sessions(previous.login).filter(|_| ends) {
-            return Some(step);
+            return Some(self.while_taken(|| step));
         }
         let open = self.ledger.login.as_ref() != Some(previous.login) && login.can_login;
         let expire = || self.with_lease(Step::Expire { login: previous.login.clone(), at });
-        (open && login.valid_until != Some(at)).then(expire)
+        (open && login.valid_until != Some(at)).then(|| self.while_taken(expire))
     }
 
     /// Ends the sessions of `login`, where that is allowed and there are some.

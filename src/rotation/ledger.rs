@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::mark::Mark;
 use super::seal::Seal;
 use crate::model::{Annotations, Login, Payload};
 
@@ -15,12 +16,20 @@ const REMEMBERED: usize = 4;
 pub struct Ledger {
     /// The login in the version in use.
     pub login: Option<Login>,
+    /// The number of that version when it was published: `current` names it.
+    pub version: Option<i64>,
+    /// What shows that it was published here, by the version whose payload is the key.
+    pub vouchers: BTreeMap<i64, Seal>,
     /// When that version was published.
     pub published: Option<Timestamp>,
     /// Every alias; `current` and `previous` are ours.
     pub aliases: BTreeMap<String, i64>,
     /// The login in the version that `previous` names.
     pub previous_login: Option<Login>,
+    /// The number of that version.
+    pub previous_version: Option<i64>,
+    /// What shows that it was in use before, with the payload in use as the key.
+    pub previous_seal: Option<Seal>,
     /// The attempt under way.
     pub pending: Option<Pending>,
     /// Attempts given up.
@@ -33,24 +42,6 @@ pub struct Ledger {
     pub lease: Option<Lease>,
     /// The version that the run at work is about to disable or destroy.
     pub ending: Option<i64>,
-}
-
-/// How a stored payload is told again.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mark {
-    /// A random word.
-    pub id: String,
-    /// What the payload is recognised by.
-    pub sign: Sign,
-}
-
-/// What a payload is recognised by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sign {
-    /// SHA-256 over the id and the payload.
-    Fingerprint(String),
-    /// It holds the password of this version: one that was not generated can be guessed from a digest.
-    CopyOf(i64),
 }
 
 /// An attempt to publish a credential.
@@ -98,13 +89,18 @@ pub struct Lease {
 impl Ledger {
     /// The annotations that say the same, among those of others in `before`.
     pub fn annotations(&self, before: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let Self { login, published, aliases: _, previous_login, pending, abandoned, retired, used, lease, ending } =
-            self;
+        let Self { login, version, vouchers, published, aliases: _, previous_login, .. } = self;
+        let Self { previous_version, previous_seal, pending, abandoned, retired, used, lease, ending, .. } = self;
+        let vouchers: Vec<_> = vouchers.iter().map(|(version, seal)| format!("{version}:{seal}")).collect();
+        let seal = previous_seal.as_ref().map(|seal| format!(":{seal}")).unwrap_or_default();
         let marks: Vec<_> = abandoned.iter().map(Mark::to_string).collect();
         let of_attempt = |part: fn(&Pending) -> Option<String>| pending.as_ref().and_then(part);
         let ours = [
             (Annotations::LOGIN, login.as_ref().map(ToString::to_string)),
+            (Annotations::VERSION, version.map(|number| number.to_string())),
+            (Annotations::SEAL, (!vouchers.is_empty()).then(|| vouchers.join(" "))),
             (Annotations::PUBLISHED, published.map(|time| time.to_string())),
+            (Annotations::PREVIOUS_VERSION, previous_version.map(|number| format!("{number}{seal}"))),
             (Annotations::PREVIOUS_LOGIN, previous_login.as_ref().map(ToString::to_string)),
             (Annotations::PENDING, of_attempt(|one| Some(one.mark.to_string()))),
             (Annotations::NEXT, of_attempt(|one| one.login.as_ref().map(ToString::to_string))),
@@ -153,7 +149,14 @@ impl Ledger {
     /// The credential before, while it is not given up.
     pub fn previous(&self) -> Option<Previous<'_>> {
         let version = *self.aliases.get(Annotations::PREVIOUS)?;
-        Some(Previous { version, login: self.previous_login.as_ref().or(self.login.as_ref())? })
+        Some(Previous { version, login: self.previous_login.as_ref()? })
+    }
+
+    /// It says whose credentials the aliases stand for, and since when. What is missing is never guessed.
+    pub fn is_told(&self) -> bool {
+        let names_previous = self.aliases.contains_key(Annotations::PREVIOUS) || self.previous_version.is_some();
+        let in_use = self.current().is_some() && self.login.is_some() && self.published.is_some();
+        in_use && (!names_previous || self.previous().is_some())
     }
 
     /// An attempt begins; one that is under way is given up for it.
@@ -198,10 +201,12 @@ impl Ledger {
         let (Some(pending), Some(current)) = (&self.pending, self.current()) else { return self.clone() };
         let mut after = Self { pending: None, ..self.released() };
         after.aliases.insert(Annotations::CURRENT.into(), version);
+        (after.version, after.vouchers, after.previous_seal) = (Some(version), BTreeMap::new(), None);
         // Otherwise it is the same credential in a newer version.
         if pending.source != Some(current) {
             after.login.clone_from(&pending.login);
             after.previous_login.clone_from(&self.login);
+            after.previous_version = Some(current);
             after.published = Some(now);
             after.used = None;
             after.aliases.insert(Annotations::PREVIOUS.into(), current);
@@ -219,8 +224,22 @@ impl Ledger {
     /// The credential before is given up, and its version stays as it is.
     #[must_use]
     pub fn left_alone(&self) -> Self {
-        let mut after = Self { previous_login: None, used: None, ..self.released() };
+        let mut after = Self { previous_login: None, previous_version: None, used: None, ..self.released() };
+        after.previous_seal = None;
         after.aliases.remove(Annotations::PREVIOUS);
+        after
+    }
+
+    /// The same with this version, its login and its seal as the credential before.
+    #[must_use]
+    pub fn with_previous(&self, previous: Option<(i64, Login, Option<Seal>)>) -> Self {
+        let mut after = self.clone();
+        after.aliases.remove(Annotations::PREVIOUS);
+        (after.previous_login, after.previous_version, after.previous_seal) = (None, None, None);
+        if let Some((version, login, seal)) = previous {
+            after.aliases.insert(Annotations::PREVIOUS.into(), version);
+            (after.previous_login, after.previous_version, after.previous_seal) = (Some(login), Some(version), seal);
+        }
         after
     }
 
@@ -251,52 +270,9 @@ impl Ledger {
 }
 
 impl Pending {
-    /// Whether it announced this payload, with the password in the version `source`.
-    pub fn is_of(&self, payload: &Payload, source: i64) -> bool {
-        self.mark.is_of(payload, |version| version == source)
-    }
-}
-
-impl Mark {
-    /// The mark of a payload that is about to be stored. One with a password that was not generated comes from a version.
-    pub fn new(id: String, payload: &Payload, copy_of: Option<i64>) -> Self {
-        let sign = copy_of.map_or_else(|| Sign::Fingerprint(payload.fingerprint(&id)), Sign::CopyOf);
-        Self { id, sign }
-    }
-
-    /// Whether it was made for this payload; `is_copy` compares it with a version.
-    pub fn is_of(&self, payload: &Payload, is_copy: impl Fn(i64) -> bool) -> bool {
-        match &self.sign {
-            Sign::Fingerprint(fingerprint) => payload.fingerprint(&self.id) == *fingerprint,
-            Sign::CopyOf(version) => is_copy(*version),
-        }
-    }
-
-    /// The version whose password it has, where the payload is recognised by that.
-    pub fn copy_of(&self) -> Option<i64> {
-        match self.sign {
-            Sign::Fingerprint(_) => None,
-            Sign::CopyOf(version) => Some(version),
-        }
-    }
-
-    /// Reads it off an annotation.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (id, sign) = text.split_once(':')?;
-        let sign = match sign.strip_prefix('=') {
-            Some(version) => Sign::CopyOf(version.parse().ok()?),
-            None => Sign::Fingerprint(sign.to_owned()),
-        };
-        Some(Self { id: id.to_owned(), sign })
-    }
-}
-
-impl std::fmt::Display for Mark {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.sign {
-            Sign::Fingerprint(fingerprint) => write!(f, "{}:{fingerprint}", self.id),
-            Sign::CopyOf(version) => write!(f, "{}:={version}", self.id),
-        }
+    /// Whether it announced this payload, with the password in the version `source`, whose payload is the `key`.
+    pub fn is_of(&self, payload: &Payload, source: i64, key: &Payload) -> bool {
+        self.mark.is_of(payload, Some(key), |version| version == source)
     }
 }
 

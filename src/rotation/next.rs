@@ -1,11 +1,12 @@
 //! The decision.
 
 use super::schedule::{due, is_due};
-use super::{Held, Order, Source, State, Step};
+use super::{Held, Order, State, Step};
 use crate::model::{Login, VersionState};
 
 /// What is next for one credential. Doing it and asking again ends in [`Step::Rest`], [`Step::Wait`] or [`Step::Hold`];
-/// so does every run that begins where another one was killed.
+/// so does every run that begins where another one was killed. What the secret says is other people's input: no version is
+/// put to work that the server does not take, and that no credential shows to be ours which the server takes.
 pub fn next(state: &State) -> Step {
     let step = decided(state);
     let is_held =
@@ -30,6 +31,9 @@ fn decided(state: &State) -> Step {
     // What has begun is finished first: until then the server may have a password that nobody is told.
     if let Some(step) = state.attempt() {
         return step;
+    }
+    if !state.ledger.is_told() {
+        return Step::Hold(Held::NotPublished);
     }
     if let Some(step) = state.restore() {
         return step;
@@ -64,7 +68,12 @@ impl State {
         if let Some(held) = self.full(previous.login).filter(|_| in_place) {
             return Some(Step::Hold(held));
         }
-        Some(self.begin_from(previous.login.clone(), previous.version))
+        let (login, version) = (previous.login.clone(), previous.version);
+        let refused = match in_place {
+            true => "nothing that works shows that the version before was in use",
+            false => "the server does not take the credential before any more",
+        };
+        Some(self.begin_back(login, version, || Step::Hold(Held::NothingBefore(refused))))
     }
 
     /// A version that turned up late, or that somebody stored and took back, is what `latest` means: the one in use is
@@ -76,7 +85,8 @@ impl State {
         // A rotation that is wanted stores another one anyway.
         let taken_back = newest.is_some_and(|(_, state)| *state != VersionState::Enabled) && !self.is_wanted();
         let ours = self.found.foreign.is_empty() && (late || taken_back);
-        ours.then(|| self.begin_from(login, current))
+        let given_up = self.is_wanted() && self.takes(current, &login) == Some(false);
+        (ours && !given_up).then(|| self.while_taken(|| self.begin_from(login, current)))
     }
 
     /// Who is in the way of another password for `login`.
@@ -98,7 +108,7 @@ impl State {
         if let Some(foreign) = self.found.foreign.first() {
             return Step::Hold(Held::Foreign(*foreign));
         }
-        self.in_the_way(&login).map_or(Step::Begin { login, source: Source::Fresh }, Step::Hold)
+        self.in_the_way(&login).map_or_else(|| self.begin_anew(login), Step::Hold)
     }
 
     /// Asked for, due, or in use is a login of another strategy.

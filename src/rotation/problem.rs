@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::model::{Annotations, SecretName};
+use crate::model::{Annotations, Given, RoleName, SecretName};
 
 /// An annotation or alias that is not trusted. Nothing is done with the secret until it is mended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,15 @@ pub enum Fault {
     Future(Timestamp),
     /// It names a version that was not stored here.
     OtherVersion(i64),
+    /// It was moved from one version to another one.
+    Moved {
+        /// The version that it is to name.
+        from: i64,
+        /// The version that it names.
+        to: i64,
+        /// That is the version before: somebody went back to it by hand.
+        back: bool,
+    },
 }
 
 /// Annotations that mean something only together: one of them is removed with the others.
@@ -53,18 +62,41 @@ impl Problem {
         Self { place: Place::Annotation(key), fault, with }
     }
 
-    /// The command that removes what is not trusted. It names nothing that is not there, which gcloud would refuse.
-    pub fn remedy(problems: &[Self], secret: &SecretName) -> String {
-        let (mut annotations, mut aliases) = (Vec::new(), Vec::new());
-        for problem in problems {
-            match problem.place {
-                Place::Annotation(key) => annotations.push(key),
-                Place::Alias(alias) => aliases.push(alias),
+    /// What to do about all of them.
+    pub fn advice(problems: &[Self], secret: &SecretName, role: Option<&RoleName>, given: &Given) -> String {
+        let command = Self::remedy(problems, secret);
+        let is_moved = |problem: &Self| matches!(problem.fault, Fault::Moved { .. });
+        let is_back = |problem: &Self| matches!(problem.fault, Fault::Moved { back: true, .. });
+        if !problems.iter().all(is_moved) {
+            let apply = given.command("apply", &[]);
+            return format!("put back what stood there, or remove it and run `{apply}`: {command}");
+        }
+        match role.filter(|_| problems.iter().any(is_back)) {
+            None => format!("put it back: {command}"),
+            Some(role) => {
+                let rollback = given.command_for("rollback", role, &[]);
+                format!("put it back: {command}; or, to use the credential before again while it works: {rollback}")
             }
-            annotations.extend(&problem.with);
+        }
+    }
+
+    /// The command that removes what is not trusted, or puts an alias back. It names nothing that is not there, which gcloud would refuse.
+    pub fn remedy(problems: &[Self], secret: &SecretName) -> String {
+        let (mut annotations, mut aliases, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+        for problem in problems {
+            match (problem.place, &problem.fault) {
+                (Place::Annotation(key), _) => annotations.push(key.to_owned()),
+                (Place::Alias(alias), Fault::Moved { from, .. }) => moved.push(format!("{alias}={from}")),
+                (Place::Alias(alias), _) => aliases.push(alias.to_owned()),
+            }
+            annotations.extend(problem.with.iter().map(|key| (*key).to_owned()));
         }
         let mut command = format!("gcloud secrets update {} --project={}", secret.id, secret.project);
-        for (flag, mut names) in [("remove-annotations", annotations), ("remove-version-aliases", aliases)] {
+        for (flag, mut names) in [
+            ("remove-annotations", annotations),
+            ("remove-version-aliases", aliases),
+            ("update-version-aliases", moved),
+        ] {
             names.sort_unstable();
             names.dedup();
             if !names.is_empty() {
@@ -98,6 +130,7 @@ impl fmt::Display for Problem {
             }
             Fault::Future(time) => write!(f, "{place} is in the future: {time}"),
             Fault::OtherVersion(version) => write!(f, "{place} names version {version}, which was not stored here"),
+            Fault::Moved { from, to, back: _ } => write!(f, "{place} was moved from version {from} to version {to}"),
         }
     }
 }

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::LEASE;
-use super::ledger::{Lease, Ledger, Mark, Pending, Retired};
-use super::problem::{Fault, Problem};
+use super::ledger::{Lease, Ledger, Pending, Retired};
+use super::mark::Mark;
+use super::problem::{Fault, Place, Problem};
 use super::seal::Seal;
 use crate::model::{Annotations, Login, Logins, Secret};
 
@@ -33,14 +34,19 @@ pub fn read(secret: &Secret, logins: &Logins, now: Option<Timestamp>) -> Reading
         texts.read(Annotations::NEXT, Texts::login),
         texts.read(Annotations::SOURCE, Texts::number),
     );
+    let previous = texts.read(Annotations::PREVIOUS_VERSION, Texts::perhaps_sealed);
     let mut ledger = Ledger {
         login: texts.read(Annotations::LOGIN, Texts::login),
+        version: texts.read(Annotations::VERSION, Texts::number),
+        vouchers: texts.read(Annotations::SEAL, Texts::vouchers).unwrap_or_default(),
         published: texts.read(Annotations::PUBLISHED, Texts::past),
         aliases: secret.aliases.clone(),
         previous_login: texts.read(Annotations::PREVIOUS_LOGIN, Texts::login),
+        previous_version: previous.as_ref().map(|(number, _)| *number),
+        previous_seal: previous.and_then(|(_, seal)| seal),
         pending: pending.map(|mark| Pending { mark, login: next, source }),
         abandoned: texts.read(Annotations::ABANDONED, Texts::marks).unwrap_or_default(),
-        retired: texts.read(Annotations::RETIRED, Texts::retired),
+        retired: texts.read(Annotations::RETIRED, Texts::retired).filter(|retired| !retired.versions.is_empty()),
         used: texts.read(Annotations::USED, Texts::past),
         lease: texts.read(Annotations::LEASE, Texts::lease),
         ending: texts.read(Annotations::ENDING, Texts::number),
@@ -49,10 +55,46 @@ pub fn read(secret: &Secret, logins: &Logins, now: Option<Timestamp>) -> Reading
     faults.extend(ledger.drop_strange_source().map(|fault| (Annotations::SOURCE, fault)));
     faults.extend(ledger.drop_strange_ending().map(|fault| (Annotations::ENDING, fault)));
     let problem = |(key, fault)| Problem::of(key, fault, &secret.annotations);
-    Reading { ledger, problems: faults.into_iter().map(problem).collect() }
+    let mut problems: Vec<_> = faults.into_iter().map(problem).collect();
+    problems.extend(ledger.moved_aliases());
+    Reading { ledger, problems }
+}
+
+impl Reading {
+    /// For a way back: the same as if `current` had not been moved to the version before, where that is all that is wrong.
+    #[must_use]
+    pub fn put_back(self) -> Self {
+        let Self { mut ledger, problems } = self;
+        let all_moved = problems.iter().all(|problem| matches!(problem.fault, Fault::Moved { .. }));
+        let to_previous = ledger.previous_version.is_some() && ledger.current() == ledger.previous_version;
+        if problems.is_empty() || !all_moved || !to_previous {
+            return Self { ledger, problems };
+        }
+        for (alias, number) in ledger.published_aliases() {
+            ledger.aliases.insert(alias.to_owned(), number);
+        }
+        Self { ledger, problems: Vec::new() }
+    }
 }
 
 impl Ledger {
+    /// What our aliases named when they were written here.
+    fn published_aliases(&self) -> impl Iterator<Item = (&'static str, i64)> + use<> {
+        let ours = [(Annotations::CURRENT, self.version), (Annotations::PREVIOUS, self.previous_version)];
+        ours.into_iter().filter_map(|(alias, number)| Some((alias, number?)))
+    }
+
+    /// Aliases that others have moved. One that was removed is put back by `apply`, if its version works.
+    fn moved_aliases(&self) -> Vec<Problem> {
+        let moved = |(alias, from): (&'static str, i64)| {
+            let to = self.aliases.get(alias).copied()?;
+            let back = alias == Annotations::CURRENT && Some(to) == self.previous_version;
+            let fault = Fault::Moved { from, to, back };
+            (to != from).then(|| Problem { place: Place::Alias(alias), fault, with: Vec::new() })
+        };
+        self.published_aliases().filter_map(moved).collect()
+    }
+
     /// An attempt stores again what is in use, or what was before.
     fn drop_strange_source(&mut self) -> Option<Fault> {
         let known = [self.current(), self.aliases.get(Annotations::PREVIOUS).copied()];
@@ -109,15 +151,25 @@ impl Texts<'_> {
     fn retired(&self, text: &str) -> Result<Retired, Fault> {
         let mut words = text.split(' ');
         let since = self.past(words.next().unwrap_or_default())?;
-        let seals = words.map(|word| self.sealed(word)).collect::<Result<BTreeMap<_, _>, _>>()?;
+        let words = words.map(|word| self.perhaps_sealed(word)).collect::<Result<Vec<_>, _>>()?;
+        // An older build wrote numbers alone: nothing shows that they are ours, so that those versions are left alone.
+        let seals: BTreeMap<_, _> = words.into_iter().filter_map(|(number, seal)| Some((number, seal?))).collect();
         Ok(Retired { since, versions: seals.keys().copied().collect(), seals })
     }
 
-    /// A number without its seal is not of ours.
-    fn sealed(&self, word: &str) -> Result<(i64, Seal), Fault> {
-        let (number, seal) = word.split_once(':').unwrap_or((word, ""));
+    /// A number, and its seal if it has one.
+    fn perhaps_sealed(&self, word: &str) -> Result<(i64, Option<Seal>), Fault> {
+        let Some((number, seal)) = word.split_once(':') else { return Ok((self.number(word)?, None)) };
         let number = self.number(number)?;
-        Ok((number, Seal::parse(seal).ok_or(Fault::OtherVersion(number))?))
+        Ok((number, Some(Seal::parse(seal).ok_or(Fault::OtherVersion(number))?)))
+    }
+
+    fn vouchers(&self, text: &str) -> Result<BTreeMap<i64, Seal>, Fault> {
+        let one = |word: &str| match self.perhaps_sealed(word)? {
+            (number, Some(seal)) => Ok((number, seal)),
+            (_, None) => Err(Fault::Malformed),
+        };
+        text.split(' ').map(one).collect()
     }
 
     fn lease(&self, text: &str) -> Result<Lease, Fault> {

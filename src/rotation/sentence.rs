@@ -24,9 +24,12 @@ impl fmt::Display for Held {
         match self {
             Self::NotPublished => f.write_str("no credential is published yet"),
             Self::Unreadable(version) => write!(f, "version {version}, the one in use, cannot be read"),
+            Self::Refused { version, login } => {
+                write!(f, "the server does not take the credential of `{login}` in version {version}, the one in use")
+            }
             Self::Managed => f.write_str("Google's managed rotation keeps this secret"),
             Self::Others { of, on } => write!(f, "the secret holds the credential of `{of}` on `{on}`"),
-            Self::Untrusted { secret: _, problems } => {
+            Self::Untrusted { secret: _, role: _, problems } => {
                 let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 f.write_str(&problems.join("; "))
             }
@@ -59,6 +62,7 @@ impl Held {
             }
             Self::NotPublished
             | Self::Unreadable(_)
+            | Self::Refused { .. }
             | Self::Managed
             | Self::Others { .. }
             | Self::Untrusted { .. }
@@ -74,16 +78,21 @@ impl Held {
         let advice = match self {
             Self::NotPublished | Self::NotReady(_) => return format!("run `{}` first", command("apply")).into(),
             Self::Unreadable(_) => return format!("enable that version, or run `{}`", command("apply")).into(),
+            Self::Refused { .. } => {
+                "put that password back if it was changed on the server; else `rotate --now` stores a new one"
+            }
             Self::Managed => "two rotations of one password would undo each other: use another secret",
             Self::Others { .. } => "use another secret, or remove its `rolewright.*` annotations",
-            Self::Untrusted { secret, problems } => {
-                let (remove, apply) = (Problem::remedy(problems, secret), command("apply"));
-                return format!("put back what stood there, or remove it and run `{apply}`: {remove}").into();
+            Self::Untrusted { secret, role, problems } => {
+                return Problem::advice(problems, secret, role.as_ref(), given).into();
             }
             Self::Foreign(_) => {
                 let apply = command("apply");
-                return format!("if it is to count, let `current` name it and run `{apply}`; if not, destroy it")
-                    .into();
+                return format!(
+                    "if it is to count, let `current` name it, remove the annotations `rolewright.login` and `rolewright.version`, and \
+                     run `{apply}`; if not, destroy it"
+                )
+                .into();
             }
             Self::NotIdle(_) => {
                 "end these sessions, of a credential that is given up: rotate --end-sessions does once their login is closed or \
@@ -138,6 +147,7 @@ impl fmt::Display for Step {
             Self::Begin { login, .. } => write!(f, "begin a rotation to `{login}`"),
             Self::Identify(version) => write!(f, "look whose credential version {version} holds"),
             Self::CheckSeal(version) => write!(f, "look whether version {version} was retired here"),
+            Self::Probe { version, login } => write!(f, "log in as `{login}` with version {version}"),
             Self::Record(_) | Self::Arm(_) | Self::Prepare(_) | Self::Commit(_) | Self::Prove(_) | Self::Store => {
                 f.write_str("finish what has begun")
             }

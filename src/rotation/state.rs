@@ -36,14 +36,19 @@ pub struct State {
     pub found: Found,
     /// Whose credentials those versions hold that were looked into.
     pub identities: BTreeMap<i64, Identity>,
-    /// Whether the number of a retired version is sealed with the credential in use, as far as it was looked at.
+    /// Whether the number of a retired version, or of the one before, is sealed with the credential in use, as far as it was
+    /// looked at.
     pub seals: BTreeMap<i64, bool>,
+    /// Whether the server takes the credential in a version, as far as a login has told.
+    pub taken: BTreeMap<(i64, Login), bool>,
     /// The logins that matter: those of the policy, and those in the ledger.
     pub logins: BTreeMap<RoleName, LoginFacts>,
     /// Cloud Run jobs and services that read the secret.
     pub consumers: Vec<Consumer>,
     /// This run has the payload of the attempt in hand.
     pub in_hand: bool,
+    /// This run has made that payload itself: nobody else has chosen its password.
+    pub made: bool,
     /// How far this run has brought the server with it.
     pub server: ServerSide,
 }
@@ -179,6 +184,11 @@ impl State {
     /// Facts of a login; one that is not there has none.
     pub fn login(&self, name: &RoleName) -> LoginFacts {
         self.logins.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether the server takes the credential in the version as that of the login, as far as it was tried.
+    pub fn takes(&self, version: i64, login: &Login) -> Option<bool> {
+        self.taken.get(&(version, login.clone())).copied()
     }
 
     /// Until when the credential before works for sure, if there is one.

@@ -24,8 +24,15 @@ pub enum Step {
     },
     /// Look into a version: whose credential does it hold?
     Identify(i64),
-    /// Look at the number of a retired version: was it written here?
+    /// Look at the number of a retired version, or of the one before: was it written here?
     CheckSeal(i64),
+    /// Log in with the credential in a version: does the server take it?
+    Probe {
+        /// The version.
+        version: i64,
+        /// The login that it is for.
+        login: Login,
+    },
     /// Write the ledger to the secret.
     Record(Box<Ledger>),
     /// Give the idle login the password in hand.
@@ -96,6 +103,13 @@ pub enum Held {
     NotPublished,
     /// The version in use cannot be read.
     Unreadable(i64),
+    /// The server does not take the credential in use.
+    Refused {
+        /// Its version.
+        version: i64,
+        /// Its login.
+        login: Login,
+    },
     /// Google's managed rotation keeps the secret.
     Managed,
     /// The secret holds another credential.
@@ -109,6 +123,8 @@ pub enum Held {
     Untrusted {
         /// The secret.
         secret: SecretName,
+        /// The role whose credential it holds, where a way back may be meant.
+        role: Option<RoleName>,
         /// What is wrong with it.
         problems: Vec<Problem>,
     },
@@ -126,6 +142,13 @@ pub enum Held {
     NothingBefore(&'static str),
     /// The login that is to get the next password is not as the policy says.
     NotReady(Vec<String>),
+}
+
+impl Held {
+    /// What was read may be as it was minutes ago: somebody may have published another credential since.
+    pub fn may_be_over(&self) -> bool {
+        !self.blockers().is_empty() || matches!(self, Self::Refused { .. } | Self::NothingBefore(_))
+    }
 }
 
 /// Somebody in the way.

@@ -244,6 +244,9 @@ fn a_killed_rotation_costs_one_version_at_most() {
             if !run.act(&step, &mut world, false) {
                 break;
             }
+            if world == start {
+                continue;
+            }
             let mut resumed = world.clone();
             to_the_end(&mut resumed, Order::Due);
             assert!(resumed.latest() <= whole.latest() + 1, "{resumed:#?}");
@@ -252,15 +255,29 @@ fn a_killed_rotation_costs_one_version_at_most() {
     }
 }
 
+/// What comes first after what is only looked at.
+fn first_change(run: &mut Run, world: &mut World) -> Step {
+    loop {
+        let step = run.next(world);
+        if !matches!(step, Step::Probe { .. } | Step::CheckSeal(_) | Step::Identify(_)) {
+            return step;
+        }
+        run.act(&step, world, false);
+    }
+}
+
 /// A password that nobody has stored is made anew only where nobody would notice, as for the first attempt.
 #[test]
 fn a_killed_rotation_in_place_waits_for_sessions() {
     let mut world = World::new(false, false, false);
     let mut run = Run::new(&world, Order::Now, Leave::default());
-    let begun = run.next(&world);
+    let begun = first_change(&mut run, &mut world);
     assert!(matches!(begun, Step::Begin { .. }), "{begun:?}");
     run.act(&begun, &mut world, false);
-    let resumed = |world: &World, leave| Run::new(world, Order::Due, leave).next(world);
+    let resumed = |world: &World, leave| {
+        let mut world = world.clone();
+        first_change(&mut Run::new(&world, Order::Due, leave), &mut world)
+    };
     world.sessions.extend(world.ledger.login.iter().map(|login| login.name().clone()));
     world.ledger = world.ledger.released();
     assert!(matches!(resumed(&world, Leave::default()), Step::Hold(Held::Outage(_))));

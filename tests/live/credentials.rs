@@ -47,12 +47,13 @@ each_major! {
         let stage = Stage::new(major);
         stage.roles(SINGLE);
         stage.apply(&[]).assert_status(0);
-        // Durable and read back before the server takes it, proven before it is published.
+        // Durable and read back before anybody logs in with it, proven before it is published.
         let order = [
             stage.asked_at("POST", "/secrets"),
+            stage.logged_at("ALTER ROLE \"app\" NOLOGIN PASSWORD"),
             stage.asked_at("POST", ":addVersion"),
             stage.asked_at("GET", "/versions/1:access"),
-            stage.logged_at("ALTER ROLE \"app\" LOGIN PASSWORD"),
+            stage.logged_at("ALTER ROLE \"app\" LOGIN"),
             stage.logged_at("connection authorized: user=app "),
             stage.published_at(),
         ];

@@ -1,7 +1,7 @@
 //! What others write into a secret: annotations, aliases and versions. No role but the secret's own is touched, no version
 //! ends or comes back that was not stored here, and every run says what it does not trust and how that is removed.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Digest as _;
@@ -22,6 +22,7 @@ fn written(named: &'static str, annotations: Value) -> Exploit {
 }
 
 /// Annotations and aliases alone: nobody adds a version for these.
+#[allow(clippy::disallowed_methods, reason = "a clock that is right")]
 fn exploits() -> Vec<Exploit> {
     let other_logins = ["migration_user", "csadmin", "cloudsqlsuperuser", "billing", "App_a", "\"app\"", "app_c", ""];
     let mut all: Vec<_> = other_logins
@@ -36,7 +37,7 @@ fn exploits() -> Vec<Exploit> {
             ]
         })
         .collect();
-    let old = "2026-01-01T00:00:00Z";
+    let old = (Timestamp::now() - SignedDuration::from_hours(1)).to_string();
     let sealed = "2999-01-01T00:00:00Z 1:0123456789abcdef0123456789abcdef";
     all.extend([
         Exploit {
@@ -49,7 +50,6 @@ fn exploits() -> Vec<Exploit> {
             aliases: json!({"current": "1", "theirs": "1"}),
             named: "rolewright.ending",
         },
-        written("rolewright.retired", json!({"rolewright.retired": format!("{old} 1")})),
         written("rolewright.retired", json!({ "rolewright.retired": sealed })),
         written("rolewright.source", json!({"rolewright.pending": "x:y", "rolewright.source": "7"})),
         written("rolewright.published", json!({"rolewright.published": "2999-01-01T00:00:00Z"})),

@@ -8,6 +8,7 @@ mod advice;
 mod authentication;
 mod big;
 mod bindings;
+mod chosen;
 mod claims;
 mod clocks;
 mod connect;

@@ -1,11 +1,15 @@
 //! What somebody else stored is taken over if it works, and never overwritten.
 
+use jiff::Timestamp;
+
 use super::Job;
 use super::login::login_error;
+use super::publish::Told;
 use crate::apply::{ApplyError, Run};
-use crate::model::{Login, NoCredential, Payload, RoleName, Secret};
+use crate::model::{Annotations, Login, NoCredential, Payload, RoleName, Secret};
 use crate::plan::{Change, CredentialSource, Finding, Rule, Withheld, WithheldKind};
 use crate::postgres::LoginError;
+use crate::rotation::{Ledger, Seal, SealKey};
 
 /// Why a payload is not adopted.
 struct NotAdopted {
@@ -49,15 +53,21 @@ impl Run<'_> {
 
     async fn is_proven(&self, job: &Job<'_>) -> Result<bool, ApplyError> {
         let secret = self.present(job.secret).await?;
-        let Some(version) = secret.current().or_else(|| secret.latest()) else { return Ok(false) };
-        let payload = self.google()?.access(job.secret, version.number).await?;
+        let Some(number) = self.adopted(job, &secret)? else { return Ok(false) };
+        let payload = self.google()?.access(job.secret, number).await?;
         Ok(self.adoptable(job, &payload).await?.map_or_else(|not_adopted| not_adopted.proven, |_| true))
     }
 
-    /// Publishes the newest version, or the one that `current` names already, if its payload logs in.
+    /// The version that `current` names, or named before the alias was removed; else the newest one.
+    fn adopted(&self, job: &Job<'_>, secret: &Secret) -> Result<Option<i64>, ApplyError> {
+        let lost = || Ok(self.ledger(job.role, secret)?.version.filter(|version| secret.is_enabled(*version)));
+        let known = secret.current().map_or_else(lost, |current| Ok::<_, ApplyError>(Some(current.number)))?;
+        Ok(known.or_else(|| secret.latest().map(|latest| latest.number)))
+    }
+
+    /// Publishes that version, if its payload logs in.
     pub(super) async fn adopt(&mut self, job: &Job<'_>, secret: &Secret) -> Result<Option<Withheld>, ApplyError> {
-        let version = secret.current().or_else(|| secret.latest());
-        let Some(number) = version.map(|version| version.number) else {
+        let Some(number) = self.adopted(job, secret)? else {
             return Err(ApplyError::Vanished(format!("the version of {}", job.secret)));
         };
         let payload = self.google()?.access(job.secret, number).await?;
@@ -65,7 +75,8 @@ impl Run<'_> {
             Ok(user) => user,
             Err(NotAdopted { reason, .. }) => return Ok(Some(not_adopted(job, number, reason))),
         };
-        self.publish(&Job { login: &user, ..*job }, number, &payload).await?;
+        let told = self.told(&Job { login: &user, ..*job }, secret, number, &payload).await?;
+        self.publish_as(&Job { login: &user, ..*job }, number, &payload, told).await?;
         self.report.events.push(format!("adopted version {number} of {}: it logs in as `{user}`", job.secret));
         let unwritten = self.wanted(job.role)?.unwritten(&payload);
         if !unwritten.is_empty() {
@@ -74,6 +85,56 @@ impl Run<'_> {
                 job.secret,
                 unwritten.join(", ")
             ));
+        }
+        Ok(None)
+    }
+
+    /// What is known of an adopted version: when it was made, and the credential before, if that logs in too. Annotations may
+    /// have been lost or removed, and nothing is guessed.
+    async fn told(&self, job: &Job<'_>, secret: &Secret, number: i64, payload: &Payload) -> Result<Told, ApplyError> {
+        let now = self.server_time().await?;
+        let made = secret.versions.iter().find(|version| version.number == number);
+        let made = made.and_then(|version| version.created.as_ref()?.parse::<Timestamp>().ok());
+        let at = made.map_or(now, |made| made.min(now));
+        let ledger = self.ledger(job.role, secret)?;
+        if ledger.previous().is_some() {
+            return Ok(Told { at, ..Told::default() });
+        }
+        let previous = ledger.aliases.get(Annotations::PREVIOUS).copied().or(ledger.previous_version);
+        let previous = match previous.filter(|version| *version != number) {
+            Some(version) => self.before(job, secret, version, payload).await?,
+            None => None,
+        };
+        Ok(Told { at, replaces_previous: true, previous })
+    }
+
+    /// The credential that the alias `previous` names, if it is one of another login of the role that logs in.
+    async fn before(
+        &self,
+        job: &Job<'_>,
+        secret: &Secret,
+        version: i64,
+        in_use: &Payload,
+    ) -> Result<Option<(i64, Login, Option<Seal>)>, ApplyError> {
+        if !secret.is_enabled(version) {
+            return Ok(None);
+        }
+        let (wanted, shape) = (self.wanted(job.role)?, super::shape(secret));
+        // One that was replaced in place does not log in, and is shown by the seal.
+        let key = SealKey::of(wanted, in_use, job.login);
+        let named =
+            Ledger { aliases: [(Annotations::PREVIOUS.into(), version)].into(), ..self.ledger(job.role, secret)? };
+        if let (Some(key), Some(login)) = (&key, &named.previous_login)
+            && named.is_previous_sealed(key)
+        {
+            return Ok(Some((version, login.clone(), named.previous_seal.clone())));
+        }
+        let payload = self.google()?.access(job.secret, version).await?;
+        for login in self.logins(job.role).every_login().iter().filter(|login| *login != job.login) {
+            let Some(credential) = wanted.credential_of(&payload, login, shape.as_ref()) else { continue };
+            if self.works(&Job { login, ..*job }, &credential.password).await? {
+                return Ok(Some((version, login.clone(), key.map(|key| key.previous(version, login)))));
+            }
         }
         Ok(None)
     }

@@ -7,8 +7,8 @@ use backon::{ExponentialBuilder, Retryable as _};
 use super::Job;
 use crate::apply::{ApplyError, Run};
 use crate::model::{Credential, Login, Password, Payload, RoleName, Shape};
-use crate::plan::set_password;
-use crate::postgres::{LoginError, Refusal, login};
+use crate::plan::{open_login, set_closed_password, set_password};
+use crate::postgres::{LoginError, Refusal, Statement, login};
 
 impl Run<'_> {
     /// Gives the login its password. A row of the catalog that somebody else changes at the same moment is worth another
@@ -22,12 +22,28 @@ impl Run<'_> {
         (|| self.set_password(job.login, &statement)).retry(pauses).when(passes).await
     }
 
+    /// Gives a closed login its password, and leaves it closed.
+    pub(super) async fn arm_closed(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
+        let verifier = password.verifier();
+        let statement = set_closed_password(job.login, &verifier)
+            .map_err(|source| ApplyError::Verifier { login: job.login.name().clone(), source })?;
+        self.set_password(job.login, &statement).await
+    }
+
+    /// Lets the login log in with the password that it has.
+    pub(super) async fn open(&self, job: &Job<'_>) -> Result<(), ApplyError> {
+        if self.logs_in(job) {
+            return Ok(());
+        }
+        self.alter_login(job.login, Statement::plain(open_login(job.login))).await
+    }
+
     pub(in crate::apply) async fn prove(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
         self.prove_password(job.login, password, job.role).await.map_err(|error| login_error(job, error))
     }
 
-    /// Whether the password is the one that the server has.
-    pub(super) async fn works(&self, job: &Job<'_>, password: &Password) -> Result<bool, ApplyError> {
+    /// Whether the password is the one that the server has, also of a login that is closed.
+    pub(in crate::apply) async fn works(&self, job: &Job<'_>, password: &Password) -> Result<bool, ApplyError> {
         match self.log_in(job.login, password, job.role).await {
             Ok(()) => Ok(true),
             Err(LoginError::Refused { source, .. }) if source.proves_password() => Ok(true),

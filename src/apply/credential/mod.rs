@@ -7,6 +7,7 @@ mod login;
 mod publish;
 mod reshape;
 mod resume;
+mod vouch;
 
 pub(super) use login::login_error;
 

@@ -23,15 +23,17 @@ impl Run<'_> {
             return Ok(Some(not_of_its_form(job, current, &self.policy.given)));
         };
         let payload = self.wanted(job.role)?.payload(job.login, &password);
-        let number = match self.reshaped(job, secret, current, &payload).await? {
+        // What the server does not take is not what is in use.
+        self.prove(job, &password).await?;
+        let old = Version { number: current, payload: &before };
+        let number = match self.reshaped(job, secret, old, &payload).await? {
             Some(number) => number,
             None => {
-                let mark = mark_of(&password, &payload, current, random);
+                let mark = mark_of(&password, &payload, old, random);
                 self.store_again(job, secret, current, &payload, mark).await?
             }
         };
-        self.prove(job, &password).await?;
-        self.promote(job, Version { number: current, payload: &before }, Version { number, payload: &payload }).await?;
+        self.promote(job, secret, old, Version { number, payload: &payload }).await?;
         self.report.events.push(format!("version {number} of {} is in use for `{}`", job.secret, job.login));
         Ok(None)
     }
@@ -48,12 +50,13 @@ impl Run<'_> {
         &self,
         job: &Job<'_>,
         secret: &Secret,
-        current: i64,
+        old: Version<'_>,
         payload: &Payload,
     ) -> Result<Option<i64>, ApplyError> {
+        let current = old.number;
         let is_it = |found: &Payload| found.expose() == payload.expose();
         let pending = self.ledger(job.role, secret)?.pending;
-        if !pending.is_some_and(|pending| pending.is_of(payload, current)) {
+        if !pending.is_some_and(|pending| pending.is_of(payload, current, old.payload)) {
             return Ok(None);
         }
         for number in readable(secret).into_iter().filter(|number| *number > current) {
@@ -93,7 +96,14 @@ impl Run<'_> {
     }
 
     /// The same credential in a newer version: `previous`, and since when it is in use, stay as they are.
-    async fn promote(&self, job: &Job<'_>, old: Version<'_>, new: Version<'_>) -> Result<(), ApplyError> {
+    async fn promote(
+        &self,
+        job: &Job<'_>,
+        secret: &Secret,
+        old: Version<'_>,
+        new: Version<'_>,
+    ) -> Result<(), ApplyError> {
+        let vouchers = self.vouchers(job.role, job.login, secret, (new.number, new.payload)).await?;
         let now = self.server_time().await?;
         let wanted = self.wanted(job.role)?;
         let [before, after] = [old, new].map(|version| SealKey::of(wanted, version.payload, job.login));
@@ -102,13 +112,15 @@ impl Run<'_> {
             if ledger.current() == Some(new.number) {
                 return Ok(SecretUpdate { annotations: Some(found.annotations.clone()), ..SecretUpdate::default() });
             }
-            let is_it = |pending: &Pending| pending.is_of(new.payload, old.number);
+            let is_it = |pending: &Pending| pending.is_of(new.payload, old.number, old.payload);
             if ledger.current() != Some(old.number) || !ledger.pending.as_ref().is_some_and(is_it) {
                 return Err(vanished(job));
             }
             // What is replaced held the password that was just proven.
-            let ledger = ledger.promoted(new.number, &[old.number], now);
-            let ledger = ledger.sealed(&[old.number].into(), before.as_ref(), after.as_ref());
+            let promoted = ledger.promoted(new.number, &[old.number], now);
+            let promoted = promoted.sealed(&[old.number].into(), before.as_ref(), after.as_ref());
+            let [was, is] = [&before, &after].map(|key| key.as_ref());
+            let ledger = Ledger { vouchers: vouchers.clone(), ..promoted.resealed(&ledger, was, is) };
             let mut annotations = ledger.annotations(&found.annotations);
             self.note_shape(&mut annotations, job.role, job.login, new.payload)?;
             Ok(SecretUpdate {
@@ -129,9 +141,12 @@ struct Version<'a> {
 }
 
 /// A password that was not generated is announced by the version that holds it: a digest would help to guess it.
-fn mark_of(password: &Password, payload: &Payload, current: i64, random: &mut impl CryptoRng) -> Mark {
+fn mark_of(password: &Password, payload: &Payload, current: Version<'_>, random: &mut impl CryptoRng) -> Mark {
     let id = format!("{:016x}", random.random::<u64>());
-    Mark::new(id, payload, Some(current).filter(|_| !password.is_random()))
+    match password.is_random() {
+        true => Mark::keyed(id, payload, current.payload, true),
+        false => Mark::copy(id, current.number),
+    }
 }
 
 fn vanished(job: &Job<'_>) -> ApplyError {

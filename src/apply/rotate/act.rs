@@ -18,6 +18,7 @@ impl Turn<'_> {
             Step::Begin { login, source } => self.begin(login, source, random).await,
             Step::Identify(number) => self.identify(number).await,
             Step::CheckSeal(number) => self.check_seal(number).await,
+            Step::Probe { version, login } => self.probe(version, login).await,
             Step::Record(ledger) => self.write(*ledger).await,
             Step::Arm(login) => self.arm(&login).await,
             Step::Prepare(login) => self.prepare(&login).await,
@@ -62,11 +63,16 @@ impl Turn<'_> {
         let id = format!("{:016x}", random.random::<u64>());
         let credential = self.run.wanted(self.role)?.credential_of(&payload, &login, self.shape().as_ref());
         let is_random = credential.is_some_and(|credential| credential.password.is_random());
-        let mark = Mark::new(id, &payload, source.filter(|_| !is_random));
+        self.read_current().await?;
+        let mark = match (source.filter(|_| !is_random), self.current()) {
+            (Some(number), _) => Mark::copy(id, number),
+            (None, Some(key)) => Mark::keyed(id, &payload, key, self.is_proven()),
+            (None, None) => return Err(ApplyError::Vanished(format!("the version of {} in use", self.secret))),
+        };
         let pending = Pending { mark, login: Some(login), source };
         let ledger = self.seen.state.ledger.begun(pending, self.seen.state.lease());
         self.write(ledger).await?;
-        self.hand = Some(payload);
+        (self.hand, self.made) = (Some(payload), true);
         self.seen.state.order = Order::Finish;
         Ok(())
     }
@@ -122,7 +128,10 @@ impl Turn<'_> {
             }
         }
         if ledger.pending.as_ref().map(|one| &one.mark) != state.ledger.pending.as_ref().map(|one| &one.mark) {
-            (self.hand, state.server) = (None, ServerSide::Unknown);
+            if let (Some(version), Some(login), ServerSide::Proven) = (now, &ledger.login, state.server) {
+                state.taken.insert((version, login.clone()), true);
+            }
+            (self.hand, self.made, state.server) = (None, false, ServerSide::Unknown);
             state.found.orphans.extend(state.found.pending.take().filter(|version| Some(*version) != now));
         }
         state.found.orphans.retain(|version| Some(*version) > now);

@@ -14,7 +14,7 @@ use crate::model::{
     State, VersionState,
 };
 use crate::postgres::{ClientSession, LoginActivity, Session, activity, inspect_shared};
-use crate::rotation::{self, Consumer, Found, Full, Holder, HolderKind, LoginFacts, Reading, Reference, Terms};
+use crate::rotation::{self, Consumer, Found, Full, Holder, HolderKind, LoginFacts, Order, Reading, Reference, Terms};
 
 /// What is seen of one credential.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
     let (secret, consumers) = (secret?, consumers?);
     let (server, Facts { at, now, own, logins }) = at_server(edges, policy, role).await?;
     let reading = secret.as_ref().map(|secret| rotation::read(secret, &own, Some(now)));
+    let is_back = ask.order == Order::Back;
+    let reading = reading.map(|reading| if is_back { reading.put_back() } else { reading });
     let Reading { ledger, problems } = reading.unwrap_or_default();
     let claim = |secret| rotation::claim(secret, &problems, role, policy.instance.as_ref());
     let versions = secret.iter().flat_map(|secret| &secret.versions);
@@ -62,9 +64,11 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
         found: Found::default(),
         identities: BTreeMap::new(),
         seals: BTreeMap::new(),
+        taken: BTreeMap::new(),
         logins,
         consumers,
         in_hand: false,
+        made: false,
         server: Default::default(),
     };
     let secrets = secret.clone().map(|secret| (secret.name.clone(), secret)).into_iter().collect();

@@ -81,7 +81,7 @@ pub async fn rotate(
         report: Report::begin(diff(policy, &seen.server, &options)),
     };
     let secret = run.wanted(role)?.name.clone();
-    let mut turn = Turn { run, role, secret: &secret, ask, seen, hand: None, current: None, open: None };
+    let mut turn = Turn { run, role, secret: &secret, ask, seen, hand: None, made: false, current: None, open: None };
     let end = turn.all(random).await;
     let Turn { run, seen, .. } = turn;
     Ok(Turned { role: role.clone(), events: run.report.events, seen, end, secret })
@@ -96,6 +96,8 @@ struct Turn<'a> {
     seen: Seen,
     /// The payload of the attempt under way.
     hand: Option<Payload>,
+    /// This run has made it.
+    made: bool,
     /// The version in use, where it was read.
     current: Option<(i64, Payload)>,
     /// The transaction that holds its password.
@@ -115,7 +117,7 @@ impl Turn<'_> {
             match step {
                 Step::Rest(due) => return Ok(End::Rest(due)),
                 Step::Wait(wait) => return Ok(End::Wait(wait)),
-                Step::Hold(held) if held.blockers().is_empty() => return Ok(End::Held(held)),
+                Step::Hold(held) if !held.may_be_over() => return Ok(End::Held(held)),
                 Step::Hold(held) => match self.behind().await? {
                     Some(error) => self.again(error, &mut attempts).await?,
                     None => return Ok(End::Held(held)),
@@ -136,7 +138,8 @@ impl Turn<'_> {
     }
 
     fn next(&self) -> Step {
-        next(&State { now: self.seen.now(), in_hand: self.hand.is_some(), ..self.seen.state.clone() })
+        let (now, in_hand) = (self.seen.now(), self.hand.is_some());
+        next(&State { now, in_hand, made: self.made, ..self.seen.state.clone() })
     }
 
     /// What did not go through is looked at again: somebody else may have written the secret, a lost answer may have been

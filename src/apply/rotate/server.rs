@@ -9,7 +9,7 @@ use crate::apply::credential::{Job, login_error};
 use crate::apply::{ApplyError, Run};
 use crate::model::{Login, Password, RoleName, SecretName, Strategy};
 use crate::plan::{Failure, administer, close_login, expire_login, set_password};
-use crate::postgres::{LoginError, Session, Statement};
+use crate::postgres::{LoginError, Refusal, Session, Statement};
 use crate::rotation::ServerSide;
 
 /// Longer than storing and reading back a version takes, however often it is tried again.
@@ -53,6 +53,7 @@ impl Turn<'_> {
     /// The password of an idle login: nobody has it yet, and nobody is told.
     pub(super) async fn arm(&mut self, login: &Login) -> Result<(), ApplyError> {
         let password = self.password(login)?;
+        self.seen.state.taken.clear();
         let set = self.run.arm(&self.job(login).as_ref(), &password).await;
         self.offered(login, set, ServerSide::Set)
     }
@@ -60,20 +61,9 @@ impl Turn<'_> {
     /// The server has seen the ALTER and found nothing wrong with it; nobody else sees it yet.
     pub(super) async fn prepare(&mut self, login: &Login) -> Result<(), ApplyError> {
         let password = self.password(login)?;
-        let prepared = self.prepared(login, &password).await;
+        let prepared = self.run.prepare(login, &password).await;
         let prepared = prepared.map(|session| self.open = Some(session));
         self.offered(login, prepared, ServerSide::Prepared)
-    }
-
-    async fn prepared(&self, login: &Login, password: &Password) -> Result<Session, ApplyError> {
-        let verifier = password.verifier();
-        let statement = set_password(login, &verifier)
-            .map_err(|source| ApplyError::Verifier { login: login.name().clone(), source })?;
-        let mut statements = self.run.beginning(login);
-        statements.push(Statement::secret(statement, format!("ALTER ROLE {login} LOGIN PASSWORD …")));
-        let mut session = self.run.session(None).await?;
-        self.run.run(&mut session, &statements).await?;
-        Ok(session)
     }
 
     /// A password that the server will never take is not offered again: where it is stored, its version is given up.
@@ -100,11 +90,8 @@ impl Turn<'_> {
         };
         // Whether it was taken or not: the same again does no harm.
         self.seen.state.server = ServerSide::Unknown;
-        self.run.assure_lock().await?;
-        session.commit().await.map_err(|error| match error.is_away() {
-            true => ApplyError::Commit { place: format!("the password of `{login}`"), source: error.into() },
-            false => error.into(),
-        })?;
+        self.seen.state.taken.clear();
+        self.run.commit_password(login, &mut session).await?;
         session.close().await;
         self.seen.state.server = ServerSide::Set;
         Ok(())
@@ -129,6 +116,35 @@ impl Turn<'_> {
         }
         self.seen.state.server = ServerSide::Proven;
         Ok(())
+    }
+
+    /// Logs in with a stored payload.
+    pub(super) async fn probe(&mut self, version: i64, login: Login) -> Result<(), ApplyError> {
+        if self.seen.state.ledger.current() == Some(version) {
+            self.read_current().await?;
+        }
+        let stored = match (&self.hand, &self.current) {
+            (Some(payload), _) if self.seen.state.found.pending == Some(version) => payload,
+            (_, Some((current, payload))) if *current == version => payload,
+            _ => &self.run.google()?.access(self.secret, version).await?,
+        };
+        let credential = self.run.wanted(self.role)?.credential_of(stored, &login, self.shape().as_ref());
+        let is_taken = match credential {
+            Some(credential) => self.lets_in(&login, &credential.password).await?,
+            None => false,
+        };
+        self.seen.state.taken.insert((version, login), is_taken);
+        Ok(())
+    }
+
+    /// A login that is closed, or that a rule keeps out, is not in use, whatever its password is.
+    async fn lets_in(&self, login: &Login, password: &Password) -> Result<bool, ApplyError> {
+        match self.run.log_in(login, password, self.role).await {
+            Ok(()) => Ok(true),
+            Err(LoginError::Refused { source: Refusal::Full(_) | Refusal::Database(_), .. }) => Ok(true),
+            Err(LoginError::Refused { .. }) => Ok(false),
+            Err(error) => Err(login_error(&self.job(login).as_ref(), error)),
+        }
     }
 
     pub(super) async fn expire(&mut self, login: &Login, at: Timestamp) -> Result<(), ApplyError> {
@@ -163,6 +179,31 @@ impl Run<'_> {
         let mut statements: Vec<_> = administer(&self.state, login).into_iter().map(Statement::plain).collect();
         statements.insert(1, Statement::plain(IDLE));
         statements
+    }
+
+    /// A transaction in which the server has taken the password of `login`. Nobody else sees it before COMMIT.
+    pub(in crate::apply) async fn prepare(&self, login: &Login, password: &Password) -> Result<Session, ApplyError> {
+        let verifier = password.verifier();
+        let statement = set_password(login, &verifier)
+            .map_err(|source| ApplyError::Verifier { login: login.name().clone(), source })?;
+        let mut statements = self.beginning(login);
+        statements.push(Statement::secret(statement, format!("ALTER ROLE {login} LOGIN PASSWORD …")));
+        let mut session = self.session(None).await?;
+        self.run(&mut session, &statements).await?;
+        Ok(session)
+    }
+
+    /// Its COMMIT.
+    pub(in crate::apply) async fn commit_password(
+        &self,
+        login: &Login,
+        session: &mut Session,
+    ) -> Result<(), ApplyError> {
+        self.assure_lock().await?;
+        session.commit().await.map_err(|error| match error.is_away() {
+            true => ApplyError::Commit { place: format!("the password of `{login}`"), source: error.into() },
+            false => error.into(),
+        })
     }
 
     async fn change_login(&self, login: &Login, statement: String) -> Result<(), ApplyError> {

@@ -215,13 +215,13 @@ impl Diff<'_> {
         }
     }
 
-    /// The logins inside the published version and the one before it; `None` while a credential is on its way, or where the
-    /// secret is not trusted to tell.
+    /// The logins inside the published version and the one before it; `None` while a credential is on its way or is adopted, or
+    /// where the secret is not trusted to tell.
     fn stored_logins(&self, wanted: &Wanted<'_>) -> Option<Vec<Login>> {
         let Reading { ledger, problems } = self.remembered(wanted)?;
         let before = ledger.previous().map(|previous| previous.login.clone());
         let stored: Vec<_> = ledger.login.iter().cloned().chain(before).collect();
-        (problems.is_empty() && ledger.pending.is_none() && !stored.is_empty()).then_some(stored)
+        (problems.is_empty() && ledger.pending.is_none() && ledger.is_told()).then_some(stored)
     }
 
     /// What the secret of the role remembers.

@@ -98,6 +98,10 @@ impl Diff<'_> {
                 self.rotation(name, role, wanted, secret, &ledger);
                 true
             }
+            (None, _) if ledger.version.is_some_and(|version| secret.is_enabled(version)) => {
+                self.credential(name, role, wanted, CredentialSource::Adopt);
+                true
+            }
             (None, _) if secret.annotations.contains_key(Annotations::PENDING) => {
                 self.interrupted(name, role, wanted, secret)
             }
@@ -206,7 +210,7 @@ impl Diff<'_> {
         };
         let reason = Reason::decision(
             "others have written it, and a role is never changed because a secret names it",
-            format!("put back what stood there, or remove it: {}", Problem::remedy(problems, &wanted.name)),
+            Problem::advice(problems, &wanted.name, Some(name), &self.policy.given),
         );
         self.withhold_findings(problems.iter().map(finding).collect(), reason);
     }
@@ -233,7 +237,7 @@ impl Diff<'_> {
         secret: &Secret,
         ledger: &Ledger,
     ) {
-        let Some(login) = ledger.login.clone() else {
+        let Some(login) = ledger.login.clone().filter(|_| ledger.is_told()) else {
             return self.credential(name, role, wanted, CredentialSource::Adopt);
         };
         let found = self.state.roles.get(login.name());

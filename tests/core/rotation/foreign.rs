@@ -1,12 +1,12 @@
-//! Annotations, aliases and payloads that others wrote: whatever they say, no step is for a login of another role, and no
-//! version ends or comes back that was not stored here.
+//! Annotations, aliases and payloads that others wrote: whatever they say, no step is for a login of another role, no version
+//! ends or comes back that was not stored here, and no password is put to work that others may have chosen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use rolewright::model::{Annotations, Identity, Logins, Role, RoleName, Secret, Version, VersionState};
+use rolewright::model::{Annotations, Identity, Login, Logins, Role, RoleName, Secret, Version, VersionState};
 use rolewright::policy::{Source, Variables, load};
 use rolewright::rotation::{
     Fault, Found, Leave, Ledger, Order, Reading, Retired, ServerSide, State, Step, Terms, claim, next, read,
@@ -49,14 +49,19 @@ fn text() -> impl Strategy<Value = String> {
         3 => time.clone(),
         2 => (-2_i64..8).prop_map(|number| number.to_string()),
         2 => prop_oneof![Just("x:y".to_owned()), (1_i64..6).prop_map(|number| format!("x:={number}"))],
+        2 => prop_oneof![Just("x:proven-f".to_owned()), Just("x:keyed-f".to_owned())],
+        1 => (1_i64..6).prop_map(|number| format!("{number}:0123456789abcdef0123456789abcdef")),
         3 => sealed,
         1 => time.prop_map(|time| format!("rolewright/rotate/1 {time}")),
         1 => any::<String>(),
     ]
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
     Annotations::LOGIN,
+    Annotations::VERSION,
+    Annotations::PREVIOUS_VERSION,
+    Annotations::SEAL,
     Annotations::PUBLISHED,
     Annotations::PREVIOUS_LOGIN,
     Annotations::PENDING,
@@ -76,6 +81,10 @@ pub struct Written {
     truth: BTreeMap<i64, Identity>,
     /// The numbers that were sealed here.
     sealed: BTreeSet<i64>,
+    /// The login whose password, as the server has it, a version holds.
+    works: BTreeMap<i64, Login>,
+    /// The version of the attempt, if its mark is one.
+    pending: Option<i64>,
 }
 
 pub fn written() -> impl Strategy<Value = Written> {
@@ -89,22 +98,32 @@ pub fn written() -> impl Strategy<Value = Written> {
         Identity::Unknown,
         Identity::Foreign,
     ]);
-    let versions = prop::collection::vec((prop::option::of(state), identity, any::<bool>()), 5);
+    let works = prop::option::of(prop::sample::select(OWN.to_vec()));
+    let versions = prop::collection::vec((prop::option::of(state), identity, any::<bool>(), works), 5);
     // Most are as they would be: otherwise nothing is ever begun.
     let sound = prop::bool::weighted(0.7);
-    (annotations, 1_i64..6, prop::option::of(1_i64..6), prop::option::of(0_i64..7), versions, sound).prop_map(
-        |(annotations, current, previous, theirs, versions, sound)| {
+    let aliases = (1_i64..6, prop::option::of(1_i64..6), prop::option::of(0_i64..7));
+    (annotations, aliases, versions, sound, prop::option::of(1_i64..6)).prop_map(
+        |(annotations, (current, previous, theirs), versions, sound, pending)| {
             let mut annotations: BTreeMap<_, _> =
                 annotations.into_iter().map(|(key, text)| (key.to_owned(), text)).collect();
             if sound {
                 annotations.insert(Annotations::LOGIN.into(), "app_a".into());
+                annotations.insert(Annotations::VERSION.into(), current.to_string());
+                annotations.insert(Annotations::PUBLISHED.into(), "2026-01-01T00:00:00Z".into());
+                match previous {
+                    Some(number) => annotations.insert(Annotations::PREVIOUS_VERSION.into(), number.to_string()),
+                    None => annotations.remove(Annotations::PREVIOUS_VERSION),
+                };
             }
             let aliases = [("current", Some(current)), ("previous", previous), ("theirs", theirs)];
             let aliases = aliases.into_iter().filter_map(|(alias, number)| Some((alias.to_owned(), number?))).collect();
             let numbered = (1_i64..).zip(&versions);
-            let truth = numbered.clone().map(|(number, (_, identity, _))| (number, identity.clone())).collect();
-            let sealed = numbered.clone().filter(|(_, (_, _, sealed))| *sealed).map(|(number, _)| number).collect();
-            let version = |(number, (state, _, _)): (i64, &(Option<VersionState>, Identity, bool))| Version {
+            let truth = numbered.clone().map(|(number, (_, identity, ..))| (number, identity.clone())).collect();
+            let sealed = numbered.clone().filter(|(_, (_, _, sealed, _))| *sealed).map(|(number, _)| number).collect();
+            let works = |(number, (.., works)): (i64, &(_, _, _, Option<&str>))| Some((number, login((*works)?)));
+            let works = numbered.clone().filter_map(works).collect();
+            let version = |(number, (state, ..)): (i64, &(Option<VersionState>, Identity, bool, _))| Version {
                 number,
                 state: state.unwrap_or(VersionState::Enabled),
                 etag: String::new(),
@@ -124,7 +143,7 @@ pub fn written() -> impl Strategy<Value = Written> {
                 has_topics: false,
                 managed_rotation: false,
             };
-            Written { secret, truth, sealed }
+            Written { secret, truth, sealed, works, pending }
         },
     )
 }
@@ -139,6 +158,11 @@ fn seen(written: &Written, order: Order, alternate: bool) -> State {
     let Reading { ledger, problems } = read(&written.secret, &own, Some(now()));
     let world = World { alternate, ..World::new(alternate, false, false) };
     let state = |version: &Version| (version.number, version.state);
+    let is_newer = |number: &i64| {
+        let enabled = |version: &Version| version.number == *number && version.state == VersionState::Enabled;
+        Some(*number) > ledger.current() && written.secret.versions.iter().any(enabled)
+    };
+    let pending = written.pending.filter(is_newer).filter(|_| ledger.pending.is_some());
     State {
         now: now(),
         seen: now(),
@@ -148,15 +172,17 @@ fn seen(written: &Written, order: Order, alternate: bool) -> State {
         leave: Leave { roll: true, outage: true, end_sessions: true },
         owner: "rolewright/rotate/2".into(),
         off_limits: claim(&written.secret, &problems, &role("app"), None),
-        ledger,
+        ledger: ledger.clone(),
         versions: written.secret.versions.iter().map(state).collect(),
         doomed: BTreeSet::new(),
-        found: Found::default(),
+        found: Found { pending, ..Found::default() },
         identities: BTreeMap::new(),
         seals: BTreeMap::new(),
+        taken: BTreeMap::new(),
         logins: world.logins(),
         consumers: Vec::new(),
-        in_hand: false,
+        in_hand: pending.is_some(),
+        made: false,
         server: ServerSide::Unknown,
     }
 }
@@ -164,6 +190,7 @@ fn seen(written: &Written, order: Order, alternate: bool) -> State {
 /// A run on what is seen. Returns the versions that were to end or to come back.
 fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> {
     let mut ours = written.sealed.clone();
+    let mut works = written.works.clone();
     let mut ended = Vec::new();
     for _ in 0..40 {
         let step = next(&state);
@@ -173,7 +200,15 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                 state.identities.insert(*number, truth);
             }
             Step::CheckSeal(number) => drop(state.seals.insert(*number, ours.contains(number))),
+            Step::Probe { version, login } => {
+                let is_taken = works.get(version) == Some(login);
+                state.taken.insert((*version, login.clone()), is_taken);
+            }
             Step::Record(ledger) => {
+                if ledger.current() != state.ledger.current() {
+                    let published = ledger.current().and_then(|version| works.get(&version));
+                    prop_assert_eq!(published, ledger.login.as_ref(), "published is what the server takes");
+                }
                 for number in newly_retired(&state.ledger, ledger) {
                     let identity = state.identities.get(&number);
                     prop_assert!(
@@ -185,6 +220,7 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                 state.ledger = (**ledger).clone();
                 if state.ledger.pending.is_none() {
                     (state.in_hand, state.server, state.found.pending) = (false, ServerSide::Unknown, None);
+                    state.made = false;
                 }
             }
             Step::Begin { login, source } => {
@@ -193,6 +229,10 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                     rolewright::rotation::Source::Fresh => None,
                     rolewright::rotation::Source::Version(number) => Some(*number),
                 };
+                let shown = version.is_none_or(|number| {
+                    works.get(&number) == Some(login) || (written.sealed.contains(&number) && is_in_use(&state, &works))
+                });
+                prop_assert!(shown, "nothing shows that version {version:?} was ever in use for {login}");
                 let identity = version.map(|number| written.truth.get(&number).cloned());
                 let fits = match &identity {
                     None => true,
@@ -201,17 +241,22 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                     Some(Some(Identity::Foreign) | None) => false,
                 };
                 prop_assert!(fits, "{login} gets what {version:?} holds: {identity:?}");
-                let mark = rolewright::rotation::Mark::parse("1:f").unwrap();
+                let word = if is_in_use(&state, &works) { "1:proven-f" } else { "1:keyed-f" };
+                let mark = rolewright::rotation::Mark::parse(word).unwrap();
                 let pending = rolewright::rotation::Pending { mark, login: Some(login.clone()), source: version };
                 state.ledger = state.ledger.begun(pending, state.lease());
-                (state.in_hand, state.order) = (true, Order::Finish);
+                (state.in_hand, state.made, state.order) = (true, true, Order::Finish);
             }
             Step::Arm(login) | Step::Commit(login) => {
                 is_own(login)?;
+                works.retain(|_, of| of != login);
+                works.extend(state.found.pending.map(|version| (version, login.clone())));
+                state.taken.clear();
                 state.server = ServerSide::Set;
             }
             Step::Prepare(login) => {
                 is_own(login)?;
+                prop_assert!(state.made || is_in_use(&state, &works), "a version without proof is armed");
                 state.server = ServerSide::Prepared;
             }
             Step::Prove(login) => {
@@ -222,17 +267,23 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                 let number = state.versions.keys().next_back().unwrap() + 1;
                 state.versions.insert(number, VersionState::Enabled);
                 state.found.pending = Some(number);
+                if matches!(state.server, ServerSide::Set | ServerSide::Proven) {
+                    works.extend(state.ledger.pending.as_ref().and_then(|one| Some((number, one.login.clone()?))));
+                }
             }
             Step::Expire { login, at } => {
                 is_own(login)?;
+                prop_assert!(is_in_use(&state, &works) && state.ledger.login.as_ref() != Some(login));
                 state.logins.entry(login.name().clone()).or_default().valid_until = Some(*at);
             }
             Step::EndSessions(login) => {
                 is_own(login)?;
+                prop_assert!(state.ledger.login.as_ref() != Some(login));
                 state.logins.entry(login.name().clone()).or_default().sessions.clear();
             }
             Step::Close(login) => {
                 is_own(login)?;
+                prop_assert!(is_in_use(&state, &works) && state.ledger.login.as_ref() != Some(login));
                 state.logins.entry(login.name().clone()).or_default().can_login = false;
             }
             Step::Enable(number) | Step::Disable(number) | Step::Destroy(number) => {
@@ -250,6 +301,12 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
         }
     }
     Ok(ended)
+}
+
+/// The server takes the credential in use.
+fn is_in_use(state: &State, works: &BTreeMap<i64, Login>) -> bool {
+    let published = state.ledger.current().and_then(|version| works.get(&version));
+    published.is_some() && published == state.ledger.login.as_ref()
 }
 
 fn newly_retired(before: &Ledger, after: &Ledger) -> Vec<i64> {
@@ -270,7 +327,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_step_is_for_another_role_and_no_version_of_others_ends(
+    fn no_step_is_for_another_role_no_version_of_others_ends_and_none_is_put_to_work_without_proof(
         written in written(), order in order(), alternate in any::<bool>(),
     ) {
         run(seen(&written, order, alternate), &written)?;
@@ -282,7 +339,8 @@ proptest! {
         let Reading { ledger, problems } = read(&written.secret, &own, Some(now()));
         let annotations = ledger.annotations(&BTreeMap::new());
         let again = Secret { annotations, ..written.secret };
-        prop_assert_eq!(read(&again, &own, Some(now())), Reading { ledger: ledger.clone(), problems: Vec::new() });
+        let moved = problems.iter().filter(|one| matches!(one.fault, Fault::Moved { .. })).cloned().collect();
+        prop_assert_eq!(read(&again, &own, Some(now())), Reading { ledger: ledger.clone(), problems: moved });
         let named = [&ledger.login, &ledger.previous_login];
         let named = named.into_iter().flatten().chain(ledger.pending.iter().filter_map(|one| one.login.as_ref()));
         for login in named {
@@ -290,7 +348,7 @@ proptest! {
         }
         let latest = Timestamp::from_second(NOW + 300).unwrap();
         let times = [ledger.published, ledger.used, ledger.retired.as_ref().map(|one: &Retired| one.since)];
-        prop_assert!(problems.len() <= KEYS.len() && times.into_iter().flatten().all(|time| time <= latest));
+        prop_assert!(problems.len() <= KEYS.len() + 2 && times.into_iter().flatten().all(|time| time <= latest));
     }
 }
 
@@ -345,7 +403,13 @@ fn what_is_not_written_here_is_a_problem_with_a_name() {
     }
     let lease = |until: Timestamp| fault(Annotations::LEASE, &format!("rolewright/rotate/1 {until}"));
     assert_eq!((lease(time(899)), lease(time(901))), (None, Some(Fault::Future(time(901)))));
-    assert_eq!(fault(Annotations::RETIRED, "2026-01-01T00:00:00Z 3"), Some(Fault::OtherVersion(3)));
+    assert_eq!(fault(Annotations::RETIRED, "2026-01-01T00:00:00Z 3"), None, "as older builds wrote it");
+    assert_eq!(fault(Annotations::VERSION, "2"), None);
+    assert_eq!(fault(Annotations::VERSION, "1"), Some(Fault::Moved { from: 1, to: 2, back: false }));
+    assert_eq!(fault(Annotations::PREVIOUS_VERSION, "1"), None);
+    assert_eq!(fault(Annotations::PREVIOUS_VERSION, "3:beef"), Some(Fault::OtherVersion(3)));
+    assert_eq!(fault(Annotations::PREVIOUS_VERSION, "4"), Some(Fault::Moved { from: 4, to: 1, back: false }));
+    assert_eq!(fault(Annotations::SEAL, "2"), Some(Fault::Malformed));
     assert_eq!(fault(Annotations::RETIRED, "2026-01-01T00:00:00Z 3:beef"), Some(Fault::OtherVersion(3)));
     assert_eq!(fault(Annotations::ENDING, "1"), Some(Fault::OtherVersion(1)));
     assert_eq!(fault(Annotations::SOURCE, "3"), Some(Fault::OtherVersion(3)));

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use rolewright::model::{Identity, VersionState};
-use rolewright::rotation::{Found, Leave, Ledger, Mark, Order, Pending, ServerSide, Sign, Source, State, Step, next};
+use rolewright::model::{Identity, Login, VersionState};
+use rolewright::rotation::{
+    Found, Leave, Ledger, Mark, Order, Pending, Seal, ServerSide, Sign, Source, State, Step, next,
+};
 
 use super::world::{Payload, World, time};
 
@@ -14,11 +16,13 @@ pub struct Run {
     order: Order,
     leave: Leave,
     in_hand: Option<Payload>,
+    made: bool,
     server: ServerSide,
     etag: u32,
     ledger: Ledger,
     identities: BTreeMap<i64, Identity>,
     seals: BTreeMap<i64, bool>,
+    taken: BTreeMap<(i64, Login), bool>,
 }
 
 impl Run {
@@ -29,11 +33,13 @@ impl Run {
             order,
             leave,
             in_hand: None,
+            made: false,
             server: ServerSide::Unknown,
             etag,
             ledger,
             identities: BTreeMap::new(),
             seals: BTreeMap::new(),
+            taken: BTreeMap::new(),
         };
         run.order = run.state(world).order_left();
         run
@@ -61,7 +67,9 @@ impl Run {
             seals: self.seals.clone(),
             logins: world.logins(),
             consumers: world.consumers(),
+            taken: self.taken.clone(),
             in_hand: self.in_hand.is_some(),
+            made: self.made,
             server: self.server,
         }
     }
@@ -92,7 +100,9 @@ impl Run {
                     Source::Version(number) => world.readable(*number).map(|payload| payload.password),
                 };
                 world.made += 1;
-                let mark = Mark { id: world.made.to_string(), sign: Sign::Fingerprint("f".into()) };
+                let in_use = (self.ledger.current(), self.ledger.login.clone());
+                let proven = in_use.0.zip(in_use.1).is_some_and(|in_use| self.taken.get(&in_use) == Some(&true));
+                let mark = Mark { id: world.made.to_string(), sign: Sign::Keyed { code: "f".into(), proven } };
                 let source = match source {
                     Source::Version(number) => Some(*number),
                     Source::Fresh => None,
@@ -100,7 +110,7 @@ impl Run {
                 let password = password.unwrap_or(world.made);
                 let pending = Pending { mark: mark.clone(), login: Some(login.clone()), source };
                 self.in_hand = Some(Payload { login: login.clone(), password, mark: Some(mark) });
-                self.server = ServerSide::Unknown;
+                (self.server, self.made) = (ServerSide::Unknown, true);
                 self.order = Order::Finish;
                 let lease = self.state(world).lease();
                 self.write(self.ledger.begun(pending, lease), world)
@@ -110,7 +120,14 @@ impl Run {
                 true
             }
             Step::CheckSeal(number) => {
-                self.seals.insert(*number, true);
+                let is_previous = self.ledger.previous().is_some_and(|previous| previous.version == *number);
+                self.seals.insert(*number, !is_previous || self.ledger.previous_seal.is_some());
+                true
+            }
+            Step::Probe { version, login } => {
+                let payload = world.readable(*version).cloned();
+                let is_taken = payload.is_some_and(|payload| payload.login == *login && world.takes(&payload));
+                self.taken.insert((*version, login.clone()), is_taken);
                 true
             }
             Step::Record(ledger) => self.write((**ledger).clone(), world),
@@ -157,6 +174,9 @@ impl Run {
 
     fn on_server(&mut self, step: &Step, world: &mut World) -> bool {
         let payload = self.payload(world);
+        if !matches!(step, Step::Prepare(_) | Step::Prove(_)) {
+            self.taken.clear();
+        }
         let account = world.accounts.get_mut(payload.login.name()).unwrap();
         self.server = match step {
             Step::Prepare(_) => ServerSide::Prepared,
@@ -178,12 +198,27 @@ impl Run {
         self.in_hand.clone().unwrap_or_else(stored)
     }
 
+    /// As a run seals the number of the version before.
+    fn sealed(&self, mut ledger: Ledger) -> Ledger {
+        if ledger.current() != self.ledger.current() {
+            let replaces = ledger.previous().is_some_and(|one| self.ledger.current() == Some(one.version));
+            let is_proven = self.ledger.pending.as_ref().is_some_and(|pending| pending.mark.is_proven());
+            let is_known = if replaces { is_proven } else { self.ledger.previous_seal.is_some() };
+            ledger.previous_seal = is_known.then(|| Seal::parse(&"0".repeat(32)).unwrap());
+        }
+        ledger
+    }
+
     fn write(&mut self, ledger: Ledger, world: &mut World) -> bool {
         if world.etag != self.etag {
             return false;
         }
+        let ledger = self.sealed(ledger);
         if ledger.pending.is_none() {
-            (self.in_hand, self.server) = (None, ServerSide::Unknown);
+            if let (Some(version), Some(login), ServerSide::Proven) = (ledger.current(), &ledger.login, self.server) {
+                self.taken.insert((version, login.clone()), true);
+            }
+            (self.in_hand, self.made, self.server) = (None, false, ServerSide::Unknown);
         }
         world.etag += 1;
         world.ledger = ledger.clone();

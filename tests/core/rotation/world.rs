@@ -81,6 +81,7 @@ impl World {
         let ledger = Ledger {
             login: Some(login.clone()),
             published: Some(time(0)),
+            version: Some(1),
             aliases: [("current".to_owned(), 1)].into(),
             ..Ledger::default()
         };
@@ -163,6 +164,7 @@ impl World {
             .map(|(number, one)| (numbers.iter().position(|other| other == number).unwrap() as i64, one.clone()))
             .collect();
         world.ledger.aliases.values_mut().for_each(rank);
+        world.ledger.version.iter_mut().chain(&mut world.ledger.previous_version).for_each(rank);
         world.pin.iter_mut().for_each(rank);
         world.ledger.pending.iter_mut().flat_map(|pending| &mut pending.source).for_each(rank);
         world.ledger.retired.iter_mut().flat_map(|retired| &mut retired.versions).for_each(rank);
@@ -203,14 +205,18 @@ impl World {
     fn forget_marks(&mut self) {
         let pending = self.ledger.pending.as_ref().map(|pending| pending.mark.clone());
         let abandoned = std::mem::take(&mut self.ledger.abandoned);
-        let name = |text: &str| Some(Mark { id: text.to_owned(), sign: Sign::Fingerprint(String::new()) });
+        // Whether the key had logged in decides what becomes of it.
+        let name = |text: &str, of: &Mark| {
+            let proven = of.is_proven();
+            Some(Mark { id: text.to_owned(), sign: Sign::Keyed { code: String::new(), proven } })
+        };
         for (_, payload) in self.versions.values_mut() {
             payload.mark = match &payload.mark {
-                Some(mark) if Some(mark) == pending.as_ref() => name("pending"),
-                Some(mark) if abandoned.contains(mark) => name("abandoned"),
+                Some(mark) if Some(mark) == pending.as_ref() => name("pending", mark),
+                Some(mark) if abandoned.contains(mark) => name("abandoned", mark),
                 _ => None,
             };
         }
-        self.ledger.pending.iter_mut().for_each(|pending| pending.mark = name("pending").unwrap());
+        self.ledger.pending.iter_mut().for_each(|pending| pending.mark = name("pending", &pending.mark).unwrap());
     }
 }

@@ -21,6 +21,9 @@ const REGION: &str = "europe-west1";
 /// How long what the run that was killed has written does not show yet.
 const LAG: Duration = Duration::from_millis(150);
 
+/// Annotations that name versions, which are others in each turn, or codes of them.
+const OF_VERSIONS: [&str; 3] = ["rolewright.version", "rolewright.previous-version", "rolewright.seal"];
+
 /// Annotations that a run writes and that hold a time.
 const TIMES: [&str; 4] = ["rolewright.published", "rolewright.retired", "rolewright.used", "rolewright.due"];
 
@@ -188,8 +191,8 @@ impl<'a> Scene<'a> {
         let mut state: String = row.get(0);
         let secret = stage.secret("app").await;
         for (key, value) in secret["annotations"].as_object().expect("annotations") {
-            let of_a_moment = TIMES.contains(&key.as_str()) || key == "rolewright.abandoned";
-            let value = if of_a_moment { "…" } else { value.as_str().unwrap_or_default() };
+            let of_a_turn = TIMES.contains(&key.as_str()) || OF_VERSIONS.contains(&key.as_str());
+            let value = if of_a_turn { "…" } else { value.as_str().unwrap_or_default() };
             if key != "rolewright.abandoned" {
                 let _ = write!(state, "\n{key}: {value}");
             }
