@@ -114,9 +114,10 @@ impl Run<'_> {
         let before = if refused { self.said(tried, aim) } else { Vec::new() };
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
         let rejected = std::mem::take(&mut self.state.rejected);
+        let not_taken = std::mem::take(&mut self.state.refused);
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => return Err(self.gone(&error, found)),
-            found => State { rejected, ..found? },
+            found => State { rejected, refused: not_taken, ..found? },
         };
         let plan = self.replan(&self.state);
         // What was missing may be there again, under the same name.

@@ -134,6 +134,7 @@ impl Run<'_> {
             cloud_run: self.state.cloud_run.clone(),
             retirement: self.state.retirement.clone(),
             rejected: self.state.rejected.clone(),
+            refused: self.state.refused.clone(),
             closed: self.state.closed.clone(),
             entrance: self.state.entrance.clone(),
             ..shared.into()

@@ -113,7 +113,8 @@ impl Run<'_> {
     /// Looks again whether any of so many databases lets this run in by now.
     async fn enter_opened(&mut self, closed: usize) -> Result<bool, ApplyError> {
         let rejected = std::mem::take(&mut self.state.rejected);
-        self.state = State { rejected, ..observe(self.edges, self.policy).await? };
+        let refused = std::mem::take(&mut self.state.refused);
+        self.state = State { rejected, refused, ..observe(self.edges, self.policy).await? };
         let mut plan = self.replan(&self.state);
         let mut done = self.report.plan.steps[..self.report.done].to_vec();
         done.append(&mut plan.steps);

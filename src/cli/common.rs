@@ -72,6 +72,10 @@ pub struct ScopeArgs {
     /// Also give new passwords to logins whose password nobody stored
     #[arg(long)]
     pub reset_passwords: bool,
+    /// Log in with each stored credential, and set the stored password again where the server has another one; `apply`
+    /// does so unasked, as far as it may, unless it is bound to a plan by --expect
+    #[arg(long)]
+    pub probe: bool,
 }
 
 /// A kind of object that is taken over on request.

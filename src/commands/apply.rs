@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use super::connection::Dialer;
-use super::plan::{Prepared, digest, options, planned, prepare, scripts};
+use super::plan::{Prepared, Probing, digest, options, planned, prepare, scripts};
 use super::{Exit, Usage, interrupt, load, lock, publish};
 use crate::apply::{self, ApplyError, Edges, Guard, Interrupt};
 use crate::cli::{ApplyArgs, PlanFormat};
@@ -56,7 +56,7 @@ async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agre
     let dialer = Dialer::new(&args.connection, policies, "apply")?;
     for policy in policies {
         let connection = dialer.connect(policy).await?;
-        prepared.push(prepare(policy.clone(), connection, &args.scope, None).await?);
+        prepared.push(prepare(policy.clone(), connection, &args.scope, probing(args), None).await?);
     }
     let digest = digest(&prepared);
     let unexpected = args.expect.as_ref().filter(|expected| **expected != digest);
@@ -101,6 +101,10 @@ async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) ->
     Ok(Applied { instances })
 }
 
+fn probing(args: &ApplyArgs) -> Probing {
+    Probing::of_apply(args.scope.probe, args.expect.is_some())
+}
+
 /// The lock and the plan of each instance, or why there is none.
 async fn begin(
     args: &ApplyArgs,
@@ -115,7 +119,8 @@ async fn begin(
             Ok(lock) => lock,
             Err(held) => return Ok(Err(stopped(policy.instance, held))),
         };
-        let prepared = prepare(policy, connection, &args.scope, Some(lock::guard(args.wait, &lock, interrupt))).await?;
+        let guard = lock::guard(args.wait, &lock, interrupt);
+        let prepared = prepare(policy, connection, &args.scope, probing(args), Some(guard)).await?;
         begun.push((prepared, lock));
     }
     Ok(Ok(begun))

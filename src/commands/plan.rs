@@ -8,6 +8,7 @@ use crate::model::{Policy, State};
 use crate::output::progress::Progress;
 use crate::output::{self, Planned, PlannedInstance};
 use crate::plan::{self, Direction, Options, Plan, Refusal, RefusalCause, Transaction};
+use crate::verify;
 
 /// One instance as it is, and what is to become of it.
 pub(super) struct Prepared {
@@ -32,7 +33,8 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let dialer = Dialer::new(&args.connection, &policies, "plan")?;
     for policy in policies {
         let connection = dialer.connect(&policy).await?;
-        prepared.push(prepare(policy, connection, &args.scope, None).await?);
+        let probing = if args.scope.probe { Probing::All } else { Probing::No };
+        prepared.push(prepare(policy, connection, &args.scope, probing, None).await?);
     }
     let (scripts, digest) = (scripts(&prepared), digest(&prepared));
     publish::publish(&args.output, |format| output::plan(&planned(&prepared, &scripts, &digest), format))?;
@@ -47,18 +49,49 @@ pub(super) async fn prepare(
     policy: Policy,
     connection: Connection,
     scope: &ScopeArgs,
+    probing: Probing,
     guard: Option<Guard<'_>>,
 ) -> anyhow::Result<Prepared> {
-    let state = look(&policy, &connection, guard).await?;
+    let state = look(&policy, &connection, probing, guard).await?;
     let plan = plan::diff(&policy, &state, &options(scope, connection.today()));
     Ok(Prepared { policy, connection, state, plan })
 }
 
-async fn look(policy: &Policy, connection: &Connection, guard: Option<Guard<'_>>) -> anyhow::Result<State> {
+/// Whether stored credentials are tried before anything is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Probing {
+    /// No payload is read.
+    No,
+    /// Those that can be.
+    Possible,
+    /// All of them.
+    All,
+}
+
+impl Probing {
+    /// What `apply` does: a plan that was reviewed is the one that `plan` made with the same arguments.
+    pub(super) fn of_apply(asked: bool, is_reviewed: bool) -> Self {
+        match (asked, is_reviewed) {
+            (true, _) => Self::All,
+            (false, true) => Self::No,
+            (false, false) => Self::Possible,
+        }
+    }
+}
+
+async fn look(
+    policy: &Policy,
+    connection: &Connection,
+    probing: Probing,
+    guard: Option<Guard<'_>>,
+) -> anyhow::Result<State> {
     let progress = Progress::start();
     let edges = Edges { guard, ..connection.edges(&progress) };
     let mut state = observe(&edges, policy).await?;
     state.server.identity = identify(&edges, &state).await?;
+    if probing != Probing::No && edges.google.is_some() {
+        state.refused = verify::refused(&edges, policy, &state, probing == Probing::Possible).await?;
+    }
     Ok(state)
 }
 

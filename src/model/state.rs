@@ -34,6 +34,8 @@ pub struct State {
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Declared roles whose stored password does not log in, as far as that was tried.
     pub rejected: BTreeSet<RoleName>,
+    /// Logins whose published password the server does not take, as far as that was tried.
+    pub refused: BTreeSet<RoleName>,
     /// The Cloud Run jobs and services named as readers, by `projects/P/locations/R/jobs/J`; `None`: it does not exist.
     pub cloud_run: BTreeMap<String, Option<CloudRunReference>>,
     /// What hangs on the roles that the policy retires.

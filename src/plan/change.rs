@@ -265,6 +265,8 @@ pub enum CredentialSource {
     Adopt,
     /// The password in use is stored once more, in the form that is declared by now.
     Reshape,
+    /// The stored password of the credential before, which the server does not take any more, is set again.
+    Restore,
 }
 
 /// A membership to be: the grantor is whoever executes.

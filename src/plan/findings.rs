@@ -239,6 +239,9 @@ fn message_of(change: &Change) -> String {
             super::CredentialSource::Resume => {
                 format!("the credential in {secret} is not at work: {login} cannot log in")
             }
+            super::CredentialSource::Restore => {
+                format!("the credential before in {secret} is not at work: {login} cannot log in")
+            }
             super::CredentialSource::Reshape => {
                 format!("{secret} holds the credential of {login} in another form than declared")
             }

@@ -186,6 +186,9 @@ impl fmt::Display for Change {
                     CredentialSource::Generate => write!(f, "store a new password for {login} in {secret}"),
                     CredentialSource::Resume => write!(f, "put the password stored in {secret} to work for {login}"),
                     CredentialSource::Adopt => write!(f, "adopt what {secret} holds for {login} if it logs in"),
+                    CredentialSource::Restore => {
+                        write!(f, "set the password stored in {secret} again for {login}, of the credential before")
+                    }
                     CredentialSource::Reshape => {
                         write!(f, "store the password of {login} in {secret} in the declared form")
                     }

@@ -2,12 +2,26 @@
 
 use super::ledger::Previous;
 use super::schedule::after;
-use super::{Blocker, Held, Ledger, LoginFacts, Publication, State, Step, Wait};
+use super::{Blocker, Held, Ledger, LoginFacts, Order, Publication, State, Step, Wait};
 use crate::model::{Identity, Login, VersionState};
 
 impl State {
     /// What is left to do with the credential before, if there is one.
     pub(super) fn drain(&self) -> Option<Step> {
+        let step = self.draining()?;
+        // What the server refuses is nothing to wait for: a rotation that is asked for replaces it at once.
+        let waits = self.order == Order::Now && matches!(step, Step::Wait(_) | Step::Hold(Held::StillUsed(_)));
+        let (Some(version), Some(login)) = (self.ledger.current(), self.ledger.login.clone().filter(|_| waits)) else {
+            return Some(step);
+        };
+        match self.takes(version, &login) {
+            None => Some(Step::Probe { version, login }),
+            Some(true) => Some(step),
+            Some(false) => None,
+        }
+    }
+
+    fn draining(&self) -> Option<Step> {
         let previous = self.ledger.previous()?;
         let current = self.ledger.current()?;
         let published = self.ledger.published?;
@@ -15,7 +29,8 @@ impl State {
             return Some(step);
         }
         let grace = after(published, self.terms.grace);
-        if self.now < grace {
+        let refused = self.takes(previous.version, previous.login) == Some(false);
+        if self.now < grace && !(refused && self.in_use(&previous, current).is_empty()) {
             let in_place = self.ledger.login.as_ref() == Some(previous.login);
             return Some(Step::Wait(if in_place { Wait::Kept(grace) } else { Wait::Grace(grace) }));
         }

@@ -1,5 +1,7 @@
 //! The versions of a secret that consumers may have, as credentials, or why they are none.
 
+use std::collections::BTreeSet;
+
 use super::refused::{Verdict, judge};
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
@@ -9,7 +11,7 @@ use crate::model::{
 };
 use crate::plan::{Failure, Finding, Rule};
 use crate::postgres::{LoginError, login};
-use crate::rotation::{Previous, Reading, overlap, read};
+use crate::rotation::{Ledger, Previous, Reading, overlap, read};
 
 /// A role with a stored credential.
 #[derive(Clone, Copy)]
@@ -32,6 +34,8 @@ pub(super) enum LogIn {
     Done(Stored),
     /// It is not what it should be.
     Found(Box<Finding>),
+    /// The server has another password of this login.
+    Refused(RoleName, Box<Finding>),
     /// Its password is right, and there is no room for another session.
     Full(Box<Finding>),
     /// The server does not say.
@@ -72,12 +76,43 @@ pub async fn probe(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<
         for tried in log_in(edges, holder, state).await? {
             match tried {
                 LogIn::Done(_) => {}
-                LogIn::Found(finding) | LogIn::Full(finding) => probed.findings.push(*finding),
+                LogIn::Found(finding) | LogIn::Refused(_, finding) | LogIn::Full(finding) => {
+                    probed.findings.push(*finding);
+                }
                 LogIn::Unknown(failure) => probed.errors.push(failure),
             }
         }
     }
     Ok(probed)
+}
+
+/// The logins whose published password the server does not take. Where it must not be `lenient`, what cannot be asked is an
+/// error; else it is left out.
+///
+/// # Errors
+/// A server or Google that cannot be asked.
+pub async fn refused(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    state: &State,
+    lenient: bool,
+) -> Result<BTreeSet<RoleName>, ApplyError> {
+    let mut refused = BTreeSet::new();
+    for holder in holders(policy).filter(|holder| holder.is_settled(state)) {
+        let tried = match log_in(edges, holder, state).await {
+            Ok(tried) => tried,
+            Err(error) if lenient => {
+                tracing::warn!(role = %holder.name, error = error.to_string(), "its stored credential was not tried");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        refused.extend(tried.into_iter().filter_map(|one| match one {
+            LogIn::Refused(login, _) => Some(login),
+            LogIn::Done(_) | LogIn::Found(_) | LogIn::Full(_) | LogIn::Unknown(_) => None,
+        }));
+    }
+    Ok(refused)
 }
 
 /// Each credential that is meant to work, once it has logged in to the database that its payload names.
@@ -86,7 +121,11 @@ pub(super) async fn log_in(edges: &Edges<'_>, holder: Holder<'_>, state: &State)
     let name = &holder.wanted.name;
     let Some((secret, current)) = state.secrets.get(name).and_then(|secret| Some((secret, secret.current()?))) else {
         let message = format!("{name} has no published version");
-        return Ok(vec![LogIn::Found(holder.finding(Rule::SecretMissing, message))]);
+        let finding = holder.finding(Rule::SecretMissing, message);
+        return Ok(vec![LogIn::Found(Box::new(Finding {
+            fix: Some(holder.policy.given.command("apply", &[])),
+            ..*finding
+        }))]);
     };
     let mut found = Vec::new();
     let logins = Logins::of(holder.policy, holder.name, &state.roles);
@@ -114,6 +153,9 @@ async fn enter(edges: &Edges<'_>, holder: Holder<'_>, stored: Stored, state: &St
     match login(edges.route, &holder.wanted.database, user, password, edges.purpose).await {
         Ok(()) => Ok(LogIn::Done(stored)),
         Err(LoginError::Refused { source, database, .. }) => Ok(match judge(holder, user, &database, &source, state) {
+            Verdict::Finding(finding) if finding.rule == Rule::CredentialRejected => {
+                LogIn::Refused(user.name().clone(), finding)
+            }
             Verdict::Finding(finding) => LogIn::Found(finding),
             Verdict::Full(finding) => LogIn::Full(finding),
             Verdict::Unknown(failure) => LogIn::Unknown(failure),
@@ -153,6 +195,21 @@ async fn stored(
 }
 
 impl Holder<'_> {
+    /// What its secret remembers of a version that was published here.
+    pub(super) fn ledger(self, state: &State) -> Option<Ledger> {
+        let secret = state.secrets.get(&self.wanted.name)?;
+        let logins = Logins::of(self.policy, self.name, &state.roles);
+        let Reading { ledger, problems } = read(secret, &logins, state.server.now);
+        let is_published = problems.is_empty() && ledger.current().is_some() && ledger.login.is_some();
+        is_published.then_some(ledger)
+    }
+
+    /// Whether a version is published and no other is on its way: what a rotation has begun, it ends, and until then the
+    /// server may have the password of the next version.
+    fn is_settled(self, state: &State) -> bool {
+        self.ledger(state).is_some_and(|ledger| ledger.pending.is_none())
+    }
+
     pub(super) fn finding(self, rule: Rule, message: String) -> Box<Finding> {
         Box::new(Finding {
             role: Some(self.name.to_string()),

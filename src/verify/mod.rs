@@ -5,5 +5,5 @@ mod credential;
 mod proof;
 mod refused;
 
-pub use credential::{Probed, probe};
+pub use credential::{Probed, probe, refused};
 pub use proof::{Proofs, prove};

@@ -41,7 +41,7 @@ pub async fn prove(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<
         for tried in log_in(edges, holder, state).await? {
             let stored = match tried {
                 LogIn::Done(stored) => stored,
-                LogIn::Found(finding) => {
+                LogIn::Found(finding) | LogIn::Refused(_, finding) => {
                     all.findings.push(*finding);
                     continue;
                 }

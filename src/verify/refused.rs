@@ -2,7 +2,7 @@
 //! that the server does not take is mended by another one.
 
 use super::credential::Holder;
-use crate::model::{DatabaseName, Object, RoleName, State};
+use crate::model::{DatabaseName, Object, RoleName, State, quote_identifier, shell_command};
 use crate::plan::{Failure, Finding, Rule, Severity, iam_only};
 use crate::postgres::Refusal;
 
@@ -57,10 +57,35 @@ fn password(holder: Holder<'_>, login: &RoleName, said: String, state: &State) -
     let passed =
         until.filter(|until| until.parse::<jiff::Timestamp>().ok().zip(now).is_some_and(|(end, now)| end <= now));
     match passed {
-        None => holder.finding(Rule::CredentialRejected, said),
+        None => holder.rejected(login, said, state),
         Some(until) => {
             let message = format!("the password of {login} is valid until {until}, which has passed");
             attribute(holder, login, message)
+        }
+    }
+}
+
+impl Holder<'_> {
+    /// A password that the server does not take: another one mends it, as does the stored one if it is set again. One that was
+    /// not stored here is never overwritten.
+    fn rejected(self, login: &RoleName, said: String, state: &State) -> Box<Finding> {
+        let given = &self.policy.given;
+        let (apply, rotate) = (given.command("apply", &[]), given.command_for("rotate", self.name, &["--now"]));
+        let finding = |message: String, fix: String| {
+            Box::new(Finding { fix: Some(fix), ..*self.finding(Rule::CredentialRejected, message) })
+        };
+        let Some(ledger) = self.ledger(state) else {
+            let quoted = quote_identifier(login.as_str());
+            return finding(
+                format!(
+                    "{said}; the stored password was never adopted: give it to the login, or store the one that it has"
+                ),
+                shell_command(["psql", "-c", &format!("\\password {quoted}")]),
+            );
+        };
+        match ledger.login.is_some_and(|in_use| *in_use.name() == *login) {
+            true => finding(format!("{said}; `{apply}` sets the stored password again"), rotate),
+            false => finding(said, apply),
         }
     }
 }

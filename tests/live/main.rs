@@ -47,6 +47,7 @@ mod readers;
 mod refusals;
 mod refused;
 mod restarts;
+mod restored;
 mod rotation;
 mod row_security;
 mod scene;

@@ -96,12 +96,14 @@ impl Stage {
         true
     }
 
-    /// Nothing is left to do: an `apply` changes nothing, and neither it nor `plan` and `check` read a payload.
+    /// Nothing is left to do: an `apply` changes nothing, and `plan` and `check` read no payload.
     #[track_caller]
     pub fn assert_in_sync(&self) {
         self.fake.forget_requests();
         let again = self.apply(&[]).assert_status(0);
         assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+        assert!(self.fake.requests().iter().all(|request| request.method == "GET"), "{:?}", self.fake.requests());
+        self.fake.forget_requests();
         self.run("plan", &[]).assert_status(0);
         self.run("check", &[]).assert_status(0);
         for request in self.fake.requests() {

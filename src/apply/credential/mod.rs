@@ -2,6 +2,7 @@
 //! added, by the version before the server takes its password, by the alias once it is published.
 
 mod adopt;
+mod before;
 mod generate;
 mod login;
 mod publish;
@@ -54,6 +55,7 @@ impl Run<'_> {
             CredentialSource::Adopt => self.adopt(job, &secret).await,
             CredentialSource::Generate => self.generate(job, &secret, random).await.map(|()| None),
             CredentialSource::Reshape => self.reshape(job, &secret, random).await,
+            CredentialSource::Restore => self.restore_before(job, &secret).await,
             CredentialSource::Resume => self.resume(job, &secret, random).await,
         }
     }

@@ -109,7 +109,7 @@ impl Run<'_> {
 }
 
 /// The version that is to be put to work is another login's.
-fn not_its_own(job: &Job<'_>, number: i64) -> Withheld {
+pub(super) fn not_its_own(job: &Job<'_>, number: i64) -> Withheld {
     let name = job.secret;
     Withheld {
         reason: "others have stored it, or moved an alias to it".into(),
@@ -132,7 +132,7 @@ fn not_taken(job: &Job<'_>, number: i64) -> Withheld {
 }
 
 /// A published version that the server does not take, and that nothing but annotations shows to be ours.
-fn not_vouched(job: &Job<'_>, number: i64) -> Withheld {
+pub(super) fn not_vouched(job: &Job<'_>, number: i64) -> Withheld {
     Withheld {
         reason: "nothing that others could not write shows that it was published here, so that its password is not set"
             .into(),

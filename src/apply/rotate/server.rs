@@ -53,7 +53,7 @@ impl Turn<'_> {
     /// The password of an idle login: nobody has it yet, and nobody is told.
     pub(super) async fn arm(&mut self, login: &Login) -> Result<(), ApplyError> {
         let password = self.password(login)?;
-        self.seen.state.taken.clear();
+        self.seen.state.taken.retain(|(_, of), _| of != login);
         let set = self.run.arm(&self.job(login).as_ref(), &password).await;
         self.offered(login, set, ServerSide::Set)
     }

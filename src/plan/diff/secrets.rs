@@ -244,9 +244,22 @@ impl Diff<'_> {
         let is_declared = self.own_logins(name).declared().contains(&login);
         match found {
             Some(found) if found.login && !is_declared => {}
+            Some(found) if found.login && self.state.refused.contains(login.name()) => {
+                self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Resume);
+            }
             Some(found) if found.login => self.form(name, login, role, wanted, secret, ledger),
             None if !is_declared => self.dropped_login(name, wanted, &login),
             Some(_) | None => self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Resume),
+        }
+        self.before(name, role, wanted, ledger);
+    }
+
+    /// The credential before, where it is meant to work and was found not to.
+    fn before(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, ledger: &Ledger) {
+        let beside = ledger.previous().filter(|previous| ledger.login.as_ref() != Some(previous.login));
+        let refused = beside.filter(|previous| self.state.refused.contains(previous.login.name()));
+        if let Some(login) = refused.map(|previous| previous.login.clone()) {
+            self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Restore);
         }
     }
 
@@ -297,7 +310,7 @@ impl Diff<'_> {
         let blocked = if as_it_is { None } else { self.not_administered(&login) };
         let rule = match source {
             CredentialSource::Generate => Rule::SecretMissing,
-            CredentialSource::Resume => Rule::CredentialRejected,
+            CredentialSource::Resume | CredentialSource::Restore => Rule::CredentialRejected,
             CredentialSource::Adopt => Rule::SecretForeign,
             CredentialSource::Reshape => Rule::SecretVersion,
         };
