@@ -71,6 +71,8 @@ pub enum Operation {
     GetOperation,
     /// `projects.get`
     GetProject,
+    /// `roles.get`, `projects.roles.get`, `organizations.roles.get`
+    GetRole,
 }
 
 struct Facts {
@@ -156,6 +158,7 @@ impl Operation {
             }
             Self::ActAs => changes("deploy as service account", "iam.serviceAccounts.actAs", ACCOUNT_USER),
             Self::GetOperation => reads("read Cloud Run operation", "run.operations.get", RUN_VIEWER),
+            Self::GetRole => reads("look up role", "iam.roles.get", "roles/iam.roleViewer"),
             Self::GetProject => reads("read project", "resourcemanager.projects.get", "roles/browser"),
         }
     }

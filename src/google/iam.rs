@@ -1,16 +1,17 @@
 //! Who may access a secret: its IAM policy, read, changed and written back whole.
 //! <https://cloud.google.com/iam/docs/allow-policies#etag>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use google_cloud_iam_v1::model as iam;
 use serde_json::json;
 
 use super::request::{Body, Request};
 use super::secret::secret_call;
 use super::{Google, GoogleError, Operation};
-use crate::model::{Binding, SecretName};
+use crate::model::{Binding, PayloadAccess, SecretName};
 
 /// What a reader of a secret holds.
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
@@ -52,7 +53,21 @@ impl Google {
     /// The bindings of the secret's own policy.
     pub(super) async fn bindings(&self, name: &SecretName) -> Result<Vec<Binding>, GoogleError> {
         let bindings = self.policy(name).await?.bindings;
-        Ok(bindings.into_iter().map(binding).collect())
+        let roles: BTreeSet<_> = bindings.iter().map(|binding| binding.role.clone()).collect();
+        let access = roles.into_iter().map(async |role| (self.payload_access(&role).await, role));
+        let access: BTreeMap<_, _> = join_all(access).await.into_iter().map(|(access, role)| (role, access)).collect();
+        Ok(bindings.into_iter().map(|one| binding(one, &access)).collect())
+    }
+
+    /// The bindings of the secret's own policy; `None` where they may not be read.
+    ///
+    /// # Errors
+    /// Refused or unreachable.
+    pub async fn bindings_if_readable(&self, name: &SecretName) -> Result<Option<Vec<Binding>>, GoogleError> {
+        match self.bindings(name).await {
+            Err(error) if error.is_permission_denied() => Ok(None),
+            bindings => bindings.map(Some),
+        }
     }
 
     /// The policy with everything in it, known to the client or not: it is written back whole.
@@ -143,9 +158,10 @@ fn is_ours(binding: &iam::Binding) -> bool {
     binding.role == ACCESSOR && binding.condition.is_none()
 }
 
-pub(super) fn binding(binding: iam::Binding) -> Binding {
+fn binding(binding: iam::Binding, access: &BTreeMap<String, PayloadAccess>) -> Binding {
     let condition = binding.condition.map(|condition| condition.title);
-    Binding { role: binding.role, members: binding.members, condition }
+    let access = access.get(&binding.role).copied().unwrap_or(PayloadAccess::Unknown);
+    Binding { role: binding.role, members: binding.members, condition, access }
 }
 
 fn holds(set: &BTreeSet<String>, member: &str) -> bool {

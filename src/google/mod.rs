@@ -20,6 +20,7 @@ mod permit;
 mod project;
 mod request;
 mod retry;
+mod role;
 mod roll;
 mod secret;
 mod version;

@@ -82,18 +82,23 @@ impl Google {
     /// # Errors
     /// Refused or unreachable.
     pub async fn secret(&self, name: &SecretName) -> Result<Option<Secret>, GoogleError> {
-        let (metadata, versions, bindings) =
-            tokio::join!(self.metadata(name), self.versions(name), self.bindings(name));
+        let (secret, bindings) = tokio::join!(self.secret_alone(name), self.bindings_if_readable(name));
+        let Some(secret) = secret? else { return Ok(None) };
+        Ok(Some(Secret { bindings: bindings?, ..secret }))
+    }
+
+    /// The same without its bindings: two calls.
+    ///
+    /// # Errors
+    /// Refused or unreachable.
+    pub async fn secret_alone(&self, name: &SecretName) -> Result<Option<Secret>, GoogleError> {
+        let (metadata, versions) = tokio::join!(self.metadata(name), self.versions(name));
         let Some(metadata) = metadata? else {
             return Ok(None);
         };
         let mut versions = versions?;
         self.complete(name, metadata.aliases.values(), &mut versions).await?;
-        let bindings = match bindings {
-            Err(error) if error.is_permission_denied() => None,
-            bindings => Some(bindings?),
-        };
-        Ok(Some(metadata.secret(name, versions, bindings)))
+        Ok(Some(metadata.secret(name, versions, None)))
     }
 
     /// What stands on the secret itself, without versions and bindings: one call.

@@ -52,7 +52,9 @@ pub use quote::{
 pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
 pub use row_security::{RowPolicy, RowSecurity, SecuredTable, SecuredView};
-pub use secret::{Annotations, Binding, CloudRunHolder, CloudRunReference, Secret, Version, VersionState};
+pub use secret::{
+    Annotations, Binding, CloudRunHolder, CloudRunReference, PayloadAccess, Secret, Version, VersionState,
+};
 pub use shape::Shape;
 pub use state::{
     ClosedDatabase, Database, DefaultPrivilege, DefaultsFor, Dependence, Elsewhere, Encoding, Extension, Group,

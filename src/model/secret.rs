@@ -133,6 +133,19 @@ pub struct Binding {
     pub members: Vec<String>,
     /// Title of the condition under which it holds.
     pub condition: Option<String>,
+    /// Whether the role lets its members read payloads.
+    pub access: PayloadAccess,
+}
+
+/// Whether a role includes `secretmanager.versions.access`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadAccess {
+    /// It does.
+    Granted,
+    /// It does not.
+    NotGranted,
+    /// It is neither a well-known role nor one that this identity may look up.
+    Unknown,
 }
 
 /// What a Cloud Run job or service says of itself.

@@ -18,6 +18,7 @@ mod left_sessions;
 mod list;
 mod lock_holder;
 mod merge;
+mod other_readers;
 mod path;
 mod phase;
 mod proof;
@@ -42,6 +43,7 @@ pub use iam_only::{IamOnly, iam_only};
 pub use left::{Left, left};
 pub use left_sessions::end_sessions;
 pub use lock_holder::{LOCK_DATABASE, end_lock_holder};
+pub use other_readers::{OtherReader, advice_about_readers, other_readers};
 pub use phase::Phase;
 pub use proof::{
     Charter, Expected, Found, Held, Holdings, Proof, Proven, Right, Trial, Tried, Way, charters, untrusted_owners,

@@ -41,6 +41,8 @@ pub enum Phase {
     Departures,
     /// Secrets without a version.
     Secrets,
+    /// Readers taken away, before there is anything more to read.
+    Unbindings,
     /// Credentials.
     Credentials,
     /// Readers.
@@ -72,7 +74,8 @@ impl Change {
             Self::DropRole { .. } => Phase::Departures,
             Self::CreateSecret { .. } | Self::LabelSecret { .. } => Phase::Secrets,
             Self::Credential { .. } => Phase::Credentials,
-            Self::Bind { .. } | Self::Unbind { .. } => Phase::Bindings,
+            Self::Unbind { .. } => Phase::Unbindings,
+            Self::Bind { .. } => Phase::Bindings,
             Self::DestroyVersions { .. } => Phase::Versions,
         }
     }

@@ -48,6 +48,9 @@ impl fmt::Display for Held {
             }
             Self::StillUsed(_) => f.write_str("the old credential is still in use"),
             Self::NothingBefore(why) => write!(f, "there is nothing to go back to: {why}"),
+            Self::ReadByOthers { readers, advice: _ } => {
+                write!(f, "undeclared members could read the next password: {}", readers.join("; "))
+            }
             Self::NotReady(changes) => write!(f, "the next login is not as the policy says: {}", changes.join("; ")),
         }
     }
@@ -68,6 +71,7 @@ impl Held {
             | Self::Untrusted { .. }
             | Self::Foreign(_)
             | Self::NothingBefore(_)
+            | Self::ReadByOthers { .. }
             | Self::NotReady(_) => &[],
         }
     }
@@ -86,6 +90,7 @@ impl Held {
             Self::Untrusted { secret, role, problems } => {
                 return Problem::advice(problems, secret, role.as_ref(), given).into();
             }
+            Self::ReadByOthers { readers: _, advice } => return advice.clone().into(),
             Self::Foreign(_) => {
                 let apply = command("apply");
                 return format!(

@@ -142,6 +142,13 @@ pub enum Held {
     NothingBefore(&'static str),
     /// The login that is to get the next password is not as the policy says.
     NotReady(Vec<String>),
+    /// Members that the policy does not declare could read the next password.
+    ReadByOthers {
+        /// They, in words.
+        readers: Vec<String>,
+        /// What to do about it.
+        advice: String,
+    },
 }
 
 impl Held {

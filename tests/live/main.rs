@@ -39,6 +39,7 @@ mod lost;
 mod messages;
 mod migrations;
 mod oracle;
+mod other_readers;
 mod payloads;
 mod policies;
 mod poolers;

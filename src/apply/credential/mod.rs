@@ -20,7 +20,7 @@ use super::{ApplyError, Run};
 use crate::model::{
     Annotations, Login, Logins, RoleName, Secret, SecretName, SecretPolicy, Shape, Strategy, VersionState,
 };
-use crate::plan::{CredentialSource, Withheld};
+use crate::plan::{CredentialSource, Finding, Rule, Withheld, WithheldKind, advice_about_readers, other_readers};
 use crate::rotation::{self, Ledger, Reading};
 
 /// How many of the newest versions are looked at for one that was being added when a run was killed.
@@ -51,6 +51,9 @@ impl Run<'_> {
         random: &mut impl CryptoRng,
     ) -> Result<Option<Withheld>, ApplyError> {
         let secret = self.present(job.secret).await?;
+        if let Some(withheld) = self.read_by_others(job, source, &secret)? {
+            return Ok(Some(withheld));
+        }
         match source {
             CredentialSource::Adopt => self.adopt(job, &secret).await,
             CredentialSource::Generate => self.generate(job, &secret, random).await.map(|()| None),
@@ -58,6 +61,39 @@ impl Run<'_> {
             CredentialSource::Restore => self.restore_before(job, &secret).await,
             CredentialSource::Resume => self.resume(job, &secret, random).await,
         }
+    }
+
+    /// A first password that undeclared members could read by now.
+    fn read_by_others(
+        &self,
+        job: &Job<'_>,
+        source: CredentialSource,
+        secret: &Secret,
+    ) -> Result<Option<Withheld>, ApplyError> {
+        let Some(bindings) = secret.bindings.as_ref().filter(|_| source == CredentialSource::Generate) else {
+            return Ok(None);
+        };
+        let (wanted, cloud_run) = (self.wanted(job.role)?, &self.state.cloud_run);
+        let others = other_readers(self.policy, wanted, bindings, cloud_run, self.options.today);
+        if others.is_empty() {
+            return Ok(None);
+        }
+        let readers: Vec<_> = others.iter().map(ToString::to_string).collect();
+        let message = format!("{} has no credential for {}", job.secret, job.login);
+        let finding = Finding {
+            role: Some(job.role.to_string()),
+            object: Some(format!("secret {}", job.secret)),
+            instance: self.policy.instance.clone(),
+            origin: Some(wanted.origin.clone()),
+            ..Finding::new(Rule::SecretMissing, message)
+        };
+        Ok(Some(Withheld {
+            findings: vec![finding.with_path()],
+            summary: None,
+            reason: format!("undeclared members could read the password: {}", readers.join("; ")),
+            advice: advice_about_readers(job.secret),
+            kind: WithheldKind::Decision,
+        }))
     }
 
     pub(in crate::apply) async fn present(&self, name: &SecretName) -> Result<Secret, ApplyError> {

@@ -40,7 +40,7 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
     let declared = policy.roles.get(role).ok_or_else(gone)?;
     let wanted = declared.secret.as_ref().ok_or_else(gone)?;
     let google = edges.google.ok_or(ApplyError::NoGoogle)?;
-    let (secret, consumers) = tokio::join!(google.secret(&wanted.name), consumers(google, wanted));
+    let (secret, consumers) = tokio::join!(google.secret_alone(&wanted.name), consumers(google, wanted));
     let (secret, consumers) = (secret?, consumers?);
     let (server, Facts { at, now, own, logins }) = at_server(edges, policy, role).await?;
     let reading = secret.as_ref().map(|secret| rotation::read(secret, &own, Some(now)));

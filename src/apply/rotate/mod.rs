@@ -5,6 +5,7 @@ mod act;
 mod identify;
 mod look;
 mod permit;
+mod readers;
 mod server;
 mod sessions;
 mod version;
@@ -125,6 +126,9 @@ impl Turn<'_> {
                 step => {
                     self.run.go_on()?;
                     if let Some(end) = self.unready(&step) {
+                        return Ok(end);
+                    }
+                    if let Some(end) = self.read_by_others(&step).await? {
                         return Ok(end);
                     }
                     self.assure_roll(&step).await?;

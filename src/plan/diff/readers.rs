@@ -1,21 +1,11 @@
 //! Who may read a credential.
 
-use std::collections::BTreeMap;
-
 use super::Diff;
 use super::emit::{Reason, step};
 use super::secrets::of_role;
-use crate::model::{Binding, Reader, RoleName, Secret, SecretPolicy};
-use crate::plan::{Change, Finding, Rule, Severity, gcloud};
-
-/// The role that lets a member read payloads.
-const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
-
-/// Roles that include reading payloads. <https://cloud.google.com/secret-manager/docs/access-control>
-const INCLUDES_ACCESS: [&str; 2] = ["roles/secretmanager.admin", "roles/owner"];
-
-/// Members by the form in which two of them are the same.
-type Members = BTreeMap<String, String>;
+use crate::model::{Binding, PayloadAccess, Reader, RoleName, Secret, SecretPolicy};
+use crate::plan::other_readers::{ACCESSOR, Members, OtherReader, kind, members, of, other_readers};
+use crate::plan::{Change, Finding, Rule, Severity, advice_about_readers, gcloud};
 
 impl Diff<'_> {
     pub(super) fn readers(&mut self, role: &RoleName, wanted: &SecretPolicy, actual: Option<&Secret>) {
@@ -45,7 +35,8 @@ impl Diff<'_> {
                 (!prune).then(|| Reason::decision("it is not declared", "declare it under `readers`, or use --prune"));
             self.push_or(step(change, Rule::BindingUnexpected, Some(&wanted.origin)), blocked);
         }
-        for binding in bindings.iter().filter(|binding| INCLUDES_ACCESS.contains(&binding.role.as_str())) {
+        let others = bindings.iter().filter(|binding| binding.role != ACCESSOR);
+        for binding in others.filter(|binding| binding.access != PayloadAccess::NotGranted) {
             self.powerful(wanted, binding);
         }
         for binding in conditional {
@@ -68,20 +59,36 @@ impl Diff<'_> {
         self.withhold_findings(vec![finding], reason);
     }
 
-    /// Whoever administers a secret can read it too: that may well be meant, and is said.
+    /// Who administers a secret can read it too: that may well be meant, and is reported.
     fn powerful(&mut self, wanted: &SecretPolicy, binding: &Binding) {
-        for member in &binding.members {
+        let Binding { role, members, condition, access } = binding;
+        let may = if *access == PayloadAccess::Unknown { "may be able to read" } else { "may read" };
+        let unknown = if *access == PayloadAccess::Unknown { ", a role that cannot be looked up" } else { "" };
+        let condition = condition.as_ref().map(|title| format!(", under the condition `{title}`")).unwrap_or_default();
+        for member in members {
+            let who = named(member);
+            let message = format!("{who} {may} {} as well: it holds {role}{unknown}{condition}", wanted.name);
             self.note(Finding {
                 severity: Severity::Warning,
-                role: Some(member.clone()),
-                object: Some(format!("secret {}", wanted.name)),
                 origin: Some(wanted.origin.clone()),
-                ..Finding::new(
-                    Rule::BindingUnexpected,
-                    format!("{member} may read {} as well: it holds {}", wanted.name, binding.role),
-                )
+                ..of(member, &wanted.name, message)
             });
         }
+    }
+
+    /// Why no first password is stored in the secret yet: undeclared members could read it. Those that `--prune` takes away are
+    /// taken away before.
+    pub(super) fn read_by_others(&self, wanted: &SecretPolicy) -> Option<Reason> {
+        let bindings = self.state.secrets.get(&wanted.name)?.bindings.as_ref()?;
+        let others = other_readers(self.policy, wanted, bindings, &self.state.cloud_run, self.options.today);
+        let left = others.iter().filter(|one| !(self.options.prune && one.is_pruned()));
+        let left: Vec<_> = left.map(OtherReader::to_string).collect();
+        (!left.is_empty()).then(|| {
+            Reason::decision(
+                format!("undeclared members could read the password: {}", left.join("; ")),
+                advice_about_readers(&wanted.name),
+            )
+        })
     }
 
     /// Conditions are other people's: what is bound under one is reported and stays.
@@ -89,15 +96,8 @@ impl Diff<'_> {
         let title = binding.condition.as_deref().unwrap_or_default();
         let undeclared = members(&binding.members).into_iter().filter(|(key, _)| !declared.contains_key(key));
         for (_, member) in undeclared.collect::<Vec<_>>() {
-            let finding = Finding {
-                role: Some(member.clone()),
-                object: Some(format!("secret {}", wanted.name)),
-                origin: Some(wanted.origin.clone()),
-                ..Finding::new(
-                    Rule::BindingUnexpected,
-                    format!("{member} may read {} under the condition `{title}`", wanted.name),
-                )
-            };
+            let message = format!("{} may read {} under the condition `{title}`", named(&member), wanted.name);
+            let finding = Finding { origin: Some(wanted.origin.clone()), ..of(&member, &wanted.name, message) };
             let flags = [("role", ACCESSOR), ("member", member.as_str())];
             let advice = format!("{} --all", gcloud::secret("remove-iam-policy-binding", &wanted.name, &flags));
             self.withhold_findings(
@@ -144,12 +144,7 @@ impl Diff<'_> {
     }
 }
 
-/// IAM keeps e-mail addresses in lower case, however they were written; pool subjects keep their case.
-/// <https://cloud.google.com/iam/docs/principal-identifiers>
-fn members<'a>(listed: impl IntoIterator<Item = &'a String>) -> Members {
-    let key = |member: &String| match member.split_once(':') {
-        Some(("serviceAccount" | "user" | "group" | "domain", _)) => member.to_ascii_lowercase(),
-        _ => member.clone(),
-    };
-    listed.into_iter().map(|member| (key(member), member.clone())).collect()
+/// A member with what it stands for.
+fn named(member: &str) -> String {
+    kind(member).map_or_else(|| member.to_owned(), |kind| format!("{member} ({kind})"))
 }

@@ -308,6 +308,8 @@ impl Diff<'_> {
     ) {
         let as_it_is = matches!(source, CredentialSource::Adopt | CredentialSource::Reshape);
         let blocked = if as_it_is { None } else { self.not_administered(&login) };
+        let is_first = source == CredentialSource::Generate || self.is_unpublished(wanted);
+        let blocked = blocked.or_else(|| self.read_by_others(wanted).filter(|_| !as_it_is && is_first));
         let rule = match source {
             CredentialSource::Generate => Rule::SecretMissing,
             CredentialSource::Resume | CredentialSource::Restore => Rule::CredentialRejected,
@@ -316,6 +318,10 @@ impl Diff<'_> {
         };
         let change = Change::Credential { role: name.clone(), login, secret: wanted.name.clone(), strategy, source };
         self.push_or(step(change, rule, Some(&wanted.origin)), blocked);
+    }
+
+    fn is_unpublished(&self, wanted: &SecretPolicy) -> bool {
+        self.state.secrets.get(&wanted.name).is_none_or(|secret| secret.current().is_none())
     }
 
     pub(super) fn withhold_secret(

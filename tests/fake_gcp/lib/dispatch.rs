@@ -5,7 +5,7 @@ use super::error::Answer;
 use super::run::{self, Collection, Kind};
 use super::secret_name::SecretPath;
 use super::world::World;
-use super::{control, iam, projects, secrets, versions};
+use super::{control, iam, projects, roles, secrets, versions};
 
 /// A method of a Google API.
 struct Method {
@@ -114,6 +114,16 @@ const METHODS: &[Method] = &[
     }),
     method("operations.get", "GET v2/projects/*/locations/*/operations/*", |world, call, at| {
         run::get_operation(world, call, at[0], at[1], at[2])
+    }),
+    method("roles.get", "GET v1/roles/*", |world, call, at| roles::get_predefined(world, call, at[0])),
+    method("projects.roles.get", "GET v1/projects/*/roles/*", |world, call, at| {
+        roles::get_custom(world, call, &format!("projects/{}/roles/{}", at[0], at[1]))
+    }),
+    method("projects.roles.create", "POST v1/projects/*/roles", |world, call, at| {
+        roles::create(world, call, &format!("projects/{}", at[0]))
+    }),
+    method("organizations.roles.get", "GET v1/organizations/*/roles/*", |world, call, at| {
+        roles::get_custom(world, call, &format!("organizations/{}/roles/{}", at[0], at[1]))
     }),
     method("projects.get", "GET v3/projects/*", |world, call, at| projects::get(world, call, at[0])),
     method("namespaces.jobs.list", "GET apis/run.googleapis.com/v1/namespaces/*/jobs", |world, call, at| {

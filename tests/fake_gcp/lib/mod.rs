@@ -23,6 +23,7 @@ mod past;
 mod permissions;
 mod projects;
 mod reply;
+mod roles;
 mod run;
 mod secret_name;
 mod secrets;

@@ -72,7 +72,7 @@ fn is(member: &str, caller: &str) -> bool {
 }
 
 /// The predefined roles, <https://cloud.google.com/secret-manager/docs/access-control>.
-fn role_contains(role: &str, permission: &str) -> bool {
+pub fn role_contains(role: &str, permission: &str) -> bool {
     let Some(action) = permission.strip_prefix("secretmanager.") else {
         return false;
     };

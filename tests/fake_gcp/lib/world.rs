@@ -12,6 +12,7 @@ use super::fault::Faults;
 use super::past::Past;
 use super::permissions::{Permissions, denied};
 use super::projects::{Project, Projects};
+use super::roles::Roles;
 use super::run::Run;
 use super::secret_name::{SecretName, SecretPath};
 use super::secrets::Secret;
@@ -25,6 +26,7 @@ pub struct World {
     pub secrets: BTreeMap<SecretName, Secret>,
     pub past: Past,
     pub run: Run,
+    pub roles: Roles,
     pub requests: Vec<RequestSeen>,
     pub payloads: Vec<StoredPayload>,
     pub faults: Faults,
