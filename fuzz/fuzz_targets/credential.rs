@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use rolewright::model::{
-    DatabaseName, NoCredential, Origin, Password, Payload, PayloadFormat, ProjectId, Replication, RoleName, SecretId,
+    DatabaseName, NoCredential, Origin, Password, Payload, PayloadFormat, ProjectId, RoleName, SecretId,
     SecretName, SecretPolicy,
 };
 use rolewright::policy::fuzzing::is_payload;
@@ -80,7 +80,7 @@ fn secret(format: &str, host: &str, database: DatabaseName) -> SecretPolicy {
         port: 5432,
         database,
         readers: Vec::new(),
-        replication: Replication::Automatic,
+        replication: None,
         keep: 2,
         labels: BTreeMap::new(),
         origin: Origin::default(),

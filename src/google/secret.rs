@@ -37,6 +37,8 @@ pub(super) struct Metadata {
     aliases: BTreeMap<String, i64>,
     destroy_ttl: Option<i64>,
     has_topics: bool,
+    replication: Option<Replication>,
+    expires: Option<String>,
     managed_rotation: bool,
 }
 
@@ -46,6 +48,7 @@ impl Metadata {
         if found.etag.is_empty() {
             return Err(GoogleError::Malformed { call, reason: "the secret has no etag" });
         }
+        let expires = found.expire_time().map(|time| String::from(**time));
         Ok(Self {
             etag: found.etag,
             labels: found.labels.into_iter().collect(),
@@ -53,12 +56,15 @@ impl Metadata {
             aliases: found.version_aliases.into_iter().collect(),
             destroy_ttl: found.version_destroy_ttl.map(|ttl| ttl.seconds()),
             has_topics: !found.topics.is_empty(),
+            replication: found.replication.as_ref().and_then(replication_of),
+            expires,
             managed_rotation: found.secret_type == SecretType::CloudSqlDbCredentials,
         })
     }
 
     pub(super) fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
-        let Self { etag, labels, annotations, aliases, destroy_ttl, has_topics, managed_rotation } = self;
+        let Self { etag, labels, annotations, aliases, destroy_ttl, has_topics, .. } = self;
+        let Self { replication, expires, managed_rotation, .. } = self;
         let name = name.clone();
         Secret {
             name,
@@ -70,6 +76,8 @@ impl Metadata {
             bindings,
             destroy_ttl,
             has_topics,
+            replication,
+            expires,
             managed_rotation,
         }
     }
@@ -259,6 +267,15 @@ fn replicated(replication: &Replication) -> wire::Replication {
             let replicas = regions.iter().map(|region| Replica::new().set_location(region));
             wire::Replication::new().set_user_managed(UserManaged::new().set_replicas(replicas))
         }
+    }
+}
+
+fn replication_of(found: &wire::Replication) -> Option<Replication> {
+    match found.user_managed() {
+        Some(managed) => {
+            Some(Replication::Regions(managed.replicas.iter().map(|replica| replica.location.clone()).collect()))
+        }
+        None => found.automatic().map(|_| Replication::Automatic),
     }
 }
 

@@ -178,6 +178,18 @@ impl SecretPolicy {
     }
 }
 
+impl Payload {
+    /// Whether it is a URL whose password holds characters that a URL encodes: clients read it in different ways.
+    pub fn has_unencoded_password(&self) -> bool {
+        let Ok(text) = std::str::from_utf8(self.expose()) else { return false };
+        let rest = text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"));
+        let Some(rest) = rest else { return false };
+        let before_query = rest.split('?').next().filter(|part| part.contains('@')).unwrap_or(rest);
+        let password = before_query.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+        password.is_some_and(|(_, password)| password.contains(['@', '/', '?', '#']))
+    }
+}
+
 /// One text, in a buffer that does not grow: growing would leave copies of it behind.
 fn concat(parts: &[&str]) -> Zeroizing<String> {
     Zeroizing::new(parts.concat())
@@ -269,7 +281,7 @@ fn users_in_keywords(text: &str) -> Vec<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::{DatabaseName, Origin, ProjectId, Replication, SecretId, SecretName};
+    use super::super::{DatabaseName, Origin, ProjectId, SecretId, SecretName};
     use super::*;
 
     fn policy(payload: PayloadFormat, host: &str) -> SecretPolicy {
@@ -280,7 +292,7 @@ mod tests {
             port: 5432,
             database: DatabaseName::new("my app").unwrap(),
             readers: Vec::new(),
-            replication: Replication::Automatic,
+            replication: None,
             keep: 2,
             labels: BTreeMap::new(),
             origin: Origin::default(),
@@ -377,6 +389,24 @@ mod tests {
                     assert!(policy.credential_of(&payload, &login(own), None).is_none(), "{declared:?}: {text}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_password_that_a_url_does_not_encode_is_noticed() {
+        for (url, expected) in [
+            ("postgresql://app:p@ss/w#1@127.0.0.1:5432/shop", true),
+            ("postgresql://app:a@b@h/db", true),
+            ("postgres://app:a/b@h:5432/db", true),
+            ("postgresql://app:a?b@h/db", true),
+            ("postgresql://app:a#b@/db?host=/cloudsql/p:r:i", true),
+            ("postgresql://app:a%40b%2F%3F%23@h/db", false),
+            ("postgresql://app:plain@/db?host=/cloudsql/p:r:i", false),
+            ("postgresql://app:plain@h/db?options=a@b", false),
+            ("postgresql://app@h/db", false),
+            ("p@ss/w#1", false),
+        ] {
+            assert_eq!(Payload::new(url.into()).has_unencoded_password(), expected, "{url}");
         }
     }
 

@@ -258,8 +258,8 @@ pub struct SecretPolicy {
     pub database: DatabaseName,
     /// Who may read it.
     pub readers: Vec<Reader>,
-    /// Where Secret Manager keeps it.
-    pub replication: Replication,
+    /// Where Secret Manager keeps it, where that is declared.
+    pub replication: Option<Replication>,
     /// Versions kept.
     pub keep: u32,
     /// Labels of the secret.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{SecretId, SecretName};
+use super::{Replication, SecretId, SecretName};
 
 /// The state of a secret version.
 /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions#State>
@@ -102,6 +102,10 @@ pub struct Secret {
     pub destroy_ttl: Option<i64>,
     /// It has Pub/Sub topics: only then Google keeps a time for its next rotation.
     pub has_topics: bool,
+    /// Where it is stored, which never changes; `None`: Google says nothing that is known.
+    pub replication: Option<Replication>,
+    /// When Google deletes it with all its versions, RFC 3339.
+    pub expires: Option<String>,
     /// Google's managed rotation owns this secret (`secretType` is `CLOUD_SQL_DB_CREDENTIALS`).
     pub managed_rotation: bool,
 }

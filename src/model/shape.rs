@@ -92,7 +92,7 @@ impl std::fmt::Display for Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Origin, ProjectId, Replication, SecretId, SecretName};
+    use crate::model::{Origin, ProjectId, SecretId, SecretName};
 
     fn policy(payload: PayloadFormat, host: &str) -> SecretPolicy {
         SecretPolicy {
@@ -102,7 +102,7 @@ mod tests {
             port: 5432,
             database: DatabaseName::new("shop").unwrap(),
             readers: Vec::new(),
-            replication: Replication::Automatic,
+            replication: None,
             keep: 2,
             labels: Default::default(),
             origin: Origin::default(),

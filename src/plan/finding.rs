@@ -45,10 +45,12 @@ pub enum Rule {
     RowSecurity,
     DatabaseClosed,
     LockExposed,
+    SecretReplication,
+    SecretExpiry,
 }
 
 /// Identifier and description of each rule.
-const RULES: [(Rule, &str, &str); 34] = [
+const RULES: [(Rule, &str, &str); 36] = [
     (Rule::RoleMissing, "role.missing", "a declared role does not exist"),
     (Rule::RoleAttribute, "role.attribute", "a managed login has an attribute it must not have, or lacks one"),
     (Rule::RoleSetting, "role.setting", "a managed login has another setting than declared"),
@@ -91,6 +93,8 @@ const RULES: [(Rule, &str, &str); 34] = [
     (Rule::RowSecurity, "row.security", "row security leaves a role without the rows that it has a privilege on"),
     (Rule::DatabaseClosed, "database.closed", "a managed database does not let the admin in"),
     (Rule::LockExposed, "lock.exposed", "an undeclared login can hold the lock that every run needs"),
+    (Rule::SecretReplication, "secret.replication", "a secret is stored elsewhere than declared"),
+    (Rule::SecretExpiry, "secret.expiry", "Google is to delete a secret with all its versions"),
 ];
 
 impl Rule {
@@ -118,6 +122,8 @@ impl Rule {
             | Self::SecretSprawl
             | Self::SecretForeign
             | Self::SecretLabel
+            | Self::SecretReplication
+            | Self::SecretExpiry
             | Self::CredentialRejected => Plane::Secret,
             Self::BindingMissing | Self::BindingUnexpected => Plane::Iam,
             Self::JobReference => Plane::Run,

@@ -38,11 +38,23 @@ impl Withheld {
     }
 }
 
+/// The run that makes a change. Whether what others stored logs in, and is adopted, shows then only.
+fn run_again(plan: &Plan, change: &Change) -> String {
+    let apply = plan.given.command("apply", &[]);
+    match change {
+        Change::Credential { source: super::CredentialSource::Adopt, secret, .. } => format!(
+            "{apply} # adopts it if it logs in; otherwise store what does, and run it again: {}",
+            gcloud::add_version(secret)
+        ),
+        _ => apply,
+    }
+}
+
 /// The findings a step mends; without `reach`, without what would mend them.
 pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Vec<Finding> {
     let finding = |base: &Finding, change: &Change, role, object, message| Finding {
         fix: reach.and_then(|reach| match fix::needs_a_run(change) {
-            true => Some(plan.given.command("apply", &[])),
+            true => Some(run_again(plan, change)),
             false => fix::fix(change, reach),
         }),
         ..about(base, change, role, object, message)

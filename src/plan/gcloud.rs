@@ -66,6 +66,12 @@ pub fn secret(verb: &str, secret: &SecretName, flags: &[(&str, &str)]) -> String
     shell_command(words.into_iter().chain(flags.iter().map(String::as_str)))
 }
 
+/// `gcloud secrets versions add`, of what is written to its standard input.
+pub fn add_version(secret: &SecretName) -> String {
+    let project = format!("--project={}", secret.project);
+    shell_command(["gcloud", "secrets", "versions", "add", secret.id.as_str(), &project, "--data-file=-"])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,6 +56,7 @@ mod script;
 mod session;
 mod signals;
 mod stage;
+mod storage;
 mod untrusted;
 mod verify;
 mod views;

@@ -7,7 +7,7 @@ use super::login::login_error;
 use super::publish::Told;
 use crate::apply::{ApplyError, Run};
 use crate::model::{Annotations, Login, NoCredential, Payload, RoleName, Secret};
-use crate::plan::{Change, CredentialSource, Finding, Rule, Withheld, WithheldKind};
+use crate::plan::{Change, CredentialSource, Finding, Rule, Withheld, WithheldKind, gcloud};
 use crate::postgres::LoginError;
 use crate::rotation::{Ledger, Seal, SealKey};
 
@@ -147,7 +147,9 @@ impl Run<'_> {
             Err(NoCredential::OtherLogin) => {
                 return Ok(Err(NotAdopted::unproven(format!("it is for another login than `{}`", job.login))));
             }
-            Err(reason @ NoCredential::Form) => return Ok(Err(NotAdopted::unproven(reason.to_string()))),
+            Err(reason @ NoCredential::Form) => {
+                return Ok(Err(NotAdopted::unproven(format!("{reason}{}", unencoded(payload)))));
+            }
         };
         let user = credential.user.as_deref().and_then(|user| logins.parse(user));
         let user = user.unwrap_or_else(|| job.login.clone());
@@ -155,7 +157,8 @@ impl Run<'_> {
             Ok(()) => Ok(Ok(user)),
             Err(LoginError::Refused { source, .. }) => {
                 let proven = source.proves_password();
-                Ok(Err(NotAdopted { reason: format!("it does not log in{}: {source}", newline(payload)), proven }))
+                let (newline, unencoded) = (newline(payload), unencoded(payload));
+                Ok(Err(NotAdopted { reason: format!("it does not log in{newline}: {source}{unencoded}"), proven }))
             }
             Err(error) => Err(login_error(job, error)),
         }
@@ -165,6 +168,14 @@ impl Run<'_> {
 /// `echo` without `-n` is how most of these came about.
 fn newline(payload: &Payload) -> &'static str {
     if payload.expose().ends_with(b"\n") { " with the newline at its end" } else { "" }
+}
+
+/// In a URL the first of these ends the password, for most clients.
+fn unencoded(payload: &Payload) -> &'static str {
+    match payload.has_unencoded_password() {
+        true => "; its password holds `@`, `/`, `?` or `#` as they are, which a URL must encode (%40, %2F, %3F, %23)",
+        false => "",
+    }
 }
 
 fn not_adopted(job: &Job<'_>, number: i64, reason: String) -> Withheld {
@@ -177,9 +188,10 @@ fn not_adopted(job: &Job<'_>, number: i64, reason: String) -> Withheld {
         findings: vec![finding],
         summary: None,
         reason,
-        advice:
-            "a secret that was there before is never overwritten: store a credential that works, or use another secret"
-                .into(),
+        advice: format!(
+            "a secret that was there before is never overwritten: store a credential that works ({}), or use another secret",
+            gcloud::add_version(job.secret)
+        ),
         kind: WithheldKind::Decision,
     }
 }

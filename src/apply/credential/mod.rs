@@ -18,7 +18,7 @@ use rand::CryptoRng;
 
 use super::{ApplyError, Run};
 use crate::model::{
-    Annotations, Login, Logins, RoleName, Secret, SecretName, SecretPolicy, Shape, Strategy, VersionState,
+    Annotations, Login, Logins, Replication, RoleName, Secret, SecretName, SecretPolicy, Shape, Strategy, VersionState,
 };
 use crate::plan::{CredentialSource, Finding, Rule, Withheld, WithheldKind, advice_about_readers, other_readers};
 use crate::rotation::{self, Ledger, Reading};
@@ -39,7 +39,8 @@ impl Run<'_> {
         let wanted = self.wanted(role)?;
         let mut labels = wanted.labels.clone();
         labels.entry("managed-by".into()).or_insert_with(|| "rolewright".into());
-        self.google_to_change().await?.create_secret(name, &wanted.replication, &labels, &self.ownership(role)).await?;
+        let replication = wanted.replication.as_ref().unwrap_or(&Replication::Automatic);
+        self.google_to_change().await?.create_secret(name, replication, &labels, &self.ownership(role)).await?;
         Ok(())
     }
 

@@ -102,7 +102,9 @@ impl Diff<'_> {
         }
         if let Some(step) = self.set_allowed_aside(step) {
             let found = findings::of_step(&self.plan, &step, Some(&self.reach));
-            let possible = |one: Finding| Finding { fix: one.fix.filter(|_| reason.is_decision()), ..one };
+            // `rolewright apply` would withhold it again: the way out is the advice.
+            let repeats = matches!(step.change, Change::CreateSecret { .. } | Change::Credential { .. });
+            let possible = |one: Finding| Finding { fix: one.fix.filter(|_| reason.is_decision() && !repeats), ..one };
             let found = found.into_iter().map(possible).collect();
             self.withhold_findings(found, reason);
         }

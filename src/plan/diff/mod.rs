@@ -30,6 +30,7 @@ mod row_security;
 mod schemas;
 mod secrets;
 mod spelling;
+mod storage;
 mod unproven;
 mod views;
 

@@ -8,7 +8,7 @@ use crate::model::{
     Annotations, Lifecycle, Login, Logins, Origin, RoleName, RolePolicy, Secret, SecretPolicy, Shape, Strategy,
     Version, VersionState,
 };
-use crate::plan::{Change, CredentialSource, Finding, Rule};
+use crate::plan::{Change, CredentialSource, Finding, Rule, gcloud};
 use crate::rotation::{Ledger, Problem, Reading, owner, read};
 
 impl Diff<'_> {
@@ -73,7 +73,7 @@ impl Diff<'_> {
         let login = role.logins(name).into_iter().find(live).filter(|_| !self.options.reset_passwords)?;
         Some(Reason::decision(
             format!("login `{login}` exists with a password that nobody stored, and somebody may be using it"),
-            "store it in the secret yourself, or use --reset-passwords to replace it",
+            stored_elsewhere(role),
         ))
     }
 
@@ -83,6 +83,7 @@ impl Diff<'_> {
             self.withhold_secret(name, wanted, Rule::SecretForeign, message, reason);
             return false;
         }
+        self.storage(name, wanted, secret);
         let Reading { ledger, problems } = self.reading(name, secret);
         if !problems.is_empty() {
             self.untrusted(name, wanted, &problems);
@@ -309,7 +310,8 @@ impl Diff<'_> {
         let as_it_is = matches!(source, CredentialSource::Adopt | CredentialSource::Reshape);
         let blocked = if as_it_is { None } else { self.not_administered(&login) };
         let is_first = source == CredentialSource::Generate || self.is_unpublished(wanted);
-        let blocked = blocked.or_else(|| self.read_by_others(wanted).filter(|_| !as_it_is && is_first));
+        let other = || self.in_the_wrong_place(wanted).or_else(|| self.read_by_others(wanted));
+        let blocked = blocked.or_else(|| other().filter(|_| !as_it_is && is_first));
         let rule = match source {
             CredentialSource::Generate => Rule::SecretMissing,
             CredentialSource::Resume | CredentialSource::Restore => Rule::CredentialRejected,
@@ -336,6 +338,20 @@ impl Diff<'_> {
             Finding { object: Some(format!("secret {}", wanted.name)), ..of_role(role, &wanted.origin, rule, message) };
         self.withhold_findings(vec![finding], reason);
     }
+}
+
+/// The ways to a credential for a login whose password is known elsewhere: in a secret of another name, perhaps.
+fn stored_elsewhere(role: &RolePolicy) -> String {
+    let Some(name) = role.secret.as_ref().map(|secret| &secret.name) else {
+        return "store it in the secret yourself, or use --reset-passwords to replace it".into();
+    };
+    let add = gcloud::add_version(name);
+    format!(
+        "store it in the secret yourself and run `rolewright apply`, which adopts it: from the secret OLD, where `name` was changed, \
+         gcloud secrets versions access current --secret=OLD --project={} | {add} (after `gcloud secrets create {} \
+         --project={}`, where it does not exist); or use --reset-passwords to replace it",
+        name.project, name.id, name.project
+    )
 }
 
 pub(super) fn of_role(role: &RoleName, origin: &Origin, rule: Rule, message: String) -> Finding {

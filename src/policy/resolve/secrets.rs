@@ -157,12 +157,15 @@ fn keep(field: &Located<i64>, problems: &mut Problems) -> Option<u32> {
     keep
 }
 
-fn replication(field: &Option<Located<ReplicationShape>>, problems: &mut Problems) -> Replication {
-    let Some(ReplicationShape::Regions(list)) = given(field) else { return Replication::Automatic };
+fn replication(field: &Option<Located<ReplicationShape>>, problems: &mut Problems) -> Option<Replication> {
+    let list = match given(field)? {
+        ReplicationShape::Regions(list) => list,
+        ReplicationShape::Automatic => return Some(Replication::Automatic),
+    };
     if let (true, Some(field)) = (list.is_empty(), field) {
         problems.push_hint(&field.origin, "no region is listed", "write `automatic`, or list regions");
     }
-    Replication::Regions(regions(list, problems))
+    Some(Replication::Regions(regions(list, problems)))
 }
 
 fn regions(list: &List<String>, problems: &mut Problems) -> Vec<String> {

@@ -198,7 +198,7 @@ fn it_keeps_what_others_lose() {
     grant SELECT on table app.u to app [grant.missing]
     grant SELECT, INSERT, UPDATE, DELETE on table app.w to app [grant.missing]
     withheld: projects/p/secrets/s does not exist [secret.missing]
-      login `app` exists with a password that nobody stored, and somebody may be using it: store it in the secret yourself, or use --reset-passwords to replace it
+      login `app` exists with a password that nobody stored, and somebody may be using it: store it in the secret yourself and run `rolewright apply`, which adopts it: from the secret OLD, where `name` was changed, gcloud secrets versions access current --secret=OLD --project=p | gcloud secrets versions add s --project=p --data-file=- (after `gcloud secrets create s --project=p`, where it does not exist); or use --reset-passwords to replace it
     withheld: app lacks CONNECT on database shop [grant.missing]
     withheld: app lacks USAGE on schema app [grant.missing]
     withheld: app lacks SELECT on table app.t [grant.missing]
@@ -217,6 +217,6 @@ fn it_keeps_what_others_lose() {
     withheld: app will lack DELETE on future tables of mig in schema app [default.missing]
     withheld: app will lack USAGE on future sequences of mig in schema app [default.missing]
     withheld: app will lack EXECUTE on future routines of mig in schema app [default.missing]
-      login `app` exists with a password that nobody stored, and somebody may be using it: store it in the secret yourself, or use --reset-passwords to replace it
+      login `app` exists with a password that nobody stored, and somebody may be using it: store it in the secret yourself and run `rolewright apply`, which adopts it: from the secret OLD, where `name` was changed, gcloud secrets versions access current --secret=OLD --project=p | gcloud secrets versions add s --project=p --data-file=- (after `gcloud secrets create s --project=p`, where it does not exist); or use --reset-passwords to replace it
     ");
 }

@@ -2,8 +2,8 @@
 
 use insta::assert_snapshot;
 use rolewright::model::{
-    CloudRunKind, DatabaseName, Lifecycle, LoginPolicy, Origin, PayloadFormat, Policy, PublicAccess, Reader,
-    Replication, RoleName, RolePolicy, Strategy,
+    CloudRunKind, DatabaseName, Lifecycle, LoginPolicy, Origin, PayloadFormat, Policy, PublicAccess, Reader, RoleName,
+    RolePolicy, Strategy,
 };
 use rolewright::policy::warnings;
 
@@ -105,7 +105,7 @@ fn a_secret_has_defaults() {
     assert_eq!(secret.payload, PayloadFormat::Password);
     assert_eq!((secret.host.as_str(), secret.port), ("/cloudsql/p:r:i", 5432));
     assert_eq!(secret.database.as_str(), "shop");
-    assert_eq!((secret.keep, &secret.replication), (2, &Replication::Automatic));
+    assert_eq!((secret.keep, &secret.replication), (2, &None));
     assert_eq!(app(&policy).rotation.strategy, Strategy::Single);
     assert_eq!((app(&policy).rotation.every, app(&policy).rotation.grace), (None, 86_400));
 }

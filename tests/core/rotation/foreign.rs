@@ -141,6 +141,8 @@ pub fn written() -> impl Strategy<Value = Written> {
                 bindings: None,
                 destroy_ttl: None,
                 has_topics: false,
+                replication: None,
+                expires: None,
                 managed_rotation: false,
             };
             Written { secret, truth, sealed, works, pending }
