@@ -22,7 +22,7 @@ pub use error::ApplyError;
 pub use guard::{Guard, Interrupt};
 pub use lock_holder::take_lock;
 pub use observe::{ColumnIn, identify, observe, observe_alone};
-pub use rotate::{Ask, End, Seen, Turned, look, rotate};
+pub use rotate::{Ask, End, Seen, Turned, idle, look, rotate};
 
 use crate::google::Google;
 use crate::model::{Policy, SecretName, State};

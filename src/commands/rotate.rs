@@ -1,5 +1,6 @@
 //! `rotate` and `rollback`: credentials change, and what changed is finished.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::connection::{Connection, Dialer};
@@ -82,9 +83,15 @@ impl Job<'_> {
     ) -> Result<CredentialsOf, Stop> {
         let connection = dialer.connect(policy).await.map_err(|error| Stop::Failed(described(&error)))?;
         let lock = lock::take(self.wait, &connection, policy).await?;
+        let guard = Some(lock::guard(self.wait, &lock, interrupt));
+        let idle = apply::idle(&Edges { guard, ..connection.edges(&Progress::start()) }, policy, roles, self.ask).await;
+        let mut idle: BTreeMap<_, _> = idle.into_iter().map(|turned| (turned.role.clone(), turned)).collect();
         let mut turns = Vec::new();
         for role in roles {
-            turns.push(self.turn(policy, &connection, role, &lock, interrupt).await);
+            turns.push(match idle.remove(role) {
+                Some(turned) => told(turned, policy),
+                None => self.turn(policy, &connection, role, &lock, interrupt).await,
+            });
         }
         lock.release().await;
         Ok(CredentialsOf { instance: policy.instance.clone(), turns, stop: None })

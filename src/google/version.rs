@@ -42,6 +42,17 @@ impl Google {
         }
     }
 
+    /// Whether there is a version of this number; reads no payload.
+    ///
+    /// # Errors
+    /// Refused or unreachable.
+    pub async fn has_version(&self, name: &SecretName, number: i64) -> Result<bool, GoogleError> {
+        match self.version(name, number).await {
+            Err(error) if error.is_not_found() => Ok(false),
+            found => found.map(|_| true),
+        }
+    }
+
     /// Enables, disables or destroys a version, as long as it is as it was when it was `seen`. Whoever finds it so already
     /// is content.
     /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions/disable>

@@ -81,8 +81,10 @@ pub struct User {
     pub holder: Option<String>,
     /// The version it is pinned to.
     pub version: Option<i64>,
-    /// Since when.
+    /// Since when; of several sessions, the oldest.
     pub since: Option<Timestamp>,
+    /// How many sessions of this application at this address there are.
+    pub count: Option<usize>,
     /// All that in a sentence.
     pub text: String,
 }
@@ -98,11 +100,13 @@ impl User {
             holder: None,
             version: None,
             since: None,
+            count: None,
             text: blocker.to_string(),
         };
         match blocker.clone() {
-            Blocker::Session { login, session } => Self {
+            Blocker::Session { login, session, count } => Self {
                 login: Some(login),
+                count: Some(count),
                 application: Some(session.application),
                 address: session.address,
                 since: session.since,
@@ -128,7 +132,11 @@ impl Standing {
             version: ledger.current(),
             published: ledger.published,
             age: ledger.published.map(|published| state.now.duration_since(published).as_secs().max(0)),
-            due: ledger.published.and_then(|published| rotation::due(&state.terms, &state.secret, published)),
+            due: match ledger.published {
+                Some(published) => rotation::due(&state.terms, &state.secret, published),
+                // Its age is unknown, as of one that was adopted.
+                None => state.terms.every.and(ledger.current()).map(|_| state.now),
+            },
             phase: match state.off_limits {
                 Some(Held::Untrusted { .. }) => PhaseSeen::Unknown,
                 _ => PhaseSeen::Known(state.phase()),

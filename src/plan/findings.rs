@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::reach::Reach;
 use super::sentence::{labelled, numbered};
-use super::{Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, Withheld, fix, path};
+use super::{Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, Withheld, fix, gcloud, path};
 use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName, State};
 
 impl Plan {

@@ -288,8 +288,20 @@ impl State {
         Some(Held::Full(full, self.sessions(login)))
     }
 
-    pub(super) fn sessions(&self, login: &RoleName) -> Vec<Blocker> {
-        let of = |session: super::Session| Blocker::Session { login: login.clone(), session };
-        self.login(login).sessions.into_iter().map(of).collect()
+    /// The sessions of `login`, those of one application at one address together.
+    pub fn sessions(&self, login: &RoleName) -> Vec<Blocker> {
+        let mut found: Vec<(super::Session, usize)> = Vec::new();
+        // Oldest first: the one that is kept is the oldest of its kind.
+        for session in self.login(login).sessions {
+            let same = |(one, _): &&mut (super::Session, usize)| {
+                one.application == session.application && one.address == session.address
+            };
+            match found.iter_mut().find(same) {
+                Some((_, count)) => *count += 1,
+                None => found.push((session, 1)),
+            }
+        }
+        let of = |(session, count)| Blocker::Session { login: login.clone(), session, count };
+        found.into_iter().map(of).collect()
     }
 }

@@ -123,15 +123,19 @@ impl Held {
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Session { login, session } => {
+            Self::Session { login, session, count } => {
                 let application =
                     if session.application.is_empty() { "an unnamed application" } else { &session.application };
-                write!(f, "a session of `{login}`: {application}")?;
+                match count {
+                    1 => write!(f, "a session of `{login}`: {application}")?,
+                    more => write!(f, "{more} sessions of `{login}`: {application}")?,
+                }
                 match &session.address {
                     Some(address) => write!(f, " at {address}")?,
                     None => f.write_str(" on a socket, or at an address that is not shown")?,
                 }
-                session.since.map_or(Ok(()), |since| write!(f, ", since {since}"))
+                let oldest = if *count > 1 { "the oldest " } else { "" };
+                session.since.map_or(Ok(()), |since| write!(f, ", {oldest}since {since}"))
             }
             Self::Pin { resource, version } => write!(f, "{resource} is pinned to version {version}"),
             Self::Holder { resource, name, since } => {

@@ -161,12 +161,14 @@ impl Held {
 /// Somebody in the way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Blocker {
-    /// A session.
+    /// The sessions of one application at one address.
     Session {
         /// Of this login.
         login: RoleName,
-        /// What it says of itself.
+        /// What it says of itself; of several, the oldest.
         session: Session,
+        /// How many there are of this application at this address.
+        count: usize,
     },
     /// A job or service that names a version by number.
     Pin {

@@ -8,6 +8,7 @@ mod advice;
 mod authentication;
 mod big;
 mod bindings;
+mod calls;
 mod chosen;
 mod claims;
 mod clocks;

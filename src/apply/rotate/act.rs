@@ -41,11 +41,8 @@ impl Turn<'_> {
     /// <https://cloud.google.com/secret-manager/docs/reference/rest#consistency>
     pub(super) async fn behind(&self) -> Result<Option<ApplyError>, ApplyError> {
         let newest = self.seen.state.versions.keys().next_back().copied().unwrap_or_default();
-        match self.run.google()?.access(self.secret, newest + 1).await {
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) if error.is_permission_denied() || error.status().is_none() => Err(error.into()),
-            _ => Ok(Some(ApplyError::Behind { secret: self.secret.clone(), version: newest + 1 })),
-        }
+        let behind = self.run.google()?.has_version(self.secret, newest + 1).await?;
+        Ok(behind.then(|| ApplyError::Behind { secret: self.secret.clone(), version: newest + 1 }))
     }
 
     /// A login that is not as the policy says is put right by `apply`, which shows what it does.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -14,11 +15,15 @@ use crate::model::{
     State, VersionState,
 };
 use crate::postgres::{ClientSession, LoginActivity, Session, activity, inspect_shared};
-use crate::rotation::{self, Consumer, Found, Full, Holder, HolderKind, LoginFacts, Order, Reading, Reference, Terms};
+use crate::rotation::{
+    self, Consumer, Found, Full, Holder, HolderKind, LoginFacts, Order, Reading, Reference, Step, Terms, next,
+};
 
 /// What is seen of one credential.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// The role.
+    pub role: RoleName,
     /// The secret.
     pub secret: Option<Secret>,
     /// Roles and memberships.
@@ -27,31 +32,77 @@ pub struct Seen {
     pub(super) own: Logins,
     /// When it was seen: what a run saw before it was paused may not be so any more.
     pub(super) at: Instant,
+    /// Whether the jobs and services among the readers were looked at.
+    pub(super) knows_consumers: bool,
     /// What is decided from. Whose the versions are that are newer than the one in use is not known yet.
     pub state: rotation::State,
 }
 
-/// Looks at the credential of `role`.
+/// Looks at the credential of `role`. Who reads it is looked at only where that decides anything.
 ///
 /// # Errors
 /// The server or Google cannot be asked.
 pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask) -> Result<Seen, ApplyError> {
-    let gone = || ApplyError::Vanished(format!("the secret of `{role}`"));
-    let declared = policy.roles.get(role).ok_or_else(gone)?;
-    let wanted = declared.secret.as_ref().ok_or_else(gone)?;
+    let (_, wanted) = declared(policy, role)?;
     let google = edges.google.ok_or(ApplyError::NoGoogle)?;
-    let (secret, consumers) = tokio::join!(google.secret_alone(&wanted.name), consumers(google, wanted));
-    let (secret, consumers) = (secret?, consumers?);
-    let (server, Facts { at, now, own, logins }) = at_server(edges, policy, role).await?;
-    let reading = secret.as_ref().map(|secret| rotation::read(secret, &own, Some(now)));
+    let secret = google.secret_alone(&wanted.name).await?;
+    let server = at_server(edges, policy, std::slice::from_ref(role)).await?;
+    let mut seen = seen(edges, policy, role, ask, (secret, &server))?;
+    if !seen.rests() {
+        seen.state.consumers = consumers(google, wanted).await?;
+        seen.knows_consumers = true;
+    }
+    Ok(seen)
+}
+
+/// Looks at the credentials of `roles`, all at once, and returns those that nothing is to be done with: two calls of Google each,
+/// and one look at the server. What cannot be seen is left out.
+///
+/// # Errors
+/// The server cannot be asked.
+pub(super) async fn look_idle(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    roles: &[RoleName],
+    ask: Ask,
+) -> Result<Vec<Seen>, ApplyError> {
+    let google = edges.google.ok_or(ApplyError::NoGoogle)?;
+    let secrets = join_all(roles.iter().map(async |role| {
+        let (_, wanted) = declared(policy, role).ok()?;
+        google.secret_alone(&wanted.name).await.ok()
+    }));
+    let secrets = secrets.await;
+    let server = at_server(edges, policy, roles).await?;
+    let looked = roles.iter().zip(secrets).filter_map(|(role, secret)| Some((role, secret?)));
+    let all = looked.filter_map(|(role, secret)| seen(edges, policy, role, ask, (secret, &server)).ok());
+    Ok(all.filter(Seen::rests).collect())
+}
+
+fn declared<'p>(policy: &'p Policy, role: &RoleName) -> Result<(&'p RolePolicy, &'p SecretPolicy), ApplyError> {
+    let declared = policy.roles.get(role).and_then(|one| Some((one, one.secret.as_ref()?)));
+    declared.ok_or_else(|| ApplyError::Vanished(format!("the secret of `{role}`")))
+}
+
+fn seen(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    role: &RoleName,
+    ask: Ask,
+    (secret, server): (Option<Secret>, &OnServer),
+) -> Result<Seen, ApplyError> {
+    let (declared, wanted) = declared(policy, role)?;
+    let own = Logins::of(policy, role, &server.state.roles);
+    let reading = secret.as_ref().map(|secret| rotation::read(secret, &own, Some(server.now)));
     let is_back = ask.order == Order::Back;
     let reading = reading.map(|reading| if is_back { reading.put_back() } else { reading });
     let Reading { ledger, problems } = reading.unwrap_or_default();
     let claim = |secret| rotation::claim(secret, &problems, role, policy.instance.as_ref());
     let versions = secret.iter().flat_map(|secret| &secret.versions);
+    let is_own = |login: &RoleName| own.every_login().iter().any(|one| one.name() == login);
+    let logins = server.logins.iter().filter(|(login, _)| is_own(login));
     let state = rotation::State {
-        now,
-        seen: now,
+        now: server.now,
+        seen: server.now,
         secret: wanted.name.clone(),
         terms: terms(declared, wanted, &own),
         order: ask.order,
@@ -65,17 +116,24 @@ pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask)
         identities: BTreeMap::new(),
         seals: BTreeMap::new(),
         taken: BTreeMap::new(),
-        logins,
-        consumers,
+        logins: logins.map(|(login, facts)| (login.clone(), facts.clone())).collect(),
+        consumers: Vec::new(),
         in_hand: false,
         made: false,
         server: Default::default(),
     };
     let secrets = secret.clone().map(|secret| (secret.name.clone(), secret)).into_iter().collect();
-    Ok(Seen { secret, server: State { secrets, ..server }, own, at, state })
+    let known = State { secrets, ..server.state.clone() };
+    Ok(Seen { role: role.clone(), secret, server: known, own, at: server.at, state, knows_consumers: false })
 }
 
 impl Seen {
+    /// Whether nothing is to be done, whoever reads the secret, and there is nothing in it to be told apart.
+    pub(super) fn rests(&self) -> bool {
+        let rests = matches!(next(&self.state), Step::Rest(_));
+        rests && !self.state.leave.roll && newer(&self.state).is_empty()
+    }
+
     /// The present by the server's clock, however long ago it was asked. The clock of this machine may be wrong, or be set
     /// meanwhile.
     pub(super) fn now(&self) -> Timestamp {
@@ -84,11 +142,11 @@ impl Seen {
     }
 }
 
-/// The logins of the role, and the time.
-struct Facts {
+/// What the server shows of several credentials.
+struct OnServer {
     at: Instant,
     now: Timestamp,
-    own: Logins,
+    state: State,
     logins: BTreeMap<RoleName, LoginFacts>,
 }
 
@@ -98,19 +156,24 @@ fn terms(declared: &RolePolicy, wanted: &SecretPolicy, own: &Logins) -> Terms {
     Terms { strategy, logins: own.declared().to_vec(), every, grace, deadline, keep: wanted.keep }
 }
 
-async fn at_server(edges: &Edges<'_>, policy: &Policy, role: &RoleName) -> Result<(State, Facts), ApplyError> {
+async fn at_server(edges: &Edges<'_>, policy: &Policy, roles: &[RoleName]) -> Result<OnServer, ApplyError> {
     let database = policy.databases.keys().next().unwrap_or_else(|| edges.route.start_database());
     let mut session = Session::connect(edges.route, database, edges.purpose).await?;
     session.begin_snapshot().await?;
     let shared = inspect_shared(&mut session, &asked(policy, database)).await?;
     session.rollback().await?;
     let at = Instant::now();
-    let own = Logins::of(policy, role, &shared.roles);
-    let names: Vec<_> = own.every_login().iter().map(|login| login.name().clone()).collect();
-    let entered = policy.roles.get(role).and_then(|role| Some(&role.secret.as_ref()?.database));
+    let own = roles.iter().map(|role| Logins::of(policy, role, &shared.roles));
+    let names: Vec<_> =
+        own.flat_map(|own| own.every_login().iter().map(|login| login.name().clone()).collect::<Vec<_>>()).collect();
+    // Room for a new session is of interest where one credential is about to change.
+    let entered = match roles {
+        [role] => policy.roles.get(role).and_then(|role| Some(&role.secret.as_ref()?.database)),
+        _ => None,
+    };
     let found = activity(&mut session, &names, entered).await?;
     session.close().await;
-    let server = State {
+    let state = State {
         server: shared.server,
         roles: shared.roles,
         memberships: shared.memberships,
@@ -123,7 +186,7 @@ async fn at_server(edges: &Edges<'_>, policy: &Policy, role: &RoleName) -> Resul
     });
     let facts = |login: LoginActivity| (login.login.clone(), facts(login, purpose, full.clone()));
     let logins = found.logins.into_iter().map(facts).collect();
-    Ok((server, Facts { at, now: Timestamp::from_millisecond(found.at).unwrap_or_default(), own, logins }))
+    Ok(OnServer { at, now: Timestamp::from_millisecond(found.at).unwrap_or_default(), state, logins })
 }
 
 /// What `next` is told of a login: all its sessions but those of this very run, which proves credentials by them; `full`: the

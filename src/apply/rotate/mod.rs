@@ -15,6 +15,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use rand::CryptoRng;
 
+use look::look_idle;
 pub use look::{Seen, look};
 
 use super::again::patiently;
@@ -62,6 +63,21 @@ pub enum End {
     Wait(Wait),
     /// Something has to happen first.
     Held(Held),
+}
+
+/// Those of `roles` whose credentials nothing is to be done with: looked at all at once, as most are on most days.
+pub async fn idle(edges: &Edges<'_>, policy: &Policy, roles: &[RoleName], ask: Ask) -> Vec<Turned> {
+    if ask.order != Order::Due || roles.is_empty() {
+        return Vec::new();
+    }
+    // What keeps this look from being taken is found, and told, by the one that follows.
+    let looked = patiently(edges, policy, async || look_idle(edges, policy, roles, ask).await).await;
+    let rests = |seen: Seen| {
+        let Step::Rest(due) = next(&seen.state) else { return None };
+        let (role, secret, end) = (seen.role.clone(), seen.state.secret.clone(), Ok(End::Rest(due)));
+        Some(Turned { role, secret, events: Vec::new(), seen, end })
+    };
+    looked.unwrap_or_default().into_iter().filter_map(rests).collect()
 }
 
 /// Rotates the credential of `role`, as far as it goes now.
@@ -115,6 +131,10 @@ impl Turn<'_> {
             }
             let step = self.next();
             tracing::debug!(role = %self.role, ?step, "next");
+            if !self.seen.knows_consumers && !matches!(step, Step::Rest(_)) {
+                self.look_at_consumers().await?;
+                continue;
+            }
             match step {
                 Step::Rest(due) => return Ok(End::Rest(due)),
                 Step::Wait(wait) => return Ok(End::Wait(wait)),

@@ -6,7 +6,7 @@ use crate::apply::ApplyError;
 use crate::model::Login;
 use crate::plan::end_sessions;
 use crate::postgres::{Statement, activity};
-use crate::rotation::{Blocker, LoginFacts};
+use crate::rotation::LoginFacts;
 
 impl Turn<'_> {
     /// Ends the sessions of a login that the server lets in no more.
@@ -43,10 +43,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The sessions of `login`, a line each.
+    /// The sessions of `login`, a line for those of a kind.
     pub(super) fn sessions_of(&self, login: &Login) -> Vec<String> {
-        let sessions = self.seen.state.login(login).sessions.into_iter();
-        let blocker = |session| Blocker::Session { login: login.name().clone(), session };
-        sessions.map(|session| blocker(session).to_string()).collect()
+        self.seen.state.sessions(login).iter().map(ToString::to_string).collect()
     }
 }

@@ -19,7 +19,10 @@ impl Turn<'_> {
         let ended = self.run.google_to_change().await?.set_version_state(self.secret, &version, state).await?;
         self.found_to_be(&ended);
         let verb = if state == VersionState::Destroyed { "destroyed" } else { "disabled" };
-        self.run.report.events.push(format!("version {number} is {verb}: nothing refers to it"));
+        self.run
+            .report
+            .events
+            .push(format!("version {number} is {verb}: no alias and no reader that the policy names refers to it"));
         self.is_named_now(number).await.map(drop)
     }
 
@@ -69,6 +72,7 @@ impl Turn<'_> {
     /// what was written just now. A revision that was made a moment ago is there, whether it shows already or not.
     pub(super) async fn look_at_consumers(&mut self) -> Result<(), ApplyError> {
         let found = consumers(self.run.google()?, self.run.wanted(self.role)?).await?;
+        self.seen.knows_consumers = true;
         let before = std::mem::replace(&mut self.seen.state.consumers, found);
         for consumer in &mut self.seen.state.consumers {
             let known = before.iter().find(|known| known.resource == consumer.resource);

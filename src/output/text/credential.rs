@@ -93,7 +93,10 @@ fn line(cells: &[String; 7], widths: &[usize]) -> String {
 
 fn cells(standing: &Standing) -> [String; 7] {
     let unknown = || if standing.phase == PhaseSeen::Unknown { "unknown".to_owned() } else { "-".to_owned() };
-    let due = standing.due.map(|due| format!("{}", due.strftime("%Y-%m-%d %H:%MZ")));
+    let due = standing.due.map(|due| match standing.published {
+        Some(_) => format!("{}", due.strftime("%Y-%m-%d %H:%MZ")),
+        None => "now".into(),
+    });
     [
         plain(standing.role.as_str()).into_owned(),
         standing.login.as_ref().map_or_else(unknown, |login| plain(login.as_str()).into_owned()),
