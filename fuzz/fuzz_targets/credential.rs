@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use rolewright::model::{
-    DatabaseName, NoCredential, Origin, Password, Payload, PayloadFormat, ProjectId, RoleName, SecretId,
-    SecretName, SecretPolicy,
+    DatabaseName, NoCredential, Origin, Password, Payload, PayloadFormat, ProjectId, RoleName, SecretId, SecretName,
+    SecretPolicy,
 };
 use rolewright::policy::fuzzing::is_payload;
 
