@@ -265,6 +265,7 @@ impl<'a> Diff<'a> {
         let makes = |role: &RoleName| self.policy.roles.get(role).is_some_and(is_ddl);
         matches!(lot.group.kind, ObjectKind::Routine(kind) if kind != RoutineKind::Aggregate)
             && !is_trusted(&lot.group.owner)
+            && lot.group.owner != *self.reach.admin()
             && (is_trusted(to) || makes(to))
     }
 

@@ -386,7 +386,7 @@ fn runs_code(call: &Call, lot: &Lot<'_>) -> String {
     let Call { code, owner, by, acting, .. } = call;
     let object = &lot.members[0];
     if is_text(code) || acting.as_ref().is_some_and(|acting| acting.object == *code) {
-        return format!("{by} runs SQL text that `{owner}` wrote, which would run with the rights of the new owner");
+        return format!("{by} runs SQL text that `{owner}` wrote, which would be code of the new owner");
     }
     if code == object || !matches!(object, Object::Routine { .. }) {
         return format!("{by} would run {code}, which belongs to `{owner}`, with the rights of the new owner");

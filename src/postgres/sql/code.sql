@@ -158,8 +158,8 @@ place AS MATERIALIZED (
          OFFSET 0) p
 ),
 -- Functions of PostgreSQL and of extensions that run SQL they get as text, or read what that text names. No catalog tells what
--- such a text calls, so the expression is code of the owner of its relation or domain. A domain is named where it is defined: once it is
--- handed over, a table whose column or index is of it runs the text.
+-- such a text calls, so the expression is code of the owner of its relation or domain, and becomes that of whoever gets them: wherever
+-- it runs, it counts as run by the owner. A domain is named where it is defined: a column or index of it runs the text later.
 runners AS MATERIALIZED (
   SELECT ':(op)?funcid (' || string_agg(oid::text, '|') || ') ' AS pattern
     FROM pg_proc
@@ -168,7 +168,7 @@ runners AS MATERIALIZED (
       OR oid >= 16384 AND proname ~ '^(dblink|crosstab|connectby$|xpath_table$|query_to_|table_to_)'
 ),
 texts AS MATERIALIZED (
-  SELECT 0::oid AS code, c.oid AS root, e.runs, e.own, e.what, e.name, NULL::text AS detail, c.oid AS relation,
+  SELECT 0::oid AS code, c.oid AS root, e.runs, e.own OR c.relkind <> 'v' AS own, e.what, e.name, NULL::text AS detail, c.oid AS relation,
          NULL::oid AS namespace, e.oid
     FROM pg_class c
    CROSS JOIN LATERAL (
