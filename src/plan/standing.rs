@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{
-    DatabaseName, Grantee, Lifecycle, Logins, Policy, Preset, Role, RoleName, SchemaName, State, Strategy, pair,
+    DatabaseName, Grantee, IamKind, IamPrincipal, Lifecycle, Logins, Membership, Policy, Preset, Role, RoleName,
+    SchemaName, State, Strategy, pair,
 };
 use crate::rotation::{Reading, read};
 
@@ -103,6 +104,25 @@ fn presets(policy: &Policy) -> HashMap<(&DatabaseName, &SchemaName), Vec<(Preset
     presets
 }
 
+/// The groups of the users that Cloud SQL makes when a member of an IAM group logs in for the first time.
+const MADE_FOR_GROUPS: [&str; 2] = ["cloudsqliamgroupserviceaccount", "cloudsqliamgroupuser"];
+
+/// The memberships by which such users are members of the role of a declared IAM group.
+/// <https://cloud.google.com/sql/docs/postgres/iam-authentication#iam-group-auth>
+pub fn of_iam_groups<'a>(policy: &'a Policy, state: &'a State) -> impl Iterator<Item = &'a Membership> {
+    let present = policy.roles.values().filter(|role| role.lifecycle == Lifecycle::Present);
+    let principals = present.flat_map(|role| &role.iam).filter(|principal| principal.kind() == IamKind::Group);
+    let groups: BTreeSet<&RoleName> = principals.map(IamPrincipal::user).collect();
+    let made = |edge: &&Membership| MADE_FOR_GROUPS.contains(&edge.role.as_str());
+    let made: BTreeSet<&RoleName> = match groups.is_empty() {
+        true => BTreeSet::new(),
+        false => state.memberships.iter().filter(made).map(|edge| &edge.member).collect(),
+    };
+    let is_its = move |edge: &&Membership| groups.contains(&edge.role) && made.contains(&edge.member);
+    let known = |role: &RoleName| policy.roles.contains_key(role) || policy.admins.contains(role);
+    state.memberships.iter().filter(is_its).filter(move |edge| !edge.admin && !known(&edge.member))
+}
+
 impl<'a> Cast<'a> {
     /// The cast of one instance.
     pub fn new(policy: &'a Policy, state: &State) -> Self {
@@ -117,6 +137,7 @@ impl<'a> Cast<'a> {
                 .extend(role.logins(name).into_iter().filter(|login| login != name).map(|login| (login, name.clone())));
             iam.extend(role.iam.iter().map(|principal| principal.user().clone()));
         }
+        iam.extend(of_iam_groups(policy, state).map(|edge| edge.member.clone()));
         let (former, presets) = (former(policy, state), presets(policy));
         let mut cast = Self { policy, admins, logins, iam, former, retiring, presets, known: HashMap::new() };
         cast.known = state.roles.keys().map(|role| (role.clone(), cast.judge(role))).collect();

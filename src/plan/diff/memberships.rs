@@ -7,7 +7,7 @@ use super::fence::IAM_GROUPS;
 use super::{Diff, Phase};
 use crate::model::{IamPrincipal, Lifecycle, Membership, Origin, RoleName};
 use crate::plan::expected::is_ddl;
-use crate::plan::standing::Standing;
+use crate::plan::standing::{Standing, of_iam_groups};
 use crate::plan::{Change, Edge, Rule, statement};
 
 /// What is declared, by role and member.
@@ -17,9 +17,10 @@ impl Diff<'_> {
     pub(super) fn memberships(&mut self) {
         let wanted = self.wanted_edges();
         let mut left = self.state.memberships.clone();
+        let by_google: BTreeSet<_> = of_iam_groups(self.policy, self.state).collect();
         let (own, granted_on): (Vec<_>, Vec<_>) =
             self.state.memberships.iter().partition(|edge| self.reach.revoker(edge).is_some());
-        for edge in own.into_iter().chain(granted_on) {
+        for edge in own.into_iter().chain(granted_on).filter(|edge| !by_google.contains(edge)) {
             self.actual_edge(edge, &wanted, &mut left);
         }
         self.find_unproven(&left);

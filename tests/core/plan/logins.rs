@@ -47,6 +47,32 @@ fn what_declares_a_login_is_enough_for_it() {
     }
 }
 
+/// Cloud SQL makes a user for each member of an IAM group that logs in, and makes it a member of the group's role.
+#[test]
+fn users_that_are_made_for_an_iam_group_belong_to_it() {
+    const GROUPS: &str = "role dbas@example.com\n role cloudsqliamgroup\n role cloudsqliamgroupuser\n role cloudsqliamuser
+        member dbas@example.com in cloudsqliamgroup by cloudsqladmin\n member dbas@example.com in app by cloudsqlsuperuser
+        role app\n role ana@example.com login\n member ana@example.com in dbas@example.com by cloudsqladmin";
+    let made = format!(
+        "{GROUPS}\n member ana@example.com in cloudsqliamgroupuser by cloudsqladmin
+        member ana@example.com in cloudsqliamuser by cloudsqladmin"
+    );
+    for declared in ["iam: ['group:dbas@example.com']", "iam: ['group:DBAs@example.com'], access: {}"] {
+        let plan = planned(declared, &made, &pruning());
+        assert_eq!(shown(&plan), "", "{:#?}", plan.withheld);
+    }
+    // A member that somebody made by hand, or of a group that nobody declares, is no such user.
+    for (declared, actual) in
+        [("iam: ['group:dbas@example.com']", GROUPS), ("iam: ['user:dbas@example.com']", made.as_str())]
+    {
+        assert!(shown(&planned(declared, actual, &pruning())).contains("ana@example.com"), "{declared}");
+    }
+    let mut admin = made.clone();
+    admin.push_str("\n member ana@example.com in cloudsqlsuperuser by cloudsqladmin");
+    let plan = planned("iam: ['group:dbas@example.com']", &admin, &pruning());
+    assert!(shown(&plan).contains("ana@example.com is a member of cloudsqlsuperuser"), "{}", shown(&plan));
+}
+
 #[test]
 fn a_login_kept_elsewhere_is_made_and_opened_and_never_given_a_password() {
     let made = planned("login: external, connection_limit: 5", "", &Options::default());
