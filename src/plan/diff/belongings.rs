@@ -7,7 +7,7 @@ use crate::model::{
     Belonging, BelongingKind, Database, DatabaseName, ExtensionName, Preset, PublicationExtent, RoleName,
 };
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Finding, Rule, fix, script, statement};
+use crate::plan::{Change, Finding, Rule, Severity, fix, script, statement};
 
 /// Whoever the policy makes a member of it may make subscriptions.
 /// <https://www.postgresql.org/docs/current/predefined-roles.html>
@@ -30,6 +30,8 @@ impl Diff<'_> {
             let makes = self.policy.roles.get(owner).is_some_and(|role| role.create_schemas);
             if self.cast.standing(owner).is_managed() && !makes && !self.has_ddl(name, owner) {
                 self.owned_extension((name, database), extension, owner);
+            } else if self.cast.standing(owner) == Standing::Undeclared {
+                self.foreign_extension(name, extension, owner);
             }
         }
     }
@@ -135,6 +137,26 @@ impl Diff<'_> {
             format!("drop the extension and make it again as `{}`, or accept it in `allow`", self.reach.maker_name()),
         );
         self.withhold_findings(vec![finding], reason);
+    }
+}
+
+impl Diff<'_> {
+    /// Its members keep their owners, whom the walk of the code judges; what the owner of the extension has is DROP, with all that
+    /// depends on a member.
+    fn foreign_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
+        let object = format!("extension {extension}");
+        let finding = Finding {
+            severity: Severity::Warning,
+            database: Some(database.clone()),
+            role: Some(owner.to_string()),
+            object: Some(object.clone()),
+            path: vec![owner.to_string(), format!("owner of {object}")],
+            ..Finding::new(
+                Rule::RoleUndeclared,
+                format!("{owner} owns {object}: it can drop what depends on a member of it, and add members"),
+            )
+        };
+        self.note(finding);
     }
 }
 
