@@ -38,12 +38,15 @@ pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyE
 ///
 /// # Errors
 /// A server that cannot be asked.
-pub async fn identify(edges: &Edges<'_>, state: &State) -> Result<Option<String>, ApplyError> {
+pub async fn identify(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<Option<String>, ApplyError> {
     let entrance = state.entrance.as_ref().unwrap_or_else(|| edges.route.start_database());
-    let mut session = Session::connect(edges.route, entrance, edges.purpose).await?;
-    let identity = identity(&mut session).await?;
-    session.close().await;
-    Ok(identity)
+    patiently(edges, policy, async || {
+        let mut session = Session::connect(edges.route, entrance, edges.purpose).await?;
+        let identity = identity(&mut session).await?;
+        session.close().await;
+        Ok(identity)
+    })
+    .await
 }
 
 /// A column, which is not listed without an ACL of its own unless it is asked for.

@@ -88,7 +88,7 @@ async fn look(
     let progress = Progress::start();
     let edges = Edges { guard, ..connection.edges(&progress) };
     let mut state = observe(&edges, policy).await?;
-    state.server.identity = identify(&edges, &state).await?;
+    state.server.identity = identify(&edges, policy, &state).await?;
     if probing != Probing::No && edges.google.is_some() {
         state.refused = verify::refused(&edges, policy, &state, probing == Probing::Possible).await?;
     }

@@ -30,34 +30,30 @@ pub struct IamOnly {
 }
 
 /// Whether `role` is a group of IAM users.
-fn is_group(role: &RoleName) -> bool {
+pub(super) fn is_iam_group(role: &RoleName) -> bool {
     role.as_str().starts_with(GROUPS)
 }
 
-/// Whether whoever is a member of `role` is let in by IAM alone.
-pub(super) fn is_iam_only(state: &State, role: &RoleName) -> bool {
-    way(&above(state), role).is_some()
-}
-
-/// Whether `role` is the database user of an IAM principal: the API names it by its address.
-fn is_iam_user(state: &State, role: &RoleName) -> bool {
-    role.as_str().contains('@') && state.memberships.iter().any(|edge| edge.member == *role && is_group(&edge.role))
+/// The database users of IAM principals: the API names them by their addresses.
+fn iam_users(state: &State) -> BTreeSet<&RoleName> {
+    let edges = state.memberships.iter().filter(|edge| is_iam_group(&edge.role));
+    edges.map(|edge| &edge.member).filter(|member| member.as_str().contains('@')).collect()
 }
 
 /// The memberships that keep logins from their passwords, where one of these logins is an admin or one of the policy's.
 pub fn iam_only(policy: &Policy, state: &State) -> Vec<IamOnly> {
-    if !state.memberships.iter().any(|edge| is_group(&edge.role)) {
+    if !state.memberships.iter().any(|edge| is_iam_group(&edge.role)) {
         return Vec::new();
     }
     let judged = judged(policy, state);
-    let above = above(state);
+    let (above, users) = (above(state), iam_users(state));
     let mut found: BTreeMap<&Membership, IamOnly> = BTreeMap::new();
     for role in state.roles.values().filter(|role| !role.superuser && (role.login || judged.contains(&role.name))) {
-        if is_iam_user(state, &role.name) || role.name.is_system() {
+        if users.contains(&role.name) || role.name.is_system() {
             continue;
         }
         let Some(way) = way(&above, &role.name) else { continue };
-        let Some(edge) = way.iter().rfind(|edge| !is_iam_user(state, &edge.member)) else { continue };
+        let Some(edge) = way.iter().rfind(|edge| !users.contains(&edge.member)) else { continue };
         let Some(group) = way.last().map(|last| last.role.clone()) else { continue };
         let entry = found.entry(edge).or_insert_with(|| IamOnly {
             edge: (*edge).clone(),
@@ -91,7 +87,7 @@ fn way<'a>(above: &Above<'a>, login: &'a RoleName) -> Option<Vec<&'a Membership>
     let mut seen = BTreeSet::from([login]);
     let mut ways = VecDeque::from([(login, Vec::new())]);
     while let Some((role, way)) = ways.pop_front() {
-        if is_group(role) {
+        if is_iam_group(role) {
             return Some(way);
         }
         for edge in above.get(role).into_iter().flatten().filter(|edge| seen.insert(&edge.role)) {

@@ -131,6 +131,11 @@ impl<'a> Reach<'a> {
         self.closure(member, &self.memberships).contains(role)
     }
 
+    /// Whether `member` is, or is a member of, a role that `is` says it of, by memberships of any kind.
+    pub fn leads_to(&self, member: &RoleName, is: impl Fn(&RoleName) -> bool) -> bool {
+        self.closure(member, &self.memberships).into_iter().any(is)
+    }
+
     /// Whether `member` has the privileges of `role` without SET ROLE.
     pub fn inherits(&self, member: &RoleName, role: &RoleName) -> bool {
         member == role || self.closure(member, &self.inherited).contains(role)

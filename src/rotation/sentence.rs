@@ -41,10 +41,9 @@ impl fmt::Display for Held {
                 f.write_str("there is one password only: until they have read the new one, these cannot connect")
             }
             Self::Full(Full { of, limit, sessions }, _) => {
-                write!(
-                    f,
-                    "{of} has {sessions} sessions and a CONNECTION LIMIT of {limit}: no login could try another password"
-                )
+                let plural = if *sessions == 1 { "" } else { "s" };
+                let room = format!("{sessions} session{plural} and a CONNECTION LIMIT of {limit}");
+                write!(f, "{of} has {room}: no login could try another password")
             }
             Self::StillUsed(_) => f.write_str("the old credential is still in use"),
             Self::NothingBefore(why) => write!(f, "there is nothing to go back to: {why}"),

@@ -142,7 +142,7 @@ each_major! {
         let stage = stage(major).await;
         let session = full(&stage.cluster, &stage).await;
         let held = stage.run("rotate", &["--now", "--accept-outage", "--role", "app"]).assert_status(3);
-        assert!(held.stdout.contains("role `app` has 1 sessions and a CONNECTION LIMIT of 1"), "{}", held.stdout);
+        assert!(held.stdout.contains("role `app` has 1 session and a CONNECTION LIMIT of 1"), "{}", held.stdout);
         assert_eq!(stage.versions("app").await, ["1 ENABLED"]);
         assert!(stage.logs_in_with("app").await.is_err_and(|code| code == "53300"), "nothing was changed");
         drop(session);

@@ -5,7 +5,7 @@ use super::Diff;
 use super::emit::Reason;
 use crate::model::{IamKind, Membership, ReadOnlySetting, RoleName};
 use crate::plan::gcloud::{self, UserKind};
-use crate::plan::iam_only::is_iam_only;
+use crate::plan::iam_only::is_iam_group;
 use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 use crate::plan::standing::Standing;
 use crate::plan::statement;
@@ -71,7 +71,7 @@ impl Diff<'_> {
 
     /// Whether whoever becomes a member of it logs in by no password any more.
     fn is_iam_user(&self, role: &RoleName) -> bool {
-        self.cast.standing(role) == Standing::Iam || is_iam_only(self.state, role)
+        self.cast.standing(role) == Standing::Iam || self.reach.leads_to(role, is_iam_group)
     }
 
     /// Nobody has rights on the role: the Admin API makes the admin a member of it. Nobody is made a member of an IAM user: what
