@@ -10,7 +10,7 @@ impl State {
     pub(super) fn drain(&self) -> Option<Step> {
         let step = self.draining()?;
         // What the server refuses is nothing to wait for: a rotation that is asked for replaces it at once.
-        let waits = self.order == Order::Now && matches!(step, Step::Wait(_) | Step::Hold(Held::StillUsed(_)));
+        let waits = self.order == Order::Now && matches!(step, Step::Wait(_) | Step::Hold(Held::StillUsed(..)));
         let (Some(version), Some(login)) = (self.ledger.current(), self.ledger.login.clone().filter(|_| waits)) else {
             return Some(step);
         };
@@ -46,7 +46,9 @@ impl State {
         // What the server refuses already is closed, whoever would still like to use it.
         let blockers = if expired { Vec::new() } else { self.in_use(previous, current) };
         if !blockers.is_empty() {
-            return Step::Hold(Held::StillUsed(blockers));
+            let deadline = self.terms.deadline.filter(|_| other);
+            let refused = deadline.and_then(|deadline| Some(after(self.ledger.published?, deadline)));
+            return Step::Hold(Held::StillUsed(blockers, refused));
         }
         if other && self.login(previous.login).can_login {
             // It is not the login that `current` names.
@@ -124,10 +126,35 @@ impl State {
         self.left_sessions(login).filter(|_| is_shut && self.ledger.login.as_ref() != Some(login))
     }
 
-    /// Who still uses the credential before, if there is one.
+    /// Who still uses the credential before, if there is one, or is left in a session of a login that is given up.
     pub fn users_of_previous(&self) -> Vec<Blocker> {
         let users = self.ledger.previous().zip(self.ledger.current());
-        users.map(|(previous, current)| self.in_use(&previous, current)).unwrap_or_default()
+        let mut users = users.map(|(previous, current)| self.in_use(&previous, current)).unwrap_or_default();
+        let previous = self.ledger.previous().map(|previous| previous.login);
+        let pending = self.ledger.pending.as_ref().and_then(|pending| pending.login.as_ref());
+        let in_use = [self.ledger.login.as_ref(), previous, pending].into_iter().flatten().collect::<Vec<_>>();
+        let own = self.terms.logins.iter().chain(&self.terms.former).filter(|login| !in_use.contains(login));
+        users.extend(own.filter(|_| self.ledger.login.is_some()).flat_map(|login| self.sessions(login)));
+        users
+    }
+
+    /// A login of the role that is in no version: it had a password that nobody stored, and is closed once it was unused for as
+    /// long as `grace`. Those of the pair are `apply`'s.
+    pub(super) fn stray(&self) -> Option<Step> {
+        let in_use = self.ledger.login.as_ref()?;
+        let is_open = |login: &&Login| *login != in_use && self.login(login).can_login;
+        let login = self.terms.former.iter().find(is_open)?.clone();
+        let is_used = !self.login(&login).sessions.is_empty();
+        if self.ledger.used.is_none() || (is_used && self.ledger.used < Some(self.seen)) {
+            let mut ledger = self.ledger.clone();
+            ledger.used = Some(self.seen);
+            return Some(Step::Record(ledger.into()));
+        }
+        let until = after(self.ledger.used?, self.terms.grace);
+        if is_used || self.now < until {
+            return Some(Step::Wait(Wait::Unused { login, until }));
+        }
+        Some(self.while_taken(|| self.with_lease(Step::Close(login))))
     }
 
     /// Who still uses the credential before.
@@ -168,7 +195,8 @@ impl State {
         }
     }
 
-    /// Versions that nothing needs: disabled at once, destroyed when they were so for as long as `grace` and more are there
+    /// Versions that nothing needs: disabled when their credential is given up, or `grace` after another version took their place,
+    /// since the alias may still be read as it was; destroyed when they were so for as long as `grace` and more are there
     /// than are to be kept. Never one that something refers to, and never one that is not ours. Both between two words of
     /// this run on the secret: whoever moves an alias between them is noticed, since the second one is refused.
     pub(super) fn tidy(&self, current: i64) -> Option<Step> {
@@ -176,22 +204,26 @@ impl State {
         let state = |version: &i64| self.versions.get(version).copied().unwrap_or(VersionState::Destroyed);
         let mut idle =
             retired.versions.iter().copied().filter(|version| *version != current && !self.is_referenced(*version));
-        if let Some(version) = idle.clone().find(|version| state(version) == VersionState::Enabled) {
+        let soaked = self.now >= after(retired.since, self.terms.grace);
+        let may_end = |version: &i64| soaked || self.ledger.ending == Some(*version);
+        if let Some(version) = idle.clone().find(|version| state(version) == VersionState::Enabled && may_end(version))
+        {
             return Some(self.if_sealed(version, |step| self.ending(version, step), Step::Disable(version)));
         }
         let is_kept = |version: &&i64| state(version) != VersionState::Destroyed && !self.doomed.contains(*version);
         let billed = retired.versions.iter().filter(is_kept).count();
         let kept = billed + 1 + usize::from(self.ledger.previous().is_some());
-        let soaked = self.now >= after(retired.since, self.terms.grace);
         let surplus = soaked && kept > usize::try_from(self.terms.keep.max(1)).unwrap_or(usize::MAX);
         idle.find(|version| surplus && state(version) == VersionState::Disabled && !self.doomed.contains(version))
             .map(|version| self.if_sealed(version, |step| self.ending(version, step), Step::Destroy(version)))
     }
 
-    /// `step`, or first the word of this run that it is about to end the version. What is disabled rests from then on, not
-    /// since it was meant to be.
+    /// `step`, or first the word of this run that it is about to end the version. What is disabled rests from when the last of
+    /// them is, not since it was meant to be.
     fn ending(&self, version: i64, step: Step) -> Step {
-        let disables = matches!(step, Step::Disable(_));
+        let retired = self.ledger.retired_numbers();
+        let is_left = |other: &i64| *other != version && self.is_enabled(*other) && !self.is_referenced(*other);
+        let disables = matches!(step, Step::Disable(_)) && !retired.iter().any(is_left);
         let said = if disables { self.ledger.retired.as_ref().map(|retired| retired.since) } else { None };
         let is_said = said.map_or_else(
             || self.ledger.lease.as_ref().is_some_and(|lease| lease.owner == self.owner),

@@ -10,7 +10,7 @@ use crate::model::{Login, VersionState};
 pub fn next(state: &State) -> Step {
     let step = decided(state);
     let is_held =
-        |held: &Held| matches!(held, Held::StillUsed(_) | Held::Outage(_) | Held::NotIdle(_) | Held::Full(..));
+        |held: &Held| matches!(held, Held::StillUsed(..) | Held::Outage(_) | Held::NotIdle(_) | Held::Full(..));
     let is_over = match &step {
         Step::Rest(_) | Step::Wait(_) => true,
         Step::Hold(held) => is_held(held),
@@ -102,6 +102,9 @@ impl State {
             return step;
         }
         if !self.is_wanted() {
+            if let Some(step) = self.stray() {
+                return step;
+            }
             let due = |published| due(&self.terms, &self.secret, published);
             return Step::Rest(self.ledger.published.and_then(due));
         }

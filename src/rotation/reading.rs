@@ -67,7 +67,8 @@ impl Reading {
         let Self { mut ledger, problems } = self;
         let all_moved = problems.iter().all(|problem| matches!(problem.fault, Fault::Moved { .. }));
         let to_previous = ledger.previous_version.is_some() && ledger.current() == ledger.previous_version;
-        if problems.is_empty() || !all_moved || !to_previous {
+        // The first thing that is written is the attempt, with the aliases as they were.
+        if problems.is_empty() || !all_moved || !to_previous || ledger.pending.is_some() {
             return Self { ledger, problems };
         }
         for (alias, number) in ledger.published_aliases() {

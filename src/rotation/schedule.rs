@@ -47,7 +47,15 @@ mod tests {
     }
 
     fn terms(every: Option<i64>) -> Terms {
-        Terms { strategy: Strategy::Single, logins: Vec::new(), every, grace: 60, deadline: None, keep: 2 }
+        Terms {
+            strategy: Strategy::Single,
+            logins: Vec::new(),
+            former: Vec::new(),
+            every,
+            grace: 60,
+            deadline: None,
+            keep: 2,
+        }
     }
 
     #[test]

@@ -45,7 +45,10 @@ impl fmt::Display for Held {
                 let room = format!("{sessions} session{plural} and a CONNECTION LIMIT of {limit}");
                 write!(f, "{of} has {room}: no login could try another password")
             }
-            Self::StillUsed(_) => f.write_str("the old credential is still in use"),
+            Self::StillUsed(_, None) => f.write_str("the old credential is still in use"),
+            Self::StillUsed(_, Some(from)) => {
+                write!(f, "the old credential is still in use; whoever uses it is refused from {from}")
+            }
             Self::NothingBefore(why) => write!(f, "there is nothing to go back to: {why}"),
             Self::ReadByOthers { readers, advice: _ } => {
                 write!(f, "undeclared members could read the next password: {}", readers.join("; "))
@@ -59,9 +62,10 @@ impl Held {
     /// Who is in the way.
     pub fn blockers(&self) -> &[Blocker] {
         match self {
-            Self::NotIdle(blockers) | Self::Outage(blockers) | Self::Full(_, blockers) | Self::StillUsed(blockers) => {
-                blockers
-            }
+            Self::NotIdle(blockers)
+            | Self::Outage(blockers)
+            | Self::Full(_, blockers)
+            | Self::StillUsed(blockers, _) => blockers,
             Self::NotPublished
             | Self::Unreadable(_)
             | Self::Refused { .. }
@@ -107,7 +111,7 @@ impl Held {
                  execution, a session when it connects again; --accept-outage takes it, `strategy: alternate` has none"
             }
             Self::Full(..) => "end idle sessions, or raise the limit: nothing was changed",
-            Self::StillUsed(_) => {
+            Self::StillUsed(..) => {
                 "let them read the secret again: restart what holds a session; --roll moves pins and makes new revisions; take \
                  the traffic off a revision that is older than the newest"
             }

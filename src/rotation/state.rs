@@ -60,6 +60,8 @@ pub struct Terms {
     pub strategy: Strategy,
     /// The logins of the role.
     pub logins: Vec<Login>,
+    /// Its logins that the policy does not declare any more, or never did: the role itself beside a pair, a pair beside it.
+    pub former: Vec<Login>,
     /// Seconds between rotations.
     pub every: Option<i64>,
     /// Least seconds the old credential works.

@@ -136,8 +136,8 @@ pub enum Held {
     Outage(Vec<Blocker>),
     /// No login can prove another password: a limit is reached.
     Full(Full, Vec<Blocker>),
-    /// The old credential is still in use.
-    StillUsed(Vec<Blocker>),
+    /// The old credential is still in use; the server refuses it from that moment.
+    StillUsed(Vec<Blocker>, Option<Timestamp>),
     /// There is no credential before, or it does not work any more.
     NothingBefore(&'static str),
     /// The login that is to get the next password is not as the policy says.

@@ -2,6 +2,7 @@
 //! every one of them what is published works.
 
 pub mod foreign;
+mod others;
 mod run;
 mod world;
 

@@ -41,6 +41,7 @@ mod messages;
 mod migrations;
 mod oracle;
 mod other_readers;
+mod overlap;
 mod payloads;
 mod policies;
 mod poolers;

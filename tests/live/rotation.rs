@@ -147,6 +147,9 @@ each_major! {
         after_grace();
         stage.run("rotate", &[]).assert_status(0);
         assert_eq!(aliases(&stage).await, json!({"current": "3"}));
+        assert_eq!(stage.versions("app").await, ["1 DISABLED", "2 DISABLED", "3 ENABLED"]);
+        after_grace();
+        stage.run("rotate", &[]).assert_status(0);
         assert_eq!(stage.versions("app").await, ["1 DESTROYED", "2 DISABLED", "3 ENABLED"]);
         stage.assert_in_sync();
     }

@@ -11,8 +11,8 @@ use crate::apply::observe::asked;
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    CloudRunHolder, CloudRunKind, Logins, Policy, Reader, RoleName, RolePolicy, Secret, SecretName, SecretPolicy,
-    State, VersionState,
+    CloudRunHolder, CloudRunKind, Login, Logins, Policy, Reader, RoleName, RolePolicy, Secret, SecretName,
+    SecretPolicy, State, VersionState,
 };
 use crate::postgres::{ClientSession, LoginActivity, Session, activity, inspect_shared};
 use crate::rotation::{
@@ -153,7 +153,9 @@ struct OnServer {
 /// The policy's word on a credential.
 fn terms(declared: &RolePolicy, wanted: &SecretPolicy, own: &Logins) -> Terms {
     let crate::model::Rotation { strategy, every, grace, deadline } = declared.rotation.clone();
-    Terms { strategy, logins: own.declared().to_vec(), every, grace, deadline, keep: wanted.keep }
+    let is_former = |login: &&Login| !own.declared().contains(login);
+    let former = own.every_login().iter().filter(is_former).cloned().collect();
+    Terms { strategy, logins: own.declared().to_vec(), former, every, grace, deadline, keep: wanted.keep }
 }
 
 async fn at_server(edges: &Edges<'_>, policy: &Policy, roles: &[RoleName]) -> Result<OnServer, ApplyError> {

@@ -165,6 +165,9 @@ impl Turn<'_> {
         self.run.change_login(login, close_login(login)).await?;
         self.seen.state.logins.entry(login.name().clone()).or_default().can_login = false;
         self.run.report.events.push(format!("`{login}` cannot log in any more"));
+        let open =
+            self.sessions_of(login).into_iter().map(|session| format!("still open, and not let in again: {session}"));
+        self.run.report.events.extend(open);
         let left = self.sessions_of(login);
         let stays =
             |session: &String| format!("still there until it ends, or `rotate --end-sessions` ends it: {session}");

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use rolewright::model::{Identity, Login, VersionState};
 use rolewright::rotation::{
-    Found, Leave, Ledger, Mark, Order, Pending, Seal, ServerSide, Sign, Source, State, Step, next,
+    Found, Held, Leave, Ledger, Mark, Order, Pending, Seal, ServerSide, Sign, Source, State, Step, claim, next, read,
 };
 
-use super::world::{Payload, World, time};
+use super::world::{Payload, World, role, time};
 
 #[derive(Clone)]
 pub struct Run {
@@ -23,6 +23,7 @@ pub struct Run {
     identities: BTreeMap<i64, Identity>,
     seals: BTreeMap<i64, bool>,
     taken: BTreeMap<(i64, Login), bool>,
+    off_limits: Option<Held>,
 }
 
 impl Run {
@@ -40,9 +41,24 @@ impl Run {
             identities: BTreeMap::new(),
             seals: BTreeMap::new(),
             taken: BTreeMap::new(),
+            off_limits: None,
         };
+        run.off_limits = run.claim(world);
         run.order = run.state(world).order_left();
         run
+    }
+
+    /// What of the secret is not trusted. A way back takes an alias for its own that was moved back.
+    fn claim(&mut self, world: &World) -> Option<Held> {
+        let secret = world.as_secret();
+        let mut reading = read(&secret, &world.own(), Some(time(world.now)));
+        if self.order == Order::Back {
+            reading = reading.put_back();
+            if reading.problems.is_empty() {
+                self.ledger.aliases = reading.ledger.aliases.clone();
+            }
+        }
+        claim(&secret, &reading.problems, &role("app"), None)
     }
 
     pub fn next(&self, world: &World) -> Step {
@@ -59,7 +75,7 @@ impl Run {
             leave: self.leave,
             owner: self.id.to_string(),
             ledger: self.ledger.clone(),
-            off_limits: None,
+            off_limits: self.off_limits.clone(),
             versions: world.versions.iter().map(|(number, (state, _))| (*number, *state)).collect(),
             doomed: Default::default(),
             found: self.found(world),
@@ -198,8 +214,12 @@ impl Run {
         self.in_hand.clone().unwrap_or_else(stored)
     }
 
-    /// As a run seals the number of the version before.
+    /// As a run seals the numbers of retired versions, and of the version before.
     fn sealed(&self, mut ledger: Ledger) -> Ledger {
+        if let Some(retired) = &mut ledger.retired {
+            let seal = || Seal::parse(&"0".repeat(32)).unwrap();
+            retired.seals = retired.versions.iter().map(|version| (*version, seal())).collect();
+        }
         if ledger.current() != self.ledger.current() {
             let replaces = ledger.previous().is_some_and(|one| self.ledger.current() == Some(one.version));
             let is_proven = self.ledger.pending.as_ref().is_some_and(|pending| pending.mark.is_proven());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rolewright::model::{
-    CloudRunKind, Login, Logins, ProjectId, RoleName, SecretId, SecretName, Strategy, VersionState,
+    CloudRunKind, Login, Logins, ProjectId, RoleName, Secret, SecretId, SecretName, Strategy, VersionState,
 };
 use rolewright::policy::{Source, Variables, load};
 use rolewright::rotation::{Consumer, Ledger, LoginFacts, Mark, Reference, Session, Sign, Terms};
@@ -103,7 +103,39 @@ impl World {
     pub fn terms(&self) -> Terms {
         let logins = if self.alternate { vec![login("app_a"), login("app_b")] } else { vec![login("app")] };
         let strategy = if self.alternate { Strategy::Alternate } else { Strategy::Single };
-        Terms { strategy, logins, every: None, grace: GRACE, deadline: self.deadline.then_some(3 * GRACE), keep: 2 }
+        let former = if self.alternate { vec![login("app")] } else { vec![login("app_a"), login("app_b")] };
+        Terms {
+            strategy,
+            logins,
+            former,
+            every: None,
+            grace: GRACE,
+            deadline: self.deadline.then_some(3 * GRACE),
+            keep: 2,
+        }
+    }
+
+    /// The secret as it is written.
+    pub fn as_secret(&self) -> Secret {
+        Secret {
+            name: Self::secret(),
+            etag: String::new(),
+            labels: BTreeMap::new(),
+            annotations: self.ledger.annotations(&BTreeMap::new()),
+            aliases: self.ledger.aliases.clone(),
+            versions: Vec::new(),
+            bindings: None,
+            destroy_ttl: None,
+            has_topics: false,
+            managed_rotation: false,
+            expires: None,
+            replication: None,
+        }
+    }
+
+    /// The logins of the role.
+    pub fn own(&self) -> Logins {
+        LOGINS.with(Clone::clone)
     }
 
     pub fn secret() -> SecretName {
@@ -168,6 +200,7 @@ impl World {
         world.pin.iter_mut().for_each(rank);
         world.ledger.pending.iter_mut().flat_map(|pending| &mut pending.source).for_each(rank);
         world.ledger.retired.iter_mut().flat_map(|retired| &mut retired.versions).for_each(rank);
+        world.ledger.retired.iter_mut().for_each(|retired| retired.seals.clear());
         let passwords: BTreeSet<_> = self.passwords().copied().collect();
         let rename = |one: &mut u32| *one = passwords.iter().position(|other| other == one).unwrap() as u32;
         world.accounts.values_mut().for_each(|account| rename(&mut account.password));

@@ -1,0 +1,117 @@
+//! What stays open for how long: versions that have lost their alias, sessions that outlive their login, a password that
+//! nobody stored, and a way back that failed.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::stage::{READER, Stage};
+use crate::support::each_major;
+
+fn roles(stage: &Stage, secret: &str, rotate: &str) {
+    stage.roles(&format!(
+        "  app: {{ access: dml, secret: {{ name: app, {secret}, readers: [\"{READER}\"] }}, \
+         rotate: {{ strategy: alternate, {rotate} }} }}\n"
+    ));
+}
+
+async fn can_log_in(stage: &Stage, login: &str) -> bool {
+    let superuser = stage.cluster.connect_superuser("postgres").await;
+    let asked = "SELECT rolcanlogin FROM pg_roles WHERE rolname = $1";
+    superuser.query_one(asked, &[&login]).await.expect("the login is there").get(0)
+}
+
+each_major! {
+    async fn a_version_stays_readable_for_grace_after_it_lost_its_alias(major: u32) {
+        let stage = Stage::new(major);
+        roles(&stage, "payload: url", "grace: 1h");
+        stage.apply(&[]).assert_status(0);
+        stage.run("rotate", &["--now"]).assert_status(0);
+        stage.run("rollback", &["--role", "app"]).assert_status(0);
+        assert_eq!(stage.versions("app").await, ["1 ENABLED", "2 ENABLED", "3 ENABLED"], "after the way back");
+        roles(&stage, "payload: json", "grace: 1h");
+        stage.apply(&[]).assert_status(0);
+        stage.run("rotate", &[]).assert_status(0);
+        let all = ["1 ENABLED", "2 ENABLED", "3 ENABLED", "4 ENABLED"];
+        assert_eq!(stage.versions("app").await, all, "after another form");
+        // What somebody stored and took back: the one in use is stored again.
+        stage.add_version("app", "mistaken").await;
+        stage.must(reqwest::Method::POST, &crate::stage::secret_path("app", "/versions/5:destroy"), json!({})).await;
+        stage.run("rotate", &[]).assert_status(0);
+        assert_eq!(stage.secret("app").await["versionAliases"]["current"], "6");
+        assert_eq!(stage.versions("app").await[3], "4 ENABLED", "after it was stored again");
+        stage.later("app", SignedDuration::from_hours(2)).await;
+        stage.run("rotate", &[]).assert_status(0);
+        let states = stage.versions("app").await;
+        let enabled: Vec<_> = states.iter().filter(|version| version.ends_with("ENABLED")).collect();
+        assert_eq!(enabled, ["6 ENABLED"], "{states:?}");
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+
+    async fn sessions_that_a_deadline_shuts_out_are_named_until_they_are_gone(major: u32) {
+        let stage = Stage::new(major);
+        roles(&stage, "payload: url", "grace: 1h, deadline: 2h");
+        stage.apply(&[]).assert_status(0);
+        let first: tokio_postgres::Config = stage.payload("app", "current").await.parse().expect("a URL");
+        let password = std::str::from_utf8(first.get_password().expect("a password")).expect("text").to_owned();
+        stage.run("rotate", &["--now"]).assert_status(0);
+        let session = stage.log_in("app_a", &password).await.expect("it logs in");
+        stage.later("app", SignedDuration::from_secs(5400)).await;
+        let held = stage.run("rotate", &[]).assert_status(3);
+        assert!(held.stdout.contains("whoever uses it is refused from 20"), "{}", held.stdout);
+        stage.later("app", SignedDuration::from_hours(2)).await;
+        // The server keeps the deadline, which is moved back with the rest.
+        stage.cluster.batch("postgres", "ALTER ROLE app_a VALID UNTIL '2026-01-01'").await;
+        let until = stage.run("rotate", &[]);
+        let closed = if until.stdout.contains("cannot log in") { until } else { stage.run("rotate", &[]) };
+        assert!(closed.stdout.contains("still open, and not let in again: a session of `app_a`"), "{}", closed.stdout);
+        let users = async || {
+            let status = stage.run("status", &["--format", "json"]).assert_status(0).json();
+            status["credentials"][0]["still_used_by"].as_array().expect("a list").len()
+        };
+        assert_eq!(users().await, 1, "it is named although it is not the credential before any more");
+        drop(session);
+        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app_a'";
+        stage.cluster.batch("postgres", end).await;
+        assert_eq!(users().await, 0);
+    }
+
+    async fn a_password_that_nobody_stored_is_closed_beside_a_pair_once_it_is_unused(major: u32) {
+        let stage = Stage::new(major);
+        stage.cluster.batch("shop", "SET ROLE csadmin; CREATE ROLE app LOGIN PASSWORD 'theirs'").await;
+        roles(&stage, "payload: url", "every: 30d, grace: 1h");
+        stage.apply(&[]).assert_status(0);
+        let session = stage.log_in("app", "theirs").await.expect("it logs in");
+        for _ in 0..2 {
+            stage.run("rotate", &[]).assert_status(0);
+            stage.later("app", SignedDuration::from_hours(2)).await;
+        }
+        assert!(can_log_in(&stage, "app").await, "it is in use");
+        drop(session);
+        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app'";
+        stage.cluster.batch("postgres", end).await;
+        stage.run("rotate", &[]).assert_status(0);
+        let closed = stage.run("rotate", &[]).assert_status(0);
+        assert!(!can_log_in(&stage, "app").await, "{}", closed.stdout);
+        assert!(!stage.logs_in("app", "theirs").await);
+        stage.assert_in_sync();
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+
+    async fn a_way_back_that_failed_is_not_gone_on_with_unasked(major: u32) {
+        let stage = Stage::new(major);
+        roles(&stage, "payload: url", "every: 30d, grace: 1h");
+        stage.apply(&[]).assert_status(0);
+        stage.run("rotate", &["--now"]).assert_status(0);
+        stage.fake.fault("denied", json!({"method": "secrets.addVersion", "effect": "deny"}));
+        stage.run("rollback", &["--role", "app"]).assert_status(1);
+        stage.fake.mend("denied");
+        stage.run("rotate", &[]).assert_status(0);
+        let secret = stage.secret("app").await;
+        assert_eq!(secret["versionAliases"], json!({"current": "2", "previous": "1"}));
+        assert!(secret["annotations"]["rolewright.pending"].is_null(), "{secret}");
+        assert_eq!(stage.versions("app").await, ["1 ENABLED", "2 ENABLED"]);
+        stage.run("rollback", &["--role", "app"]).assert_status(0);
+        assert_eq!(stage.secret("app").await["versionAliases"]["current"], "3");
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+}
