@@ -144,6 +144,8 @@ pub struct Database {
     pub views: BTreeMap<Object, View>,
     /// Tables with row security, and views that lead to them.
     pub row_security: RowSecurity,
+    /// Policies, column defaults, triggers and routines that ask for `session_user`, by schema: described, and sorted.
+    pub session_users: BTreeMap<SchemaName, Vec<String>>,
     /// Declared extensions that are not installed and that this server has, with their versions.
     pub available: BTreeMap<ExtensionName, Vec<String>>,
 }

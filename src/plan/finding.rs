@@ -47,10 +47,11 @@ pub enum Rule {
     LockExposed,
     SecretReplication,
     SecretExpiry,
+    RoleSessionUser,
 }
 
 /// Identifier and description of each rule.
-const RULES: [(Rule, &str, &str); 36] = [
+const RULES: [(Rule, &str, &str); 37] = [
     (Rule::RoleMissing, "role.missing", "a declared role does not exist"),
     (Rule::RoleAttribute, "role.attribute", "a managed login has an attribute it must not have, or lacks one"),
     (Rule::RoleSetting, "role.setting", "a managed login has another setting than declared"),
@@ -95,6 +96,7 @@ const RULES: [(Rule, &str, &str); 36] = [
     (Rule::LockExposed, "lock.exposed", "an undeclared login can hold the lock that every run needs"),
     (Rule::SecretReplication, "secret.replication", "a secret is stored elsewhere than declared"),
     (Rule::SecretExpiry, "secret.expiry", "Google is to delete a secret with all its versions"),
+    (Rule::RoleSessionUser, "role.session_user", "something asks for session_user, which changes with each rotation"),
 ];
 
 impl Rule {

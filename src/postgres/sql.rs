@@ -8,7 +8,11 @@ pub const MEMBERSHIPS: &str = include_str!("sql/memberships.sql");
 pub const SHARED_OBJECTS: &str = include_str!("sql/shared_objects.sql");
 pub const OBJECTS: &str = concat!(include_str!("sql/objects.sql"), include_str!("sql/exposed.sql"));
 pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
-pub const BELONGINGS: &str = concat!(include_str!("sql/belongings.sql"), include_str!("sql/row_security.sql"));
+pub const BELONGINGS: &str = concat!(
+    include_str!("sql/belongings.sql"),
+    include_str!("sql/row_security.sql"),
+    include_str!("sql/session_user.sql")
+);
 pub const CALLS: &str = concat!(include_str!("sql/code.sql"), include_str!("sql/calls.sql"));
 pub const UNPLANNABLE: &str = concat!(include_str!("sql/code.sql"), include_str!("sql/unplannable.sql"));
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");

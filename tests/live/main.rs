@@ -5,6 +5,7 @@ mod support;
 
 mod adoption;
 mod advice;
+mod alternating;
 mod authentication;
 mod big;
 mod bindings;

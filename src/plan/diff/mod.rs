@@ -29,6 +29,7 @@ mod rotation;
 mod row_security;
 mod schemas;
 mod secrets;
+mod session_user;
 mod spelling;
 mod storage;
 mod unproven;
@@ -101,6 +102,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
         diff.belongings(name, database);
         diff.calls(name, database);
         diff.row_security(name, database);
+        diff.session_user(name, database);
     }
     diff.closed_managed();
     diff.elsewhere();

@@ -10,7 +10,7 @@ use crate::model::{
 use crate::plan::expected::is_ddl;
 use crate::plan::gcloud;
 use crate::plan::list::normal_value;
-use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, statement};
+use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, fix, statement};
 use crate::rotation::Reading;
 
 /// One role or login as the policy wants it.
@@ -45,8 +45,10 @@ impl Diff<'_> {
             None => self.create_role(wanted),
             Some(actual) => self.attributes(actual, wanted),
         }
-        if wanted.logs_in {
-            self.settings(wanted, actual);
+        match actual {
+            _ if wanted.logs_in => self.settings(wanted, actual),
+            Some(group) if !group.login => self.group_settings(wanted, group),
+            Some(_) | None => {}
         }
     }
 
@@ -265,6 +267,26 @@ impl Diff<'_> {
         match self.reach.administrator(role) {
             Some(_) => None,
             None => Some(self.unadministered(role)),
+        }
+    }
+
+    /// Settings apply at login, to the login alone: on a group they do nothing.
+    fn group_settings(&mut self, wanted: &Wanted<'_>, group: &Role) {
+        for setting in &group.settings {
+            let change = Change::ResetParameter { role: group.name.clone(), setting: setting.clone() };
+            let message = format!(
+                "{} does not log in, so that {} of it applies to nobody: declare it under `settings`, for its logins",
+                group.name, setting.parameter
+            );
+            self.note(Finding {
+                severity: Severity::Warning,
+                database: setting.database.clone(),
+                role: Some(group.name.to_string()),
+                object: Some(format!("setting {}", setting.parameter)),
+                origin: Some(wanted.policy.origin.clone()),
+                fix: fix::fix(&change, &self.reach),
+                ..Finding::new(Rule::RoleSetting, message)
+            });
         }
     }
 

@@ -4,16 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::row_security;
 use super::rows::{self, Columns};
-use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RowSecurity};
+use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RowSecurity, SchemaName};
 use crate::postgres::error::Cause;
 use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::sql::{BELONGINGS, EXTENSION_VERSIONS, for_major};
 
 type Installed = BTreeMap<ExtensionName, Extension>;
 
-/// Installed extensions, what else has an owner and neither ACL nor schema, and row security.
-pub async fn belongings(client: &Catalog, major: u32) -> Result<(Installed, Vec<Belonging>, RowSecurity), Cause> {
+/// What asks for `session_user`, by schema.
+type SessionUsers = BTreeMap<SchemaName, Vec<String>>;
+
+/// Installed extensions, what else has an owner and neither ACL nor schema, row security, and what asks for `session_user`.
+pub async fn belongings(
+    client: &Catalog,
+    major: u32,
+) -> Result<(Installed, Vec<Belonging>, RowSecurity, SessionUsers), Cause> {
     let (mut installed, mut others, mut secured) = (BTreeMap::new(), Vec::new(), RowSecurity::default());
+    let mut session_users = SessionUsers::new();
     rows::each(client, &for_major(BELONGINGS, major), &[], |columns| {
         if row_security::take(&columns, &mut secured)? {
             return Ok(());
@@ -22,6 +29,9 @@ pub async fn belongings(client: &Catalog, major: u32) -> Result<(Installed, Vec<
             "extension" => {
                 installed.insert(columns.extension(1)?, extension(&columns)?);
             }
+            "session user" => {
+                session_users.entry(columns.schema(3)?).or_default().push(columns.text(1)?);
+            }
             kind => others.push(belonging(kind, &columns)?),
         }
         Ok(())
@@ -29,7 +39,8 @@ pub async fn belongings(client: &Catalog, major: u32) -> Result<(Installed, Vec<
     .await?;
     others.sort_unstable();
     secured.tables.values_mut().for_each(|table| table.policies.sort_by(|a, b| a.name.cmp(&b.name)));
-    Ok((installed, others, secured))
+    session_users.values_mut().for_each(|objects| objects.sort_unstable());
+    Ok((installed, others, secured, session_users))
 }
 
 fn extension(columns: &Columns<'_>) -> Result<Extension, Cause> {

@@ -145,7 +145,7 @@ async fn shared_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Result<
 }
 
 async fn database_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Result<Database, Cause> {
-    let (mut groups, (defaults, global_defaults), views, (mut extensions, belongings, row_security)) = try_join!(
+    let (mut groups, (defaults, global_defaults), views, (mut extensions, belongings, row_security, session_users)) = try_join!(
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
         views::read(client, &asked.makers),
@@ -165,6 +165,7 @@ async fn database_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Resul
         calls,
         views,
         row_security,
+        session_users,
         available,
     })
 }
