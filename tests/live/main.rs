@@ -48,6 +48,7 @@ mod policies;
 mod poolers;
 mod races;
 mod readers;
+mod recipes;
 mod refusals;
 mod refused;
 mod restarts;

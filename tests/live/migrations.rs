@@ -76,16 +76,21 @@ const TOOLS_OF_USERS: [Tool; 4] = [
     },
 ];
 
+/// Where the tools are; where they cannot be had, that is told, and must not be left out where it is demanded.
+pub fn tools() -> Option<&'static PathBuf> {
+    match &*TOOLS {
+        Ok(tools) => Some(tools),
+        Err(why) => {
+            let what = format!("the migration tools cannot be had: {why}");
+            crate::fidelity::skip(&what, "ROLEWRIGHT_REQUIRE_MIGRATION_TOOLS")
+        }
+    }
+}
+
 impl Tool {
     /// The command line that works on `migrations/NAME` with the credential of `url`.
     fn command(&self, url: &str) -> Option<Command> {
-        let tools = match &*TOOLS {
-            Ok(tools) => tools,
-            Err(why) => {
-                let what = format!("the migration tools cannot be had: {why}");
-                return crate::fidelity::skip(&what, "ROLEWRIGHT_REQUIRE_MIGRATION_TOOLS");
-            }
-        };
+        let tools = tools()?;
         let folder = format!("{ROOT}/tests/live/migrations/{}", self.name);
         let mut command = Command::new(tools.join(self.program));
         match self.name {

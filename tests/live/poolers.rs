@@ -27,7 +27,7 @@ static PGBOUNCER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
 });
 
 #[expect(clippy::disallowed_methods, reason = "a test's environment says what must not be left out")]
-fn pgbouncer() -> Option<&'static PathBuf> {
+pub fn pgbouncer() -> Option<&'static PathBuf> {
     match &*PGBOUNCER {
         Ok(program) => Some(program),
         Err(error) => {
