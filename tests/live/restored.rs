@@ -106,18 +106,29 @@ each_major! {
     }
 
     async fn a_version_of_others_is_not_set_after_a_restore(major: u32) {
-        for secret in ["one", "two"] {
+        // What an alias names, and the number that the annotations say beside it, are written by the same hand.
+        for (secret, aliases, version) in [
+            ("one", json!({"current": "3", "previous": "1"}), "3"),
+            ("two", json!({"current": "3", "previous": "1"}), "3"),
+            ("two", json!({"current": "3", "previous": "1"}), "2"),
+            ("two", json!({"current": "2", "previous": "3"}), "2"),
+        ] {
             let stage = stage(major).await;
             rotate(&stage, 1, true).await;
-            // The true password is not on the server, and others have stored one of their own and let both aliases name it.
-            stage.cluster.batch("postgres", "ALTER ROLE one PASSWORD 'x'; ALTER ROLE two_a LOGIN PASSWORD 'x'; ALTER ROLE two_b LOGIN PASSWORD 'x'").await;
-            let login = stage.payload(secret, "current").await;
-            let login = login.split(['/', ':']).nth(3).expect("a user").to_owned();
-            let chosen = format!("postgresql://{login}:chosenchosenchosenchosenchosenchosen@/shop?host=/cloudsql/x");
-            stage.add_version(secret, &chosen).await;
-            stage.patch_secret(secret, "versionAliases", json!({"versionAliases": {"current": "3", "previous": "3"}})).await;
+            // The true passwords are not on the server, and others have stored one of their own.
+            let old = "ALTER ROLE one PASSWORD 'x'; ALTER ROLE two_a LOGIN PASSWORD 'x'; ALTER ROLE two_b LOGIN PASSWORD 'x'";
+            stage.cluster.batch("postgres", old).await;
+            let of = if aliases["current"] == "3" { "current" } else { "previous" };
+            let url = stage.payload(secret, of).await;
+            let login = url.split(['/', ':']).nth(3).expect("a user").to_owned();
+            let chosen = "chosenchosenchosenchosenchosenchosenchosenc";
+            stage.add_version(secret, &format!("postgresql://{login}:{chosen}@/shop?host=/cloudsql/x")).await;
+            let mut annotations = stage.secret(secret).await["annotations"].take();
+            annotations["rolewright.version"] = version.into();
+            stage.patch_secret(secret, "annotations", json!({ "annotations": annotations })).await;
+            stage.patch_secret(secret, "versionAliases", json!({"versionAliases": aliases})).await;
             let applied = stage.apply(&[]).assert_status(3);
-            assert!(!stage.logs_in(&login, "chosenchosenchosenchosenchosenchosen").await, "{}", applied.stdout);
+            assert!(!stage.logs_in(&login, chosen).await, "{secret} {aliases}: {}", applied.stdout);
         }
     }
 
