@@ -2,7 +2,7 @@
 named AS MATERIALIZED (
   SELECT c.oid, c.relnamespace AS namespace, format('%I.%I', n.nspname, c.relname) AS name
     FROM (SELECT relation AS oid FROM places UNION SELECT relation FROM whole) w
-    JOIN pg_class c USING (oid)
+   CROSS JOIN LATERAL (SELECT oid, relnamespace, relname FROM pg_class WHERE oid = w.oid OFFSET 0) c
     JOIN pg_namespace n ON n.oid = c.relnamespace
 ),
 told AS MATERIALIZED (
@@ -91,8 +91,8 @@ SELECT c.kind,
        TABLE code
        UNION ALL
        SELECT 0, c.oid, u.name, 'relation ' || c.relkind::text, c.relnamespace, c.relname, NULL
-         FROM pg_class c
-         JOIN untrusted u ON u.oid = c.relowner
-        WHERE c.oid IN (SELECT root FROM texts)) c ON c.class = f.code AND c.oid = f.root
+         FROM (SELECT DISTINCT root FROM texts WHERE code = 0) x
+        CROSS JOIN LATERAL (SELECT oid, relkind, relnamespace, relname, relowner FROM pg_class WHERE oid = x.root OFFSET 0) c
+         JOIN untrusted u ON u.oid = c.relowner) c ON c.class = f.code AND c.oid = f.root
   JOIN pg_namespace m ON m.oid = c.namespace
   LEFT JOIN pg_namespace n ON n.oid = f.namespace

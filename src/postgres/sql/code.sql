@@ -213,9 +213,9 @@ texts AS MATERIALIZED (
      AND e.tree ~ (SELECT pattern FROM runners)
   UNION ALL
   SELECT 'pg_type'::regclass, t.oid, NULL, true, 'domain', t.typname, NULL, NULL, t.typnamespace, t.oid
-    FROM pg_type t
-    JOIN untrusted u ON u.oid = t.typowner
-   WHERE t.typtype = 'd' AND t.oid >= 16384
+    FROM code d
+   CROSS JOIN LATERAL (SELECT oid, typname, typnamespace, typdefaultbin FROM pg_type WHERE oid = d.oid OFFSET 0) t
+   WHERE d.class = 'pg_type'::regclass
      AND (t.typdefaultbin::text ~ (SELECT pattern FROM runners)
           OR EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = t.oid AND c.conbin::text ~ (SELECT pattern FROM runners)))
 ),
