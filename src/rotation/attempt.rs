@@ -86,12 +86,20 @@ impl State {
                 self.while_taken(|| self.begin_from(login, version))
             }
             Some(version) => self.begin_back(login, version, || Step::Record(self.ledger.given_up().into())),
+            // What nothing shows to be ours began nothing here, and no attempt is for the login of the credential before.
+            None if !pending.mark.is_proven() || self.is_before(&login) => Step::Record(self.ledger.given_up().into()),
             // The policy may be another one by now.
-            None => match self.next_login() {
+            None => match self.next_login().filter(|next| !self.is_before(next)) {
                 Some(next) => self.another(next, *next == login),
                 None => Step::Record(self.ledger.given_up().into()),
             },
         }
+    }
+
+    /// Whether it is the login of the credential before alone, which works until it is closed.
+    fn is_before(&self, login: &Login) -> bool {
+        let previous = self.ledger.previous();
+        previous.is_some_and(|previous| previous.login == login) && self.ledger.login.as_ref() != Some(login)
     }
 
     /// A way back of which nothing is stored is not gone on with by a run that is to do what is due.
@@ -111,6 +119,34 @@ impl State {
             Some(true) => step(),
             Some(false) => Step::Hold(Held::Refused { version, login }),
         }
+    }
+
+    /// `step`, which is no more than a look, or for which the server has taken the credential in use: until then nothing shows
+    /// that the secret says which that is.
+    pub(super) fn once_taken(&self, step: Step) -> Step {
+        if step.only_looks() { step } else { self.while_taken(|| step) }
+    }
+
+    /// The same for a step to another credential, which the attempt under way may have brought into use already, and which is
+    /// asked for by name where the one in use is refused.
+    pub(super) fn unless_refused(&self, step: Step) -> Step {
+        let is_at_work = self.in_hand && matches!(self.server, ServerSide::Set | ServerSide::Proven);
+        let pending = self.ledger.pending.as_ref().and_then(|pending| pending.login.as_ref()).zip(self.found.pending);
+        let works = pending.map(|(login, version)| (self.takes(version, login), login, version));
+        let is_asked_for = self.order == Order::Now && self.is_refused();
+        let is_gone = self.ledger.current().is_none_or(|version| !self.is_enabled(version));
+        match works {
+            _ if is_at_work || is_asked_for || is_gone => step,
+            Some((Some(true), ..)) => step,
+            Some((None, login, version)) if self.is_refused() => Step::Probe { version, login: login.clone() },
+            _ => self.once_taken(step),
+        }
+    }
+
+    /// Whether the server is known not to take the credential in use.
+    pub(super) fn is_refused(&self) -> bool {
+        let in_use = self.ledger.current().zip(self.ledger.login.as_ref());
+        in_use.is_some_and(|(version, login)| self.takes(version, login) == Some(false))
     }
 
     /// Whether the credential before is one to go back to: the server takes it; or it was replaced in place, which the

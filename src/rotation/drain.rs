@@ -25,7 +25,7 @@ impl State {
         let previous = self.ledger.previous()?;
         let current = self.ledger.current()?;
         let published = self.ledger.published?;
-        if let Some(step) = self.deadline(&previous) {
+        if let Some(step) = self.unlike(&previous).or_else(|| self.deadline(&previous)) {
             return Some(step);
         }
         let grace = after(published, self.terms.grace);
@@ -35,6 +35,22 @@ impl State {
             return Some(Step::Wait(if in_place { Wait::Kept(grace) } else { Wait::Grace(grace) }));
         }
         Some(self.retire(&previous, current))
+    }
+
+    /// Looks whether the version before holds a credential of the login that is said to be in it, as far as it can be read: the
+    /// login is closed.
+    fn unlike(&self, previous: &Previous<'_>) -> Option<Step> {
+        let is_other = self.ledger.login.as_ref() != Some(previous.login);
+        if !is_other || !self.is_enabled(previous.version) {
+            return None;
+        }
+        match self.identities.get(&previous.version) {
+            None => Some(Step::Identify(previous.version)),
+            Some(Identity::Of(login)) if login == previous.login => None,
+            // A password without its login: the alternative has none.
+            Some(Identity::Generated | Identity::Unknown) => None,
+            Some(_) => Some(Step::Hold(self.not_ours(previous.version))),
+        }
     }
 
     fn retire(&self, previous: &Previous<'_>, current: i64) -> Step {

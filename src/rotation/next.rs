@@ -30,13 +30,13 @@ fn decided(state: &State) -> Step {
     };
     // What has begun is finished first: until then the server may have a password that nobody is told.
     if let Some(step) = state.attempt() {
-        return step;
+        return state.unless_refused(step);
     }
     if !state.ledger.is_told() {
         return Step::Hold(Held::NotPublished);
     }
     if let Some(step) = state.restore() {
-        return step;
+        return state.once_taken(step);
     }
     if state.versions.get(&current) != Some(&VersionState::Enabled) {
         return Step::Hold(Held::Unreadable(current));
@@ -44,7 +44,10 @@ fn decided(state: &State) -> Step {
     let under_way = || {
         state.repair(current).or_else(|| state.roll(current)).or_else(|| state.tidy(current)).or_else(|| state.drain())
     };
-    state.back(current).or_else(under_way).unwrap_or_else(|| state.begin())
+    match state.back(current).or_else(under_way) {
+        Some(step) => state.once_taken(step),
+        None => state.unless_refused(state.begin()),
+    }
 }
 
 impl State {
@@ -89,10 +92,15 @@ impl State {
         (ours && !given_up).then(|| self.while_taken(|| self.begin_from(login, current)))
     }
 
-    /// Who is in the way of another password for `login`.
+    /// Who is in the way of another password for `login`. Where the server does not take the credential in use as that of the
+    /// login that the secret names, any login of the role may be the one in use.
     pub(super) fn in_the_way(&self, login: &Login) -> Option<Held> {
         let in_place = self.ledger.login.as_ref() == Some(login);
-        if in_place { self.outage(login).or_else(|| self.full(login)) } else { self.not_idle(login) }
+        if in_place {
+            return self.outage(login).or_else(|| self.full(login));
+        }
+        let outage = self.outage(login).filter(|_| self.is_refused());
+        outage.or_else(|| self.not_idle(login))
     }
 
     /// Nothing is under way: begin, if it is time.

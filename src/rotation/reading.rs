@@ -93,7 +93,23 @@ impl Ledger {
             let fault = Fault::Moved { from, to, back };
             (to != from).then(|| Problem { place: Place::Alias(alias), fault, with: Vec::new() })
         };
-        self.published_aliases().filter_map(moved).collect()
+        let mut problems: Vec<_> = self.published_aliases().filter_map(moved).collect();
+        problems.extend(self.strange_previous());
+        problems
+    }
+
+    /// A version is stored above the one that it replaces.
+    fn strange_previous(&self) -> Option<Problem> {
+        let previous = self.aliases.get(Annotations::PREVIOUS).copied().or(self.previous_version)?;
+        let ours = [self.current(), self.version];
+        let is_newer = ours.into_iter().flatten().any(|current| previous > current);
+        let with = [
+            (Annotations::PREVIOUS_LOGIN, self.previous_login.is_some()),
+            (Annotations::PREVIOUS_VERSION, self.previous_version.is_some()),
+        ];
+        let with = with.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect();
+        let place = Place::Alias(Annotations::PREVIOUS);
+        is_newer.then(|| Problem { place, fault: Fault::OtherVersion(previous), with })
     }
 
     /// An attempt stores again what is in use, or what was before.

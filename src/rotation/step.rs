@@ -71,6 +71,20 @@ pub enum Step {
     Destroy(i64),
 }
 
+impl Step {
+    /// Whether it changes nothing: neither the secret nor the server.
+    pub fn only_looks(&self) -> bool {
+        match self {
+            Self::Rest(_) | Self::Wait(_) | Self::Hold(_) => true,
+            Self::Identify(_) | Self::CheckSeal(_) | Self::Probe { .. } => true,
+            Self::Begin { .. } | Self::Record(_) | Self::Store | Self::Roll { .. } => false,
+            Self::Arm(_) | Self::Prepare(_) | Self::Commit(_) | Self::Prove(_) => false,
+            Self::Expire { .. } | Self::EndSessions(_) | Self::Close(_) => false,
+            Self::Enable(_) | Self::Disable(_) | Self::Destroy(_) => false,
+        }
+    }
+}
+
 /// Where a password comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {

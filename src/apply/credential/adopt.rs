@@ -101,7 +101,7 @@ impl Run<'_> {
             return Ok(Told { at, ..Told::default() });
         }
         let previous = ledger.aliases.get(Annotations::PREVIOUS).copied().or(ledger.previous_version);
-        let previous = match previous.filter(|version| *version != number) {
+        let previous = match previous.filter(|version| *version < number) {
             Some(version) => self.before(job, secret, version, payload).await?,
             None => None,
         };

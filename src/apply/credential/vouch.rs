@@ -12,8 +12,8 @@ impl Run<'_> {
     /// Whether the password in the version that `current` names may be given to the login of the secret, although the server does
     /// not take it: after a restore of the server, or once somebody has changed the password there.
     ///
-    /// The alias has to name the version that was published last. That version, and every other one that can be read and holds a
-    /// credential of one of the role's own logins, has to have sealed that publication (`rolewright.seal`, a code with the
+    /// The alias has to name the version that was published last. That version, and every other one that can be read, whatever it
+    /// holds, has to have sealed that publication (`rolewright.seal`, a code with the
     /// payload as its key). Who adds a version and writes annotations can seal with the payload of that version alone: the ones
     /// that were there before do not vouch for it. A payload whose password was not generated vouches for nothing, since a code
     /// with it would help to guess it; then `--reset-passwords` stores a new one.
@@ -27,15 +27,15 @@ impl Run<'_> {
         for number in enabled.map(|version| version.number) {
             let payload = self.google()?.access(&secret.name, number).await?;
             match self.vouches(role, secret, &ledger, number, &payload)? {
-                Some(true) => does_current |= number == current,
-                Some(false) => return Ok(false),
-                None => {}
+                true => does_current |= number == current,
+                false => return Ok(false),
             }
         }
         Ok(does_current)
     }
 
-    /// Whether a version vouches for the one in use; `None` where it holds no credential of the role.
+    /// Whether a version vouches for the one in use. How it is written is read off an annotation, which may have been made to
+    /// hide whose credential it holds: one that is not understood does not vouch.
     fn vouches(
         &self,
         role: &RoleName,
@@ -43,13 +43,13 @@ impl Run<'_> {
         ledger: &Ledger,
         number: i64,
         payload: &Payload,
-    ) -> Result<Option<bool>, ApplyError> {
+    ) -> Result<bool, ApplyError> {
         let (wanted, logins) = (self.wanted(role)?, self.logins(role));
         if wanted.identify(payload, &logins, shape(secret).as_ref()) == Identity::Foreign {
-            return Ok(None);
+            return Ok(false);
         }
         let key = SealKey::of_any(wanted, payload, logins.every_login());
-        Ok(Some(key.is_some_and(|key| ledger.is_vouched_by(number, &key))))
+        Ok(key.is_some_and(|key| ledger.is_vouched_by(number, &key)))
     }
 
     /// What shows later that `number` was published for `login`: a seal with each payload that can be read now.

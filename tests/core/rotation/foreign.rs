@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree as _;
 use rolewright::model::{Annotations, Identity, Login, Logins, Role, RoleName, Secret, Version, VersionState};
 use rolewright::policy::{Source, Variables, load};
 use rolewright::rotation::{
-    Fault, Found, Leave, Ledger, Order, Reading, Retired, ServerSide, State, Step, Terms, claim, next, read,
+    Fault, Found, Leave, Ledger, Order, Place, Reading, Retired, ServerSide, State, Step, Terms, claim, next, read,
 };
 
 use super::world::{World, login, logins, role};
@@ -290,6 +290,7 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
             }
             Step::Enable(number) | Step::Disable(number) | Step::Destroy(number) => {
                 prop_assert!(ours.contains(number), "{step:?}, which was not stored here");
+                prop_assert!(is_in_use(&state, &works), "{step:?}, and nothing shows what is in use");
                 let after = match step {
                     Step::Enable(_) => VersionState::Enabled,
                     Step::Disable(_) => VersionState::Disabled,
@@ -341,8 +342,8 @@ proptest! {
         let Reading { ledger, problems } = read(&written.secret, &own, Some(now()));
         let annotations = ledger.annotations(&BTreeMap::new());
         let again = Secret { annotations, ..written.secret };
-        let moved = problems.iter().filter(|one| matches!(one.fault, Fault::Moved { .. })).cloned().collect();
-        prop_assert_eq!(read(&again, &own, Some(now())), Reading { ledger: ledger.clone(), problems: moved });
+        let of_alias = problems.iter().filter(|one| matches!(one.place, Place::Alias(_))).cloned().collect();
+        prop_assert_eq!(read(&again, &own, Some(now())), Reading { ledger: ledger.clone(), problems: of_alias });
         let named = [&ledger.login, &ledger.previous_login];
         let named = named.into_iter().flatten().chain(ledger.pending.iter().filter_map(|one| one.login.as_ref()));
         for login in named {
@@ -368,8 +369,9 @@ fn versions_that_were_stored_here_do_end() {
     written.secret.annotations = annotations.map(|(key, text)| (key.to_owned(), text.to_owned())).into();
     written.secret.aliases = [("current".to_owned(), 5)].into();
     written.secret.versions.iter_mut().for_each(|version| version.state = VersionState::Enabled);
-    for (sealed, ends) in [(vec![1], true), (vec![], false)] {
+    for (sealed, works, ends) in [(vec![1], 5, true), (vec![], 5, false), (vec![1], 4, false)] {
         written.sealed = sealed.into_iter().collect();
+        written.works = [(works, login("app_a"))].into();
         let ended = run(seen(&written, Order::Finish, true), &written).unwrap();
         assert_eq!(ended.contains(&Step::Disable(1)), ends, "{ended:?}");
     }
