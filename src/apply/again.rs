@@ -113,11 +113,10 @@ impl Run<'_> {
         let refused = !passes(&error);
         let before = if refused { self.said(tried, aim) } else { Vec::new() };
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
-        let rejected = std::mem::take(&mut self.state.rejected);
-        let not_taken = std::mem::take(&mut self.state.refused);
+        let known = std::mem::take(&mut self.state.tried);
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => return Err(self.gone(&error, found)),
-            found => State { rejected, refused: not_taken, ..found? },
+            found => State { tried: known, ..found? },
         };
         let plan = self.replan(&self.state);
         // What was missing may be there again, under the same name.

@@ -133,8 +133,7 @@ impl Run<'_> {
             secrets: self.state.secrets.clone(),
             cloud_run: self.state.cloud_run.clone(),
             retirement: self.state.retirement.clone(),
-            rejected: self.state.rejected.clone(),
-            refused: self.state.refused.clone(),
+            tried: self.state.tried.clone(),
             closed: self.state.closed.clone(),
             entrance: self.state.entrance.clone(),
             ..shared.into()

@@ -97,7 +97,8 @@ impl Run<'_> {
     /// What only trying can tell is tried before anything is changed.
     async fn rehearse(&mut self) -> Result<(), ApplyError> {
         self.rehearse_extensions().await?;
-        self.try_adoptions().await
+        self.try_adoptions().await?;
+        self.look_before_closing().await
     }
 
     /// The roles, then each database; then what could be entered only after that.
@@ -112,9 +113,8 @@ impl Run<'_> {
 
     /// Looks again whether any of so many databases lets this run in by now.
     async fn enter_opened(&mut self, closed: usize) -> Result<bool, ApplyError> {
-        let rejected = std::mem::take(&mut self.state.rejected);
-        let refused = std::mem::take(&mut self.state.refused);
-        self.state = State { rejected, refused, ..observe(self.edges, self.policy).await? };
+        let tried = std::mem::take(&mut self.state.tried);
+        self.state = State { tried, ..observe(self.edges, self.policy).await? };
         let mut plan = self.replan(&self.state);
         let mut done = self.report.plan.steps[..self.report.done].to_vec();
         done.append(&mut plan.steps);

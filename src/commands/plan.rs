@@ -90,7 +90,7 @@ async fn look(
     let mut state = observe(&edges, policy).await?;
     state.server.identity = identify(&edges, policy, &state).await?;
     if probing != Probing::No && edges.google.is_some() {
-        state.refused = verify::refused(&edges, policy, &state, probing == Probing::Possible).await?;
+        state.tried.refused = verify::refused(&edges, policy, &state, probing == Probing::Possible).await?;
     }
     Ok(state)
 }

@@ -58,7 +58,7 @@ pub use secret::{
 pub use shape::Shape;
 pub use state::{
     ClosedDatabase, Database, DefaultPrivilege, DefaultsFor, Dependence, Elsewhere, Encoding, Extension, Group,
-    ReadOnlySetting, Server, State,
+    ReadOnlySetting, Server, State, Tried,
 };
 pub use unnameable::{number_of, numbered_name, shown_name};
 pub use view::{By, Shown, View};

@@ -32,14 +32,24 @@ pub struct State {
     pub entrance: Option<DatabaseName>,
     /// The declared secrets that exist.
     pub secrets: BTreeMap<SecretName, Secret>,
-    /// Declared roles whose stored password does not log in, as far as that was tried.
-    pub rejected: BTreeSet<RoleName>,
-    /// Logins whose published password the server does not take, as far as that was tried.
-    pub refused: BTreeSet<RoleName>,
+    /// What was tried.
+    pub tried: Tried,
     /// The Cloud Run jobs and services named as readers, by `projects/P/locations/R/jobs/J`; `None`: it does not exist.
     pub cloud_run: BTreeMap<String, Option<CloudRunReference>>,
     /// What hangs on the roles that the policy retires.
     pub retirement: Retirement,
+}
+
+/// What logins and looks into payloads have told beside what can be read: another look at the instance does not tell it again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tried {
+    /// Declared roles whose stored password does not log in.
+    pub rejected: BTreeSet<RoleName>,
+    /// Logins whose published password the server does not take.
+    pub refused: BTreeSet<RoleName>,
+    /// Logins of pairs whose credential a version that can be read may hold, each with that version, whatever the secret says
+    /// beside it.
+    pub carried: BTreeMap<RoleName, i64>,
 }
 
 /// By role and database: how many objects the role owns, and how many ACLs name it.

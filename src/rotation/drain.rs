@@ -154,12 +154,12 @@ impl State {
         users
     }
 
-    /// A login of the role that is in no version: it had a password that nobody stored, and is closed once it was unused for as
-    /// long as `grace`. Those of the pair are `apply`'s.
+    /// A login of the role that is neither in use nor the one before: it had a password that nobody stored, or the secret does not
+    /// remember it any more. It is closed once it was unused for as long as `grace`.
     pub(super) fn stray(&self) -> Option<Step> {
         let in_use = self.ledger.login.as_ref()?;
         let is_open = |login: &&Login| *login != in_use && self.login(login).can_login;
-        let login = self.terms.former.iter().find(is_open)?.clone();
+        let login = self.terms.former.iter().chain(&self.terms.logins).find(is_open)?.clone();
         let is_used = !self.login(&login).sessions.is_empty();
         if self.ledger.used.is_none() || (is_used && self.ledger.used < Some(self.seen)) {
             let mut ledger = self.ledger.clone();

@@ -1,6 +1,7 @@
 //! What somebody else stored is taken over if it works, and never overwritten.
 
 use jiff::Timestamp;
+use rand::CryptoRng;
 
 use super::Job;
 use super::login::login_error;
@@ -14,20 +15,20 @@ use crate::rotation::{Ledger, Seal, SealKey};
 /// Why a payload is not adopted.
 struct NotAdopted {
     reason: String,
-    /// The password in it is the login's all the same.
-    proven: bool,
+    /// The login whose password it holds all the same.
+    proven: Option<Login>,
 }
 
 impl NotAdopted {
     fn unproven(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), proven: false }
+        Self { reason: reason.into(), proven: None }
     }
 }
 
 impl Run<'_> {
     /// Logs in with what is to be adopted before anything is granted: where that fails, the login is somebody else's.
     pub(in crate::apply) async fn try_adoptions(&mut self) -> Result<(), ApplyError> {
-        let mut rejected = self.state.rejected.clone();
+        let mut rejected = self.state.tried.rejected.clone();
         for step in &self.report.plan.steps {
             let Change::Credential { role, login, secret, strategy, source: CredentialSource::Adopt } = &step.change
             else {
@@ -38,8 +39,8 @@ impl Run<'_> {
                 rejected.insert(role.clone());
             }
         }
-        if rejected != self.state.rejected {
-            self.state.rejected = rejected;
+        if rejected != self.state.tried.rejected {
+            self.state.tried.rejected = rejected;
             self.report.plan = self.replan(&self.state);
         }
         Ok(())
@@ -55,7 +56,7 @@ impl Run<'_> {
         let secret = self.present(job.secret).await?;
         let Some(number) = self.adopted(job, &secret)? else { return Ok(false) };
         let payload = self.google()?.access(job.secret, number).await?;
-        Ok(self.adoptable(job, &payload).await?.map_or_else(|not_adopted| not_adopted.proven, |_| true))
+        Ok(self.adoptable(job, &payload).await?.map_or_else(|not_adopted| not_adopted.proven.is_some(), |_| true))
     }
 
     /// The version that `current` names, or named before the alias was removed; else the newest one.
@@ -65,15 +66,22 @@ impl Run<'_> {
         Ok(known.or_else(|| secret.latest().map(|latest| latest.number)))
     }
 
-    /// Publishes that version, if its payload logs in.
-    pub(super) async fn adopt(&mut self, job: &Job<'_>, secret: &Secret) -> Result<Option<Withheld>, ApplyError> {
+    /// Publishes that version, if its payload logs in, or would where the login is closed: then that is opened.
+    pub(super) async fn adopt(
+        &mut self,
+        job: &Job<'_>,
+        secret: &Secret,
+        random: &mut impl CryptoRng,
+    ) -> Result<Option<Withheld>, ApplyError> {
         let Some(number) = self.adopted(job, secret)? else {
             return Err(ApplyError::Vanished(format!("the version of {}", job.secret)));
         };
         let payload = self.google()?.access(job.secret, number).await?;
-        let user = match self.adoptable(job, &payload).await? {
+        let user = match self.opened(job, &payload).await? {
             Ok(user) => user,
-            Err(NotAdopted { reason, .. }) => return Ok(Some(not_adopted(job, number, reason))),
+            Err(NotAdopted { reason, .. }) => {
+                return self.reset_or(job, secret, not_adopted(job, number, reason), random).await;
+            }
         };
         let told = self.told(&Job { login: &user, ..*job }, secret, number, &payload).await?;
         self.publish_as(&Job { login: &user, ..*job }, number, &payload, told).await?;
@@ -139,6 +147,17 @@ impl Run<'_> {
         Ok(None)
     }
 
+    /// Who logs in with the payload, once its login is open.
+    async fn opened(&self, job: &Job<'_>, payload: &Payload) -> Result<Result<Login, NotAdopted>, ApplyError> {
+        match self.adoptable(job, payload).await? {
+            Err(NotAdopted { proven: Some(user), .. }) if !self.logs_in(&Job { login: &user, ..*job }) => {
+                self.open(&Job { login: &user, ..*job }).await?;
+                self.adoptable(job, payload).await
+            }
+            found => Ok(found),
+        }
+    }
+
     /// Who logs in with the payload, or why nobody does.
     async fn adoptable(&self, job: &Job<'_>, payload: &Payload) -> Result<Result<Login, NotAdopted>, ApplyError> {
         let logins = self.logins(job.role);
@@ -156,7 +175,7 @@ impl Run<'_> {
         match self.prove_password(&user, &credential.password, job.role).await {
             Ok(()) => Ok(Ok(user)),
             Err(LoginError::Refused { source, .. }) => {
-                let proven = source.proves_password();
+                let proven = source.proves_password().then_some(user);
                 let (newline, unencoded) = (newline(payload), unencoded(payload));
                 Ok(Err(NotAdopted { reason: format!("it does not log in{newline}: {source}{unencoded}"), proven }))
             }
@@ -189,7 +208,8 @@ fn not_adopted(job: &Job<'_>, number: i64, reason: String) -> Withheld {
         summary: None,
         reason,
         advice: format!(
-            "a secret that was there before is never overwritten: store a credential that works ({}), or use another secret",
+            "a secret that was there before is never overwritten unasked: store a credential that works ({}), use another secret, or use \
+             --reset-passwords to store a new one",
             gcloud::add_version(job.secret)
         ),
         kind: WithheldKind::Decision,

@@ -3,6 +3,7 @@
 
 mod adopt;
 mod before;
+mod closing;
 mod generate;
 mod login;
 mod publish;
@@ -56,7 +57,7 @@ impl Run<'_> {
             return Ok(Some(withheld));
         }
         match source {
-            CredentialSource::Adopt => self.adopt(job, &secret).await,
+            CredentialSource::Adopt => self.adopt(job, &secret, random).await,
             CredentialSource::Generate => self.generate(job, &secret, random).await.map(|()| None),
             CredentialSource::Reshape => self.reshape(job, &secret, random).await,
             CredentialSource::Restore => self.restore_before(job, &secret).await,

@@ -89,7 +89,7 @@ impl Run<'_> {
     }
 
     /// A new password where that is wanted; else what is found is left, and `withheld`.
-    async fn reset_or(
+    pub(super) async fn reset_or(
         &mut self,
         job: &Job<'_>,
         secret: &Secret,

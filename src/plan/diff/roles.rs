@@ -152,6 +152,9 @@ impl Diff<'_> {
         if secret.versions.is_empty() {
             return None;
         }
+        if let Some(version) = self.state.tried.carried.get(&actual.name) {
+            return Some(format!("version {version} of {} may hold the credential of `{}`", secret.name, actual.name));
+        }
         let ledger = self.remembered(wanted)?.ledger;
         let Some(current) = ledger.current().filter(|_| ledger.login.is_some()) else {
             return Some(format!("{} does not tell which login its versions are for", secret.name));

@@ -245,7 +245,7 @@ impl Diff<'_> {
         let is_declared = self.own_logins(name).declared().contains(&login);
         match found {
             Some(found) if found.login && !is_declared => {}
-            Some(found) if found.login && self.state.refused.contains(login.name()) => {
+            Some(found) if found.login && self.state.tried.refused.contains(login.name()) => {
                 self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Resume);
             }
             Some(found) if found.login => self.form(name, login, role, wanted, secret, ledger),
@@ -258,7 +258,7 @@ impl Diff<'_> {
     /// The credential before, where it is meant to work and was found not to.
     fn before(&mut self, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, ledger: &Ledger) {
         let beside = ledger.previous().filter(|previous| ledger.login.as_ref() != Some(previous.login));
-        let refused = beside.filter(|previous| self.state.refused.contains(previous.login.name()));
+        let refused = beside.filter(|previous| self.state.tried.refused.contains(previous.login.name()));
         if let Some(login) = refused.map(|previous| previous.login.clone()) {
             self.credential_of(name, login, role.rotation.strategy, wanted, CredentialSource::Restore);
         }

@@ -114,7 +114,7 @@ impl Diff<'_> {
     /// A password of a login of the role that is in no secret of ours, and that this plan does not replace or close.
     fn unknown_password(&self, name: &RoleName, role: &RolePolicy) -> Option<Reason> {
         if role.secret.is_some() {
-            let unknown = self.nothing_stored(name, role) || self.state.rejected.contains(name);
+            let unknown = self.nothing_stored(name, role) || self.state.tried.rejected.contains(name);
             return if unknown { self.live_login(name, role) } else { None };
         }
         let login = self.state.roles.get(name).is_some_and(|role| role.login);
