@@ -130,7 +130,8 @@ impl State {
     /// The same for a step to another credential, which the attempt under way may have brought into use already, and which is
     /// asked for by name where the one in use is refused.
     pub(super) fn unless_refused(&self, step: Step) -> Step {
-        let is_at_work = self.in_hand && matches!(self.server, ServerSide::Set | ServerSide::Proven);
+        let has_it = self.made || matches!(self.server, ServerSide::Set | ServerSide::Proven);
+        let is_at_work = self.in_hand && has_it;
         let pending = self.ledger.pending.as_ref().and_then(|pending| pending.login.as_ref()).zip(self.found.pending);
         let works = pending.map(|(login, version)| (self.takes(version, login), login, version));
         let is_asked_for = self.order == Order::Now && self.is_refused();

@@ -97,6 +97,12 @@ impl Scene {
             let code = of(key).authentication_code(&format!("rolewright previous app {number} {in_use}"));
             format!("{number}:{}", &code[..32])
         };
+        let other = if next == in_use { "app_a" } else { next.as_str() };
+        let retired = |key: &str| {
+            let code =
+                |number: i64| of(key).authentication_code(&format!("rolewright retired app {number}"))[..32].to_owned();
+            format!("{LONG_AGO} 1:{} 2:{}", code(1), code(2))
+        };
         let (rotate, apply) = (("rotate", vec!["--role", "app"]), ("apply", vec!["--yes"]));
         let back = ("rollback", vec!["--role", "app"]);
         let all = || vec![rotate.clone(), apply.clone(), back.clone()];
@@ -162,9 +168,65 @@ impl Scene {
                 aliases: json!({"current": one.to_string(), "previous": two.to_string()}),
                 commands: all(),
             },
+            Attack {
+                what: "a version in use above the true one",
+                annotations: json!({
+                    "version": two.to_string(), "seal": published(&second, two, &in_use), "published": LONG_AGO,
+                    "previous-version": "2", "previous-login": in_use,
+                }),
+                aliases: json!({"current": two.to_string(), "previous": "2"}),
+                commands: [forth(), forth()].concat(),
+            },
+            Attack {
+                what: "a version of the other login above the true one",
+                annotations: json!({
+                    "version": one.to_string(), "login": next, "seal": published(&first, one, &next),
+                    "published": LONG_AGO, "previous-version": "2", "previous-login": next,
+                }),
+                aliases: json!({"current": one.to_string(), "previous": "2"}),
+                commands: [forth(), forth()].concat(),
+            },
+            Attack {
+                what: "true versions as retired",
+                annotations: json!({
+                    "version": two.to_string(), "seal": published(&second, two, &in_use),
+                    "previous-version": null, "previous-login": null, "retired": retired(&second),
+                }),
+                aliases: json!({"current": two.to_string()}),
+                commands: [forth(), forth()].concat(),
+            },
+            Attack {
+                what: "another login in use",
+                annotations: json!({"login": other, "published": LONG_AGO}),
+                aliases: json!({"current": "2", "previous": "1"}),
+                commands: forth(),
+            },
+            Attack {
+                what: "another login in use, and none before",
+                annotations: json!({"login": other, "previous-version": null, "previous-login": null}),
+                aliases: json!({"current": "2"}),
+                commands: [vec![apply.clone()], forth()].concat(),
+            },
+            Attack {
+                what: "an attempt for the login in use",
+                annotations: json!({"pending": format!("x:{}", "0".repeat(64)), "next": in_use}),
+                aliases: json!({"current": "2", "previous": "1"}),
+                commands: forth(),
+            },
+            Attack {
+                what: "the version before as the one in use",
+                annotations: json!({
+                    "version": "1", "login": next, "previous-version": "2", "previous-login": in_use, "published": LONG_AGO,
+                }),
+                aliases: json!({"current": "1", "previous": "2"}),
+                commands: forth(),
+            },
         ]
     }
 }
+
+/// Long before any `grace` was over.
+const LONG_AGO: &str = "2026-01-01T00:00:00Z";
 
 fn fingerprint(id: &str, payload: &str) -> String {
     let digest = sha2::Sha256::new().chain_update(id).chain_update([0]).chain_update(payload).finalize();
@@ -184,8 +246,9 @@ each_major! {
                     let run = scene.stage.run(command, options);
                     assert!(matches!(run.status, 0 | 1 | 3), "{words}: {}{}{}", run.status, run.stdout, run.stderr);
                     scene.assert_works(&words).await;
-                    let planted = scene.stage.versions("app").await[2..4].to_vec();
-                    assert_eq!(planted, ["3 ENABLED", "4 ENABLED"], "{words}: {}", run.stdout);
+                    let versions = scene.stage.versions("app").await;
+                    let all = ["1 ENABLED", "2 ENABLED", "3 ENABLED", "4 ENABLED"];
+                    assert_eq!(versions, all, "{words}: {}", run.stdout);
                     let restored = json!({ "annotations": whole["annotations"] });
                     scene.stage.patch_secret("app", "annotations", restored).await;
                 }
