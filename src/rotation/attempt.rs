@@ -86,13 +86,21 @@ impl State {
                 self.while_taken(|| self.begin_from(login, version))
             }
             Some(version) => self.begin_back(login, version, || Step::Record(self.ledger.given_up().into())),
-            // What nothing shows to be ours began nothing here, and no attempt is for the login of the credential before.
-            None if !pending.mark.is_proven() || self.is_before(&login) => Step::Record(self.ledger.given_up().into()),
-            // The policy may be another one by now.
-            None => match self.next_login().filter(|next| !self.is_before(next)) {
-                Some(next) => self.another(next, *next == login),
-                None => Step::Record(self.ledger.given_up().into()),
-            },
+            None => self.anew(pending, &login),
+        }
+    }
+
+    /// The attempt once more, with another password.
+    fn anew(&self, pending: &Pending, login: &Login) -> Step {
+        if let Some(version) = self.found.foreign.first() {
+            return Step::Hold(Held::Foreign(*version));
+        }
+        // What nothing shows to be ours began nothing here, and no attempt is for the login of the credential before.
+        let is_ours = pending.mark.is_proven() && !self.is_before(login);
+        // The policy may be another one by now.
+        match self.next_login().filter(|next| is_ours && !self.is_before(next)) {
+            Some(next) => self.another(next, next == login),
+            None => Step::Record(self.ledger.given_up().into()),
         }
     }
 
@@ -182,8 +190,7 @@ impl State {
     /// one. An idle login that was armed already has no sessions but those of the run that died, which proved it.
     fn another(&self, login: &Login, is_armed: bool) -> Step {
         let is_idle = is_armed && self.ledger.login.as_ref() != Some(login);
-        let foreign = self.found.foreign.first().map(|version| Held::Foreign(*version));
-        let held = foreign.or_else(|| if is_idle { None } else { self.in_the_way(login) });
+        let held = if is_idle { None } else { self.in_the_way(login) };
         held.map_or_else(|| self.begin_anew(login.clone()), Step::Hold)
     }
 
