@@ -109,7 +109,7 @@ impl Ledger {
         ];
         let with = with.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect();
         let place = Place::Alias(Annotations::PREVIOUS);
-        is_newer.then(|| Problem { place, fault: Fault::OtherVersion(previous), with })
+        is_newer.then_some(Problem { place, fault: Fault::OtherVersion(previous), with })
     }
 
     /// An attempt stores again what is in use, or what was before.
