@@ -2,7 +2,7 @@
 //! run has is ended.
 
 use crate::model::{DatabaseName, Policy, State};
-use crate::plan::{LOCK_DATABASE, end_lock_holder};
+use crate::plan::{LOCK_DATABASE, end_lock_holder, end_orphaned_lock_holder};
 use crate::postgres::{
     ApplicationName, Asked, LOCK_KEY, Lock, LockError, LockHolder, PostgresError, Route, Session, Statement,
     inspect_shared, lock,
@@ -47,12 +47,14 @@ impl<'a> Contender<'a> {
 
     /// Ends the sessions of the login that holds the lock, and says so; `false` where it may be a run, or cannot be ended.
     pub(super) async fn evict(&mut self, holder: &LockHolder) -> bool {
-        let LockHolder::Session { login, .. } = holder else { return false };
+        if matches!(holder, LockHolder::Prepared { .. } | LockHolder::Unknown) {
+            return false;
+        }
         self.rounds = match self.rounds.checked_sub(1) {
             Some(left) => left,
             None => return false,
         };
-        match self.end(login).await {
+        match self.end(holder).await {
             Ok(false) => false,
             Ok(true) => {
                 tracing::warn!("ended {holder}, which held the lock of the instance");
@@ -66,10 +68,15 @@ impl<'a> Contender<'a> {
         }
     }
 
-    async fn end(&self, login: &crate::model::RoleName) -> Result<bool, PostgresError> {
+    async fn end(&self, holder: &LockHolder) -> Result<bool, PostgresError> {
         let mut session = self.enter().await?;
         let state = State::from(inspect_shared(&mut session, &Asked::default()).await?);
-        let Some(statements) = end_lock_holder(self.policy, &state, login, LOCK_KEY) else { return Ok(false) };
+        let statements = match holder {
+            LockHolder::Session { login, .. } => end_lock_holder(self.policy, &state, login, LOCK_KEY),
+            LockHolder::Orphan { role, .. } => end_orphaned_lock_holder(&state, *role, LOCK_KEY),
+            LockHolder::Prepared { .. } | LockHolder::Unknown => None,
+        };
+        let Some(statements) = statements else { return Ok(false) };
         let statements: Vec<_> = statements.into_iter().map(Statement::plain).collect();
         session.run(&statements).await?;
         session.close().await;

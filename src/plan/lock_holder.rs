@@ -19,12 +19,27 @@ pub fn end_lock_holder(policy: &Policy, state: &State, login: &RoleName, key: i6
         return None;
     }
     let end = statement::end_lock_sessions(login, key);
-    let signals = |actor: &Actor| RoleName::new(SIGNALS).is_ok_and(|role| reach.inherits(reach.name(actor), &role));
-    let role = match [Actor::Admin, reach.maker()].into_iter().find(signals) {
-        Some(actor) => reach.name(&actor).clone(),
-        None => Some(login.clone()).filter(|login| reach.can_become(login))?,
-    };
+    let role = signaller(&reach).or_else(|| Some(login.clone()).filter(|login| reach.can_become(login)))?;
     Some(script::acting_as(&reach, &role, end))
+}
+
+/// The same for sessions of a role that was dropped, by its number: no run logs in so any more, and nobody can act as that
+/// role. Up to 15 the right to end sessions is any CREATEROLE's to lend.
+pub fn end_orphaned_lock_holder(state: &State, role: i64, key: i64) -> Option<Vec<String>> {
+    let reach = Reach::new(state)?;
+    let end = statement::end_orphans_lock_sessions(role, key);
+    let lent = || {
+        let signals = RoleName::new(SIGNALS).ok()?;
+        Some(signals).filter(|signals| reach.can_become(signals))
+    };
+    let by = signaller(&reach).or_else(lent)?;
+    Some(script::acting_as(&reach, &by, end))
+}
+
+/// As whom this admin ends sessions of others.
+fn signaller(reach: &Reach<'_>) -> Option<RoleName> {
+    let signals = |actor: &Actor| RoleName::new(SIGNALS).is_ok_and(|role| reach.inherits(reach.name(actor), &role));
+    [Actor::Admin, reach.maker()].into_iter().find(signals).map(|actor| reach.name(&actor).clone())
 }
 
 /// Whether a run may log in so: an admin of the policy, or a role that it does not declare and that has the rights of one.

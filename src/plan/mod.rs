@@ -42,7 +42,7 @@ pub use finding::{Finding, Plane, Rule, Severity};
 pub use iam_only::{IamOnly, iam_only};
 pub use left::{Left, left};
 pub use left_sessions::end_sessions;
-pub use lock_holder::{LOCK_DATABASE, end_lock_holder};
+pub use lock_holder::{LOCK_DATABASE, end_lock_holder, end_orphaned_lock_holder};
 pub use other_readers::{OtherReader, advice_about_readers, other_readers};
 pub use phase::Phase;
 pub use proof::{

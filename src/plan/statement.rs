@@ -116,13 +116,21 @@ pub(super) fn end_login_sessions(login: &RoleName) -> String {
 /// Ends the sessions of `login` that hold or wait for the advisory lock `key`, of the database that this is run in: those that
 /// wait first, as they would have it next.
 pub(super) fn end_lock_sessions(login: &RoleName, key: i64) -> String {
+    end_lock_sessions_where(&format!("a.usename = {}", literal(login.as_str())), key)
+}
+
+/// The same for a role that was dropped, of which only its number is left.
+pub(super) fn end_orphans_lock_sessions(role: i64, key: i64) -> String {
+    end_lock_sessions_where(&format!("a.usesysid = {role} AND a.usename IS NULL"), key)
+}
+
+fn end_lock_sessions_where(whose: &str, key: i64) -> String {
     format!(
         "SELECT pg_terminate_backend(pid, {SESSION_ENDS_WITHIN}) FROM (SELECT l.pid FROM pg_locks l \
-         JOIN pg_stat_activity a ON a.pid = l.pid WHERE a.usename = {} AND l.locktype = 'advisory' AND l.objsubid = 1 \
+         JOIN pg_stat_activity a ON a.pid = l.pid WHERE {whose} AND l.locktype = 'advisory' AND l.objsubid = 1 \
          AND (l.classid::int8 << 32 | l.objid::int8) = {key} \
          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-         GROUP BY l.pid ORDER BY bool_or(l.granted)) s",
-        literal(login.as_str())
+         GROUP BY l.pid ORDER BY bool_or(l.granted)) s"
     )
 }
 

@@ -86,10 +86,19 @@ pub enum LockHolder {
         /// What it calls itself.
         application_name: String,
     },
-    /// A prepared transaction, which outlives its session and the server.
+    /// A session of a role that was dropped since it logged in.
+    Orphan {
+        /// Its process on the server.
+        pid: i32,
+        /// The number that the role had.
+        role: i64,
+        /// What it calls itself.
+        application_name: String,
+    },
+    /// A prepared transaction, which outlives its session, the server and its role.
     Prepared {
-        /// The login that prepared it.
-        login: RoleName,
+        /// The login that prepared it; `None` where that was dropped.
+        login: Option<RoleName>,
         /// Its identifier.
         gid: String,
     },
@@ -106,7 +115,16 @@ impl fmt::Display for LockHolder {
             Self::Session { pid, login, application_name } => {
                 write!(f, "process {pid} of `{login}`, `{application_name}`")
             }
-            Self::Prepared { login, gid } => write!(f, "prepared transaction {} of `{login}`", quote_literal(gid)),
+            Self::Orphan { pid, application_name, .. } => {
+                write!(f, "process {pid} of a role that was dropped")?;
+                if application_name.is_empty() { Ok(()) } else { write!(f, ", `{application_name}`") }
+            }
+            Self::Prepared { login: Some(login), gid } => {
+                write!(f, "prepared transaction {} of `{login}`", quote_literal(gid))
+            }
+            Self::Prepared { login: None, gid } => {
+                write!(f, "prepared transaction {} of a role that was dropped", quote_literal(gid))
+            }
             Self::Unknown => f.write_str("a process without a login"),
         }
     }
@@ -132,7 +150,13 @@ impl LockError {
                 "wait for it; if that is no run that is at work, `{login}` or a member of pg_signal_backend runs: \
                  SELECT pg_terminate_backend({pid})"
             )),
-            Self::Held(LockHolder::Prepared { login, gid }) => Some(format!(
+            Self::Held(LockHolder::Orphan { pid, .. }) => {
+                Some(format!("a member of pg_signal_backend, or a superuser, runs: SELECT pg_terminate_backend({pid})"))
+            }
+            Self::Held(LockHolder::Prepared { login: None, gid }) => {
+                Some(format!("a superuser, in the database `postgres`: ROLLBACK PREPARED {}", quote_literal(gid)))
+            }
+            Self::Held(LockHolder::Prepared { login: Some(login), gid }) => Some(format!(
                 "in the database `postgres`: SET ROLE {}; ROLLBACK PREPARED {}",
                 quote_identifier(login.as_str()),
                 quote_literal(gid)
@@ -234,7 +258,11 @@ async fn ask(client: &Catalog) -> Result<Answer, Cause> {
         (Some(pid), Some(login), _) => {
             LockHolder::Session { pid, login, application_name: text(3)?.unwrap_or_default() }
         }
-        (None, Some(login), Some(gid)) => LockHolder::Prepared { login, gid },
+        (Some(pid), None, _) => match row.try_get(6)? {
+            Some(role) => LockHolder::Orphan { pid, role, application_name: text(3)?.unwrap_or_default() },
+            None => LockHolder::Unknown,
+        },
+        (None, login, Some(gid)) => LockHolder::Prepared { login, gid },
         _ => LockHolder::Unknown,
     }))
 }

@@ -114,6 +114,38 @@ each_major! {
         stage.apply(&[]).assert_status(0);
     }
 
+    async fn a_holder_whose_role_was_dropped_is_shown_and_ended(major: u32) {
+        let stage = stage(major).await;
+        let admin = stage.cluster.connect_admin("postgres").await;
+        admin.batch_execute(MALLORY).await.expect("it is made");
+        let holder = holds(&stage, "mallory", "pg_advisory_lock").await;
+        let pid: i32 = holder.query_one("SELECT pg_backend_pid()", &[]).await.expect("it answers").get(0);
+        admin.batch_execute("DROP ROLE mallory").await.expect("it is dropped");
+        let superuser = stage.cluster.connect_superuser("postgres").await;
+        let named = format!("process {pid} of a role that was dropped");
+        if major >= 16 {
+            // The right to end it is one that this admin can neither use nor lend.
+            let run = stage.apply(&[]).assert_status(3);
+            says(&run, &[&named, "pg_signal_backend", &format!("SELECT pg_terminate_backend({pid})")]);
+            superuser.batch_execute("GRANT pg_signal_backend TO cloudsqlsuperuser").await.expect("it is granted");
+        }
+        says(&stage.apply(&[]).assert_status(0), &[&named, "which held the lock"]);
+        assert!(holder.batch_execute("SELECT 1").await.is_err());
+        let lent = "SELECT FROM pg_auth_members WHERE member = 'csadmin'::regrole AND roleid = 'pg_signal_backend'::regrole";
+        assert!(superuser.query(lent, &[]).await.expect("it answers").is_empty(), "a membership was left behind");
+        // What it prepared outlives it, too.
+        admin.batch_execute(MALLORY).await.expect("it is made");
+        let session = session(&stage, "mallory").await;
+        let prepare = format!("BEGIN; SELECT pg_advisory_xact_lock({}); PREPARE TRANSACTION 'left'", key());
+        session.batch_execute(&prepare).await.expect("it is prepared");
+        drop(session);
+        admin.batch_execute("DROP ROLE mallory").await.expect("it is dropped");
+        let run = stage.apply(&[]).assert_status(3);
+        says(&run, &["prepared transaction 'left' of a role that was dropped", "a superuser", "ROLLBACK PREPARED 'left'"]);
+        superuser.batch_execute("ROLLBACK PREPARED 'left'").await.expect("the advice works");
+        stage.apply(&[]).assert_status(0);
+    }
+
     async fn who_can_hold_the_lock_is_a_warning(major: u32) {
         let stage = stage(major).await;
         stage.apply(&[]).assert_status(0);
