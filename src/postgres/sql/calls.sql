@@ -12,7 +12,7 @@ told AS MATERIALIZED (
               THEN format('%s %I.%I', p.what, n.nspname, p.name) || coalesce('(' || p.detail || ')', '')
               WHEN p.what IN ('view', 'materialized view') THEN format('%s %s', p.what, t.name)
               WHEN p.what = 'column' THEN format('%s %s(%I)', p.what, t.name, p.name)
-              WHEN p.what = 'partition key' THEN format('%s of %s', p.what, t.name)
+              WHEN p.what IN ('partition key', 'row type') THEN format('%s of %s', p.what, t.name)
               ELSE format('%s %I on %s', p.what, p.name, t.name) END AS by
     FROM places p
     LEFT JOIN named t ON t.oid = p.relation

@@ -32,12 +32,14 @@ code AS MATERIALIZED (
    WHERE u.oid IS NOT NULL OR o.opaque
 ),
 -- What leads on: operators, aggregates and routines whose body is SQL, operator classes, types of what is checked, ranges whose
--- bounds are subtracted, views, and tables whose policies run for the role that reads them through a view.
+-- bounds are subtracted, views, and tables whose policies run for the role that reads them through a view. `coerced` are types with
+-- a cast, what is made of such types, and relations with a column of one: to_json, quote_literal and their kin, and foreign keys, look
+-- the cast up when they run, which no catalog tells. They look for casts to types of PostgreSQL or of extensions only.
 used AS (
-  SELECT class AS code, oid AS root, class, oid
+  SELECT class AS code, oid AS root, class, oid, false AS coerced
     FROM code
   UNION
-  SELECT u.code, u.root, n.class, n.oid
+  SELECT u.code, u.root, n.class, n.oid, d.classid = 'pg_cast'::regclass OR u.coerced AND u.class = 'pg_type'::regclass
     FROM used u
    CROSS JOIN LATERAL (
          SELECT classid, objid, objsubid
@@ -58,6 +60,15 @@ used AS (
            FROM pg_class
           WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND oid = d.objid AND relkind IN ('c', 'r', 'p')
             AND u.class = 'pg_type'::regclass
+         UNION ALL
+         SELECT unnest(ARRAY['pg_type'::regclass, 'pg_class'::regclass]), unnest(ARRAY[s.oid, s.typrelid])
+           FROM pg_cast c
+           JOIN pg_type s ON s.oid = c.castsource
+           JOIN pg_type t ON t.oid = c.casttarget
+          WHERE d.classid = 'pg_cast'::regclass AND c.oid = d.objid AND s.oid >= 16384 AND t.typowner NOT IN (SELECT oid FROM untrusted)
+         UNION ALL
+         SELECT d.classid, d.objid
+          WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND u.coerced AND u.class = 'pg_type'::regclass
          UNION ALL
          SELECT 'pg_class'::regclass, ev_class
            FROM pg_rewrite
@@ -104,14 +115,17 @@ place AS MATERIALIZED (
           WHERE d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
          UNION ALL
          -- A column of a type that is checked; up to 14 a generated column, too.
-         SELECT 'write', EXISTS (SELECT FROM pg_type t WHERE u.class = 'pg_type'::regclass AND t.oid = u.oid AND t.typtype IN ('r', 'm')),
+         SELECT 'write', relkind <> 'v' AND u.class = 'pg_type'::regclass
+                AND (u.coerced OR EXISTS (SELECT FROM pg_type t WHERE t.oid = u.oid AND t.typtype IN ('r', 'm'))),
                 'column', attname, NULL, attrelid, NULL, NULL
            FROM pg_attribute
+           JOIN pg_class c ON c.oid = attrelid AND relkind <> 'c'
           WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND attrelid = d.objid AND attnum = d.objsubid
          UNION ALL
          SELECT 'write', false, 'constraint', conname, NULL, conrelid, NULL, NULL
            FROM pg_constraint
           WHERE d.classid = 'pg_constraint'::regclass AND oid = d.objid AND conrelid <> 0
+            AND NOT (contype = 'f' AND u.class = 'pg_class'::regclass)
          UNION ALL
          SELECT 'write', false, 'domain', typname, NULL, NULL, typnamespace, NULL
            FROM pg_constraint c
@@ -156,6 +170,11 @@ place AS MATERIALIZED (
            FROM pg_event_trigger
           WHERE d.classid = 'pg_event_trigger'::regclass AND oid = d.objid AND evtenabled <> 'D'
          OFFSET 0) p
+  UNION ALL
+  SELECT u.code, u.root, 'write', true, 'row type', NULL, NULL, c.oid, NULL, NULL
+    FROM used u
+    JOIN pg_class c ON c.oid = u.oid AND c.relkind IN ('r', 'p', 'm', 'f')
+   WHERE u.class = 'pg_class'::regclass AND u.coerced
 ),
 -- Functions of PostgreSQL and of extensions that run SQL they get as text, or read what that text names. No catalog tells what
 -- such a text calls, so the expression is code of the owner of its relation or domain, and becomes that of whoever gets them: wherever
