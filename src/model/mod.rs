@@ -17,6 +17,7 @@ mod privilege;
 mod quote;
 mod retirement;
 mod role;
+mod role_use;
 mod row_security;
 mod secret;
 mod shape;
@@ -51,6 +52,7 @@ pub use quote::{
 };
 pub use retirement::{Retirement, Tie, TieKind};
 pub use role::{Role, Setting};
+pub use role_use::{RoleUse, RoleUseKind};
 pub use row_security::{RowPolicy, RowSecurity, SecuredTable, SecuredView};
 pub use secret::{
     Annotations, Binding, CloudRunHolder, CloudRunReference, PayloadAccess, Secret, Version, VersionState,

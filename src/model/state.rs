@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Acl, Belonging, Call, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
-    PrivilegeClass, Privileges, Retirement, Role, RoleName, RowSecurity, SchemaName, Secret, SecretName, View,
+    PrivilegeClass, Privileges, Retirement, Role, RoleName, RoleUse, RowSecurity, SchemaName, Secret, SecretName, View,
     quote_identifier,
 };
 
@@ -20,6 +20,8 @@ pub struct State {
     pub memberships: BTreeSet<Membership>,
     /// Open sessions of each login that has some.
     pub sessions: BTreeMap<RoleName, u64>,
+    /// Subscriptions and prepared transactions of every role.
+    pub uses: BTreeSet<RoleUse>,
     /// Databases, tablespaces and parameters: objects of the instance, with owner and ACL.
     pub shared: Vec<Group>,
     /// What is known of roles in databases that nobody looked into.
@@ -80,6 +82,8 @@ pub struct Server {
     pub read_only_settings: Vec<ReadOnlySetting>,
     /// What tells this server from a copy of it, where a plan is made and it may be read.
     pub identity: Option<String>,
+    /// The database in which pg_cron keeps its jobs, where it runs.
+    pub scheduler: Option<DatabaseName>,
     /// Parameters that this admin may put into `ALTER ROLE … SET`, of those asked about.
     pub settable: BTreeSet<String>,
 }
@@ -147,6 +151,8 @@ pub struct Database {
     pub extensions: BTreeMap<ExtensionName, Extension>,
     /// Publications, subscriptions and event triggers.
     pub belongings: Vec<Belonging>,
+    /// User mappings of roles.
+    pub mappings: BTreeSet<RoleUse>,
     /// What runs code of roles that are not trusted with it.
     pub calls: Vec<Call>,
     /// Views that read with the rights of their owners, and relations with rules, but for those that a schema's own `ddl`

@@ -23,6 +23,7 @@ mod path;
 mod phase;
 mod proof;
 mod reach;
+mod role_uses;
 mod script;
 mod sentence;
 mod shelter;
@@ -48,6 +49,7 @@ pub use phase::Phase;
 pub use proof::{
     Charter, Expected, Found, Held, Holdings, Proof, Proven, Right, Trial, Tried, Way, charters, untrusted_owners,
 };
+pub use role_uses::{possible_jobs, role_uses};
 pub use script::{Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
 pub use sentence::Loss;
 pub use standing::retiring;

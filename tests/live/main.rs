@@ -53,6 +53,7 @@ mod refusals;
 mod refused;
 mod restarts;
 mod restored;
+mod role_uses;
 mod rotation;
 mod row_security;
 mod scene;

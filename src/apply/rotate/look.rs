@@ -179,6 +179,7 @@ async fn at_server(edges: &Edges<'_>, policy: &Policy, roles: &[RoleName]) -> Re
         server: shared.server,
         roles: shared.roles,
         memberships: shared.memberships,
+        uses: shared.uses,
         shared: shared.groups,
         ..State::default()
     };

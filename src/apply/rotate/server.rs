@@ -8,7 +8,7 @@ use super::{Turn, strategy_of};
 use crate::apply::credential::{Job, login_error};
 use crate::apply::{ApplyError, Run};
 use crate::model::{Login, Password, RoleName, SecretName, Strategy};
-use crate::plan::{Failure, administer, close_login, expire_login, set_password};
+use crate::plan::{Failure, administer, close_login, expire_login, possible_jobs, role_uses, set_password};
 use crate::postgres::{LoginError, Refusal, Session, Statement};
 use crate::rotation::ServerSide;
 
@@ -162,6 +162,7 @@ impl Turn<'_> {
         if (self.seen.state.login(login), self.seen.state.users_of_previous()) != before {
             return Ok(());
         }
+        self.name_uses(login);
         self.run.change_login(login, close_login(login)).await?;
         self.seen.state.logins.entry(login.name().clone()).or_default().can_login = false;
         self.run.report.events.push(format!("`{login}` cannot log in any more"));
@@ -173,6 +174,21 @@ impl Turn<'_> {
             |session: &String| format!("still there until it ends, or `rotate --end-sessions` ends it: {session}");
         self.run.report.events.extend(left.iter().map(stays));
         Ok(())
+    }
+}
+
+impl Turn<'_> {
+    /// What works as a login that is about to be closed. Of a pair, jobs are the role's.
+    fn name_uses(&mut self, login: &Login) {
+        let (state, name) = (&self.seen.server, login.name());
+        let mut uses = role_uses(state, name);
+        if *name == self.seen.role {
+            uses.extend(possible_jobs(state, name));
+        }
+        self.run
+            .report
+            .events
+            .extend(uses.into_iter().map(|(_, what)| format!("`{name}` is to lose LOGIN, and {what}")));
     }
 }
 

@@ -24,6 +24,7 @@ mod public;
 mod readers;
 mod remedy;
 mod retired_secrets;
+mod role_uses;
 mod roles;
 mod rotation;
 mod row_security;
@@ -112,6 +113,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     diff.lock_database();
     diff.fence();
     diff.departures();
+    diff.role_uses();
     diff.secrets();
     diff.withhold_from_unproven();
     diff.finish()

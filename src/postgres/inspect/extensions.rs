@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::row_security;
 use super::rows::{self, Columns};
-use crate::model::{Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RowSecurity, SchemaName};
+use crate::model::{
+    Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RoleUse, RoleUseKind, RowSecurity,
+    SchemaName,
+};
 use crate::postgres::error::Cause;
 use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::sql::{BELONGINGS, EXTENSION_VERSIONS, for_major};
@@ -14,15 +17,26 @@ type Installed = BTreeMap<ExtensionName, Extension>;
 /// What asks for `session_user`, by schema.
 type SessionUsers = BTreeMap<SchemaName, Vec<String>>;
 
-/// Installed extensions, what else has an owner and neither ACL nor schema, row security, and what asks for `session_user`.
-pub async fn belongings(
-    client: &Catalog,
-    major: u32,
-) -> Result<(Installed, Vec<Belonging>, RowSecurity, SessionUsers), Cause> {
-    let (mut installed, mut others, mut secured) = (BTreeMap::new(), Vec::new(), RowSecurity::default());
-    let mut session_users = SessionUsers::new();
+/// What one statement reads.
+#[derive(Default)]
+pub struct Belongings {
+    /// Installed extensions.
+    pub installed: Installed,
+    /// What else has an owner and neither ACL nor schema.
+    pub others: Vec<Belonging>,
+    /// User mappings of roles.
+    pub mappings: BTreeSet<RoleUse>,
+    pub row_security: RowSecurity,
+    /// What asks for `session_user`.
+    pub session_users: SessionUsers,
+}
+
+/// What belongs to somebody and has neither ACL nor schema, and what is read along with it.
+pub async fn belongings(client: &Catalog, major: u32) -> Result<Belongings, Cause> {
+    let mut found = Belongings::default();
+    let Belongings { installed, others, mappings, row_security: secured, session_users } = &mut found;
     rows::each(client, &for_major(BELONGINGS, major), &[], |columns| {
-        if row_security::take(&columns, &mut secured)? {
+        if row_security::take(&columns, secured)? {
             return Ok(());
         }
         match columns.get(0)? {
@@ -32,6 +46,9 @@ pub async fn belongings(
             "session user" => {
                 session_users.entry(columns.schema(3)?).or_default().push(columns.text(1)?);
             }
+            "user mapping" => {
+                mappings.insert(mapping(&columns)?);
+            }
             kind => others.push(belonging(kind, &columns)?),
         }
         Ok(())
@@ -40,7 +57,12 @@ pub async fn belongings(
     others.sort_unstable();
     secured.tables.values_mut().for_each(|table| table.policies.sort_by(|a, b| a.name.cmp(&b.name)));
     session_users.values_mut().for_each(|objects| objects.sort_unstable());
-    Ok((installed, others, secured, session_users))
+    Ok(found)
+}
+
+fn mapping(columns: &Columns<'_>) -> Result<RoleUse, Cause> {
+    let database = columns.database_or_none(4)?.ok_or_else(|| Cause::unknown("the database", "none"))?;
+    Ok(RoleUse { role: columns.role(2)?, database, kind: RoleUseKind::Mapping, name: columns.text(1)? })
 }
 
 fn extension(columns: &Columns<'_>) -> Result<Extension, Cause> {

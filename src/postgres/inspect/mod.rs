@@ -24,7 +24,7 @@ use super::error::{Cause, PostgresError};
 use super::names::Catalog;
 use super::session::{BEGIN_SNAPSHOT, Session};
 use crate::model::{
-    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Object, Role, RoleName,
+    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Object, Role, RoleName, RoleUse,
     SchemaName, Server, State,
 };
 
@@ -59,6 +59,8 @@ pub struct Shared {
     pub elsewhere: Elsewhere,
     /// Open sessions of each login that has some.
     pub sessions: BTreeMap<RoleName, u64>,
+    /// Subscriptions and prepared transactions of every role.
+    pub uses: BTreeSet<RoleUse>,
     /// Every membership.
     pub memberships: BTreeSet<Membership>,
     /// Databases, tablespaces and, from 15 on, parameters.
@@ -67,8 +69,8 @@ pub struct Shared {
 
 impl From<Shared> for State {
     fn from(shared: Shared) -> Self {
-        let Shared { server, roles, elsewhere, sessions, memberships, groups } = shared;
-        Self { server, roles, elsewhere, sessions, memberships, shared: groups, ..Self::default() }
+        let Shared { server, roles, elsewhere, sessions, uses, memberships, groups } = shared;
+        Self { server, roles, elsewhere, sessions, uses, memberships, shared: groups, ..Self::default() }
     }
 }
 
@@ -135,17 +137,22 @@ async fn begin(client: &Catalog) -> Result<(), Cause> {
 }
 
 async fn shared_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Result<Shared, Cause> {
-    let (server, shared::Roles { roles, elsewhere, sessions }, memberships, groups) = try_join!(
+    let (server, shared::Roles { roles, elsewhere, sessions, uses }, memberships, groups) = try_join!(
         shared::server(client, major, &asked.parameters),
         shared::roles(client, &asked.databases),
         shared::memberships(client, major),
         objects::shared(client, major),
     )?;
-    Ok(Shared { server, roles, elsewhere, sessions, memberships, groups })
+    Ok(Shared { server, roles, elsewhere, sessions, uses, memberships, groups })
 }
 
 async fn database_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Result<Database, Cause> {
-    let (mut groups, (defaults, global_defaults), views, (mut extensions, belongings, row_security, session_users)) = try_join!(
+    let (
+        mut groups,
+        (defaults, global_defaults),
+        views,
+        extensions::Belongings { installed: mut extensions, others, mappings, row_security, session_users },
+    ) = try_join!(
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
         views::read(client, &asked.makers),
@@ -161,7 +168,8 @@ async fn database_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Resul
         defaults,
         global_defaults,
         extensions,
-        belongings,
+        belongings: others,
+        mappings,
         calls,
         views,
         row_security,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rows::{self, Columns};
-use crate::model::{DatabaseName, Elsewhere, Membership, ReadOnlySetting, Role, RoleName, Server, Setting};
+use crate::model::{
+    DatabaseName, Elsewhere, Membership, ReadOnlySetting, Role, RoleName, RoleUse, RoleUseKind, Server, Setting,
+};
 use crate::postgres::error::Cause;
 use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::sql::{MEMBERSHIPS, ROLES, SERVER, for_major};
@@ -25,6 +27,7 @@ pub async fn server(client: &Catalog, major: u32, parameters: &BTreeSet<String>)
             replica: columns.get(7)?,
             identity: None,
             read_only_settings: read_only_settings(&columns)?,
+            scheduler: columns.database_or_none(11)?,
         };
         Ok(())
     })
@@ -50,6 +53,7 @@ pub struct Roles {
     pub roles: BTreeMap<RoleName, Role>,
     pub elsewhere: Elsewhere,
     pub sessions: BTreeMap<RoleName, u64>,
+    pub uses: BTreeSet<RoleUse>,
 }
 
 /// Every role; `databases` are looked into.
@@ -61,6 +65,7 @@ pub async fn roles(client: &Catalog, databases: &BTreeSet<DatabaseName>) -> Resu
         found.elsewhere.extend(held_elsewhere(&name, &columns)?);
         let sessions = columns.get::<Option<i64>>(15)?.and_then(|number| u64::try_from(number).ok());
         found.sessions.extend(sessions.map(|number| (name.clone(), number)));
+        found.uses.extend(uses(&name, &columns)?);
         found.roles.insert(name.clone(), role(name, &columns)?);
         Ok(())
     })
@@ -77,6 +82,22 @@ fn held_elsewhere(role: &RoleName, columns: &Columns<'_>) -> Result<Elsewhere, C
         Ok(((role.clone(), columns.names().database(database)?), (count(owned), count(named))))
     });
     held.collect()
+}
+
+fn uses(role: &RoleName, columns: &Columns<'_>) -> Result<BTreeSet<RoleUse>, Cause> {
+    let kinds: Vec<&str> = columns.get::<Option<_>>(16)?.unwrap_or_default();
+    let names: Vec<Raw<'_>> = columns.get::<Option<_>>(17)?.unwrap_or_default();
+    let databases: Vec<Raw<'_>> = columns.get::<Option<_>>(18)?.unwrap_or_default();
+    let all = kinds.into_iter().zip(names).zip(databases).map(|((kind, name), database)| {
+        let kind = match kind {
+            "subscription" => RoleUseKind::Subscription,
+            "prepared" => RoleUseKind::Prepared,
+            other => return Err(Cause::unknown("what works as a role", other)),
+        };
+        let database = columns.names().database(database)?;
+        Ok(RoleUse { role: role.clone(), database, kind, name: name.readable() })
+    });
+    all.collect()
 }
 
 fn role(name: RoleName, columns: &Columns<'_>) -> Result<Role, Cause> {

@@ -41,6 +41,16 @@ SELECT 'subscription',
   FROM pg_subscription s
  WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 UNION ALL
+-- The credential in it is for superusers, and who owns the server; of whom and for which server is for everybody.
+SELECT 'user mapping',
+       m.srvname::text,
+       m.usename::text,
+       NULL,
+       current_database()::text,
+       NULL
+  FROM pg_user_mappings m
+ WHERE m.umuser <> 0
+UNION ALL
 SELECT 'event trigger',
        evtname::text/*oid*/,
        pg_get_userbyid(evtowner)::text,

@@ -15,7 +15,10 @@ SELECT r.rolname::text,
        e.databases,
        e.owned,
        e.named,
-       a.sessions
+       a.sessions,
+       u.kinds,
+       u.names,
+       u.databases
   FROM pg_roles r
   LEFT JOIN (
     SELECT s.setrole,
@@ -55,3 +58,20 @@ SELECT r.rolname::text,
       FROM pg_stat_activity
      GROUP BY usesysid
   ) a ON a.usesysid = r.oid
+  -- What works as a role, or waits for it, without a session; in all databases.
+  LEFT JOIN (
+    SELECT w.role,
+           array_agg(w.kind) AS kinds,
+           array_agg(w.name) AS names,
+           array_agg(w.database) AS databases
+      FROM (
+        SELECT s.subowner AS role, 'subscription' AS kind, s.subname::text AS name, d.datname::text AS database
+          FROM pg_subscription s
+          JOIN pg_database d ON d.oid = s.subdbid
+        UNION ALL
+        SELECT o.oid, 'prepared', p.gid, p.database::text
+          FROM pg_prepared_xacts p
+          JOIN pg_roles o ON o.rolname = p.owner
+      ) w
+     GROUP BY w.role
+  ) u ON u.role = r.oid

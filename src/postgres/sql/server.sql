@@ -22,7 +22,11 @@ SELECT current_setting('server_version_num')::int8,
        pg_is_in_recovery(),
        r.databases,
        r.roles,
-       r.settings
+       r.settings,
+       -- How the worker of pg_cron shows itself; a session of another role can call itself so.
+       (SELECT min(a.datname::text)
+          FROM pg_stat_activity a
+         WHERE a.usesysid = 10 AND a.application_name = 'pg_cron scheduler')
   FROM pg_roles me
  CROSS JOIN LATERAL (
     -- Who set it is not kept, where it is set is.
