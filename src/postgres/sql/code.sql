@@ -179,12 +179,23 @@ place AS MATERIALIZED (
 -- Functions of PostgreSQL and of extensions that run SQL they get as text, or read what that text names. No catalog tells what
 -- such a text calls, so the expression is code of the owner of its relation or domain, and becomes that of whoever gets them: wherever
 -- it runs, it counts as run by the owner. A domain is named where it is defined: a column or index of it runs the text later.
+-- So do functions that do more than return a value, but the planner runs none of these: of PostgreSQL the VOLATILE ones, unless they are
+-- known to be harmless, and those of extensions in C, whose triggers build SQL from their arguments.
 runners AS MATERIALIZED (
   SELECT ':(op)?funcid (' || string_agg(oid::text, '|') || ') ' AS pattern
     FROM pg_proc
    WHERE oid < 16384 AND (proname = 'ts_stat' OR proname = 'ts_rewrite' AND pronargs = 2
          OR proname ~ '^(query|table|cursor|schema|database)_to_xml' OR proname ~ '^pg_input_(is_valid|error_info)$')
       OR oid >= 16384 AND proname ~ '^(dblink|crosstab|connectby$|xpath_table$|query_to_|table_to_)'
+      OR 'text' <> ALL ($2::text[]) AND CASE
+         WHEN prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)
+         THEN oid >= 16384 AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')
+              AND proname NOT IN ('moddatetime', 'insert_username', 'autoinc', 'triggered_change_notification')
+         ELSE provolatile = 'v' AND (oid < 16384 OR prolang = (SELECT oid FROM pg_language WHERE lanname = 'c'))
+              AND proname !~ ('^(random|random_normal|array_sample|array_shuffle|gen_random_(uuid|bytes)|uuidv[47]|uuid_generate_.*|gen_salt|pgp_.*'
+                  || '|clock_timestamp|timeofday|timezone|nextval|currval|lastval|current_query|txid_status|pg_xact_.*|pg_is_.*|pg_last_.*'
+                  || '|pg_(table|indexes|relation|total_relation|database|tablespace)_size|pg_stat_get_.*|pg_partition_(tree|ancestors))$')
+         END
 ),
 texts AS MATERIALIZED (
   SELECT 0::oid AS code, c.oid AS root, e.runs, e.own OR c.relkind <> 'v' AS own, e.what, e.name, NULL::text AS detail, c.oid AS relation,
@@ -209,7 +220,8 @@ texts AS MATERIALIZED (
            FROM pg_partitioned_table
           WHERE partrelid = c.oid
          UNION ALL
-         SELECT 'write', tgenabled IN ('A', 'R'), 'trigger', tgname, tgqual::text, NULL
+         SELECT 'write', tgenabled IN ('A', 'R'), 'trigger', tgname,
+                concat(tgqual::text, CASE WHEN tgnargs > 0 THEN ' :funcid ' || tgfoid || ' ' END), NULL
            FROM pg_trigger
           WHERE tgrelid = c.oid AND NOT tgisinternal AND tgenabled <> 'D'
          UNION ALL
