@@ -7,7 +7,7 @@ use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
     Annotations, Lifecycle, Login, Logins, NoCredential, Password, Policy, RoleName, RolePolicy, Secret, SecretPolicy,
-    State, Version, VersionState,
+    Shape, State, Version, VersionState,
 };
 use crate::plan::{Failure, Finding, Rule};
 use crate::postgres::{LoginError, login};
@@ -180,7 +180,11 @@ async fn stored(
     let payload = google.access(name, *number).await?;
     let rejected = |what: &str| holder.finding(Rule::CredentialRejected, format!("version {number} of {name} {what}"));
     // A strategy that was changed does not take the login before away.
-    let credential = match holder.wanted.credential(&payload, own.every_login()) {
+    // Until `apply` has stored it in the declared form, it is in the one before.
+    let shape = secret.annotations.get(Annotations::SHAPE).and_then(|text| Shape::parse(text));
+    let noted = shape.as_ref().zip(login.as_ref());
+    let noted = noted.and_then(|(shape, login)| holder.wanted.credential_of(&payload, login, Some(shape)));
+    let credential = match noted.map_or_else(|| holder.wanted.credential(&payload, own.every_login()), Ok) {
         Ok(credential) => credential,
         Err(NoCredential::Form) => return Ok(Err(rejected("is not of the declared form"))),
         Err(NoCredential::OtherLogin) => return Ok(Err(rejected("is for another login"))),

@@ -330,6 +330,61 @@ each_major! {
         }
     }
 
+    async fn a_form_that_is_told_wrongly_is_put_right(major: u32) {
+        let role = |name: &str| {
+            format!("  {name}: {{ access: dml, secret: {{ name: {name}, payload: url, readers: [\"{READER}\"] }} }}\n")
+        };
+        let stage = Stage::new(major);
+        stage.roles(&role("app"));
+        stage.apply(&[]).assert_status(0);
+        let mut annotations = stage.secret("app").await["annotations"].take();
+        annotations["rolewright.payload"] = json!(r#"{"format":"password"}"#);
+        stage.patch_secret("app", "annotations", json!({ "annotations": annotations })).await;
+        stage.roles(&(role("app") + &role("late")));
+        let before = stage.payload("app", "current").await;
+        stage.apply(&[]).assert_status(0);
+        assert!(stage.payload("late", "current").await.contains("late:"));
+        assert_eq!(stage.payload("app", "current").await, before);
+        stage.run("check", &["--probe"]).assert_status(0);
+        stage.assert_in_sync();
+    }
+
+    async fn a_closed_login_is_opened_for_the_password_that_it_has(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(&format!(
+            "  app: {{ access: dml, secret: {{ name: app, payload: url, readers: [\"{READER}\"] }} }}\n"
+        ));
+        stage.cluster.batch("shop", "SET ROLE csadmin; CREATE ROLE app NOLOGIN PASSWORD 'theirs'").await;
+        stage.make_secret("app", Some("postgresql://app:wrong@db/shop")).await;
+        let held = stage.apply(&[]).assert_status(3);
+        assert!(held.stdout.contains("--reset-passwords"), "{}", held.stdout);
+        assert!(!stage.logs_in("app", "wrong").await && !stage.logs_in("app", "theirs").await);
+        stage.add_version("app", "postgresql://app:theirs@db/shop").await;
+        stage.apply(&[]).assert_status(0);
+        assert!(stage.logs_in("app", "theirs").await);
+        assert_eq!(stage.versions("app").await.len(), 2);
+    }
+
+    async fn a_login_that_nothing_remembers_is_closed_once_it_was_unused_for_grace(major: u32) {
+        let scene = Scene::new(major, "dml", "alternate").await;
+        let stage = &scene.stage;
+        stage.patch_secret("app", "versionAliases", json!({"versionAliases": {}})).await;
+        stage.patch_secret("app", "annotations", json!({"annotations": {"team": "x"}})).await;
+        for _ in 0..2 {
+            stage.apply(&[]);
+            stage.run("rotate", &[]).assert_status(0);
+            assert_eq!(open_logins(stage).await, ["app_a", "app_b"]);
+        }
+        for _ in 0..2 {
+            stage.later("app", jiff::SignedDuration::from_hours(2)).await;
+            stage.run("rotate", &[]).assert_status(0);
+        }
+        assert_eq!(open_logins(stage).await, ["app_b"]);
+        scene.assert_works("closed").await;
+        stage.apply(&[]).assert_status(0);
+        stage.assert_in_sync();
+    }
+
     async fn a_reset_that_was_interrupted_is_repeated_and_never_gives_what_was_stored(major: u32) {
         let stage = Stage::new(major);
         stage.roles(&format!(

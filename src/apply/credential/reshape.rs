@@ -19,12 +19,15 @@ impl Run<'_> {
     ) -> Result<Option<Withheld>, ApplyError> {
         let Some(current) = secret.current().map(|current| current.number) else { return Err(vanished(job)) };
         let before = self.google()?.access(job.secret, current).await?;
-        let Some(password) = self.password_in(job, secret, &before)? else {
-            return Ok(Some(not_of_its_form(job, current, &self.policy.given)));
+        let password = match self.password_in(job, secret, &before)? {
+            // What the server does not take was not written as the annotation has it, or is not what is in use.
+            Some(password) if self.works(job, &password).await? => password,
+            _ => {
+                let withheld = not_of_its_form(job, current, &self.policy.given);
+                return self.reset_or(job, secret, withheld, random).await;
+            }
         };
         let payload = self.wanted(job.role)?.payload(job.login, &password);
-        // What the server does not take is not what is in use.
-        self.prove(job, &password).await?;
         let old = Version { number: current, payload: &before };
         let number = match self.reshaped(job, secret, old, &payload).await? {
             Some(number) => number,
