@@ -165,7 +165,7 @@ fn somebody_elses_schema_keeps_its_owner_from_being_helped() {
     let plan = tampered("role boss login superuser\n schema hr of boss\n table hr.x of mig { app=r/mig }");
     assert_snapshot!(shown(&plan), @r#"
     withheld: mig owns table hr.x, outside the schemas of the policy [privilege.effective]
-      the policy does not speak of this schema: declare the schema, give it to somebody else, or let the role make schemas (`create_schemas: true`)
+      the policy does not speak of this schema: declare the schema, give it to somebody else, or let the role make schemas (`create_schemas: true`); there is no statement for that here, since the new owner would run code that it brings along: read its definition, and make it anew as an admin rather than giving it to one
     withheld: app holds SELECT on table hr.x [grant.unexpected]
       `mig` has no USAGE on schema `hr`: `boss` runs: GRANT USAGE ON SCHEMA "hr" TO "mig"
     withheld: boss can reach managed objects: it has SUPERUSER: does everything [role.undeclared]

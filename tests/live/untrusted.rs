@@ -9,6 +9,19 @@ use crate::support::{Cluster, Options, Rolewright, each_major, run};
 /// `sql` is run as `app_user`, in whose name an earlier world made objects; `after` by the bootstrap superuser behind it. `left` is
 /// what keeps its owner, `flag` what hands it over.
 const HANDED_OVER: &str = include_str!("cases/handed-over.tsv");
+/// Code and what runs code, of a role that is to have none, where the policy speaks and where it does not; and what is neither.
+const BY_FIX: &str = "GRANT CREATE ON DATABASE shop TO app_user; GRANT CREATE ON SCHEMA app TO app_user; SET ROLE app_user; CREATE SCHEMA den;
+CREATE FUNCTION den.definer() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN END';
+CREATE FUNCTION den.plain() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE PROCEDURE den.proc() LANGUAGE plpgsql AS 'BEGIN END';
+CREATE FUNCTION den.ix(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';
+CREATE TABLE den.t (i int); CREATE INDEX ON den.t (den.ix(i)); CREATE TABLE den.p (i int) PARTITION BY RANGE (i);
+CREATE VIEW den.v AS SELECT 1 AS one; CREATE MATERIALIZED VIEW den.m AS SELECT den.ix(1) AS one; CREATE DOMAIN den.d AS int CHECK (value > 0);
+CREATE SEQUENCE den.s; CREATE TYPE den.e AS ENUM ('a'); CREATE EXTENSION tablefunc SCHEMA app;
+CREATE FUNCTION app.definer() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN END';
+CREATE FUNCTION app.tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; CREATE TABLE app.t (i int);
+CREATE TRIGGER tell BEFORE INSERT ON app.t FOR EACH ROW EXECUTE FUNCTION app.tell();
+CREATE VIEW app.v AS SELECT 1 AS one; CREATE MATERIALIZED VIEW app.m AS SELECT 1 AS one; RESET ROLE;
+REVOKE CREATE ON SCHEMA app FROM app_user; REVOKE CREATE ON DATABASE shop FROM app_user";
 const POLICY: &str = "tests/live/cases/drift.yaml";
 
 struct World {
@@ -265,6 +278,35 @@ each_major! {
         superuser.batch_execute("SET ROLE app_user; ALTER EXTENSION tablefunc DROP FUNCTION app.n1(int); RESET ROLE").await.expect("it may");
         stage.apply(&["--take-over"]).assert_status(3);
         assert_eq!(superuser.query_one(owner, &[]).await.expect("a table").get::<_, String>(0), "migration_user");
+    }
+
+    /// Whoever runs what `check` prints sees no body: no statement gives code, or what runs code, to a trusted role.
+    async fn no_fix_gives_code_to_a_trusted_role(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(ROLES);
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("shop", BY_FIX).await;
+        let checked = stage.run("check", &["--format", "json"]).assert_status(2).json();
+        let findings: Vec<_> = checked["findings"].as_array().into_iter().flatten().collect();
+        let of = |object: &str| -> Vec<_> { findings.iter().filter(|one| one["object"] == object).collect() };
+        for object in [
+            "function den.definer()", "function den.plain()", "procedure den.proc()", "table den.t", "table den.p", "view den.v",
+            "materialized view den.m", "domain den.d", "function app.definer()", "function app.tell()", "view app.v",
+            "materialized view app.m", "extension tablefunc",
+        ] {
+            let found = of(object);
+            let given = |one: &&&&Value| one["fix"].as_str().is_some_and(|fix| fix.contains("OWNE"));
+            assert!(!found.is_empty(), "{object}: {checked:#}");
+            assert_eq!(found.iter().find(given), None, "{object}");
+        }
+        for object in ["schema den", "sequence den.s", "type den.e", "table app.t"] {
+            let found = of(object);
+            let given = |one: &&&Value| one["fix"].as_str().is_some_and(|fix| fix.contains("OWNER TO"));
+            assert!(found.iter().any(given), "{object}: {checked:#}");
+        }
+        let definer = of("function den.definer()");
+        let said = |one: &&&Value| one["message"].as_str().is_some_and(|text| text.contains("make it anew as an admin"));
+        assert!(definer.iter().any(said), "{checked:#}");
     }
 
     /// Nor does code that lies where nothing is managed come along.

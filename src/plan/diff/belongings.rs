@@ -7,7 +7,7 @@ use crate::model::{
     Belonging, BelongingKind, Database, DatabaseName, ExtensionName, Preset, PublicationExtent, RoleName,
 };
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Finding, Rule, Severity, fix, script, statement};
+use crate::plan::{Finding, Rule, Severity, script, statement};
 
 /// Whoever the policy makes a member of it may make subscriptions.
 /// <https://www.postgresql.org/docs/current/predefined-roles.html>
@@ -29,7 +29,7 @@ impl Diff<'_> {
             let owner = &installed.owner;
             let makes = self.policy.roles.get(owner).is_some_and(|role| role.create_schemas);
             if self.cast.standing(owner).is_managed() && !makes && !self.has_ddl(name, owner) {
-                self.owned_extension((name, database), extension, owner);
+                self.owned_extension(name, extension, owner);
             } else if self.cast.standing(owner) == Standing::Undeclared {
                 self.foreign_extension(name, extension, owner);
             }
@@ -105,30 +105,16 @@ impl Diff<'_> {
         Some(script::handing_over(&self.reach, &one.owner, to, alter).join("; "))
     }
 
-    /// There is no ALTER EXTENSION … OWNER TO, and REASSIGN OWNED moves all else that the role owns: also tables whose code would
-    /// then run as their new owner. So that statement is given only where the role owns nothing else.
+    /// There is no ALTER EXTENSION … OWNER TO, and REASSIGN OWNED moves all else that the role owns by then: also tables whose code
+    /// would run as their new owner. So there is no statement for it.
     /// <https://www.postgresql.org/docs/current/sql-reassign-owned.html>
-    fn owned_extension(
-        &mut self,
-        (database, state): (&DatabaseName, &Database),
-        extension: &ExtensionName,
-        owner: &RoleName,
-    ) {
-        let alone = state.groups.iter().all(|group| group.owner != *owner)
-            && state.belongings.iter().all(|one| one.owner != *owner);
+    fn owned_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
         let object = format!("extension {extension}");
-        let reassign = Change::ReassignOwned {
-            database: database.clone(),
-            from: owner.clone(),
-            to: self.reach.maker_name().clone(),
-            moved: vec![object.clone()],
-        };
         let finding = Finding {
             database: Some(database.clone()),
             role: Some(owner.to_string()),
             object: Some(object.clone()),
             path: vec![owner.to_string(), format!("owner of {object}")],
-            fix: fix::fix(&reassign, &self.reach).filter(|_| alone),
             origin: self.origin(owner),
             ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}, and has no ddl"))
         };

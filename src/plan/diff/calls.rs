@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::expected::is_ddl;
 use crate::plan::standing::{Cast, Standing};
-use crate::plan::{Change, Finding, Rule, Severity, fix};
+use crate::plan::{Change, Finding, Rule, Severity};
 
 /// Code of untrusted roles that runs as the owner of something, by database.
 #[derive(Default)]
@@ -255,7 +255,7 @@ impl<'a> Diff<'a> {
             to: to.clone(),
             creates_by: self.lets_create(to, database, &call.code),
         };
-        fix::fix(&change, &self.reach)
+        self.owner_fix(&change)
     }
 
     /// Whether a lot is routines with a body of an untrusted role, which is code of a trusted one once `to` owns it: whatever calls
@@ -264,8 +264,7 @@ impl<'a> Diff<'a> {
         let is_trusted = |role: &RoleName| matches!(self.cast.standing(role), Standing::Admin | Standing::System);
         let makes = |role: &RoleName| self.policy.roles.get(role).is_some_and(is_ddl);
         matches!(lot.group.kind, ObjectKind::Routine(kind) if kind != RoutineKind::Aggregate)
-            && !is_trusted(&lot.group.owner)
-            && lot.group.owner != *self.reach.admin()
+            && !self.is_trusted_author(&lot.group.owner)
             && (is_trusted(to) || makes(to))
     }
 
@@ -281,8 +280,7 @@ impl<'a> Diff<'a> {
         let advice = if self.untrusted.is_member(lot.database, code) {
             "drop the extension, or take it out: ALTER EXTENSION … DROP …, then use --take-over=routines".to_owned()
         } else if !is_managed && self.cast.going(owner).is_none() {
-            let fix = self.given_to_makers(lot.database, call);
-            fix.map_or_else(|| format!("give {code} to an admin"), |fix| format!("read its definition, then: {fix}"))
+            format!("read the definition of {code}, and make it anew as an admin")
         } else {
             return None;
         };

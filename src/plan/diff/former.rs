@@ -88,6 +88,10 @@ impl Diff<'_> {
             ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}, {but}"))
         };
         let found = lot.members.iter().map(finding).collect();
+        let reason = match self.brings_code(owner, &lot.members) {
+            true => Reason { advice: format!("{}; {CODE_IN_IT}", reason.advice), ..reason },
+            false => reason,
+        };
         self.withhold_findings(found, reason);
     }
 }
@@ -108,8 +112,36 @@ impl Diff<'_> {
         let creates_by = self.lets_create(&to, &database, object);
         let objects = [object.clone()].into();
         let change = Change::ChangeOwner { database, objects, from: group.owner.clone(), to, creates_by };
-        fix::fix(&change, &self.reach)
+        self.owner_fix(&change)
     }
+
+    /// The statement that changes an owner, as a fix. There is none for what brings code along: who runs a fix sees no body, and
+    /// its author can change that until the moment it runs.
+    pub(super) fn owner_fix(&self, change: &Change) -> Option<String> {
+        match change {
+            Change::ChangeOwner { from, objects, .. } if self.brings_code(from, objects) => None,
+            change => fix::fix(change, &self.reach),
+        }
+    }
+
+    /// Whether objects of `owner` are code, or run code as whoever owns them, that no admin wrote.
+    pub(super) fn brings_code(&self, owner: &RoleName, objects: &[Object]) -> bool {
+        !self.is_trusted_author(owner) && objects.iter().any(|object| carries_code(object.kind()))
+    }
+
+    pub(super) fn is_trusted_author(&self, role: &RoleName) -> bool {
+        role == self.reach.admin() || matches!(self.cast.standing(role), Standing::Admin | Standing::System)
+    }
+}
+
+/// What is to be known of an object with code before it is given away.
+const CODE_IN_IT: &str = "there is no statement for that here, since the new owner would run code that it brings along: read its \
+                          definition, and make it anew as an admin rather than giving it to one";
+
+/// Routines; relations, whose indexes, checks, triggers, rules and queries run as their owner; domains, whose checks are code of
+/// their owner.
+fn carries_code(kind: ObjectKind) -> bool {
+    matches!(kind, ObjectKind::Routine(_) | ObjectKind::Relation(_) | ObjectKind::Domain)
 }
 
 /// The owners of something in each database.

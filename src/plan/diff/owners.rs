@@ -347,10 +347,12 @@ impl Diff<'_> {
     }
 
     /// Takes the step of a lot, unless `blocked` says why not. No statement is given for what would run the code of others as its
-    /// new owner, or make it trusted: it would do what is withheld.
+    /// new owner, acts with the rights of its owner, or would be trusted: it would do what is withheld.
     fn hand_over(&mut self, lot: &Lot<'_>, (step, to): (Step, &RoleName), blocked: Option<Reason>) -> bool {
         let from = &lot.group.owner;
-        let is_code = self.code_behind(lot).is_some() || self.becomes_trusted(lot, to);
+        let acts = runs_as_owner(lot.group).is_some() || self.has_rules(lot.database, &lot.members[0]);
+        let is_code =
+            self.code_behind(lot).is_some() || self.becomes_trusted(lot, to) || acts && !self.is_trusted_author(from);
         match blocked {
             Some(reason) if reason.waits_for.is_none() && is_code => {
                 self.note_unfinished(from, Some(lot.database), Some(&reason));

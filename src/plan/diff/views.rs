@@ -63,7 +63,7 @@ impl<'a> Diff<'a> {
                 if makers.is_empty() || expectations.singles_out(view) {
                     self.note(Finding { severity: Severity::Warning, ..finding });
                 } else {
-                    let fix = fix_owner(&passage, &makers, &self.reach);
+                    let fix = given_to(&passage, &makers).and_then(|change| self.owner_fix(&change));
                     self.withhold_findings(vec![Finding { fix, ..finding }], self.not_the_makers(lot));
                 }
             }
@@ -295,14 +295,13 @@ fn may_lead(group: &Group) -> bool {
 }
 
 /// The view given to the one role that is to own what is in its schema.
-fn fix_owner(passage: &Passage<'_>, makers: &[&RoleName], reach: &Reach<'_>) -> Option<String> {
+fn given_to(passage: &Passage<'_>, makers: &[&RoleName]) -> Option<Change> {
     let [to] = makers else { return None };
-    let change = Change::ChangeOwner {
+    Some(Change::ChangeOwner {
         database: passage.database.clone(),
         objects: [passage.view.clone()].into(),
         from: passage.owner.clone(),
         to: (*to).clone(),
         creates_by: None,
-    };
-    fix::fix(&change, reach)
+    })
 }
