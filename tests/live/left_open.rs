@@ -58,6 +58,20 @@ async fn open_logins(stage: &Stage) -> Vec<String> {
 }
 
 each_major! {
+    async fn a_password_that_nobody_stored_stays_expired(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(&format!(
+            "  app: {{ access: dml, secret: {{ name: app, payload: url, readers: [\"{READER}\"] }} }}\n"
+        ));
+        let made = "SET ROLE csadmin; CREATE ROLE app LOGIN PASSWORD 'theirs' VALID UNTIL '2020-01-01'";
+        stage.cluster.batch("shop", made).await;
+        stage.apply(&[]).assert_status(3);
+        assert!(!stage.logs_in("app", "theirs").await);
+        stage.apply(&["--reset-passwords"]).assert_status(0);
+        assert!(!stage.logs_in("app", "theirs").await);
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+
     async fn no_login_is_closed_that_a_version_may_be_for(major: u32) {
         let stage = in_grace(major).await;
         let secret = stage.secret("app").await;

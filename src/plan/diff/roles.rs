@@ -100,12 +100,20 @@ impl Diff<'_> {
         if wanted.logs_in
             && !wanted.policy.has_external_login()
             && actual.valid_until.is_some()
+            && self.gets_a_password(actual, wanted)
             && !self.is_before(wanted)
         {
             differing.push(Attribute::ValidForEver);
         }
         differing.extend(self.login(actual, wanted));
         self.alter(&actual.name, actual.superuser, differing, &wanted.policy.origin);
+    }
+
+    /// Whether its password is a stored one, or becomes one in this run: another one that has expired stays so.
+    fn gets_a_password(&self, actual: &Role, wanted: &Wanted<'_>) -> bool {
+        let role = wanted.becomes.unwrap_or(&actual.name);
+        let is_stored = || !self.nothing_stored(role, wanted.policy) || self.options.reset_passwords;
+        wanted.policy.secret.is_some() && is_stored()
     }
 
     /// Whether the role logs in as declared: of a pair, only the login that the published credential is for.
