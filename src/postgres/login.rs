@@ -100,6 +100,11 @@ pub enum LoginError {
 }
 
 impl LoginError {
+    /// Whether the server keeps another verifier of the password than one for SCRAM-SHA-256.
+    pub fn asks_for_another_verifier(&self) -> bool {
+        matches!(self, Self::Refused { source: Refusal::Verifier(_), .. })
+    }
+
     /// Whether the server refuses the password, or was not there to say: what else keeps a login out is no matter of it.
     pub fn leaves_password_open(&self) -> bool {
         match self {

@@ -25,7 +25,7 @@ impl State {
         let previous = self.ledger.previous()?;
         let current = self.ledger.current()?;
         let published = self.ledger.published?;
-        if let Some(step) = self.unlike(&previous).or_else(|| self.deadline(&previous)) {
+        if let Some(step) = self.deadline(&previous) {
             return Some(step);
         }
         let grace = after(published, self.terms.grace);
@@ -68,7 +68,8 @@ impl State {
         }
         if other && self.login(previous.login).can_login {
             // It is not the login that `current` names.
-            return self.while_taken(|| self.with_lease(Step::Close(previous.login.clone())));
+            let close = || self.with_lease(Step::Close(previous.login.clone()));
+            return self.unlike(previous).unwrap_or_else(|| self.while_taken(close));
         }
         self.forget(previous.version)
     }
@@ -122,11 +123,12 @@ impl State {
         // A session may have locked the row of its own role: nothing about the role can be changed then.
         let ends = at <= self.now && self.ledger.login.as_ref() != Some(previous.login);
         if let Some(step) = self.left_sessions(previous.login).filter(|_| ends) {
-            return Some(self.while_taken(|| step));
+            return Some(self.unlike(previous).unwrap_or_else(|| self.while_taken(|| step)));
         }
         let open = self.ledger.login.as_ref() != Some(previous.login) && login.can_login;
         let expire = || self.with_lease(Step::Expire { login: previous.login.clone(), at });
-        (open && login.valid_until != Some(at)).then(|| self.while_taken(expire))
+        (open && login.valid_until != Some(at))
+            .then(|| self.unlike(previous).unwrap_or_else(|| self.while_taken(expire)))
     }
 
     /// Ends the sessions of `login`, where that is allowed and there are some.

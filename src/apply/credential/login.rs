@@ -47,7 +47,7 @@ impl Run<'_> {
         match self.log_in(job.login, password, job.role).await {
             Ok(()) => Ok(true),
             Err(LoginError::Refused { source, .. }) if source.proves_password() => Ok(true),
-            Err(LoginError::Refused { source: Refusal::Password(_) | Refusal::Verifier(_), .. }) => Ok(false),
+            Err(LoginError::Refused { source: Refusal::Password(_), .. }) => Ok(false),
             Err(error) => Err(login_error(job, error)),
         }
     }

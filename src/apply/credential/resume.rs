@@ -5,7 +5,7 @@ use rand::CryptoRng;
 
 use super::{Job, newest, readable, shape};
 use crate::apply::{ApplyError, Run};
-use crate::model::{Payload, Secret, Strategy, Version};
+use crate::model::{Password, Payload, Secret, Strategy, Version};
 use crate::plan::{Finding, Rule, Withheld, WithheldKind};
 
 impl Run<'_> {
@@ -77,7 +77,7 @@ impl Run<'_> {
         let Some(credential) = self.wanted(job.role)?.credential_of(&stored, job.login, before.as_ref()) else {
             return Ok(Some(not_its_own(job, number)));
         };
-        if self.works(job, &credential.password).await? {
+        if self.works_by_scram(job, &credential.password).await? {
             self.open(job).await?;
         } else if self.vouched(job.role, secret).await? {
             self.arm(job, &credential.password).await?;
@@ -86,6 +86,14 @@ impl Run<'_> {
         }
         self.put_to_work(job, number, &stored, before.as_ref()).await?;
         Ok(None)
+    }
+
+    /// Whether the server has the password, kept for SCRAM-SHA-256: another verifier of it was not made here.
+    async fn works_by_scram(&self, job: &Job<'_>, password: &Password) -> Result<bool, ApplyError> {
+        match self.works(job, password).await {
+            Err(ApplyError::Login { source, .. }) if source.asks_for_another_verifier() => Ok(false),
+            tried => tried,
+        }
     }
 
     /// A new password where that is wanted; else what is found is left, and `withheld`.
