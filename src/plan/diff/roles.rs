@@ -96,24 +96,35 @@ impl Diff<'_> {
         if wanted.logs_in && limit != actual.connection_limit {
             differing.push(Attribute::ConnectionLimit(limit));
         }
-        // A password past its date is refused like a wrong one. That of a password kept elsewhere is not ours to judge.
-        if wanted.logs_in
-            && !wanted.policy.has_external_login()
-            && actual.valid_until.is_some()
-            && self.gets_a_password(actual, wanted)
-            && !self.is_before(wanted)
-        {
+        if self.is_to_be_valid(actual, wanted) {
             differing.push(Attribute::ValidForEver);
         }
         differing.extend(self.login(actual, wanted));
         self.alter(&actual.name, actual.superuser, differing, &wanted.policy.origin);
     }
 
-    /// Whether its password is a stored one, or becomes one in this run: another one that has expired stays so.
-    fn gets_a_password(&self, actual: &Role, wanted: &Wanted<'_>) -> bool {
+    /// Whether VALID UNTIL goes. A password past its date is refused like a wrong one; that of a password kept elsewhere is not ours
+    /// to judge, and one that nobody stored would work again.
+    fn is_to_be_valid(&mut self, actual: &Role, wanted: &Wanted<'_>) -> bool {
+        let judged = wanted.logs_in && !wanted.policy.has_external_login();
+        if !judged || actual.valid_until.is_none() || self.is_before(wanted) {
+            return false;
+        }
         let role = wanted.becomes.unwrap_or(&actual.name);
-        let is_stored = || !self.nothing_stored(role, wanted.policy) || self.options.reset_passwords;
-        wanted.policy.secret.is_some() && is_stored()
+        let is_stored = self.options.reset_passwords || !self.nothing_stored(role, wanted.policy);
+        if !actual.login || (wanted.policy.secret.is_some() && is_stored) {
+            return true;
+        }
+        if wanted.policy.secret.is_some() {
+            let attributes = vec![Attribute::ValidForEver];
+            let change = Change::AlterRole { role: actual.name.clone(), attributes };
+            let reason = Reason::decision(
+                "its password has an end, and is one that nobody stored: it would work for ever",
+                "store a credential that works in the secret, or use --reset-passwords to replace it",
+            );
+            self.withhold(step(change, Rule::RoleAttribute, Some(&wanted.policy.origin)), reason);
+        }
+        false
     }
 
     /// Whether the role logs in as declared: of a pair, only the login that the published credential is for.
