@@ -29,7 +29,9 @@ impl State {
             return Some(step);
         }
         let grace = after(published, self.terms.grace);
-        let refused = self.takes(previous.version, previous.login) == Some(false);
+        // One that was replaced in place is always refused; its version stays readable for `grace` all the same.
+        let is_other = self.ledger.login.as_ref() != Some(previous.login);
+        let refused = is_other && self.takes(previous.version, previous.login) == Some(false);
         if self.now < grace && !(refused && self.in_use(&previous, current).is_empty()) {
             let in_place = self.ledger.login.as_ref() == Some(previous.login);
             return Some(Step::Wait(if in_place { Wait::Kept(grace) } else { Wait::Grace(grace) }));
