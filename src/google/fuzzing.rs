@@ -76,6 +76,6 @@ impl Policy {
 
     /// The bindings.
     pub fn bindings(&self) -> Vec<Binding> {
-        self.0.bindings.iter().cloned().map(policies::binding).collect()
+        self.0.bindings.iter().cloned().map(|one| policies::binding(one, &Default::default())).collect()
     }
 }

@@ -158,7 +158,7 @@ fn is_ours(binding: &iam::Binding) -> bool {
     binding.role == ACCESSOR && binding.condition.is_none()
 }
 
-fn binding(binding: iam::Binding, access: &BTreeMap<String, PayloadAccess>) -> Binding {
+pub(super) fn binding(binding: iam::Binding, access: &BTreeMap<String, PayloadAccess>) -> Binding {
     let condition = binding.condition.map(|condition| condition.title);
     let access = access.get(&binding.role).copied().unwrap_or(PayloadAccess::Unknown);
     Binding { role: binding.role, members: binding.members, condition, access }
