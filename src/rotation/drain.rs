@@ -71,7 +71,7 @@ impl State {
         if other && self.login(previous.login).can_login {
             // It is not the login that `current` names.
             let close = || self.with_lease(Step::Close(previous.login.clone()));
-            return self.unlike(previous).unwrap_or_else(|| self.while_taken(close));
+            return self.unlike(previous).unwrap_or_else(close);
         }
         self.forget(previous.version)
     }
@@ -125,12 +125,11 @@ impl State {
         // A session may have locked the row of its own role: nothing about the role can be changed then.
         let ends = at <= self.now && self.ledger.login.as_ref() != Some(previous.login);
         if let Some(step) = self.left_sessions(previous.login).filter(|_| ends) {
-            return Some(self.unlike(previous).unwrap_or_else(|| self.while_taken(|| step)));
+            return Some(self.unlike(previous).unwrap_or(step));
         }
         let open = self.ledger.login.as_ref() != Some(previous.login) && login.can_login;
         let expire = || self.with_lease(Step::Expire { login: previous.login.clone(), at });
-        (open && login.valid_until != Some(at))
-            .then(|| self.unlike(previous).unwrap_or_else(|| self.while_taken(expire)))
+        (open && login.valid_until != Some(at)).then(|| self.unlike(previous).unwrap_or_else(expire))
     }
 
     /// Ends the sessions of `login`, where that is allowed and there are some.
@@ -174,7 +173,7 @@ impl State {
         if is_used || self.now < until {
             return Some(Step::Wait(Wait::Unused { login, until }));
         }
-        Some(self.while_taken(|| self.with_lease(Step::Close(login))))
+        Some(self.with_lease(Step::Close(login)))
     }
 
     /// Who still uses the credential before.

@@ -89,7 +89,7 @@ impl State {
         let taken_back = newest.is_some_and(|(_, state)| *state != VersionState::Enabled) && !self.is_wanted();
         let ours = self.found.foreign.is_empty() && (late || taken_back);
         let given_up = self.is_wanted() && self.takes(current, &login) == Some(false);
-        (ours && !given_up).then(|| self.while_taken(|| self.begin_from(login, current)))
+        (ours && !given_up).then(|| self.begin_from(login, current))
     }
 
     /// Who is in the way of another password for `login`. Where the server does not take the credential in use as that of the
