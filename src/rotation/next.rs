@@ -1,8 +1,8 @@
 //! The decision.
 
 use super::schedule::{due, is_due};
-use super::{Held, Order, State, Step};
-use crate::model::{Login, VersionState};
+use super::{Held, Ledger, Order, State, Step};
+use crate::model::{Annotations, Login, VersionState};
 
 /// What is next for one credential. Doing it and asking again ends in [`Step::Rest`], [`Step::Wait`] or [`Step::Hold`];
 /// so does every run that begins where another one was killed. What the secret says is other people's input: no version is
@@ -26,14 +26,14 @@ fn decided(state: &State) -> Step {
         return Step::Hold(held);
     }
     let Some(current) = state.ledger.current().filter(|_| state.ledger.login.is_some()) else {
-        return Step::Hold(Held::NotPublished);
+        return Step::Hold(state.not_told());
     };
     // What has begun is finished first: until then the server may have a password that nobody is told.
     if let Some(step) = state.attempt() {
         return state.unless_refused(step);
     }
     if !state.ledger.is_told() {
-        return Step::Hold(Held::NotPublished);
+        return Step::Hold(state.not_told());
     }
     if let Some(step) = state.restore() {
         return state.once_taken(step);
@@ -51,6 +51,14 @@ fn decided(state: &State) -> Step {
 }
 
 impl State {
+    /// Why it is not known which credential is in use.
+    fn not_told(&self) -> Held {
+        let Ledger { login, version, published, aliases, .. } = &self.ledger;
+        let has_alias = [Annotations::CURRENT, Annotations::PREVIOUS].iter().any(|alias| aliases.contains_key(*alias));
+        let was_published = has_alias || login.is_some() || version.is_some() || published.is_some();
+        if was_published { Held::NotTold } else { Held::NotPublished }
+    }
+
     /// Back to the credential before, which has to work.
     fn back(&self, current: i64) -> Option<Step> {
         if self.order != Order::Back {

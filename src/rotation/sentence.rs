@@ -23,6 +23,9 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotPublished => f.write_str("no credential is published yet"),
+            Self::NotTold => f.write_str(
+                "the secret does not show which version is in use: an alias or annotation of rolewright is missing",
+            ),
             Self::Unreadable(version) => write!(f, "version {version}, the one in use, cannot be read"),
             Self::Refused { version, login } => {
                 write!(f, "the server does not take the credential of `{login}` in version {version}, the one in use")
@@ -67,6 +70,7 @@ impl Held {
             | Self::Full(_, blockers)
             | Self::StillUsed(blockers, _) => blockers,
             Self::NotPublished
+            | Self::NotTold
             | Self::Unreadable(_)
             | Self::Refused { .. }
             | Self::Managed
@@ -83,10 +87,13 @@ impl Held {
     pub fn advice(&self, given: &Given) -> Cow<'static, str> {
         let command = |verb| given.command(verb, &[]);
         let advice = match self {
-            Self::NotPublished | Self::NotReady(_) => return format!("run `{}` first", command("apply")).into(),
+            Self::NotPublished | Self::NotTold | Self::NotReady(_) => {
+                return format!("run `{}` first", command("apply")).into();
+            }
             Self::Unreadable(_) => return format!("enable that version, or run `{}`", command("apply")).into(),
             Self::Refused { .. } => {
-                "put that password back if it was changed on the server; else `rotate --now` stores a new one"
+                let (apply, rotate) = (command("apply"), given.command("rotate", &["--now"]));
+                return format!("`{apply}` sets the stored password again, `{rotate}` replaces it").into();
             }
             Self::Managed => "two rotations of one password would undo each other: use another secret",
             Self::Others { .. } => "use another secret, or remove its `rolewright.*` annotations",

@@ -115,6 +115,8 @@ pub enum Wait {
 pub enum Held {
     /// There is no published credential yet.
     NotPublished,
+    /// The secret lacks an alias or annotation that shows which version is in use.
+    NotTold,
     /// The version in use cannot be read.
     Unreadable(i64),
     /// The server does not take the credential in use.
