@@ -106,6 +106,8 @@ pub struct Step {
     pub asked: Option<Asked>,
     /// Where the policy asks for it.
     pub origin: Option<Origin>,
+    /// Whether only a run does it, which looks into payloads first: no statement is printed for it.
+    pub by_run: bool,
 }
 
 /// What of the policy asks for a privilege.

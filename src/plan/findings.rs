@@ -53,7 +53,7 @@ fn run_again(plan: &Plan, change: &Change) -> String {
 /// The findings a step mends; without `reach`, without what would mend them.
 pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Vec<Finding> {
     let finding = |base: &Finding, change: &Change, role, object, message| Finding {
-        fix: reach.and_then(|reach| match fix::needs_a_run(change) {
+        fix: reach.and_then(|reach| match step.by_run || fix::needs_a_run(change) {
             true => Some(run_again(plan, change)),
             false => fix::fix(change, reach),
         }),

@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn step(change: Change) -> Step {
-        Step { change, rule: Rule::GrantMissing, path: Vec::new(), asked: None, origin: None }
+        Step { change, rule: Rule::GrantMissing, path: Vec::new(), asked: None, origin: None, by_run: false }
     }
 
     #[test]

@@ -102,6 +102,10 @@ each_major! {
         let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app_b'";
         stage.cluster.batch("postgres", end).await;
         drop(session);
+        // No statement is printed: a run looks first whether a version is for the login.
+        let checked = stage.run("check", &["--format", "json"]).assert_status(2).json();
+        let fix = checked["findings"][0]["fix"].as_str().expect("a fix");
+        assert!(fix.starts_with("rolewright apply "), "{checked:#}");
         stage.apply(&[]).assert_status(0);
         assert_eq!(open_logins(&stage).await, ["app_a"]);
     }

@@ -204,7 +204,7 @@ impl Diff<'_> {
 
 /// A step without a path.
 pub(super) fn step(change: Change, rule: Rule, origin: Option<&Origin>) -> Step {
-    Step { change, rule, path: Vec::new(), asked: None, origin: origin.cloned() }
+    Step { change, rule, path: Vec::new(), asked: None, origin: origin.cloned(), by_run: false }
 }
 
 impl Change {

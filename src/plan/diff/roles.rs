@@ -10,7 +10,7 @@ use crate::model::{
 use crate::plan::expected::is_ddl;
 use crate::plan::gcloud;
 use crate::plan::list::normal_value;
-use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, fix, statement};
+use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, Step, fix, statement};
 use crate::rotation::Reading;
 
 /// One role or login as the policy wants it.
@@ -272,9 +272,11 @@ impl Diff<'_> {
         let (given, taken): (Vec<_>, Vec<_>) =
             ordinary.into_iter().partition(|one| self.options.phase != Phase::Both && one.widens());
         for attributes in [given, taken].into_iter().filter(|attributes| !attributes.is_empty()) {
+            // A login of a pair: a version may be for it, whatever the secret says beside.
+            let by_run = attributes.contains(&Attribute::Login(false));
             let change = Change::AlterRole { role: role.clone(), attributes };
             let blocked = self.not_administered(role);
-            self.push_or(step(change, Rule::RoleAttribute, Some(origin)), blocked);
+            self.push_or(Step { by_run, ..step(change, Rule::RoleAttribute, Some(origin)) }, blocked);
         }
         if !reserved.is_empty() {
             let change = Change::AlterRole { role: role.clone(), attributes: reserved };
