@@ -2,14 +2,8 @@
 
 use rolewright::plan::{Loss, Options, TakeOver, diff};
 
+use super::POLICY;
 use super::world::{policy, world};
-
-const POLICY: &str = "version: 1
-databases: { shop: { schemas: [app] } }
-roles:
-  mig: { access: ddl }
-  app: { access: dml }
-";
 
 const ROLES: &str = "
     role mig
