@@ -160,6 +160,8 @@ each_major! {
         let found = exposed(&stage);
         assert_eq!((found.len(), &found[0]["severity"], &found[0]["role"]), (1, &"warning".into(), &"PUBLIC".into()));
         assert!(found[0]["message"].as_str().expect("a message").contains("mallory can keep every run"), "{found:?}");
+        let loss = "the fix takes CONNECT on database postgres from `app`, `cloudsqlreplica`, `mallory`";
+        assert!(found[0]["message"].as_str().expect("a message").ends_with(loss), "{found:?}");
         admin.batch_execute("GRANT CONNECT ON DATABASE postgres TO mallory").await.expect("it is granted");
         assert_eq!(exposed(&stage).len(), 2);
         for one in exposed(&stage) {

@@ -28,7 +28,8 @@ impl Diff<'_> {
             let let_in: Vec<_> = logins.iter().filter(let_in).map(|login| login.to_string()).collect();
             if !let_in.is_empty() {
                 let fix = self.keep_out(&name, group, grantee, connect);
-                self.note_lock(&name, grantee, &let_in, fix);
+                let losers = if fix.is_some() { self.kept_out(group, grantee) } else { Vec::new() };
+                self.note_lock(&name, grantee, (&let_in, &losers), fix);
             }
         }
     }
@@ -41,11 +42,35 @@ impl Diff<'_> {
         Some(grant.into_iter().chain(revokes).collect::<Vec<_>>().join("; "))
     }
 
-    fn note_lock(&mut self, name: &DatabaseName, grantee: &Grantee, let_in: &[String], fix: Option<String>) {
+    /// The logins that lose CONNECT with the entry of `grantee`: declared ones, too. This admin keeps it.
+    fn kept_out(&self, group: &Group, grantee: &Grantee) -> Vec<String> {
+        let lets_in = |login: &RoleName, to: &Grantee| to.role().is_none_or(|role| self.reach.inherits(login, role));
+        let entries = group.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Connect));
+        let others: Vec<_> = entries.map(|item| &item.grantee).filter(|other| *other != grantee).collect();
+        let stays = |login: &RoleName| {
+            login == self.reach.admin()
+                || self.reach.inherits(login, &group.owner)
+                || others.iter().any(|other| lets_in(login, other))
+        };
+        let logins = self.state.roles.values().filter(|role| role.login && !role.superuser).map(|role| &role.name);
+        logins.filter(|login| lets_in(login, grantee) && !stays(login)).map(|login| format!("`{login}`")).collect()
+    }
+
+    fn note_lock(
+        &mut self,
+        name: &DatabaseName,
+        grantee: &Grantee,
+        (let_in, losers): (&[String], &[String]),
+        fix: Option<String>,
+    ) {
         let object = Object::Database(name.clone()).to_string();
         let entry = format!("CONNECT on {object} granted to {grantee}");
         let who = some_of(let_in);
-        let message = format!("{who} can keep every run from starting: {entry}, where the lock of a run is held");
+        let loss = match losers {
+            [] => String::new(),
+            losers => format!("; the fix takes CONNECT on {object} from {}", losers.join(", ")),
+        };
+        let message = format!("{who} can keep every run from starting: {entry}, where the lock of a run is held{loss}");
         self.note(Finding {
             severity: Severity::Warning,
             database: Some(name.clone()),
