@@ -97,6 +97,11 @@ pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Ve
             };
             default.privileges.iter().map(|one| privilege(Privileges::of(&[one]))).collect()
         }
+        // The same finding as that of a login that was tried: an attribute of the role.
+        Change::Credential { login, secret, .. } if step.rule == Rule::RoleAttribute => {
+            let message = format!("{login} is NOLOGIN, and {secret} holds its credential");
+            vec![finding(&base, &step.change, login.name().to_string(), None, message)]
+        }
         change => vec![finding(&base, change, subject(change), object_of(change), message_of(change))],
     }
 }

@@ -122,10 +122,14 @@ pub(super) async fn log_in(edges: &Edges<'_>, holder: Holder<'_>, state: &State)
     let Some((secret, current)) = state.secrets.get(name).and_then(|secret| Some((secret, secret.current()?))) else {
         let message = format!("{name} has no published version");
         let finding = holder.finding(Rule::SecretMissing, message);
-        return Ok(vec![LogIn::Found(Box::new(Finding {
-            fix: Some(holder.policy.given.command("apply", &[])),
-            ..*finding
-        }))]);
+        // A login whose password nobody stored is not given another one unasked.
+        let live = |login: &RoleName| state.roles.get(login).is_some_and(|role| role.login);
+        let options: &[&str] = match holder.role.logins(holder.name).iter().any(live) {
+            true => &["--reset-passwords"],
+            false => &[],
+        };
+        let fix = Some(holder.policy.given.command("apply", options));
+        return Ok(vec![LogIn::Found(Box::new(Finding { fix, ..*finding }))]);
     };
     let mut found = Vec::new();
     let logins = Logins::of(holder.policy, holder.name, &state.roles);

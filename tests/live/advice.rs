@@ -98,7 +98,12 @@ each_major! {
             let (containers, others): (Vec<_>, Vec<_>) =
                 drifting(&stage.run("check", &["--format", "json"]).json()).into_iter().partition(is_container);
             for finding in others.iter().chain(&containers) {
-                let fix = finding["fix"].as_str().unwrap_or_else(|| panic!("no fix: {finding:#}"));
+                let Some(fix) = finding["fix"].as_str() else {
+                    // What waits for a role to be proven; the membership that is to be decided about has a fix of its own.
+                    let why = finding["message"].as_str().unwrap_or_default();
+                    assert!(why.contains(" is a member of ") && why.contains("--prune"), "no fix: {finding:#}");
+                    continue;
+                };
                 let superuser = stage.cluster.connect_superuser(finding["database"].as_str().unwrap_or("postgres")).await;
                 superuser.batch_execute(fix).await.unwrap_or_else(|error| panic!("{fix}: {error:?}"));
                 seen.insert(finding["rule"].as_str().unwrap_or_default().to_owned());

@@ -47,7 +47,7 @@ const CASES: [Case; 5] = [
         done: "ALTER ROLE app NOLOGIN",
         undone: "ALTER ROLE app LOGIN",
         exits: [2, 2],
-        rules: &["credential.rejected", "role.attribute"],
+        rules: &["role.attribute"],
     },
     Case {
         what: "VALID UNTIL",

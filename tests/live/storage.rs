@@ -92,6 +92,25 @@ fn a_secret_with_another_name_is_led_to_its_credential() {
 }
 
 #[test]
+fn a_login_whose_password_nobody_stored_is_led_to_the_command_that_replaces_it() {
+    on_a_stage(async |stage| {
+        stage.roles("  app: { access: dml, secret: { name: app } }\n");
+        stage.cluster.batch("postgres", "SET ROLE cloudsqlsuperuser; CREATE ROLE app LOGIN PASSWORD 'by hand'").await;
+        stage.apply(&[]).assert_status(3);
+        let findings = found(&stage, "secret.missing", 2);
+        let command = |fix: &str| fix.split(" # ").next().unwrap_or_default().ends_with(" --reset-passwords");
+        assert!(!findings.is_empty() && findings.iter().all(|one| command(&one[2])), "{findings:?}");
+        let verified = stage.run("verify", &["--format", "json"]).assert_status(2).json();
+        let verified = verified["findings"].as_array().expect("findings");
+        let missing = verified.iter().find(|one| one["rule"] == "secret.missing").expect("a finding");
+        assert!(command(missing["fix"].as_str().expect("a fix")), "{missing:#}");
+        // The flag is the decision: the same run without it would be held again.
+        stage.apply(&["--reset-passwords"]).assert_status(0);
+        stage.assert_in_sync();
+    });
+}
+
+#[test]
 fn a_stored_url_that_is_not_encoded_is_named_as_such() {
     for url in ["postgresql://app:p@ss/w#1@db:5432/shop", "postgresql://app:p%40ss/w@db:5432/shop"] {
         on_a_stage(async |stage| {

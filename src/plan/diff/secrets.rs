@@ -73,7 +73,7 @@ impl Diff<'_> {
         let login = role.logins(name).into_iter().find(live).filter(|_| !self.options.reset_passwords)?;
         Some(Reason::decision(
             format!("login `{login}` exists with a password that nobody stored, and somebody may be using it"),
-            stored_elsewhere(role),
+            self.stored_elsewhere(role),
         ))
     }
 
@@ -312,8 +312,12 @@ impl Diff<'_> {
         let is_first = source == CredentialSource::Generate || self.is_unpublished(wanted);
         let other = || self.in_the_wrong_place(wanted).or_else(|| self.read_by_others(wanted));
         let blocked = blocked.or_else(|| other().filter(|_| !as_it_is && is_first));
+        // The stored password may be right: it is the role that keeps it out.
+        let is_closed =
+            !self.is_unpublished(wanted) && self.state.roles.get(login.name()).is_some_and(|role| !role.login);
         let rule = match source {
             CredentialSource::Generate => Rule::SecretMissing,
+            CredentialSource::Resume if is_closed => Rule::RoleAttribute,
             CredentialSource::Resume | CredentialSource::Restore => Rule::CredentialRejected,
             CredentialSource::Adopt => Rule::SecretForeign,
             CredentialSource::Reshape => Rule::SecretVersion,
@@ -340,18 +344,24 @@ impl Diff<'_> {
     }
 }
 
-/// The ways to a credential for a login whose password is known elsewhere: in a secret of another name, perhaps.
-fn stored_elsewhere(role: &RolePolicy) -> String {
-    let Some(name) = role.secret.as_ref().map(|secret| &secret.name) else {
-        return "store it in the secret yourself, or use --reset-passwords to replace it".into();
-    };
-    let add = gcloud::add_version(name);
-    format!(
-        "store it in the secret yourself and run `rolewright apply`, which adopts it: from the secret OLD, where `name` was changed, \
-         gcloud secrets versions access current --secret=OLD --project={} | {add} (after `gcloud secrets create {} \
-         --project={}`, where it does not exist); or use --reset-passwords to replace it",
-        name.project, name.id, name.project
-    )
+impl Diff<'_> {
+    /// The ways to a credential for a login whose password is known elsewhere, in a secret of another name perhaps: first the
+    /// command that makes one.
+    fn stored_elsewhere(&self, role: &RolePolicy) -> String {
+        let given = &self.policy.given;
+        let (apply, reset) = (given.command("apply", &[]), given.command("apply", &["--reset-passwords"]));
+        let keep =
+            format!("{reset} # replaces it; to keep it, store it in the secret and run {apply}, which adopts it");
+        let Some(name) = role.secret.as_ref().map(|secret| &secret.name) else { return keep };
+        format!(
+            "{keep}: from the secret OLD, where `name` was changed, gcloud secrets versions access current --secret=OLD \
+             --project={} | {} (after `gcloud secrets create {} --project={}`, where it does not exist)",
+            name.project,
+            gcloud::add_version(name),
+            name.id,
+            name.project
+        )
+    }
 }
 
 pub(super) fn of_role(role: &RoleName, origin: &Origin, rule: Rule, message: String) -> Finding {

@@ -152,12 +152,11 @@ impl Diff<'_> {
         Some(Reason { waits_for: Some(declared.clone()), ..reason(&self.unproven.roles.get(declared)?.why) })
     }
 
-    /// Adds a step to what waits for the role to be proven: together they are withheld once.
+    /// Adds a step to what waits for the role to be proven: together they are withheld once. No statement is given for it: that
+    /// would do what is withheld.
     pub(super) fn hold_back(&mut self, declared: &RoleName, step: &Step) {
-        let found: Vec<_> = findings::of_step(&self.plan, step, Some(&self.reach))
-            .into_iter()
-            .filter_map(|one| self.unless_allowed(one))
-            .collect();
+        let found: Vec<_> =
+            findings::of_step(&self.plan, step, None).into_iter().filter_map(|one| self.unless_allowed(one)).collect();
         if let Some(waiting) = self.unproven.roles.get_mut(declared).filter(|_| !found.is_empty()) {
             waiting.changes += 1;
             waiting.findings.extend(found);

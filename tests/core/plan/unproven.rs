@@ -72,9 +72,13 @@ fn a_login_with_an_unknown_password_gets_nothing_and_is_named_once() {
                 "{waiting}"
             );
             assert!(waiting.contains("--reset-passwords"), "{waiting}");
-            let missing =
-                plan.findings(&state).iter().filter(|one| one.rule.id() == "grant.missing" && one.is_drift()).count();
-            assert_eq!(missing, 6, "`check` shows each: {}", shown(&plan));
+            let findings = plan.findings(&state);
+            let missing = || findings.iter().filter(|one| one.rule.id() == "grant.missing" && one.is_drift());
+            assert_eq!(missing().count(), 6, "`check` shows each: {}", shown(&plan));
+            for one in missing() {
+                assert_eq!(one.fix, None, "it would do what is withheld");
+                assert!(one.message.contains("--reset-passwords"), "what is to be decided first: {}", one.message);
+            }
         }
     }
 }
@@ -198,7 +202,7 @@ fn it_keeps_what_others_lose() {
     grant SELECT on table app.u to app [grant.missing]
     grant SELECT, INSERT, UPDATE, DELETE on table app.w to app [grant.missing]
     withheld: projects/p/secrets/s does not exist [secret.missing]
-      login `app` exists with a password that nobody stored, and somebody may be using it: store it in the secret yourself and run `rolewright apply`, which adopts it: from the secret OLD, where `name` was changed, gcloud secrets versions access current --secret=OLD --project=p | gcloud secrets versions add s --project=p --data-file=- (after `gcloud secrets create s --project=p`, where it does not exist); or use --reset-passwords to replace it
+      login `app` exists with a password that nobody stored, and somebody may be using it: rolewright apply FILE --reset-passwords # replaces it; to keep it, store it in the secret and run rolewright apply FILE, which adopts it: from the secret OLD, where `name` was changed, gcloud secrets versions access current --secret=OLD --project=p | gcloud secrets versions add s --project=p --data-file=- (after `gcloud secrets create s --project=p`, where it does not exist)
     withheld: app lacks CONNECT on database shop [grant.missing]
     withheld: app lacks USAGE on schema app [grant.missing]
     withheld: app lacks SELECT on table app.t [grant.missing]
@@ -217,6 +221,6 @@ fn it_keeps_what_others_lose() {
     withheld: app will lack DELETE on future tables of mig in schema app [default.missing]
     withheld: app will lack USAGE on future sequences of mig in schema app [default.missing]
     withheld: app will lack EXECUTE on future routines of mig in schema app [default.missing]
-      login `app` exists with a password that nobody stored, and somebody may be using it: store it in the secret yourself and run `rolewright apply`, which adopts it: from the secret OLD, where `name` was changed, gcloud secrets versions access current --secret=OLD --project=p | gcloud secrets versions add s --project=p --data-file=- (after `gcloud secrets create s --project=p`, where it does not exist); or use --reset-passwords to replace it
+      login `app` exists with a password that nobody stored, and somebody may be using it: rolewright apply FILE --reset-passwords # replaces it; to keep it, store it in the secret and run rolewright apply FILE, which adopts it: from the secret OLD, where `name` was changed, gcloud secrets versions access current --secret=OLD --project=p | gcloud secrets versions add s --project=p --data-file=- (after `gcloud secrets create s --project=p`, where it does not exist)
     ");
 }
