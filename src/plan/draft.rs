@@ -108,6 +108,8 @@ pub struct Step {
     pub origin: Option<Origin>,
     /// Whether only a run does it, which looks into payloads first: no statement is printed for it.
     pub by_run: bool,
+    /// What the fix of a withheld change of owner gives in the same transaction, so that no role is without what is declared.
+    pub brings: Vec<Change>,
 }
 
 /// What of the policy asks for a privilege.

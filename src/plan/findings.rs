@@ -1,6 +1,6 @@
 //! What a step says as findings: one per object and privilege, each with the statement that mends it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::reach::Reach;
 use super::sentence::{labelled, numbered};
@@ -12,7 +12,10 @@ impl Plan {
     /// this admin cannot mend at all says why, and who could. What keeps logins from their passwords comes first.
     pub fn findings(&self, state: &State) -> Vec<Finding> {
         let reach = Reach::new(state);
-        let mut all: Vec<Finding> = self.steps.iter().flat_map(|step| of_step(self, step, reach.as_ref())).collect();
+        let given = Given::of(&self.steps);
+        let with_grants =
+            |step: &Step| of_step_with(self, step, reach.as_ref(), &|object| given.with_owner(step, object));
+        let mut all: Vec<Finding> = self.steps.iter().flat_map(with_grants).collect();
         all.extend(self.withheld.iter().flat_map(Withheld::explained));
         all.extend(self.notes.iter().cloned());
         self.iam_only.iter().rev().for_each(|one| one.brought_forward(&mut all));
@@ -52,6 +55,47 @@ fn run_again(plan: &Plan, change: &Change) -> String {
 
 /// The findings a step mends; without `reach`, without what would mend them.
 pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Vec<Finding> {
+    let of_object = |object: &Object| step.brings.iter().map(|one| one.with_objects([object.clone()].into())).collect();
+    of_step_with(plan, step, reach, &of_object)
+}
+
+/// What is granted on the objects that get another owner, by object.
+struct Given<'p>(HashMap<&'p Object, Vec<&'p Change>>);
+
+impl<'p> Given<'p> {
+    fn of(steps: &'p [Step]) -> Self {
+        let moved = steps.iter().filter_map(|step| match &step.change {
+            Change::ChangeOwner { objects, .. } => Some(objects),
+            _ => None,
+        });
+        let mut given: HashMap<&Object, Vec<&Change>> =
+            moved.flat_map(|objects| objects.iter()).map(|object| (object, Vec::new())).collect();
+        for step in if given.is_empty() { &[] } else { steps } {
+            let Change::Grant { objects, .. } = &step.change else { continue };
+            for object in objects.iter() {
+                if let Some(all) = given.get_mut(object) {
+                    all.push(&step.change);
+                }
+            }
+        }
+        Self(given)
+    }
+
+    /// The grants that the new owner makes on `object`.
+    fn with_owner(&self, step: &Step, object: &Object) -> Vec<Change> {
+        let Change::ChangeOwner { to, .. } = &step.change else { return Vec::new() };
+        let by_it = |change: &&&Change| matches!(change, Change::Grant { owner, .. } if owner == to);
+        let all = self.0.get(object).into_iter().flatten().filter(by_it);
+        all.map(|change| change.with_objects([object.clone()].into())).collect()
+    }
+}
+
+fn of_step_with(
+    plan: &Plan,
+    step: &Step,
+    reach: Option<&Reach<'_>>,
+    brings: &dyn Fn(&Object) -> Vec<Change>,
+) -> Vec<Finding> {
     let finding = |base: &Finding, change: &Change, role, object, message| Finding {
         fix: reach.and_then(|reach| match step.by_run || fix::needs_a_run(change) {
             true => Some(run_again(plan, change)),
@@ -75,11 +119,17 @@ pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Ve
             })
         }
         Change::ChangeOwner { objects, from, .. } => {
+            let losers = reach.map(|reach| reach.losers(from)).unwrap_or_default();
             let of_object = |object: &Object| {
                 let change = step.change.narrowed(object, Privileges::NONE);
-                let message = format!("{object} belongs to {from}");
+                let fix = reach.and_then(|reach| match step.by_run || reach.moves_sequences(from, &change) {
+                    true => Some(run_again(plan, &change)),
+                    false => fix::whole(&change, &brings(object), reach),
+                });
+                let loss = fix.as_ref().map(|_| format!("; the fix takes it from {losers}")).unwrap_or_default();
+                let message = format!("{object} belongs to {from}{loss}");
                 let base = Finding { path: path::owns(from, object), ..base.clone() };
-                finding(&base, &change, from.to_string(), Some(object.to_string()), message)
+                Finding { fix, ..about(&base, &change, from.to_string(), Some(object.to_string()), message) }
             };
             objects.iter().map(of_object).collect()
         }

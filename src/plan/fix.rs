@@ -11,6 +11,11 @@ use crate::model::{AclItem, DatabaseName, Grantee, Group, Object, Privileges};
 
 /// What makes one change, as one line.
 pub(super) fn fix(change: &Change, reach: &Reach<'_>) -> Option<String> {
+    whole(change, &[], reach)
+}
+
+/// The same with what goes along with it in one transaction.
+pub(super) fn whole(change: &Change, brings: &[Change], reach: &Reach<'_>) -> Option<String> {
     if !change.is_spelt() {
         return None;
     }
@@ -31,7 +36,7 @@ pub(super) fn fix(change: &Change, reach: &Reach<'_>) -> Option<String> {
             versions.iter().map(destroy).collect::<Vec<_>>().join("; ")
         }
         Change::CreateSecret { .. } | Change::Credential { .. } => return None,
-        change => script::alone(reach, change)?.join("; "),
+        change => script::alone(reach, change, brings)?.join("; "),
     };
     Some(text).filter(|text| !text.is_empty())
 }

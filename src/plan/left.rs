@@ -127,7 +127,15 @@ mod tests {
     }
 
     fn step(change: Change) -> Step {
-        Step { change, rule: Rule::GrantMissing, path: Vec::new(), asked: None, origin: None, by_run: false }
+        Step {
+            change,
+            rule: Rule::GrantMissing,
+            path: Vec::new(),
+            asked: None,
+            origin: None,
+            by_run: false,
+            brings: Vec::new(),
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
 use super::Attribute;
-use crate::model::{DatabaseName, Group, Membership, Object, Privilege, RoleName, SchemaName, Server, State};
+use crate::model::{
+    DatabaseName, Dependence, Group, Membership, Object, ObjectKind, Privilege, RoleName, SchemaName, Server, State,
+};
 
 /// In whose name a statement runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,6 +141,32 @@ impl<'a> Reach<'a> {
     /// Whether `member` has the privileges of `role` without SET ROLE.
     pub fn inherits(&self, member: &RoleName, role: &RoleName) -> bool {
         member == role || self.closure(member, &self.inherited).contains(role)
+    }
+
+    /// `role` and the logins and groups that have its privileges as members, in words.
+    pub fn losers(&self, role: &RoleName) -> String {
+        let others =
+            self.state.roles.values().filter(|one| !one.superuser && one.name != *role && !one.name.is_system());
+        let members: Vec<_> =
+            others.filter(|one| self.inherits(&one.name, role)).map(|one| format!("`{}`", one.name)).collect();
+        match members.is_empty() {
+            true => format!("`{role}`"),
+            false => format!("`{role}` and its members {}", members.join(", ")),
+        }
+    }
+
+    /// Whether a change of owner may move sequences of columns, which are granted on by themselves: which of the owner's in the
+    /// schema belong to a table is not known.
+    pub fn moves_sequences(&self, from: &RoleName, change: &super::Change) -> bool {
+        let super::Change::ChangeOwner { database, objects, .. } = change else { return false };
+        let tables = objects.iter().filter(|object| matches!(object.kind(), ObjectKind::Relation(_)));
+        let schemas: BTreeSet<_> = tables.filter_map(Object::schema).collect();
+        let groups = self.state.databases.get(database).into_iter().flat_map(|one| &one.groups);
+        let mut theirs = groups.filter(|group| {
+            group.kind == ObjectKind::Sequence && group.dependence == Dependence::Table && group.owner == *from
+        });
+        !schemas.is_empty()
+            && theirs.any(|group| group.members.iter().filter_map(Object::schema).any(|one| schemas.contains(one)))
     }
 
     /// Who can change `role` and grant it: before 16 whoever has CREATEROLE, unless it is a superuser; from 16 on whoever

@@ -105,17 +105,18 @@ pub fn begin() -> Vec<String> {
     ]
 }
 
-/// The statements of one change, for this admin to run by hand; `None` where it may not. Without the beginning that keeps
-/// a whole plan from waiting for locks.
-pub(super) fn alone(reach: &Reach<'_>, change: &Change) -> Option<Vec<String>> {
+/// The statements of one change and of what it brings along in the same transaction, for this admin to run by hand; `None`
+/// where it may not do all of it. Without the beginning that keeps a whole plan from waiting for locks.
+pub(super) fn alone(reach: &Reach<'_>, change: &Change, brings: &[Change]) -> Option<Vec<String>> {
     let database = match change.target() {
         Aim::Database(database) => Some(database),
         Aim::Instance | Aim::Sessions | Aim::Departures | Aim::Secret(_) => None,
     };
-    if !is_possible(reach, database.as_ref(), change) {
+    let changes: Vec<_> = std::iter::once(change).chain(brings).cloned().collect();
+    if !changes.iter().all(|one| is_possible(reach, database.as_ref(), one)) {
         return None;
     }
-    let (server, changes) = (reach.server(), [change.clone()]);
+    let server = reach.server();
     let wholes = Wholes::new(None, &changes, room(server));
     let all = transaction(reach, database.as_ref(), None, &changes, &wholes, server);
     let mut statements: Vec<_> = all.into_iter().skip(begin().len()).collect();

@@ -52,7 +52,7 @@ fn origin(line: usize, column: usize) -> Origin {
 }
 
 fn step(rule: Rule, change: Change) -> Step {
-    Step { change, rule, path: Vec::new(), asked: None, origin: Some(origin(12, 3)), by_run: false }
+    Step { change, rule, path: Vec::new(), asked: None, origin: Some(origin(12, 3)), by_run: false, brings: Vec::new() }
 }
 
 fn roles_of_the_instance() -> Vec<Step> {

@@ -22,6 +22,51 @@ CREATE FUNCTION app.tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new
 CREATE TRIGGER tell BEFORE INSERT ON app.t FOR EACH ROW EXECUTE FUNCTION app.tell();
 CREATE VIEW app.v AS SELECT 1 AS one; CREATE MATERIALIZED VIEW app.m AS SELECT 1 AS one; RESET ROLE;
 REVOKE CREATE ON SCHEMA app FROM app_user; REVOKE CREATE ON DATABASE shop FROM app_user";
+/// An object, whose it is, how it came there, and what the role of the application has to keep.
+const OWNED_BY_OTHERS: [(&str, &str, &str, &str); 7] = [
+    (
+        "table app.o1",
+        "app_user",
+        "CREATE TABLE app.o1 (i int); ALTER TABLE app.o1 OWNER TO app_user",
+        "has_table_privilege('app_user', 'app.o1', 'INSERT')",
+    ),
+    (
+        "sequence app.o2",
+        "app_user",
+        "CREATE SEQUENCE app.o2; ALTER SEQUENCE app.o2 OWNER TO app_user",
+        "has_sequence_privilege('app_user', 'app.o2', 'USAGE')",
+    ),
+    (
+        "type app.o3",
+        "app_user",
+        "CREATE TYPE app.o3 AS ENUM ('a'); ALTER TYPE app.o3 OWNER TO app_user",
+        "has_type_privilege('app_user', 'app.o3', 'USAGE')",
+    ),
+    (
+        "view app.o4",
+        "csadmin",
+        "CREATE VIEW app.o4 AS SELECT 1 AS one; ALTER VIEW app.o4 OWNER TO csadmin",
+        "has_table_privilege('app_user', 'app.o4', 'SELECT')",
+    ),
+    (
+        "function app.o5()",
+        "csadmin",
+        "CREATE FUNCTION app.o5() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION app.o5() FROM PUBLIC; ALTER FUNCTION app.o5() OWNER TO csadmin",
+        "has_function_privilege('app_user', 'app.o5()', 'EXECUTE')",
+    ),
+    (
+        "domain app.o6",
+        "csadmin",
+        "CREATE DOMAIN app.o6 AS int; ALTER DOMAIN app.o6 OWNER TO csadmin",
+        "has_type_privilege('app_user', 'app.o6', 'USAGE')",
+    ),
+    (
+        "schema app",
+        "app_user",
+        "ALTER SCHEMA app OWNER TO app_user",
+        "has_schema_privilege('app_user', 'app', 'USAGE')",
+    ),
+];
 const POLICY: &str = "tests/live/cases/drift.yaml";
 
 struct World {
@@ -307,6 +352,32 @@ each_major! {
         let definer = of("function den.definer()");
         let said = |one: &&&Value| one["message"].as_str().is_some_and(|text| text.contains("make it anew as an admin"));
         assert!(definer.iter().any(said), "{checked:#}");
+    }
+
+    /// One statement changes the owner and gives what is declared, so that the former owner, and everyone else, has it at once.
+    async fn the_fix_of_an_owner_brings_what_the_policy_grants(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(ROLES);
+        stage.apply(&[]).assert_status(0);
+        let admin = stage.cluster.connect_admin("shop").await;
+        let wrong = async || -> Vec<Value> {
+            let checked = stage.run("check", &["--format", "json"]).json();
+            let all = checked["findings"].as_array().into_iter().flatten();
+            all.filter(|one| one["severity"] == "error").cloned().collect()
+        };
+        for (object, owner, made, holds) in OWNED_BY_OTHERS {
+            stage.cluster.batch("shop", made).await;
+            let found = wrong().await;
+            let about = |one: &&Value| one["rule"] == "owner.unexpected" && one["object"] == *object;
+            let finding = found.iter().find(about).unwrap_or_else(|| panic!("{object}: {found:#?}"));
+            let said = finding["message"].as_str().expect("a message");
+            assert!(said.contains(&format!("the fix takes it from `{owner}`")), "{said}");
+            admin.batch_execute(finding["fix"].as_str().expect("a fix")).await.expect("it works");
+            assert_eq!(wrong().await, Vec::<Value>::new(), "{object}");
+            let superuser = stage.cluster.connect_superuser("shop").await;
+            let has: bool = superuser.query_one(&format!("SELECT {holds}"), &[]).await.expect("it answers").get(0);
+            assert!(has, "{object}: {holds}");
+        }
     }
 
     /// Nor does code that lies where nothing is managed come along.

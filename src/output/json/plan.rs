@@ -52,7 +52,7 @@ pub(super) struct ChangeEntry<'a> {
 
 impl<'a> ChangeEntry<'a> {
     pub(super) fn of(plan: &Plan, step: &'a Step) -> Self {
-        let Step { change, rule, path, asked: _, origin, by_run: _ } = step;
+        let Step { change, rule, path, asked: _, origin, by_run: _, brings: _ } = step;
         let mut losses = plan.losses(step);
         let loss = change.loss().map(|_| losses.remove(0));
         Self {

@@ -101,7 +101,9 @@ impl Diff<'_> {
             return self.hold_back(declared, &step);
         }
         if let Some(step) = self.set_allowed_aside(step) {
-            let found = findings::of_step(&self.plan, &step, Some(&self.reach));
+            // Nor is there a statement for what moves sequences along: a run would be, and it withholds this.
+            let moves = matches!(&step.change, Change::ChangeOwner { from, .. } if self.reach.moves_sequences(from, &step.change));
+            let found = findings::of_step(&self.plan, &step, Some(&self.reach).filter(|_| !moves));
             // `rolewright apply` would withhold it again: the way out is the advice.
             let repeats = matches!(step.change, Change::CreateSecret { .. } | Change::Credential { .. });
             let possible = |one: Finding| Finding { fix: one.fix.filter(|_| reason.is_decision() && !repeats), ..one };
@@ -204,7 +206,7 @@ impl Diff<'_> {
 
 /// A step without a path.
 pub(super) fn step(change: Change, rule: Rule, origin: Option<&Origin>) -> Step {
-    Step { change, rule, path: Vec::new(), asked: None, origin: origin.cloned(), by_run: false }
+    Step { change, rule, path: Vec::new(), asked: None, origin: origin.cloned(), by_run: false, brings: Vec::new() }
 }
 
 impl Change {

@@ -13,6 +13,27 @@ use crate::plan::{Change, Rule, Step};
 impl Diff<'_> {
     /// Grants what the policy gives and no entry that stays does.
     pub(super) fn missing(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants, left: &[Arc<AclItem>]) {
+        for (role, lack) in self.lacking(lot, judged, wants, left) {
+            self.grant(lot, judged, &role, lack);
+        }
+    }
+
+    /// What a change of owner to `heir` brings along: what every role that is there lacks then.
+    pub(super) fn brought(&self, lot: &Lot<'_>, heir: &RoleName, wants: &Wants) -> Vec<Change> {
+        let acl = lot.group.acl.after_owner_change(&lot.group.owner, heir);
+        let judged = Judged { owner: heir.clone(), acl, trusted: true, foreign: false, waits: false };
+        let lacking = self.lacking(lot, &judged, wants, judged.acl.items()).into_iter();
+        let is_given = |role: &RoleName, lack: &Lack| {
+            let proven = matches!(lack.part, Part::Keeps) || self.unproven(role).is_none();
+            !lack.privileges.is_empty() && proven && self.state.roles.contains_key(role)
+        };
+        let given = lacking.filter(|(role, lack)| is_given(role, lack));
+        given.map(|(role, lack)| granted(lot, &judged, &role, &lack)).collect()
+    }
+
+    /// What each role lacks, of an object that belongs to `judged.owner`.
+    fn lacking(&self, lot: &Lot<'_>, judged: &Judged, wants: &Wants, left: &[Arc<AclItem>]) -> Vec<(RoleName, Lack)> {
+        let mut lacking = Vec::new();
         for (role, wanted) in wants.iter().filter(|(role, _)| **role != judged.owner) {
             let wanted = self.of_this_run(lot, judged, role, *wanted);
             // Sorted by grantee, as every ACL is.
@@ -30,12 +51,16 @@ impl Diff<'_> {
             let back = self.would_lose(lot, judged, role, left).unwrap_or_default();
             let option_back = with_option.intersection(back.grantable);
             let plain_back = plain.union(with_option.minus(option_back)).intersection(back.privileges);
-            self.grant(lot, judged, role, (plain_back, false), Part::Keeps, Rule::GrantMissing);
-            self.grant(lot, judged, role, (option_back, true), Part::Keeps, rule);
             let part = if self.options.phase == Phase::Contract { Part::Restores } else { Part::ByChange };
-            self.grant(lot, judged, role, (plain.minus(plain_back), false), part, Rule::GrantMissing);
-            self.grant(lot, judged, role, (with_option.minus(option_back), true), part, rule);
+            let mut lacks = |privileges, grantable, part, rule| {
+                lacking.push((role.clone(), Lack { privileges, grantable, part, rule }));
+            };
+            lacks(plain_back, false, Part::Keeps, Rule::GrantMissing);
+            lacks(option_back, true, Part::Keeps, rule);
+            lacks(plain.minus(plain_back), false, part, Rule::GrantMissing);
+            lacks(with_option.minus(option_back), true, part, rule);
         }
+        lacking
     }
 
     /// A run that only takes away gives no more than what somebody had until then, and so does one that leaves the object with
@@ -52,26 +77,12 @@ impl Diff<'_> {
         }
     }
 
-    fn grant(
-        &mut self,
-        lot: &Lot<'_>,
-        judged: &Judged,
-        role: &RoleName,
-        (privileges, grantable): (Privileges, bool),
-        part: Part,
-        rule: Rule,
-    ) {
-        if privileges.is_empty() {
+    fn grant(&mut self, lot: &Lot<'_>, judged: &Judged, role: &RoleName, lack: Lack) {
+        if lack.privileges.is_empty() {
             return;
         }
-        let change = Change::Grant {
-            database: lot.database.clone(),
-            objects: lot.members.clone(),
-            owner: judged.owner.clone(),
-            grantee: Grantee::Role(role.clone()),
-            privileges,
-            grantable,
-        };
+        let change = granted(lot, judged, role, &lack);
+        let Lack { part, rule, .. } = lack;
         let owner = self.reach.real_owner(&judged.owner, lot.database);
         let blocked = self.out_of_reach(owner).or_else(|| self.lacks_usage(lot, owner));
         let origin = self.origin(role);
@@ -81,6 +92,25 @@ impl Diff<'_> {
         }
         let asked = self.asked(role, lot);
         self.push_part_or(Step { asked, ..step(change, rule, origin.as_ref()) }, part, blocked);
+    }
+}
+
+/// Privileges that a role lacks.
+struct Lack {
+    privileges: Privileges,
+    grantable: bool,
+    part: Part,
+    rule: Rule,
+}
+
+fn granted(lot: &Lot<'_>, judged: &Judged, role: &RoleName, lack: &Lack) -> Change {
+    Change::Grant {
+        database: lot.database.clone(),
+        objects: lot.members.clone(),
+        owner: judged.owner.clone(),
+        grantee: Grantee::Role(role.clone()),
+        privileges: lack.privileges,
+        grantable: lack.grantable,
     }
 }
 

@@ -103,10 +103,11 @@ impl Diff<'_> {
     }
 
     fn lot(&mut self, lot: &Lot<'_>, expectations: &Expectations<'_>) {
-        let judged = self.owner(lot);
+        let of_owner = |trusted| expectations.of(lot.group, &lot.members[0], trusted);
+        let judged = self.owner(lot, &of_owner(true));
         self.former_owner(lot, &judged);
         self.outside(lot);
-        let wants = expectations.of(lot.group, &lot.members[0], judged.trusted);
+        let wants = of_owner(judged.trusted);
         self.acl(lot, &judged, &wants);
         if lot.group.security_definer && judged.trusted && self.is_managed(lot) {
             self.definer_notes(lot, &wants);
@@ -135,7 +136,7 @@ impl Diff<'_> {
                 let wants = declared_on(self.policy, object);
                 let lot = Lot { database: from, group, members: [object.clone()].into(), place: None };
                 let judged = match self.cast.going(&group.owner) {
-                    Some(_) => self.owner(&lot),
+                    Some(_) => self.owner(&lot, &wants),
                     None => Judged::as_is(group),
                 };
                 self.acl(&lot, &judged, &wants);

@@ -11,6 +11,7 @@ use crate::model::{
     Acl, Call, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName,
     SchemaName,
 };
+use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
 use crate::plan::{Change, Rule, Step, TakeOver, advice, statement};
 
@@ -35,14 +36,15 @@ impl Judged {
 
 impl Diff<'_> {
     /// Judges the owner of a lot, and takes it over where it may.
-    pub(super) fn owner(&mut self, lot: &Lot<'_>) -> Judged {
+    /// `wants` is what roles are to hold on what has the right owner.
+    pub(super) fn owner(&mut self, lot: &Lot<'_>, wants: &Wants) -> Judged {
         if lot.group.dependence == Dependence::Table {
             return self.owner_of_dependent(lot);
         }
         match self.heir(lot) {
             Verdict::Fine => Judged::as_is(lot.group),
             Verdict::Left => Judged { trusted: false, ..Judged::as_is(lot.group) },
-            Verdict::Wrong { to, blocked } => self.take_over(lot, to, blocked),
+            Verdict::Wrong { to, blocked } => self.take_over(lot, to, wants, blocked),
         }
     }
 
@@ -316,7 +318,7 @@ impl Diff<'_> {
         })
     }
 
-    fn take_over(&mut self, lot: &Lot<'_>, to: Option<RoleName>, blocked: Option<Reason>) -> Judged {
+    fn take_over(&mut self, lot: &Lot<'_>, to: Option<RoleName>, wants: &Wants, blocked: Option<Reason>) -> Judged {
         let from = lot.group.owner.clone();
         let heir = to.clone().unwrap_or_else(|| self.reach.maker_name().clone());
         let creates_by = self.creates_by(lot, &heir);
@@ -335,7 +337,8 @@ impl Diff<'_> {
             }
         };
         let may_be = blocked.is_none();
-        let taken = self.hand_over(lot, (step, &heir), blocked);
+        let brings = if may_be { Vec::new() } else { self.brought(lot, &heir, wants) };
+        let taken = self.hand_over(lot, (Step { brings, ..step }, &heir), blocked);
         if taken || may_be && self.options.phase == Phase::Expand {
             self.untrusted.leaves(lot.database, &lot.members);
         }
