@@ -61,6 +61,17 @@ summary() {
     }' "$WORK/pairs"
 }
 
+# median_ratio: of the pairs' wall-clock seconds.
+median_ratio() {
+  awk '{ print $1 / $4 }' "$WORK/pairs" | sort -g |
+    awk '{ v[NR] = $1 } END { printf "%.2f", (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2 }'
+}
+
+# client_seconds: the least processor time of A itself, which other work on the machine disturbs least.
+client_seconds() {
+  awk 'NR == 1 || $2 < least { least = $2 } END { printf "%.3f", least < 0.001 ? 0.001 : least }' "$WORK/pairs"
+}
+
 # peak CMD…: the largest resident set of the process, in MiB.
 peak() {
   if /usr/bin/time -f %M true 2>/dev/null; then

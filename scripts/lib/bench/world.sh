@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The database that is measured: one schema `app` with many tables, and a policy of one `ddl` role and many others.
+# The server, and the databases that are measured: at first one schema `app` with many tables, and a policy of one `ddl` role
+# and many others.
 
 # The lock table is made large: `psql -1` could not change the owner of more than some twelve thousand tables otherwise.
 start_world() {
@@ -8,14 +9,14 @@ start_world() {
     --set max_locks_per_transaction=4096 >"$WORK/cluster"
   SUPERUSER_URL=$(cat "$(fact SUPERUSER_URL_FILE)")
   ROLEWRIGHT_ADMIN_URL=$(cat "$(fact ADMIN_URL_FILE)")
-  BENCH_URL=${ROLEWRIGHT_ADMIN_URL%/postgres}/bench
   export ROLEWRIGHT_ADMIN_URL
   SERVER=$(head -n 1 "$(fact DIR)/data/postmaster.pid")
   MAJOR=$(superuser -c "SELECT current_setting('server_version_num')::int / 10000")
-  write_policy
+  FIRST_ROLES=$(superuser -c "SELECT string_agg(quote_literal(rolname), ', ') FROM pg_roles")
 }
 
 stop_world() {
+  stop_secret_manager
   [ ! -s "$WORK/cluster" ] || "$ROOT/scripts/cluster" stop "$(fact DIR)"
   rm -rf "$WORK"
 }
@@ -45,31 +46,31 @@ listed() {
   paste -sd, - | sed 's/,/, /g'
 }
 
+# write_policy SCHEMAS
 write_policy() {
   {
-    printf 'version: 1\ndatabases:\n  bench: { schemas: [app] }\nignore: { roles: ["other_*"] }\nroles:\n'
+    printf 'version: 1\ndatabases:\n  bench: { schemas: [%s] }\nignore: { roles: ["other_*"] }\nroles:\n' "$1"
     printf '  migration_user: { access: ddl }\n'
     role_names | sed -e 's/^app_.*/  &: { access: dml }/' -e 's/^read_.*/  &: { access: read }/'
   } >"$WORK/policy.yaml"
 }
 
+# No database and no role is left that the server did not begin with.
 clear_world() {
   superuser <<SQL
-SET client_min_messages = warning;
-DROP DATABASE IF EXISTS bench;
-DROP DATABASE IF EXISTS before;
-DROP ROLE IF EXISTS migration_user, $(role_names | listed), $(other_names | listed);
+SELECT format('DROP DATABASE %I', datname) FROM pg_database
+ WHERE datname NOT IN ('postgres', 'cloudsqladmin', 'template0', 'template1') \\gexec
+SELECT format('DROP ROLE %I', rolname) FROM pg_roles WHERE rolname NOT IN ($FIRST_ROLES) \\gexec
 SQL
 }
 
-# A database that `apply` was run on before its migrations: tables with a key and a text, four rows of pg_class each.
+# make_in_sync SQL: a database that `apply` was run on before its migrations, which are SQL.
 make_in_sync() {
-  clear_world
   superuser -c 'CREATE DATABASE bench OWNER cloudsqlsuperuser'
   apply >"$WORK/applied"
-  in_bench -v tables="$TABLES" >/dev/null <<'SQL'
+  in_bench >/dev/null <<SQL
 SET ROLE migration_user;
-SELECT format('CREATE TABLE app.t%s (id int PRIMARY KEY, note text)', n) FROM generate_series(1, :tables) AS n \gexec
+$1
 RESET ROLE;
 VACUUM (ANALYZE);
 SQL
@@ -98,6 +99,7 @@ SQL
 # make_before OWNER: the database `before`, in which everything belongs to OWNER and nobody else holds anything.
 make_before() {
   clear_world
+  write_policy app
   superuser -v tables="$TABLES" -v owner="$1" >/dev/null <<SQL
 $([ "$1" = csadmin ] || echo 'SET ROLE cloudsqlsuperuser; CREATE ROLE migration_user; RESET ROLE;')
 CREATE DATABASE before OWNER cloudsqlsuperuser;
