@@ -45,7 +45,11 @@ fn decided(state: &State) -> Step {
         state.repair(current).or_else(|| state.roll(current)).or_else(|| state.tidy(current)).or_else(|| state.drain())
     };
     match state.back(current).or_else(under_way) {
-        Some(step) => state.once_taken(step),
+        Some(step) => match state.once_taken(step) {
+            // What is under way waits where another credential is asked for in the place of one that is refused.
+            Step::Hold(Held::Refused { .. }) if state.order == Order::Now => state.unless_refused(state.begin()),
+            step => step,
+        },
         None => state.unless_refused(state.begin()),
     }
 }

@@ -198,11 +198,10 @@ fn nothing_is_shown_of_credentials_that_fail() {
         for password in ["Tr0ub4dor&3~nobody", "c0rrect-horse~battery", "sw0rdfish~three", "0pen~sesame"] {
             watch.secret(password.as_bytes());
         }
+        let in_json = ["-vvv", "--format", "json", "--log-format", "json"];
+        watch.output("apply in json", &stage.apply(&in_json).assert_status(3));
         run_everything(&stage, &mut watch);
-        watch.output(
-            "apply in json",
-            &stage.apply(&["-vvv", "--format", "json", "--log-format", "json"]).assert_status(3),
-        );
+        watch.output("apply in json after all were replaced", &stage.apply(&in_json).assert_status(0));
         everything_stored(&stage.fake, &mut watch);
         collect_files(&stage, &mut watch);
         watch.text("the server's log", stage.cluster.server_log());

@@ -37,6 +37,8 @@ each_major! {
             stage.fake.forget_requests();
             let again = stage.apply(&VARIABLES).assert_status(0);
             assert!(again.stdout.contains("nothing to do"), "{file}: {}", again.stdout);
+            assert!(stage.fake.requests().iter().all(|seen| seen.method == "GET"), "{file}: apply writes");
+            stage.fake.forget_requests();
             stage.run("check", &VARIABLES).assert_status(0);
             assert!(stage.fake.requests().iter().all(|seen| seen.method == "GET" && !seen.path.contains(":access")));
             every_stored_url_logs_in(&stage.cluster, &stage.fake, database).await;
