@@ -32,7 +32,10 @@ impl Blocker {
     /// One line of advice to whoever waits for it.
     pub fn hint(&self) -> String {
         match self.pid {
-            0 => "end it: SELECT gid FROM pg_prepared_xacts, then COMMIT PREPARED or ROLLBACK PREPARED".into(),
+            // Only its owner or a superuser may, and in its database alone.
+            0 => "end it: SELECT gid, owner, database FROM pg_prepared_xacts; in that database GRANT the owner to yourself, SET ROLE \
+                  to it, and ROLLBACK PREPARED or COMMIT PREPARED with the gid"
+                .into(),
             _ if self.is_autovacuum() => {
                 "wait until it is done: one that prevents transaction ID wraparound gives way to nobody".into()
             }
@@ -107,6 +110,7 @@ mod tests {
         let ended = |pid, user, name| blocker(pid, user, name).hint().contains("pg_terminate_backend(7)");
         assert!(ended(7, Some("alice"), Some("psql")) && ended(7, None, None));
         assert!(!ended(7, None, Some("")));
-        assert!(blocker(0, None, None).hint().contains("ROLLBACK PREPARED"));
+        let hint = blocker(0, None, None).hint();
+        assert!(hint.contains("SET ROLE to it") && hint.contains("ROLLBACK PREPARED"), "{hint}");
     }
 }

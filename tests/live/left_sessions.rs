@@ -3,10 +3,11 @@
 use jiff::SignedDuration;
 
 use crate::stage::{READER, Stage};
-use crate::support::each_major;
+use crate::support::{Cluster, Options, each_major};
 
 async fn stage(major: u32, rotate: &str) -> Stage {
-    let stage = Stage::new(major);
+    let options = Options::default().database("shop").setting("max_prepared_transactions", "5");
+    let stage = Stage::with(Cluster::with(major, options));
     stage.roles(&format!(
         "  app: {{ access: dml, secret: {{ name: app, payload: url, readers: [\"{READER}\"] }}, \
          rotate: {{ strategy: alternate, grace: 1h{rotate} }} }}\n"
@@ -72,5 +73,25 @@ each_major! {
         stage.run("rotate", &["--end-sessions"]).assert_status(0);
         assert!(!is_open(&thief).await);
         stage.run("check", &["--probe"]).assert_status(0);
+    }
+
+    async fn a_prepared_transaction_that_locks_the_row_of_its_role_is_named_with_what_ends_it(major: u32) {
+        let stage = stage(major, ", deadline: 2h").await;
+        let (session, user, _) = session(&stage).await;
+        let prepare = format!("SET ROLE NONE; BEGIN; ALTER ROLE {user} PASSWORD 'held open'; PREPARE TRANSACTION 'left'");
+        session.batch_execute(&prepare).await.expect("it may");
+        drop(session);
+        let held = stage.run("rotate", &["--now"]).assert_status(3);
+        let told = format!("{}{}", held.stdout, held.stderr);
+        assert!(told.contains("a prepared transaction") && told.contains("GRANT the owner to yourself"), "{told}");
+        let superuser = stage.cluster.connect_superuser("postgres").await;
+        let row = superuser.query_one("SELECT owner::text, database::text FROM pg_prepared_xacts", &[]).await.expect("one");
+        let (owner, database) = (row.get::<_, String>(0), row.get::<_, String>(1));
+        let admin = stage.cluster.connect_admin(&database).await;
+        let typed = format!("GRANT {owner} TO csadmin; SET ROLE {owner}");
+        admin.batch_execute(&typed).await.expect("the advice works");
+        admin.batch_execute("ROLLBACK PREPARED 'left'").await.expect("the advice works");
+        admin.batch_execute(&format!("RESET ROLE; REVOKE {owner} FROM csadmin")).await.expect("it is taken back");
+        stage.run("rotate", &["--now"]).assert_status(0);
     }
 }
