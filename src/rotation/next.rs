@@ -46,7 +46,7 @@ fn decided(state: &State) -> Step {
     };
     match state.back(current).or_else(under_way) {
         Some(step) => match state.once_taken(step) {
-            // What is under way waits where another credential is asked for in the place of one that is refused.
+            // A refused credential is replaced on request before what is under way goes on.
             Step::Hold(Held::Refused { .. }) if state.order == Order::Now => state.unless_refused(state.begin()),
             step => step,
         },

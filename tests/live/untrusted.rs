@@ -354,7 +354,7 @@ each_major! {
         assert!(definer.iter().any(said), "{checked:#}");
     }
 
-    /// One statement changes the owner and gives what is declared, so that the former owner, and everyone else, has it at once.
+    /// One transaction changes the owner and grants what is declared, so that no declared role is without it in between.
     async fn the_fix_of_an_owner_brings_what_the_policy_grants(major: u32) {
         let stage = Stage::new(major);
         stage.roles(ROLES);

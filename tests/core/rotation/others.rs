@@ -61,6 +61,8 @@ fn worlds(alternate: bool, deadline: bool) -> Vec<World> {
     for (order, later) in [(Order::Now, 0), (Order::Back, 0), (Order::Due, GRACE), (Order::Due, GRACE), (Order::Now, 0)]
     {
         world.now += later;
+        // What is due by now is not yet done.
+        all.push(world.clone());
         let mut run = Run::new(&world, order, EVERYTHING);
         for _ in 0..STEPS {
             let step = run.next(&world);
@@ -126,7 +128,7 @@ fn explore(alternate: bool, deadline: bool) -> usize {
                     let words = format!("{first}, {}, {order:?}", second.unwrap_or("alone"));
                     let end = run(&mut world, order, leave, &words);
                     assert_told(&end, &words);
-                    // It is what is advised for one that is refused.
+                    // `rotate --now` is the advice for a credential that is refused: it must not be held for that.
                     let is_refused = matches!(&end, Step::Hold(Held::Refused { .. }));
                     assert!(order != Order::Now || !is_refused, "{words}: held though asked for: {world:#?}");
                     for _ in 0..3 {
