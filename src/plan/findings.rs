@@ -12,9 +12,9 @@ impl Plan {
     /// this admin cannot mend at all says why, and who could. What keeps logins from their passwords comes first.
     pub fn findings(&self, state: &State) -> Vec<Finding> {
         let reach = Reach::new(state);
-        let given = Given::of(&self.steps);
+        let grants = GrantsOfOwners::of(&self.steps);
         let with_grants =
-            |step: &Step| of_step_with(self, step, reach.as_ref(), &|object| given.with_owner(step, object));
+            |step: &Step| of_step_with(self, step, reach.as_ref(), &|object| grants.with_owner(step, object));
         let mut all: Vec<Finding> = self.steps.iter().flat_map(with_grants).collect();
         all.extend(self.withheld.iter().flat_map(Withheld::explained));
         all.extend(self.notes.iter().cloned());
@@ -60,9 +60,9 @@ pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Ve
 }
 
 /// What is granted on the objects that get another owner, by object.
-struct Given<'p>(HashMap<&'p Object, Vec<&'p Change>>);
+struct GrantsOfOwners<'p>(HashMap<&'p Object, Vec<&'p Change>>);
 
-impl<'p> Given<'p> {
+impl<'p> GrantsOfOwners<'p> {
     fn of(steps: &'p [Step]) -> Self {
         let moved = steps.iter().filter_map(|step| match &step.change {
             Change::ChangeOwner { objects, .. } => Some(objects),

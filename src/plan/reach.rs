@@ -28,7 +28,12 @@ pub struct Reach<'a> {
     inherited: Above<'a>,
     settable: Above<'a>,
     schemas: OnceCell<HashMap<&'a DatabaseName, HashMap<&'a SchemaName, &'a Group>>>,
+    members: OnceCell<HashMap<&'a RoleName, Vec<&'a RoleName>>>,
+    of_columns: OnceCell<HashMap<&'a DatabaseName, OfColumns<'a>>>,
 }
+
+/// The schemas in which each role owns sequences of columns.
+type OfColumns<'a> = HashMap<&'a RoleName, BTreeSet<&'a SchemaName>>;
 
 /// The roles that each one is a member of, over memberships of some kind. With hundreds of roles, going through all
 /// memberships again for each step would be most of the work.
@@ -62,6 +67,8 @@ impl<'a> Reach<'a> {
             inherited: above(state, |edge| edge.inherit),
             settable: above(state, |edge| edge.set),
             schemas: OnceCell::new(),
+            members: OnceCell::new(),
+            of_columns: OnceCell::new(),
         };
         reach.maker = state
             .roles
@@ -145,28 +152,47 @@ impl<'a> Reach<'a> {
 
     /// `role` and the logins and groups that have its privileges as members, in words.
     pub fn losers(&self, role: &RoleName) -> String {
-        let others =
-            self.state.roles.values().filter(|one| !one.superuser && one.name != *role && !one.name.is_system());
-        let members: Vec<_> =
-            others.filter(|one| self.inherits(&one.name, role)).map(|one| format!("`{}`", one.name)).collect();
-        match members.is_empty() {
+        let members = self.members.get_or_init(|| self.inheriting()).get(role);
+        let others: Vec<_> = members.into_iter().flatten().map(|member| format!("`{member}`")).collect();
+        match others.is_empty() {
             true => format!("`{role}`"),
-            false => format!("`{role}` and its members {}", members.join(", ")),
+            false => format!("`{role}` and its members {}", others.join(", ")),
         }
+    }
+
+    /// Who has the privileges of each role as a member. Gone through once, whatever the number of objects.
+    fn inheriting(&self) -> HashMap<&'a RoleName, Vec<&'a RoleName>> {
+        let mut members: HashMap<_, Vec<_>> = HashMap::new();
+        for member in self.state.roles.values().filter(|one| !one.superuser && !one.name.is_system()) {
+            for role in self.closure(&member.name, &self.inherited) {
+                if *role != member.name {
+                    members.entry(role).or_default().push(&member.name);
+                }
+            }
+        }
+        members
     }
 
     /// Whether a change of owner may move sequences of columns, which are granted on by themselves: which of the owner's in the
     /// schema belong to a table is not known.
     pub fn moves_sequences(&self, from: &RoleName, change: &super::Change) -> bool {
         let super::Change::ChangeOwner { database, objects, .. } = change else { return false };
+        let of_columns = self.of_columns.get_or_init(|| self.sequences_of_columns());
+        let Some(theirs) = of_columns.get(database).and_then(|owners| owners.get(from)) else { return false };
         let tables = objects.iter().filter(|object| matches!(object.kind(), ObjectKind::Relation(_)));
-        let schemas: BTreeSet<_> = tables.filter_map(Object::schema).collect();
-        let groups = self.state.databases.get(database).into_iter().flat_map(|one| &one.groups);
-        let mut theirs = groups.filter(|group| {
-            group.kind == ObjectKind::Sequence && group.dependence == Dependence::Table && group.owner == *from
-        });
-        !schemas.is_empty()
-            && theirs.any(|group| group.members.iter().filter_map(Object::schema).any(|one| schemas.contains(one)))
+        tables.filter_map(Object::schema).any(|schema| theirs.contains(schema))
+    }
+
+    fn sequences_of_columns(&self) -> HashMap<&'a DatabaseName, OfColumns<'a>> {
+        let mut all: HashMap<_, OfColumns<'a>> = HashMap::new();
+        for (name, database) in &self.state.databases {
+            let owners = all.entry(name).or_default();
+            let sequences = database.groups.iter().filter(|group| group.kind == ObjectKind::Sequence);
+            for group in sequences.filter(|group| group.dependence == Dependence::Table) {
+                owners.entry(&group.owner).or_default().extend(group.members.iter().filter_map(Object::schema));
+            }
+        }
+        all
     }
 
     /// Who can change `role` and grant it: before 16 whoever has CREATEROLE, unless it is a superuser; from 16 on whoever

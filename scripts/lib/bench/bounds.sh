@@ -14,7 +14,7 @@ judge() {
   fi
 }
 
-# judge_ratio SHAPE SIZE: of an in-sync check beside the listing, from the size on that the bound speaks of. Below it, start
+# judge_ratio SHAPE SIZE: of an in-sync check beside the listing, from the size on to which the bound applies. Below it, start
 # and login are most of both.
 judge_ratio() {
   local from
