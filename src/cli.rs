@@ -8,8 +8,8 @@ mod value;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 pub use arguments::{
-    ApplyArgs, CheckArgs, CompletionsArgs, ExplainArgs, PlanArgs, RollbackArgs, RotateArgs, StatusArgs, ValidateArgs,
-    VerifyArgs,
+    ApplyArgs, CheckArgs, CompletionsArgs, ExplainArgs, PlanArgs, RollbackArgs, RotateArgs,
+    StatusArgs, ValidateArgs, VerifyArgs,
 };
 pub use common::{ConnectionArgs, Phase, PolicyArgs, ScopeArgs, TakeOver, VariableArgs};
 pub use format::{ApplyFormat, CheckFormat, Format, OutputArgs, PlanFormat};
@@ -69,10 +69,14 @@ pub enum Command {
     #[command(after_help = ROTATE_EXAMPLES)]
     Rotate(RotateArgs),
     /// Go back to the credential before, while it still works
-    #[command(after_help = "Example:\n  rolewright rollback policies/payments.yaml --role app_user")]
+    #[command(
+        after_help = "Example:\n  rolewright rollback policies/payments.yaml --role app_user"
+    )]
     Rollback(RollbackArgs),
     /// Show how each credential stands: login in use, version, age, who still uses the one before; changes nothing
-    #[command(after_help = "Examples:\n  rolewright status policies/\n  rolewright status policies/ --format json")]
+    #[command(
+        after_help = "Examples:\n  rolewright status policies/\n  rolewright status policies/ --format json"
+    )]
     Status(StatusArgs),
     /// Tell what a role can do on the live database, and by which path; changes nothing
     #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -81,7 +85,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  rolewright schema > rolewright.schema.json")]
     Schema,
     /// Print completions for a shell
-    #[command(after_help = "Example:\n  rolewright completions bash > /etc/bash_completion.d/rolewright")]
+    #[command(
+        after_help = "Example:\n  rolewright completions bash > /etc/bash_completion.d/rolewright"
+    )]
     Completions(CompletionsArgs),
     /// Print the man page
     #[command(after_help = "Example:\n  rolewright man | man -l -")]
@@ -151,10 +157,22 @@ pub struct TerminalArgs {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// The form of what is said on standard error
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub log_format: LogFormat,
     /// When to use colour; NO_COLOR is honoured
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
     pub color: Color,
 }
 

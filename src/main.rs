@@ -51,7 +51,11 @@ fn forbid_core_dumps() {
 
 /// Says where, and not what: the message of a panic may quote a value.
 fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
-    let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
-    stream::say(&format!("error: internal error at {place}\nhint: this is a bug in rolewright; please report it"));
+    let place = panic
+        .location()
+        .map_or_else(|| "an unknown place".into(), ToString::to_string);
+    stream::say(&format!(
+        "error: internal error at {place}\nhint: this is a bug in rolewright; please report it"
+    ));
     std::process::exit(Exit::Failed.code().into());
 }

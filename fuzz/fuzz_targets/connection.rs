@@ -19,7 +19,10 @@ fuzz_target!(|text: &str| {
     match keywords(connection) {
         Err(error) => shows_nothing(&error, error.hint()),
         Ok(found) => {
-            let pairs: Vec<_> = found.iter().map(|(keyword, value)| format!("{keyword} = {}", quoted(value))).collect();
+            let pairs: Vec<_> = found
+                .iter()
+                .map(|(keyword, value)| format!("{keyword} = {}", quoted(value)))
+                .collect();
             if found.keys().all(|keyword| {
                 !keyword.contains(['=', '\\'])
                     && keyword.trim() == keyword
@@ -27,9 +30,15 @@ fuzz_target!(|text: &str| {
                     && !keyword.is_empty()
             }) && !pairs.join(" ").contains("://")
             {
-                assert!(keywords(&pairs.join(" ")).is_ok_and(|again| again == found), "{pairs:?}");
+                assert!(
+                    keywords(&pairs.join(" ")).is_ok_and(|again| again == found),
+                    "{pairs:?}"
+                );
             }
-            assert_eq!(Route::has_password_in(connection).ok(), Some(found.contains_key("password")));
+            assert_eq!(
+                Route::has_password_in(connection).ok(),
+                Some(found.contains_key("password"))
+            );
             if let Err(error) = judge(&found) {
                 shows_nothing(&error, error.hint());
             }
@@ -46,7 +55,9 @@ fuzz_target!(|text: &str| {
 /// A line with the fields of `file` finds its password, whatever stands before it.
 fn reads_back(secret: &str, file: &str) {
     let fields: Vec<_> = file.split('\n').take(4).collect();
-    let Ok(wanted) = <[&str; 4]>::try_from(fields) else { return };
+    let Ok(wanted) = <[&str; 4]>::try_from(fields) else {
+        return;
+    };
     let _ = password(file, &wanted);
     if secret.is_empty()
         || wanted.iter().any(|field| field.contains('\r'))
@@ -55,9 +66,16 @@ fn reads_back(secret: &str, file: &str) {
     {
         return;
     }
-    let line: Vec<_> = wanted.iter().chain([&secret]).map(|field| escaped(field)).collect();
+    let line: Vec<_> = wanted
+        .iter()
+        .chain([&secret])
+        .map(|field| escaped(field))
+        .collect();
     let found = password(&line.join(":"), &wanted);
-    assert!(found.is_some_and(|found| found.expose() == secret), "{line:?}");
+    assert!(
+        found.is_some_and(|found| found.expose() == secret),
+        "{line:?}"
+    );
 }
 
 fn shows_nothing(error: &(dyn Error + 'static), hint: Option<String>) {

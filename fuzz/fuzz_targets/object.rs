@@ -11,7 +11,11 @@ fuzz_target!(|text: &str| {
             assert!(!found.is_empty());
             for target in found {
                 let printed = target.to_string();
-                assert_eq!(targets(&printed).as_deref(), Ok([target].as_slice()), "{printed:?}");
+                assert_eq!(
+                    targets(&printed).as_deref(),
+                    Ok([target].as_slice()),
+                    "{printed:?}"
+                );
             }
         }
     }

@@ -8,7 +8,9 @@ use rolewright::postgres::fuzzing::hear;
 const SIGNATURE: &[u8] = &[0, 0, 0, 12];
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((size, bytes)) = bytes.split_first() else { return };
+    let Some((size, bytes)) = bytes.split_first() else {
+        return;
+    };
     let whole = hear(bytes.chunks(bytes.len().max(1)));
     assert_eq!(whole, hear(bytes.chunks(usize::from(*size) % 16 + 1)));
     if whole == Ok(true) {

@@ -29,7 +29,10 @@ pub struct Route {
 
 impl Route {
     /// From a role to itself.
-    pub const SELF: Self = Self { hops: Vec::new(), ways: Ways::SELF };
+    pub const SELF: Self = Self {
+        hops: Vec::new(),
+        ways: Ways::SELF,
+    };
 
     /// The role it begins with and the one it leads to; `start` where they are the same.
     pub fn end<'r>(&'r self, start: &'r RoleName) -> &'r RoleName {
@@ -38,7 +41,9 @@ impl Route {
 
     /// Whether attributes count at its end: they are not inherited, and SET ROLE takes them on.
     pub fn counts_as_itself(&self) -> bool {
-        self.hops.is_empty() || self.ways.becomes() || self.ways.manner() == Some(Manner::ByAdminOption)
+        self.hops.is_empty()
+            || self.ways.becomes()
+            || self.ways.manner() == Some(Manner::ByAdminOption)
     }
 
     /// How good it is: the lower, the better.
@@ -59,10 +64,14 @@ impl Route {
 fn line(hop: &Membership, ways: Ways) -> String {
     let role = &hop.role;
     match ways.manner() {
-        _ if role.as_str() == DATABASE_OWNER => format!("member of {role} as the owner of the database"),
+        _ if role.as_str() == DATABASE_OWNER => {
+            format!("member of {role} as the owner of the database")
+        }
         Some(Manner::Inherits) => format!("member of {role}"),
         Some(Manner::BySetRole) => format!("member of {role}, by SET ROLE"),
-        Some(Manner::ByAdminOption) if hop.admin => format!("may grant itself {role}, by ADMIN OPTION"),
+        Some(Manner::ByAdminOption) if hop.admin => {
+            format!("may grant itself {role}, by ADMIN OPTION")
+        }
         Some(Manner::ByAdminOption) => format!("member of {role}"),
         None => format!("member of {role} without INHERIT and SET"),
     }
@@ -70,10 +79,20 @@ fn line(hop: &Membership, ways: Ways) -> String {
 
 impl Graph {
     /// The memberships that `follows` accepts, as seen in `database`.
-    pub fn new(state: &State, database: Option<&DatabaseName>, follows: impl Fn(&Membership) -> bool) -> Self {
+    pub fn new(
+        state: &State,
+        database: Option<&DatabaseName>,
+        follows: impl Fn(&Membership) -> bool,
+    ) -> Self {
         let mut edges: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let implicit = database.and_then(|name| owner_of_database(state, name));
-        for edge in state.memberships.iter().cloned().chain(implicit).filter(follows) {
+        for edge in state
+            .memberships
+            .iter()
+            .cloned()
+            .chain(implicit)
+            .filter(follows)
+        {
             edges.entry(edge.member.clone()).or_default().push(edge);
         }
         Self { edges }
@@ -105,7 +124,8 @@ impl Graph {
             let here = routes[at].clone();
             for edge in self.of(here.end(start)) {
                 let ways = here.ways.over(edge);
-                let circular = edge.role == *start || here.hops.iter().any(|hop| hop.role == edge.role);
+                let circular =
+                    edge.role == *start || here.hops.iter().any(|hop| hop.role == edge.role);
                 let known = || routes.iter().any(|route| route.end(start) == &edge.role);
                 if ways.manner().is_some() && !circular && (routes.len() < MANY || !known()) {
                     let hops = here.hops.iter().chain([edge]).cloned().collect();
@@ -126,8 +146,20 @@ impl Graph {
 /// The membership nobody granted. Before 16 INHERIT is the member's attribute here too.
 fn owner_of_database(state: &State, database: &DatabaseName) -> Option<Membership> {
     let is_it = |object: &Object| matches!(object, Object::Database(name) if name == database);
-    let owner = &state.shared.iter().find(|group| group.members.iter().any(is_it))?.owner;
-    let inherit = state.server.major() >= 16 || state.roles.get(owner).is_some_and(|role| role.inherit);
+    let owner = &state
+        .shared
+        .iter()
+        .find(|group| group.members.iter().any(is_it))?
+        .owner;
+    let inherit =
+        state.server.major() >= 16 || state.roles.get(owner).is_some_and(|role| role.inherit);
     let role = RoleName::new(DATABASE_OWNER).ok()?;
-    Some(Membership { role, member: owner.clone(), grantor: owner.clone(), admin: false, inherit, set: true })
+    Some(Membership {
+        role,
+        member: owner.clone(),
+        grantor: owner.clone(),
+        admin: false,
+        inherit,
+        set: true,
+    })
 }

@@ -10,11 +10,17 @@ use std::sync::Arc;
 
 use super::Access;
 use crate::model::{
-    DatabaseName, Grantee, Object, Privilege, Privileges, RoleName, RowPolicy, RowSecurity, SecuredTable, State,
+    DatabaseName, Grantee, Object, Privilege, Privileges, RoleName, RowPolicy, RowSecurity,
+    SecuredTable, State,
 };
 
 /// Privileges that are about rows.
-pub const ON_ROWS: [Privilege; 4] = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
+pub const ON_ROWS: [Privilege; 4] = [
+    Privilege::Select,
+    Privilege::Insert,
+    Privilege::Update,
+    Privilege::Delete,
+];
 
 /// The rows that a privilege is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +46,12 @@ pub struct NoRows {
 
 impl fmt::Display for NoRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { table, role, command, why } = self;
+        let Self {
+            table,
+            role,
+            command,
+            why,
+        } = self;
         write!(f, "row security of {table}: {why} to {role} for {command}")
     }
 }
@@ -58,24 +69,39 @@ impl<'a> RowAccess<'a> {
     /// That of `database`; `None` where there is no row security in it.
     pub fn new(state: &'a State, database: &'a DatabaseName) -> Option<Self> {
         let security = &state.databases.get(database)?.row_security;
-        (!security.tables.is_empty()).then(|| Self { state, database, security, accesses: RefCell::default() })
+        (!security.tables.is_empty()).then(|| Self {
+            state,
+            database,
+            security,
+            accesses: RefCell::default(),
+        })
     }
 
     /// The relations it is about.
     pub fn relations(&self) -> impl Iterator<Item = &'a Object> {
-        self.security.tables.keys().chain(self.security.views.keys())
+        self.security
+            .tables
+            .keys()
+            .chain(self.security.views.keys())
     }
 
     /// The rows of `object` that `privilege` is good for as `role`; `held` is all that it holds there.
-    pub fn rows(&self, role: &RoleName, object: &Object, privilege: Privilege, held: Privileges) -> Rows {
+    pub fn rows(
+        &self,
+        role: &RoleName,
+        object: &Object,
+        privilege: Privilege,
+        held: Privileges,
+    ) -> Rows {
         self.follow((role, role), object, privilege, held, &mut BTreeSet::new())
     }
 
     /// Whether `role` has the privileges of `other` without SET ROLE.
     fn inherits(&self, role: &RoleName, other: &RoleName) -> bool {
         let mut known = self.accesses.borrow_mut();
-        let access =
-            known.entry(role.clone()).or_insert_with(|| Rc::new(Access::new(self.state, role, Some(self.database))));
+        let access = known
+            .entry(role.clone())
+            .or_insert_with(|| Rc::new(Access::new(self.state, role, Some(self.database))));
         role == other || access.ways(other).inherits()
     }
 
@@ -92,14 +118,25 @@ impl<'a> RowAccess<'a> {
         if let Some(table) = self.security.tables.get(object) {
             return self.of_table(role, object, table, privilege, held);
         }
-        let Some(view) = self.security.views.get(object).filter(|_| seen.insert(object)) else { return Rows::All };
+        let Some(view) = self
+            .security
+            .views
+            .get(object)
+            .filter(|_| seen.insert(object))
+        else {
+            return Rows::All;
+        };
         let writes = privilege != Privilege::Select;
         // What is written through a view of several relations goes to one of them: which, the server decides.
         if writes && view.relations.len() > 1 {
             return Rows::All;
         }
         let role = if view.invoker { reader } else { &view.owner };
-        let below = view.relations.iter().map(|one| self.follow((reader, role), one, privilege, held, seen)).collect();
+        let below = view
+            .relations
+            .iter()
+            .map(|one| self.follow((reader, role), one, privilege, held, seen))
+            .collect();
         seen.remove(object);
         all_of(below)
     }
@@ -112,19 +149,31 @@ impl<'a> RowAccess<'a> {
         privilege: Privilege,
         held: Privileges,
     ) -> Rows {
-        let exempt = self.state.roles.get(role).is_some_and(|role| role.superuser || role.bypass_rls);
+        let exempt = self
+            .state
+            .roles
+            .get(role)
+            .is_some_and(|role| role.superuser || role.bypass_rls);
         let owns = self.inherits(role, &table.owner);
         if exempt || owns && !table.forced {
             return Rows::All;
         }
         // A statement that reads columns, in WHERE or RETURNING, is subject to the policies for SELECT as well.
-        let reads = matches!(privilege, Privilege::Update | Privilege::Delete) && held.contains(Privilege::Select);
+        let reads = matches!(privilege, Privilege::Update | Privilege::Delete)
+            && held.contains(Privilege::Select);
         let commands = [Some(privilege), reads.then_some(Privilege::Select)];
         let mut named = BTreeSet::new();
         for command in commands.into_iter().flatten() {
             match self.policies_for(role, table, command) {
                 Ok(found) => named.extend(found),
-                Err(why) => return Rows::None(NoRows { table: object.clone(), role: role.clone(), command, why }),
+                Err(why) => {
+                    return Rows::None(NoRows {
+                        table: object.clone(),
+                        role: role.clone(),
+                        command,
+                        why,
+                    });
+                }
             }
         }
         Rows::SubjectTo(named)
@@ -137,22 +186,40 @@ impl<'a> RowAccess<'a> {
         table: &SecuredTable,
         command: Privilege,
     ) -> Result<Vec<Arc<str>>, &'static str> {
-        let applies = |grantee: &Grantee| grantee.role().is_none_or(|named| self.inherits(role, named));
+        let applies = |grantee: &Grantee| {
+            grantee
+                .role()
+                .is_none_or(|named| self.inherits(role, named))
+        };
         let is_for = |policy: &&RowPolicy| {
             let of_command = policy.command.is_none_or(|one| one == command);
             of_command && policy.roles.iter().any(applies)
         };
         let applying: Vec<_> = table.policies.iter().filter(is_for).collect();
-        let (shows, admits) = (command != Privilege::Insert, matches!(command, Privilege::Insert | Privilege::Update));
+        let (shows, admits) = (
+            command != Privilege::Insert,
+            matches!(command, Privilege::Insert | Privilege::Update),
+        );
         if !applying.iter().any(|policy| policy.permissive) {
-            let why = if applying.is_empty() { "no policy applies" } else { "only restrictive policies apply" };
+            let why = if applying.is_empty() {
+                "no policy applies"
+            } else {
+                "only restrictive policies apply"
+            };
             return Err(why);
         }
         let open = |closed: fn(&RowPolicy) -> bool| {
-            let permits = applying.iter().any(|policy| policy.permissive && !closed(policy));
-            permits && !applying.iter().any(|policy| !policy.permissive && closed(policy))
+            let permits = applying
+                .iter()
+                .any(|policy| policy.permissive && !closed(policy));
+            permits
+                && !applying
+                    .iter()
+                    .any(|policy| !policy.permissive && closed(policy))
         };
-        if shows && !open(|policy| policy.shows_nothing) || admits && !open(|policy| policy.admits_nothing) {
+        if shows && !open(|policy| policy.shows_nothing)
+            || admits && !open(|policy| policy.admits_nothing)
+        {
             return Err("the policies that apply let no row through");
         }
         Ok(applying.iter().map(|policy| policy.name.clone()).collect())

@@ -5,12 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Access;
 use crate::model::{
-    By, Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, SchemaName,
-    Shown, State, View,
+    By, Database, DatabaseName, Group, Object, ObjectKind, Privilege, Privileges, RelationKind,
+    RoleName, SchemaName, Shown, State, View,
 };
 
 /// Privileges on a view that are used on what is behind it.
-const USABLE: [Privilege; 4] = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
+const USABLE: [Privilege; 4] = [
+    Privilege::Select,
+    Privilege::Insert,
+    Privilege::Update,
+    Privilege::Delete,
+];
 
 /// The views of one database that read with the rights of their owners, and the relations whose rules act with them.
 pub struct Views<'a> {
@@ -40,13 +45,32 @@ impl<'a> Views<'a> {
     /// Those of `database`.
     pub fn new(state: &'a State, name: &'a DatabaseName, database: &'a Database) -> Self {
         let shown = database.views.values().flat_map(|view| &view.shows);
-        let shown: BTreeSet<_> = shown.filter_map(|shown| relation(&shown.relation)).collect();
-        let of_interest = |object: &&Object| relation(object).is_some_and(|one| shown.contains(&one));
+        let shown: BTreeSet<_> = shown
+            .filter_map(|shown| relation(&shown.relation))
+            .collect();
+        let of_interest =
+            |object: &&Object| relation(object).is_some_and(|one| shown.contains(&one));
         let mut groups = BTreeMap::new();
-        for group in database.groups.iter().filter(|group| !shown.is_empty() && is_readable(group.kind)) {
-            groups.extend(group.members.iter().filter(of_interest).map(|object| (object, group)));
+        for group in database
+            .groups
+            .iter()
+            .filter(|group| !shown.is_empty() && is_readable(group.kind))
+        {
+            groups.extend(
+                group
+                    .members
+                    .iter()
+                    .filter(of_interest)
+                    .map(|object| (object, group)),
+            );
         }
-        Self { state, name, views: &database.views, groups, owners: RefCell::default() }
+        Self {
+            state,
+            name,
+            views: &database.views,
+            groups,
+            owners: RefCell::default(),
+        }
     }
 
     /// Whether there is none.
@@ -88,13 +112,18 @@ impl<'a> Views<'a> {
         so_far: &[String],
         found: &mut Vec<Behind<'a>>,
     ) {
-        let Some(View { owner, shows }) = self.views.get(view) else { return };
+        let Some(View { owner, shows }) = self.views.get(view) else {
+            return;
+        };
         for shown in shows {
             let mut set_off = set_off;
             let (by, passed) = match shown.by {
                 By::Showing(writes) => {
                     let passed = writes.union(Privileges::of(&[Privilege::Select]));
-                    (format!("view owned by {owner}"), privileges.intersection(passed))
+                    (
+                        format!("view owned by {owner}"),
+                        privileges.intersection(passed),
+                    )
                 }
                 By::Rule { on, does } if privileges.contains(on) => {
                     set_off = set_off.or(Some(on));
@@ -102,7 +131,10 @@ impl<'a> Views<'a> {
                 }
                 By::Rule { .. } => continue,
             };
-            let usable: Privileges = passed.iter().filter(|one| self.owner_may(owner, shown, *one)).collect();
+            let usable: Privileges = passed
+                .iter()
+                .filter(|one| self.owner_may(owner, shown, *one))
+                .collect();
             let line = format!("{usable} on {}", shown.relation);
             if usable.is_empty() || so_far.contains(&line) {
                 continue;
@@ -112,27 +144,39 @@ impl<'a> Views<'a> {
             self.follow(&shown.relation, usable, set_off, &path, found);
             if shown.relation.kind() != ObjectKind::Relation(RelationKind::View) {
                 let by = set_off.map_or(usable, |on| Privileges::of(&[on]));
-                found.push(Behind { shown, privileges: usable, by, path });
+                found.push(Behind {
+                    shown,
+                    privileges: usable,
+                    by,
+                    path,
+                });
             }
         }
     }
 
     fn owner_may(&self, owner: &RoleName, shown: &Shown, privilege: Privilege) -> bool {
         let mut known = self.owners.borrow_mut();
-        let access = known.entry(owner.clone()).or_insert_with(|| Access::new(self.state, owner, Some(self.name)));
-        self.covers(shown, |group, object| access.at_once(group, object).contains(privilege))
+        let access = known
+            .entry(owner.clone())
+            .or_insert_with(|| Access::new(self.state, owner, Some(self.name)));
+        self.covers(shown, |group, object| {
+            access.at_once(group, object).contains(privilege)
+        })
     }
 
     /// Whether somebody can do the same without the view: with the relation, or with every column of it that is shown.
     pub fn covers(&self, shown: &Shown, holds: impl Fn(&Group, &Object) -> bool) -> bool {
         let on = |object: &Object| self.group(object).is_some_and(|group| holds(group, object));
-        let Object::InSchema { schema, name, .. } = &shown.relation else { return false };
+        let Object::InSchema { schema, name, .. } = &shown.relation else {
+            return false;
+        };
         let column = |column: &std::sync::Arc<str>| Object::Column {
             schema: schema.clone(),
             relation: name.clone(),
             column: column.clone(),
         };
-        on(&shown.relation) || !shown.columns.is_empty() && shown.columns.iter().map(column).all(|one| on(&one))
+        on(&shown.relation)
+            || !shown.columns.is_empty() && shown.columns.iter().map(column).all(|one| on(&one))
     }
 }
 
@@ -143,7 +187,12 @@ fn is_readable(kind: ObjectKind) -> bool {
 /// Schema and name of a relation, or of the one a column is of.
 fn relation(object: &Object) -> Option<(&SchemaName, &str)> {
     match object {
-        Object::InSchema { schema, name, .. } | Object::Column { schema, relation: name, .. } => Some((schema, name)),
+        Object::InSchema { schema, name, .. }
+        | Object::Column {
+            schema,
+            relation: name,
+            ..
+        } => Some((schema, name)),
         _ => None,
     }
 }
@@ -155,7 +204,11 @@ mod tests {
 
     fn object(kind: RelationKind, name: &str) -> Object {
         let schema = SchemaName::new("s").unwrap();
-        Object::InSchema { kind: ObjectKind::Relation(kind), schema, name: name.into() }
+        Object::InSchema {
+            kind: ObjectKind::Relation(kind),
+            schema,
+            name: name.into(),
+        }
     }
 
     fn role(name: &str) -> RoleName {
@@ -163,7 +216,10 @@ mod tests {
     }
 
     fn group(object: Object, owner: &str, items: &[&str]) -> Group {
-        let acl = Acl::new(&role(owner), items.iter().map(|text| AclItem::parse(text).unwrap()));
+        let acl = Acl::new(
+            &role(owner),
+            items.iter().map(|text| AclItem::parse(text).unwrap()),
+        );
         let class = object.kind().class();
         Group {
             kind: object.kind(),
@@ -178,16 +234,30 @@ mod tests {
 
     fn view(owner: &str, shows: &[Object]) -> View {
         let shown = |(place, one): (usize, &Object)| {
-            let writes = if place == 0 { Privileges::of(&[Privilege::Update]) } else { Privileges::NONE };
-            Shown { relation: one.clone(), columns: Vec::new(), by: By::Showing(writes) }
+            let writes = if place == 0 {
+                Privileges::of(&[Privilege::Update])
+            } else {
+                Privileges::NONE
+            };
+            Shown {
+                relation: one.clone(),
+                columns: Vec::new(),
+                by: By::Showing(writes),
+            }
         };
-        View { owner: role(owner), shows: shows.iter().enumerate().map(shown).collect() }
+        View {
+            owner: role(owner),
+            shows: shows.iter().enumerate().map(shown).collect(),
+        }
     }
 
     /// `outer` of `a` shows `inner` of `b`, which shows `t` and `u` of `o`.
     fn world(items_of_inner: &[&str], items_of_t: &[&str]) -> State {
         let relation = |name| object(RelationKind::Table, name);
-        let (outer, inner) = (object(RelationKind::View, "outer"), object(RelationKind::View, "inner"));
+        let (outer, inner) = (
+            object(RelationKind::View, "outer"),
+            object(RelationKind::View, "inner"),
+        );
         let groups = vec![
             group(inner.clone(), "b", items_of_inner),
             group(relation("t"), "o", items_of_t),
@@ -196,24 +266,42 @@ mod tests {
         let views = [
             (outer, view("a", std::slice::from_ref(&inner))),
             (inner, view("b", &[relation("t"), relation("u")])),
-            (object(RelationKind::View, "plain"), view("b", &[relation("t")])),
+            (
+                object(RelationKind::View, "plain"),
+                view("b", &[relation("t")]),
+            ),
         ];
-        let database = Database { groups, views: views.into(), ..Database::default() };
+        let database = Database {
+            groups,
+            views: views.into(),
+            ..Database::default()
+        };
         let name = DatabaseName::new("d").unwrap();
-        State { databases: [(name, database)].into(), ..State::default() }
+        State {
+            databases: [(name, database)].into(),
+            ..State::default()
+        }
     }
 
     fn paths(state: &State, view: &str, privilege: Privilege) -> Vec<Vec<String>> {
         let (name, database) = state.databases.first_key_value().unwrap();
         let views = Views::new(state, name, database);
-        let behind = views.behind(&object(RelationKind::View, view), Privileges::of(&[privilege]));
+        let behind = views.behind(
+            &object(RelationKind::View, view),
+            Privileges::of(&[privilege]),
+        );
         behind.into_iter().map(|one| one.path).collect()
     }
 
     #[test]
     fn every_owner_on_the_way_has_to_hold_it() {
         let open = world(&["a=r/b"], &["b=r/o"]);
-        let to_t = ["view owned by a", "SELECT on view s.\"inner\"", "view owned by b", "SELECT on table s.t"];
+        let to_t = [
+            "view owned by a",
+            "SELECT on view s.\"inner\"",
+            "view owned by b",
+            "SELECT on table s.t",
+        ];
         assert_eq!(paths(&open, "outer", Privilege::Select), [to_t]);
         assert!(paths(&world(&[], &["b=r/o"]), "outer", Privilege::Select).is_empty());
         assert!(paths(&world(&["a=r/b"], &["a=r/o"]), "outer", Privilege::Select).is_empty());
@@ -222,26 +310,59 @@ mod tests {
     #[test]
     fn what_is_written_goes_where_the_view_passes_it_on_to() {
         let open = world(&["a=rw/b"], &["b=rwd/o"]);
-        assert_eq!(paths(&open, "plain", Privilege::Update), [["view owned by b", "UPDATE on table s.t"]]);
-        assert!(paths(&open, "plain", Privilege::Delete).is_empty(), "it cannot be deleted from");
-        assert_eq!(paths(&open, "inner", Privilege::Update), [["view owned by b", "UPDATE on table s.t"]], "not to u");
+        assert_eq!(
+            paths(&open, "plain", Privilege::Update),
+            [["view owned by b", "UPDATE on table s.t"]]
+        );
+        assert!(
+            paths(&open, "plain", Privilege::Delete).is_empty(),
+            "it cannot be deleted from"
+        );
+        assert_eq!(
+            paths(&open, "inner", Privilege::Update),
+            [["view owned by b", "UPDATE on table s.t"]],
+            "not to u"
+        );
     }
 
     #[test]
     fn a_rule_does_what_its_owner_may_for_whoever_sets_it_off() {
         let mut state = world(&[], &["b=wd/o"]);
         let does = Privileges::of(&[Privilege::Select, Privilege::Delete]);
-        let by = By::Rule { on: Privilege::Insert, does };
-        let shows = vec![Shown { relation: object(RelationKind::Table, "t"), columns: Vec::new(), by }];
-        let view = View { owner: role("b"), shows };
+        let by = By::Rule {
+            on: Privilege::Insert,
+            does,
+        };
+        let shows = vec![Shown {
+            relation: object(RelationKind::Table, "t"),
+            columns: Vec::new(),
+            by,
+        }];
+        let view = View {
+            owner: role("b"),
+            shows,
+        };
         let ruled = object(RelationKind::Table, "ruled");
         let database = state.databases.values_mut().next().unwrap();
         database.views.insert(ruled.clone(), view);
         let (name, database) = state.databases.first_key_value().unwrap();
         let views = Views::new(&state, name, database);
         let found = views.behind(&ruled, Privileges::of(&[Privilege::Insert]));
-        let path = ["rule on INSERT of table s.ruled, owned by b", "DELETE on table s.t"];
-        assert_eq!(found.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), [path]);
-        assert!(views.behind(&ruled, Privileges::of(&[Privilege::Select, Privilege::Update])).is_empty());
+        let path = [
+            "rule on INSERT of table s.ruled, owned by b",
+            "DELETE on table s.t",
+        ];
+        assert_eq!(
+            found.iter().map(|one| one.path.clone()).collect::<Vec<_>>(),
+            [path]
+        );
+        assert!(
+            views
+                .behind(
+                    &ruled,
+                    Privileges::of(&[Privilege::Select, Privilege::Update])
+                )
+                .is_empty()
+        );
     }
 }

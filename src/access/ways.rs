@@ -44,7 +44,9 @@ impl Ways {
         if edge.set {
             ways = ways.or(self.and(Self::BECOMES));
         }
-        if edge.admin && self.manner().is_some() || self.has(Self::GRANTS) && (edge.inherit || edge.set) {
+        if edge.admin && self.manner().is_some()
+            || self.has(Self::GRANTS) && (edge.inherit || edge.set)
+        {
             ways = ways.or(Self::GRANTS);
         }
         ways
@@ -109,7 +111,9 @@ mod tests {
     }
 
     fn over(chain: &[&str]) -> Ways {
-        chain.iter().fold(Ways::SELF, |ways, options| ways.over(&edge(options)))
+        chain
+            .iter()
+            .fold(Ways::SELF, |ways, options| ways.over(&edge(options)))
     }
 
     #[test]

@@ -42,7 +42,14 @@ pub(super) struct Attempts {
 impl Attempts {
     pub(super) fn new() -> Self {
         let pauses = backoff().with_max_times(ATTEMPTS - 1).build();
-        Self { pauses, at_once: AT_ONCE, lock_timeout: FIRST_WAIT, last: None, repeats: false, silent: false }
+        Self {
+            pauses,
+            at_once: AT_ONCE,
+            lock_timeout: FIRST_WAIT,
+            last: None,
+            repeats: false,
+            silent: false,
+        }
     }
 
     /// How long a statement of this one waits for a lock.
@@ -79,7 +86,9 @@ impl Attempts {
     /// <https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM>
     fn wait_longer_for(&mut self, error: &ApplyError) {
         match error {
-            ApplyError::Blocked { blocker, .. } if blocker.is_autovacuum() => self.lock_timeout = LOCK_TIMEOUT,
+            ApplyError::Blocked { blocker, .. } if blocker.is_autovacuum() => {
+                self.lock_timeout = LOCK_TIMEOUT
+            }
             _ if error.sqlstate() == Some(LOCK_NOT_AVAILABLE) => {
                 self.lock_timeout = (self.lock_timeout * 2).min(LONGEST_WAIT);
             }
@@ -107,16 +116,25 @@ impl Run<'_> {
         error: ApplyError,
         attempts: &mut Attempts,
     ) -> Result<Plan, ApplyError> {
-        let Some(pause) = attempts.pause_after(&error) else { return Err(error) };
+        let Some(pause) = attempts.pause_after(&error) else {
+            return Err(error);
+        };
         tracing::warn!(error = cause(&error), "looking again");
         self.pause(pause).await?;
         let refused = !passes(&error);
-        let before = if refused { self.said(tried, aim) } else { Vec::new() };
+        let before = if refused {
+            self.said(tried, aim)
+        } else {
+            Vec::new()
+        };
         // Somebody changed the world meanwhile, or a COMMIT whose answer was lost did.
         let known = std::mem::take(&mut self.state.tried);
         self.state = match observe(self.edges, self.policy).await {
             Err(found) if found.is_away() => return Err(self.gone(&error, found)),
-            found => State { tried: known, ..found? },
+            found => State {
+                tried: known,
+                ..found?
+            },
         };
         let plan = self.replan(&self.state);
         // What was missing may be there again, under the same name.
@@ -142,13 +160,28 @@ impl Run<'_> {
 
     /// The server was lost with `error`, and `found` is what the last attempt to reach it came to.
     pub(super) fn gone(&self, error: &ApplyError, found: ApplyError) -> ApplyError {
-        let waited = self.edges.guard.as_ref().map(|guard| guard.patience).unwrap_or_default();
-        ApplyError::Gone { lost: cause(error), waited, source: found.into() }
+        let waited = self
+            .edges
+            .guard
+            .as_ref()
+            .map(|guard| guard.patience)
+            .unwrap_or_default();
+        ApplyError::Gone {
+            lost: cause(error),
+            waited,
+            source: found.into(),
+        }
     }
 
     /// Whole transactions and not steps: `ON ALL TABLES` is refused for a table of somebody else's, which makes no step.
     fn said(&self, plan: &Plan, aim: &Aim) -> Vec<Transaction> {
-        script(&Plan { steps: of_aim(plan, aim), ..plan.clone() }, &self.state)
+        script(
+            &Plan {
+                steps: of_aim(plan, aim),
+                ..plan.clone()
+            },
+            &self.state,
+        )
     }
 
     pub(super) async fn pause(&self, pause: Duration) -> Result<(), ApplyError> {
@@ -164,13 +197,19 @@ impl Run<'_> {
 
     /// Called before anything new is begun.
     pub(super) fn go_on(&self) -> Result<(), ApplyError> {
-        let signal = self.edges.guard.as_ref().and_then(|guard| guard.interrupt.signal());
+        let signal = self
+            .edges
+            .guard
+            .as_ref()
+            .and_then(|guard| guard.interrupt.signal());
         signal.map_or(Ok(()), |signal| Err(ApplyError::Interrupted { signal }))
     }
 
     /// Called before anything is made durable: no other run may be at work.
     pub(super) async fn assure_lock(&self) -> Result<(), ApplyError> {
-        let Some(guard) = &self.edges.guard else { return Ok(()) };
+        let Some(guard) = &self.edges.guard else {
+            return Ok(());
+        };
         match assure(self.edges, guard, self.policy).await? {
             Standing::Held => Ok(()),
             Standing::Retaken => Err(ApplyError::LockLost),
@@ -178,7 +217,11 @@ impl Run<'_> {
     }
 }
 
-async fn assure(edges: &Edges<'_>, guard: &Guard<'_>, policy: &Policy) -> Result<Standing, LockError> {
+async fn assure(
+    edges: &Edges<'_>,
+    guard: &Guard<'_>,
+    policy: &Policy,
+) -> Result<Standing, LockError> {
     let mut contender = Contender::new(edges.route, edges.purpose, policy);
     let evict = async |holder: &LockHolder| contender.evict(holder).await;
     guard.lock.assure(edges.route, edges.purpose, evict).await
@@ -190,7 +233,9 @@ pub(super) async fn patiently<T>(
     policy: &Policy,
     look: impl AsyncFn() -> Result<T, ApplyError>,
 ) -> Result<T, ApplyError> {
-    let Some(guard) = &edges.guard else { return look().await };
+    let Some(guard) = &edges.guard else {
+        return look().await;
+    };
     let looking = async || {
         assure(edges, guard, policy).await?;
         look().await
@@ -237,8 +282,9 @@ fn backoff() -> ExponentialBuilder {
 
 /// Whether another attempt may do better: others were in the way, or the connection was lost.
 fn passes(error: &ApplyError) -> bool {
-    let in_the_way =
-        |error: &PostgresError| error.is_concurrent_update() || error.sqlstate() == Some(LOCK_NOT_AVAILABLE);
+    let in_the_way = |error: &PostgresError| {
+        error.is_concurrent_update() || error.sqlstate() == Some(LOCK_NOT_AVAILABLE)
+    };
     match error {
         ApplyError::NotConverged { .. }
         | ApplyError::Moved { .. }
@@ -247,7 +293,9 @@ fn passes(error: &ApplyError) -> bool {
         | ApplyError::LockLost => true,
         ApplyError::Postgres(error) => error.is_away() || in_the_way(error),
         ApplyError::Google(error) => error.is_stale(),
-        ApplyError::Login { source, .. } => matches!(&**source, LoginError::Unreachable(error) if error.is_away()),
+        ApplyError::Login { source, .. } => {
+            matches!(&**source, LoginError::Unreachable(error) if error.is_away())
+        }
         _ => false,
     }
 }

@@ -28,7 +28,9 @@ pub enum ApplyError {
         source: Box<LoginError>,
     },
     /// The catalogs do not show what the statements should have made.
-    #[error("after the changes to {place} something was still not as planned, so they were rolled back: {left}")]
+    #[error(
+        "after the changes to {place} something was still not as planned, so they were rolled back: {left}"
+    )]
     NotConverged {
         /// The database, or the roles.
         place: String,
@@ -62,7 +64,9 @@ pub enum ApplyError {
         source: Box<PostgresError>,
     },
     /// The session would not get in again.
-    #[error("after these changes `{admin}` could no longer connect to database `{database}`: rolled back")]
+    #[error(
+        "after these changes `{admin}` could no longer connect to database `{database}`: rolled back"
+    )]
     LockedOut {
         /// The admin.
         admin: RoleName,
@@ -121,7 +125,9 @@ pub enum ApplyError {
     #[error("{0} is no longer there")]
     Vanished(String),
     /// A COMMIT without an answer. The catalogs tell what became of it.
-    #[error("the connection was lost at COMMIT of {place}: whether it was carried out is not known")]
+    #[error(
+        "the connection was lost at COMMIT of {place}: whether it was carried out is not known"
+    )]
     Commit {
         /// The database, or the roles.
         place: String,
@@ -142,7 +148,9 @@ pub enum ApplyError {
     #[error("the lock of this run was lost")]
     Overtaken(#[source] LockError),
     /// The lock was lost and taken again: what the plan was made for may have changed between.
-    #[error("the lock of this run was lost for a moment, so that another one may have changed something")]
+    #[error(
+        "the lock of this run was lost for a moment, so that another one may have changed something"
+    )]
     LockLost,
     /// Somebody wants an end.
     #[error("ended by {signal}, after the step at hand")]
@@ -205,7 +213,9 @@ impl ApplyError {
         match self {
             Self::Vanished(_) => true,
             Self::Google(error) => error.is_already_exists() || error.is_not_found(),
-            _ => self.postgres().is_some_and(|error| error.server().is_some()),
+            _ => self
+                .postgres()
+                .is_some_and(|error| error.server().is_some()),
         }
     }
 

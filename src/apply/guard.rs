@@ -36,7 +36,12 @@ impl Interrupt {
     /// Waits until it is raised: for ever where nobody can any more.
     pub async fn raised(&self) -> &'static str {
         let mut raised = self.0.clone();
-        match raised.wait_for(Option::is_some).await.ok().and_then(|signal| *signal) {
+        match raised
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|signal| *signal)
+        {
             Some(signal) => signal,
             None => std::future::pending().await,
         }

@@ -4,8 +4,8 @@
 use crate::model::{DatabaseName, Policy, State};
 use crate::plan::{LOCK_DATABASE, end_lock_holder, end_orphaned_lock_holder};
 use crate::postgres::{
-    ApplicationName, Asked, LOCK_KEY, Lock, LockError, LockHolder, PostgresError, Route, Session, Statement,
-    inspect_shared, lock,
+    ApplicationName, Asked, LOCK_KEY, Lock, LockError, LockHolder, PostgresError, Route, Session,
+    Statement, inspect_shared, lock,
 };
 use std::time::Duration;
 
@@ -32,12 +32,20 @@ pub async fn take_lock(
 ) -> Result<Lock, LockError> {
     let mut contender = Contender::new(route, purpose, policy);
     let session = contender.enter().await?;
-    lock(session, wait, async |holder: &LockHolder| contender.evict(holder).await).await
+    lock(session, wait, async |holder: &LockHolder| {
+        contender.evict(holder).await
+    })
+    .await
 }
 
 impl<'a> Contender<'a> {
     pub(super) fn new(route: &'a Route, purpose: &'a ApplicationName, policy: &'a Policy) -> Self {
-        Self { route, purpose, policy, rounds: ROUNDS }
+        Self {
+            route,
+            purpose,
+            policy,
+            rounds: ROUNDS,
+        }
     }
 
     async fn enter(&self) -> Result<Session, PostgresError> {
@@ -62,7 +70,10 @@ impl<'a> Contender<'a> {
             }
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "{holder} holds the lock of the instance and could not be ended");
+                tracing::warn!(
+                    error,
+                    "{holder} holds the lock of the instance and could not be ended"
+                );
                 false
             }
         }
@@ -72,11 +83,15 @@ impl<'a> Contender<'a> {
         let mut session = self.enter().await?;
         let state = State::from(inspect_shared(&mut session, &Asked::default()).await?);
         let statements = match holder {
-            LockHolder::Session { login, .. } => end_lock_holder(self.policy, &state, login, LOCK_KEY),
+            LockHolder::Session { login, .. } => {
+                end_lock_holder(self.policy, &state, login, LOCK_KEY)
+            }
             LockHolder::Orphan { role, .. } => end_orphaned_lock_holder(&state, *role, LOCK_KEY),
             LockHolder::Prepared { .. } | LockHolder::Unknown => None,
         };
-        let Some(statements) = statements else { return Ok(false) };
+        let Some(statements) = statements else {
+            return Ok(false);
+        };
         let statements: Vec<_> = statements.into_iter().map(Statement::plain).collect();
         session.run(&statements).await?;
         session.close().await;

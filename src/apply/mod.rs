@@ -70,9 +70,18 @@ pub async fn apply(
     options: &Options,
     random: &mut impl CryptoRng,
 ) -> Outcome {
-    let mut run = Run { edges, policy, options, state, report: Report::begin(plan) };
+    let mut run = Run {
+        edges,
+        policy,
+        options,
+        state,
+        report: Report::begin(plan),
+    };
     let error = run.all(random).await.err();
-    Outcome { report: run.report, error }
+    Outcome {
+        report: run.report,
+        error,
+    }
 }
 
 struct Run<'a> {
@@ -88,7 +97,8 @@ impl Run<'_> {
         let mut attempts = Attempts::new();
         while let Err(error) = self.rehearse().await {
             let tried = self.report.plan.clone();
-            self.again(&Aim::Instance, &tried, error, &mut attempts).await?;
+            self.again(&Aim::Instance, &tried, error, &mut attempts)
+                .await?;
         }
         self.on_server().await?;
         self.at_google(random).await
@@ -114,11 +124,17 @@ impl Run<'_> {
     /// Looks again whether any of so many databases lets this run in by now.
     async fn enter_opened(&mut self, closed: usize) -> Result<bool, ApplyError> {
         let tried = std::mem::take(&mut self.state.tried);
-        self.state = State { tried, ..observe(self.edges, self.policy).await? };
+        self.state = State {
+            tried,
+            ..observe(self.edges, self.policy).await?
+        };
         let mut plan = self.replan(&self.state);
         let mut done = self.report.plan.steps[..self.report.done].to_vec();
         done.append(&mut plan.steps);
-        self.report.plan = Plan { steps: done, ..plan };
+        self.report.plan = Plan {
+            steps: done,
+            ..plan
+        };
         Ok(self.state.closed.len() < closed)
     }
 
@@ -126,7 +142,10 @@ impl Run<'_> {
     async fn transactions(&mut self) -> Result<(), ApplyError> {
         let steps = self.report.plan.steps.clone();
         let to_do = &steps[self.report.done..];
-        let on_server = to_do.iter().map(|step| step.change.target()).filter(|aim| !matches!(aim, Aim::Secret(_)));
+        let on_server = to_do
+            .iter()
+            .map(|step| step.change.target())
+            .filter(|aim| !matches!(aim, Aim::Secret(_)));
         let mut aims: Vec<Aim> = on_server.collect();
         aims.dedup();
         for aim in aims {
@@ -135,7 +154,10 @@ impl Run<'_> {
             let converged = self.converge(&aim).await;
             // What others made necessary meanwhile is to be done beside the plan, which is done.
             if matches!(converged, Ok(()) | Err(ApplyError::Moved { .. })) {
-                self.report.done += to_do.iter().filter(|step| step.change.target() == aim).count();
+                self.report.done += to_do
+                    .iter()
+                    .filter(|step| step.change.target() == aim)
+                    .count();
             }
             converged?;
         }
@@ -146,7 +168,11 @@ impl Run<'_> {
         let mut attempts = Attempts::new();
         while let Some(step) = self.report.plan.steps.get(self.report.done).cloned() {
             self.go_on()?;
-            (self.edges.progress)(self.report.done, self.report.plan.steps.len(), &step.change.to_string());
+            (self.edges.progress)(
+                self.report.done,
+                self.report.plan.steps.len(),
+                &step.change.to_string(),
+            );
             let aim = step.change.target();
             match self.change(&step.change, random).await {
                 Err(error) => {
@@ -166,8 +192,14 @@ impl Run<'_> {
     /// What is left to do for the secrets that were to be seen to is what `plan`, of now, says.
     fn go_on_with(&mut self, plan: Plan) {
         let left = self.report.plan.steps.split_off(self.report.done);
-        let wanted = |step: &Step| left.iter().any(|one| one.change.target() == step.change.target());
-        self.report.plan.steps.extend(plan.steps.into_iter().filter(wanted));
+        let wanted = |step: &Step| {
+            left.iter()
+                .any(|one| one.change.target() == step.change.target())
+        };
+        self.report
+            .plan
+            .steps
+            .extend(plan.steps.into_iter().filter(wanted));
     }
 
     /// What turned out to need a decision is withheld, with everything else that was to be done there: nobody is given
@@ -181,15 +213,34 @@ impl Run<'_> {
     }
 
     /// One change at Google. What cannot be adopted is handed back.
-    async fn change(&mut self, change: &Change, random: &mut impl CryptoRng) -> Result<Option<Withheld>, ApplyError> {
+    async fn change(
+        &mut self,
+        change: &Change,
+        random: &mut impl CryptoRng,
+    ) -> Result<Option<Withheld>, ApplyError> {
         match change {
             Change::CreateSecret { secret, role } => self.create_secret(secret, role).await?,
-            Change::Credential { role, login, secret, strategy, source } => {
-                let job = credential::Job { role, login, secret, strategy: *strategy };
+            Change::Credential {
+                role,
+                login,
+                secret,
+                strategy,
+                source,
+            } => {
+                let job = credential::Job {
+                    role,
+                    login,
+                    secret,
+                    strategy: *strategy,
+                };
                 return self.credential(&job, *source, random).await;
             }
             Change::LabelSecret { secret, labels, .. } => self.label(secret, labels).await?,
-            Change::DestroyVersions { secret, versions, role } => return self.destroy(role, secret, versions).await,
+            Change::DestroyVersions {
+                secret,
+                versions,
+                role,
+            } => return self.destroy(role, secret, versions).await,
             Change::Bind { secret, member } => self.bind(secret, [member.clone()], []).await?,
             Change::Unbind { secret, member } => self.bind(secret, [], [member.clone()]).await?,
             _ => {}
@@ -203,7 +254,10 @@ impl Run<'_> {
         add: [String; A],
         remove: [String; R],
     ) -> Result<(), ApplyError> {
-        self.google_to_change().await?.bind(secret, &add.into(), &remove.into()).await?;
+        self.google_to_change()
+            .await?
+            .bind(secret, &add.into(), &remove.into())
+            .await?;
         Ok(())
     }
 

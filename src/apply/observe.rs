@@ -10,8 +10,8 @@ use super::retirement::observe_retirement;
 use super::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    ClosedDatabase, CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Preset, Reader, RoleName,
-    SchemaName, Secret, SecretName, State, Target,
+    ClosedDatabase, CloudRunReference, Database, DatabaseName, Lifecycle, Object, Policy, Preset,
+    Reader, RoleName, SchemaName, Secret, SecretName, State, Target,
 };
 use crate::postgres::{Asked, ColumnName, PostgresError, Session, Shared};
 use crate::postgres::{identity, inspect_shared, snapshot_all, snapshot_database};
@@ -38,8 +38,15 @@ pub async fn observe(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyE
 ///
 /// # Errors
 /// A server that cannot be asked.
-pub async fn identify(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<Option<String>, ApplyError> {
-    let entrance = state.entrance.as_ref().unwrap_or_else(|| edges.route.start_database());
+pub async fn identify(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    state: &State,
+) -> Result<Option<String>, ApplyError> {
+    let entrance = state
+        .entrance
+        .as_ref()
+        .unwrap_or_else(|| edges.route.start_database());
     patiently(edges, policy, async || {
         let mut session = Session::connect(edges.route, entrance, edges.purpose).await?;
         let identity = identity(&mut session).await?;
@@ -56,10 +63,19 @@ pub type ColumnIn = (DatabaseName, ColumnName);
 ///
 /// # Errors
 /// A server that cannot be asked.
-pub async fn observe_alone(edges: &Edges<'_>, policy: &Policy, columns: &[ColumnIn]) -> Result<State, ApplyError> {
+pub async fn observe_alone(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    columns: &[ColumnIn],
+) -> Result<State, ApplyError> {
     let ask = |name: &DatabaseName| {
         let mut asked = asked(policy, name);
-        asked.columns.extend(columns.iter().filter(|column| column.0 == *name).map(|column| column.1.clone()));
+        asked.columns.extend(
+            columns
+                .iter()
+                .filter(|column| column.0 == *name)
+                .map(|column| column.1.clone()),
+        );
         asked.makers.clear();
         asked
     };
@@ -76,8 +92,17 @@ async fn look(edges: &Edges<'_>, policy: &Policy) -> Result<State, ApplyError> {
     let OnServer { known, refused } = server?;
     let (secrets, cloud_run) = google?;
     let retirement = observe_retirement(edges, policy, &known.roles, &known.databases).await?;
-    let closed = refused.into_iter().map(|(name, error)| (name, closed(&error))).collect();
-    Ok(State { secrets, cloud_run, retirement, closed, ..known })
+    let closed = refused
+        .into_iter()
+        .map(|(name, error)| (name, closed(&error)))
+        .collect();
+    Ok(State {
+        secrets,
+        cloud_run,
+        retirement,
+        closed,
+        ..known
+    })
 }
 
 /// What the server shows, and which of the managed databases refused a session.
@@ -87,8 +112,13 @@ struct OnServer {
 }
 
 fn closed(error: &PostgresError) -> ClosedDatabase {
-    let message = error.server().map_or_else(|| error.to_string(), |said| said.message.clone());
-    ClosedDatabase { sqlstate: error.sqlstate().unwrap_or_default().to_owned(), message }
+    let message = error
+        .server()
+        .map_or_else(|| error.to_string(), |said| said.message.clone());
+    ClosedDatabase {
+        sqlstate: error.sqlstate().unwrap_or_default().to_owned(),
+        message,
+    }
 }
 
 async fn observe_server(
@@ -99,7 +129,9 @@ async fn observe_server(
     let mut asked = policy.databases.keys().map(|name| (name, ask(name)));
     let first = asked.next();
     let others = stream::iter(asked.map(|(name, asked)| observe_database(edges, name, asked)));
-    let others = others.buffer_unordered(DATABASES_AT_ONCE - 1).try_collect::<Vec<_>>();
+    let others = others
+        .buffer_unordered(DATABASES_AT_ONCE - 1)
+        .try_collect::<Vec<_>>();
     let (first, others) = tokio::try_join!(observe_first(edges, first), others)?;
     let (mut databases, mut refused) = (BTreeMap::new(), Vec::new());
     for (name, found) in others {
@@ -126,7 +158,14 @@ async fn observe_server(
             Err(error) => return Err(refused.pop().map_or(error, |(_, refused)| refused.into())),
         },
     };
-    Ok(OnServer { known: State { databases, entrance: Some(entrance), ..shared.into() }, refused })
+    Ok(OnServer {
+        known: State {
+            databases,
+            entrance: Some(entrance),
+            ..shared.into()
+        },
+        refused,
+    })
 }
 
 /// What came of looking into a database.
@@ -142,7 +181,9 @@ async fn observe_first(
     edges: &Edges<'_>,
     first: Option<(&DatabaseName, Asked)>,
 ) -> Result<Option<(DatabaseName, Entered<(Shared, Database)>)>, ApplyError> {
-    let Some((name, asked)) = first else { return Ok(None) };
+    let Some((name, asked)) = first else {
+        return Ok(None);
+    };
     let found = match enter(edges, name).await? {
         Entered::In(mut session) => {
             let found = snapshot_all(&mut session, &asked).await?;
@@ -176,7 +217,9 @@ async fn observe_database(
 async fn enter(edges: &Edges<'_>, name: &DatabaseName) -> Result<Entered<Session>, PostgresError> {
     match Session::connect(edges.route, name, edges.purpose).await {
         Err(error) if error.sqlstate() == Some(NO_SUCH_DATABASE) => Ok(Entered::Missing),
-        Err(error) if error.sqlstate().is_some_and(|code| CLOSED.contains(&code)) => Ok(Entered::Refused(error)),
+        Err(error) if error.sqlstate().is_some_and(|code| CLOSED.contains(&code)) => {
+            Ok(Entered::Refused(error))
+        }
         session => session.map(Entered::In),
     }
 }
@@ -198,20 +241,38 @@ async fn observe_shared(
 
 /// What the policy asks about beyond what is there.
 pub(super) fn asked(policy: &Policy, database: &DatabaseName) -> Asked {
-    let present = || policy.roles.values().filter(|role| role.lifecycle == Lifecycle::Present);
-    let declared = policy.databases.get(database).and_then(|one| one.extensions.as_ref());
-    let extensions = declared.into_iter().flatten().map(|(name, wanted)| (name.clone(), wanted.version.clone()));
+    let present = || {
+        policy
+            .roles
+            .values()
+            .filter(|role| role.lifecycle == Lifecycle::Present)
+    };
+    let declared = policy
+        .databases
+        .get(database)
+        .and_then(|one| one.extensions.as_ref());
+    let extensions = declared
+        .into_iter()
+        .flatten()
+        .map(|(name, wanted)| (name.clone(), wanted.version.clone()));
     let settings = present().flat_map(|role| role.settings.keys().cloned());
-    let grants = present().flat_map(|role| &role.grants).filter(|grant| grant.database == *database);
+    let grants = present()
+        .flat_map(|role| &role.grants)
+        .filter(|grant| grant.database == *database);
     let columns = grants.filter_map(|grant| match &grant.target {
-        Target::Object(Object::Column { schema, relation, column }) => {
-            Some((schema.clone(), relation.clone(), column.clone()))
-        }
+        Target::Object(Object::Column {
+            schema,
+            relation,
+            column,
+        }) => Some((schema.clone(), relation.clone(), column.clone())),
         _ => None,
     });
     let makers = makers(policy, database);
     Asked {
-        trusted: makers_of_all(&makers).into_iter().chain(policy.admins.iter().cloned()).collect(),
+        trusted: makers_of_all(&makers)
+            .into_iter()
+            .chain(policy.admins.iter().cloned())
+            .collect(),
         extensions: extensions.collect(),
         parameters: settings.collect(),
         columns: columns.collect(),
@@ -222,31 +283,60 @@ pub(super) fn asked(policy: &Policy, database: &DatabaseName) -> Asked {
 
 /// The `ddl` roles of each schema.
 fn makers(policy: &Policy, database: &DatabaseName) -> BTreeSet<(SchemaName, RoleName)> {
-    let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
-    let presets = present.flat_map(|(name, role)| role.presets.in_database(database).map(move |one| (name, one)));
+    let present = policy
+        .roles
+        .iter()
+        .filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+    let presets = present.flat_map(|(name, role)| {
+        role.presets
+            .in_database(database)
+            .map(move |one| (name, one))
+    });
     let ddl = presets.filter(|(_, (_, preset))| *preset == Preset::Ddl);
-    ddl.map(|(name, (schema, _))| (schema.clone(), name.clone())).collect()
+    ddl.map(|(name, (schema, _))| (schema.clone(), name.clone()))
+        .collect()
 }
 
 /// The `ddl` roles of all the schemas that have one: between others the plan tells.
 fn makers_of_all(makers: &BTreeSet<(SchemaName, RoleName)>) -> BTreeSet<RoleName> {
     let schemas: BTreeSet<_> = makers.iter().map(|(schema, _)| schema).collect();
-    let makes_all = |role: &RoleName| schemas.iter().all(|schema| makers.contains(&((*schema).clone(), role.clone())));
+    let makes_all = |role: &RoleName| {
+        schemas
+            .iter()
+            .all(|schema| makers.contains(&((*schema).clone(), role.clone())))
+    };
     let roles: BTreeSet<_> = makers.iter().map(|(_, role)| role).collect();
-    roles.into_iter().filter(|role| makes_all(role)).cloned().collect()
+    roles
+        .into_iter()
+        .filter(|role| makes_all(role))
+        .cloned()
+        .collect()
 }
 
-type AtGoogle = (BTreeMap<SecretName, Secret>, BTreeMap<String, Option<CloudRunReference>>);
+type AtGoogle = (
+    BTreeMap<SecretName, Secret>,
+    BTreeMap<String, Option<CloudRunReference>>,
+);
 
 async fn observe_google(google: Option<&Google>, policy: &Policy) -> Result<AtGoogle, ApplyError> {
-    let Some(google) = google else { return Ok(AtGoogle::default()) };
+    let Some(google) = google else {
+        return Ok(AtGoogle::default());
+    };
     // Those of roles that go, too: nobody is to read them any more.
-    let wanted: Vec<_> = policy.roles.values().filter_map(|role| role.secret.as_ref()).collect();
+    let wanted: Vec<_> = policy
+        .roles
+        .values()
+        .filter_map(|role| role.secret.as_ref())
+        .collect();
     let secrets = try_join_all(wanted.iter().map(|secret| google.secret(&secret.name))).await?;
     let readers = wanted.iter().flat_map(|secret| &secret.readers);
     let resources = try_join_all(readers.filter_map(|reader| resource(google, reader))).await?;
     Ok((
-        secrets.into_iter().flatten().map(|secret| (secret.name.clone(), secret)).collect(),
+        secrets
+            .into_iter()
+            .flatten()
+            .map(|secret| (secret.name.clone(), secret))
+            .collect(),
         resources.into_iter().collect(),
     ))
 }
@@ -255,7 +345,21 @@ fn resource<'a>(
     google: &'a Google,
     reader: &'a Reader,
 ) -> Option<impl Future<Output = Result<(String, Option<CloudRunReference>), ApplyError>> + 'a> {
-    let Reader::CloudRun { kind, project, region, name, .. } = reader else { return None };
+    let Reader::CloudRun {
+        kind,
+        project,
+        region,
+        name,
+        ..
+    } = reader
+    else {
+        return None;
+    };
     let resource = reader.resource()?;
-    Some(async move { Ok((resource, google.cloud_run(*kind, project, region, name).await?)) })
+    Some(async move {
+        Ok((
+            resource,
+            google.cloud_run(*kind, project, region, name).await?,
+        ))
+    })
 }

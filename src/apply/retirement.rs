@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{ApplyError, Edges};
 use crate::model::{Database, DatabaseName, Policy, Retirement, Role, RoleName, State};
 use crate::plan::retiring;
-use crate::postgres::{Asked, PostgresError, Session, inspect_database, inspect_dependents, inspect_ties};
+use crate::postgres::{
+    Asked, PostgresError, Session, inspect_database, inspect_dependents, inspect_ties,
+};
 
 /// SQLSTATEs of a database that does not let this admin in: no CONNECT, `pg_hba.conf`, no connections at all, gone.
 const CLOSED: [&str; 4] = ["42501", "28000", "55000", "3D000"];
@@ -21,20 +23,35 @@ pub(super) async fn observe_retirement(
     if going.is_empty() {
         return Ok(Retirement::default());
     }
-    let first = managed.keys().next().unwrap_or_else(|| edges.route.start_database());
+    let first = managed
+        .keys()
+        .next()
+        .unwrap_or_else(|| edges.route.start_database());
     let mut session = Session::connect(edges.route, first, edges.purpose).await?;
     let found = inspect_dependents(&mut session, &going).await?;
     session.close().await;
-    let mut retirement = Retirement { sessions: found.sessions, dependents: found.counted, ..Retirement::default() };
-    let databases: BTreeSet<_> = retirement.dependents.keys().filter_map(|(_, database)| database.clone()).collect();
+    let mut retirement = Retirement {
+        sessions: found.sessions,
+        dependents: found.counted,
+        ..Retirement::default()
+    };
+    let databases: BTreeSet<_> = retirement
+        .dependents
+        .keys()
+        .filter_map(|(_, database)| database.clone())
+        .collect();
     for name in databases {
-        let Some(mut session) = enter(edges, &name).await? else { continue };
+        let Some(mut session) = enter(edges, &name).await? else {
+            continue;
+        };
         session.begin_snapshot().await?;
         if !managed.contains_key(&name) {
             let found = inspect_database(&mut session, &Asked::default()).await?;
             retirement.elsewhere.insert(name.clone(), found);
         }
-        retirement.ties.insert(name, inspect_ties(&mut session, &going).await?);
+        retirement
+            .ties
+            .insert(name, inspect_ties(&mut session, &going).await?);
         session.rollback().await?;
         session.close().await;
     }
@@ -56,12 +73,18 @@ pub(super) async fn retirement_now(
     let ties = inspect_ties(session, &going).await?;
     state.retirement.sessions = found.sessions;
     state.retirement.dependents = found.counted;
-    state.retirement.ties.insert(session.database().clone(), ties);
+    state
+        .retirement
+        .ties
+        .insert(session.database().clone(), ties);
     Ok(())
 }
 
 fn going(policy: &Policy, roles: &BTreeMap<RoleName, Role>) -> BTreeSet<RoleName> {
-    retiring(policy, roles).into_iter().map(|(role, _)| role).collect()
+    retiring(policy, roles)
+        .into_iter()
+        .map(|(role, _)| role)
+        .collect()
 }
 
 /// A session in `name`; `None` where it does not let us in.

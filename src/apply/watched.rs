@@ -11,9 +11,18 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 impl Run<'_> {
     /// Runs `statements`. Where one of them waits too long, the error says for whom.
-    pub(super) async fn run(&self, session: &mut Session, statements: &[Statement]) -> Result<Vec<Notice>, ApplyError> {
+    pub(super) async fn run(
+        &self,
+        session: &mut Session,
+        statements: &[Statement],
+    ) -> Result<Vec<Notice>, ApplyError> {
         let (database, pid) = (session.database().clone(), session.pid().await?);
-        let mut watch = Watch { database, pid, session: None, seen: None };
+        let mut watch = Watch {
+            database,
+            pid,
+            session: None,
+            seen: None,
+        };
         let work = session.run(statements);
         tokio::pin!(work);
         let done = loop {
@@ -41,7 +50,9 @@ impl Watch {
         if self.session.is_none() {
             self.session = run.session(Some(&self.database)).await.ok();
         }
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = &mut self.session else {
+            return;
+        };
         match session.blocker(self.pid).await {
             Ok(Some(blocker)) => self.seen = Some(blocker),
             Ok(None) => {}
@@ -52,9 +63,10 @@ impl Watch {
 
 fn blocked(error: PostgresError, seen: Option<Blocker>) -> ApplyError {
     match seen {
-        Some(blocker) if error.sqlstate() == Some(LOCK_NOT_AVAILABLE) => {
-            ApplyError::Blocked { blocker: Box::new(blocker), source: Box::new(error) }
-        }
+        Some(blocker) if error.sqlstate() == Some(LOCK_NOT_AVAILABLE) => ApplyError::Blocked {
+            blocker: Box::new(blocker),
+            source: Box::new(error),
+        },
         _ => error.into(),
     }
 }

@@ -7,7 +7,8 @@ use clap::Args;
 use clap::builder::ValueParser;
 
 use super::{
-    ApplyFormat, CheckFormat, ConnectionArgs, OutputArgs, PlanFormat, PolicyArgs, ScopeArgs, VariableArgs, value,
+    ApplyFormat, CheckFormat, ConnectionArgs, OutputArgs, PlanFormat, PolicyArgs, ScopeArgs,
+    VariableArgs, value,
 };
 use crate::model::{Privilege, RoleName};
 
@@ -59,7 +60,12 @@ pub struct ApplyArgs {
     pub expect: Option<String>,
     /// How long to wait for another run on the same instance, and for a server that restarts meanwhile, for example 90s
     /// or 5m
-    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Apply")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "60s",
+        help_heading = "Apply"
+    )]
     #[arg(value_parser = ValueParser::from(value::duration))]
     pub wait: Duration,
     /// The result.
@@ -124,7 +130,12 @@ pub struct RotateArgs {
     #[arg(long, help_heading = "Rotation")]
     pub end_sessions: bool,
     /// How long to wait for another run on the same instance, and for a server that went away
-    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Rotation")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "60s",
+        help_heading = "Rotation"
+    )]
     #[arg(value_parser = ValueParser::from(value::duration))]
     pub wait: Duration,
     /// The result.
@@ -149,7 +160,12 @@ pub struct RollbackArgs {
     #[arg(long, help_heading = "Rotation")]
     pub roll: bool,
     /// How long to wait for another run on the same instance, and for a server that went away
-    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Rotation")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "60s",
+        help_heading = "Rotation"
+    )]
     #[arg(value_parser = ValueParser::from(value::duration))]
     pub wait: Duration,
     /// The result.

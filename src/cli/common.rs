@@ -48,7 +48,12 @@ pub struct ConnectionArgs {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::from(value::timeout))]
     pub statement_timeout: Duration,
     /// Send every call to Google to this base URL
-    #[arg(long, value_name = "URL", env = "ROLEWRIGHT_GOOGLE_ENDPOINT", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ROLEWRIGHT_GOOGLE_ENDPOINT",
+        hide_env_values = true
+    )]
     #[arg(value_parser = value::EndpointParser)]
     pub google_endpoint: Option<Endpoint>,
 }

@@ -35,7 +35,8 @@ impl AdminUrl {
         // An unescaped `/` or `?` may belong to the password, so neither alone ends the user's part.
         let user_part_has_colon = |end: char| {
             let head = rest.split(end).next().unwrap_or_default();
-            head.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+            head.rsplit_once('@')
+                .is_some_and(|(user, _)| user.contains(':'))
         };
         user_part_has_colon('/') || user_part_has_colon('?') || names_password(rest)
     }
@@ -44,8 +45,14 @@ impl AdminUrl {
 /// libpq decodes `%70assword=` to `password=`, in a URL's query.
 /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>
 fn names_password(text: &str) -> bool {
-    let decoded = Zeroizing::new(percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned());
-    decoded.match_indices("password").any(|(at, word)| decoded[at + word.len()..].trim_start().starts_with('='))
+    let decoded = Zeroizing::new(
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned(),
+    );
+    decoded
+        .match_indices("password")
+        .any(|(at, word)| decoded[at + word.len()..].trim_start().starts_with('='))
 }
 
 impl FromStr for AdminUrl {
@@ -76,8 +83,10 @@ impl FromStr for SecretReference {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong =
-            || "expected projects/PROJECT/secrets/SECRET or projects/PROJECT/secrets/SECRET/versions/N".to_owned();
+        let wrong = || {
+            "expected projects/PROJECT/secrets/SECRET or projects/PROJECT/secrets/SECRET/versions/N"
+                .to_owned()
+        };
         let parts: Vec<_> = text.split('/').collect();
         let (project, id, version) = match parts[..] {
             ["projects", project, "secrets", id] => (project, id, None),
@@ -88,7 +97,10 @@ impl FromStr for SecretReference {
         };
         let project = ProjectId::new(project).map_err(|error| error.to_string())?;
         let id = SecretId::new(id).map_err(|error| error.to_string())?;
-        Ok(Self { secret: SecretName { project, id }, version })
+        Ok(Self {
+            secret: SecretName { project, id },
+            version,
+        })
     }
 }
 
@@ -103,13 +115,20 @@ pub struct OutputFile<F> {
 
 /// Reads `FORMAT=FILE`.
 pub(super) fn output_file<F: ValueEnum>(text: &str) -> Result<OutputFile<F>, String> {
-    let names: Vec<_> =
-        F::value_variants().iter().filter_map(F::to_possible_value).map(|value| value.get_name().to_owned()).collect();
+    let names: Vec<_> = F::value_variants()
+        .iter()
+        .filter_map(F::to_possible_value)
+        .map(|value| value.get_name().to_owned())
+        .collect();
     let formats = names.join(", ");
     match text.split_once('=') {
         Some((format, path)) if !path.is_empty() => {
-            let format = F::from_str(format, false).map_err(|_| format!("`{format}` is none of {formats}"))?;
-            Ok(OutputFile { format, path: path.into() })
+            let format = F::from_str(format, false)
+                .map_err(|_| format!("`{format}` is none of {formats}"))?;
+            Ok(OutputFile {
+                format,
+                path: path.into(),
+            })
         }
         _ => Err(format!("expected FORMAT=FILE with one of {formats}")),
     }
@@ -122,12 +141,19 @@ pub(super) struct EndpointParser;
 impl TypedValueParser for EndpointParser {
     type Value = Endpoint;
 
-    fn parse_ref(&self, command: &Command, _: Option<&Arg>, text: &OsStr) -> Result<Endpoint, clap::Error> {
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        text: &OsStr,
+    ) -> Result<Endpoint, clap::Error> {
         // What is not UTF-8 is no URL either.
-        text.to_string_lossy().parse().map_err(|error: GoogleError| {
-            let message = format!("{error}\n\nFor more information, try '--help'.\n");
-            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
-        })
+        text.to_string_lossy()
+            .parse()
+            .map_err(|error: GoogleError| {
+                let message = format!("{error}\n\nFor more information, try '--help'.\n");
+                clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+            })
     }
 }
 
@@ -146,14 +172,18 @@ pub(super) fn duration(text: &str) -> Result<std::time::Duration, String> {
 /// Reads a privilege.
 pub(super) fn privilege(text: &str) -> Result<Privilege, String> {
     let known: Vec<_> = Privilege::every().map(Privilege::keyword).collect();
-    text.parse().map_err(|()| format!("expected one of {}", known.join(", ")))
+    text.parse()
+        .map_err(|()| format!("expected one of {}", known.join(", ")))
 }
 
 /// A time that a server can measure: with zero it would measure none.
 pub(super) fn timeout(text: &str) -> Result<std::time::Duration, String> {
     let timeout = duration(text)?;
     let possible = std::time::Duration::from_secs(1)..=std::time::Duration::from_secs(24 * 60 * 60);
-    possible.contains(&timeout).then_some(timeout).ok_or_else(|| "expected from 1s to 24h".to_owned())
+    possible
+        .contains(&timeout)
+        .then_some(timeout)
+        .ok_or_else(|| "expected from 1s to 24h".to_owned())
 }
 
 #[cfg(test)]
@@ -205,9 +235,17 @@ mod tests {
     fn a_secret_is_named_with_or_without_a_version() {
         let parse = |text: &str| text.parse::<SecretReference>();
         let with = parse("projects/p/secrets/s/versions/3").unwrap();
-        assert_eq!((with.secret.to_string().as_str(), with.version.as_deref()), ("projects/p/secrets/s", Some("3")));
+        assert_eq!(
+            (with.secret.to_string().as_str(), with.version.as_deref()),
+            ("projects/p/secrets/s", Some("3"))
+        );
         assert_eq!(parse("projects/p/secrets/s").unwrap().version, None);
-        for wrong in ["s", "projects/p/secrets", "projects/p/secrets/s/versions/", "projects/p/secrets/a b"] {
+        for wrong in [
+            "s",
+            "projects/p/secrets",
+            "projects/p/secrets/s/versions/",
+            "projects/p/secrets/a b",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -29,7 +29,11 @@ pub(super) async fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     };
     let applied = all(args, policies, expected.as_deref()).await?;
     publish::publish(&args.output, |format| output::apply(&applied, format))?;
-    applied.instances.iter().filter_map(|one| one.stop.as_ref()).for_each(|stop| stream::failure(stop.failure()));
+    applied
+        .instances
+        .iter()
+        .filter_map(|one| one.stop.as_ref())
+        .for_each(|stop| stream::failure(stop.failure()));
     Ok(Exit::from(applied.status()))
 }
 
@@ -50,7 +54,10 @@ enum Agreement {
 /// What the arguments, or whoever is at the terminal, agree to.
 async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agreement> {
     if args.yes {
-        return Ok(args.expect.clone().map_or(Agreement::ToAnything, Agreement::To));
+        return Ok(args
+            .expect
+            .clone()
+            .map_or(Agreement::ToAnything, Agreement::To));
     }
     let mut prepared = Vec::new();
     let dialer = Dialer::new(&args.connection, policies, "apply")?;
@@ -66,13 +73,24 @@ async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agre
     if prepared.iter().all(|one| one.plan.is_empty()) {
         return Ok(Agreement::To(digest));
     }
-    stream::show(&output::plan(&planned(&prepared, &scripts(&prepared), &digest), PlanFormat::Text));
+    stream::show(&output::plan(
+        &planned(&prepared, &scripts(&prepared), &digest),
+        PlanFormat::Text,
+    ));
     // Nothing is locked while somebody thinks: what was agreed to is the plan with this digest.
     let yes = stream::confirm("Make these changes?")?.ok_or_else(|| nobody_to_ask(args))?;
-    Ok(if yes { Agreement::To(digest) } else { Agreement::No })
+    Ok(if yes {
+        Agreement::To(digest)
+    } else {
+        Agreement::No
+    })
 }
 
-async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) -> anyhow::Result<Applied> {
+async fn all(
+    args: &ApplyArgs,
+    policies: Vec<Policy>,
+    expected: Option<&str>,
+) -> anyhow::Result<Applied> {
     let interrupt = interrupt::listen()?;
     // Nothing has been changed yet that would have to be finished.
     let begun = tokio::select! {
@@ -83,11 +101,18 @@ async fn all(args: &ApplyArgs, policies: Vec<Policy>, expected: Option<&str>) ->
         Ok(begun) => begun.into_iter().unzip(),
         Err(stopped) => return Ok(stopped),
     };
-    let other = expected.map(|expected| (expected, digest(&prepared))).filter(|(expected, digest)| expected != digest);
+    let other = expected
+        .map(|expected| (expected, digest(&prepared)))
+        .filter(|(expected, digest)| expected != digest);
     if let Some((expected, digest)) = other {
         let failure = Failure {
-            causes: vec![format!("the plan is no longer the one with digest {expected}: it is {digest}")],
-            hint: Some(format!("review `{}` again", load::given(&args.policy).command("plan", &[]))),
+            causes: vec![format!(
+                "the plan is no longer the one with digest {expected}: it is {digest}"
+            )],
+            hint: Some(format!(
+                "review `{}` again",
+                load::given(&args.policy).command("plan", &[])
+            )),
         };
         return Ok(stopped(None, Stop::Held(failure)));
     }
@@ -128,24 +153,53 @@ async fn begin(
 
 #[allow(clippy::disallowed_methods, reason = "commands hand in the randomness")]
 async fn carry_out(args: &ApplyArgs, prepared: Prepared, guard: Guard<'_>) -> Outcome {
-    let Prepared { policy, connection, state, plan } = prepared;
+    let Prepared {
+        policy,
+        connection,
+        state,
+        plan,
+    } = prepared;
     let instance = policy.instance.clone();
     if let Some(refusal) = plan.refusals.first() {
-        let failure = Failure { causes: vec![refusal.message.clone()], hint: Some(refusal.hint.clone()) };
-        return Outcome { instance, report: Some(Report::begin(plan)), stop: Some(Stop::Failed(failure)) };
+        let failure = Failure {
+            causes: vec![refusal.message.clone()],
+            hint: Some(refusal.hint.clone()),
+        };
+        return Outcome {
+            instance,
+            report: Some(Report::begin(plan)),
+            stop: Some(Stop::Failed(failure)),
+        };
     }
     let options = options(&args.scope, connection.today());
     let progress = Progress::start();
-    let edges = Edges { guard: Some(guard), ..connection.edges(&progress) };
+    let edges = Edges {
+        guard: Some(guard),
+        ..connection.edges(&progress)
+    };
     let outcome = apply::apply(&edges, &policy, state, plan, &options, &mut rand::rng()).await;
-    Outcome { instance, report: Some(outcome.report), stop: outcome.error.map(stop) }
+    Outcome {
+        instance,
+        report: Some(outcome.report),
+        stop: outcome.error.map(stop),
+    }
 }
 
 fn stop(error: ApplyError) -> Stop {
     let failure = Failure::new(&error, error.hint());
-    if error.must_wait() { Stop::Held(failure) } else { Stop::Failed(failure) }
+    if error.must_wait() {
+        Stop::Held(failure)
+    } else {
+        Stop::Failed(failure)
+    }
 }
 
 fn stopped(instance: Option<crate::model::InstanceName>, stop: Stop) -> Applied {
-    Applied { instances: vec![Outcome { instance, report: None, stop: Some(stop) }] }
+    Applied {
+        instances: vec![Outcome {
+            instance,
+            report: None,
+            stop: Some(stop),
+        }],
+    }
 }

@@ -5,7 +5,8 @@ use super::{Exit, described, load, publish};
 use crate::apply::observe;
 use crate::cli::CheckArgs;
 use crate::model::{
-    Annotations, DatabaseName, Lifecycle, Logins, Policy, RoleName, RolePolicy, Secret, SecretPolicy, State,
+    Annotations, DatabaseName, Lifecycle, Logins, Policy, RoleName, RolePolicy, Secret,
+    SecretPolicy, State,
 };
 use crate::output::progress::Progress;
 use crate::output::{self, stream};
@@ -23,12 +24,19 @@ pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     for policy in &policies {
         instances.push(match dialer.connect(policy).await {
             Ok(connection) => judge(policy, &connection, args.probe).await,
-            Err(error) => InstanceVerdict { errors: vec![described(&error)], ..unknown(policy) },
+            Err(error) => InstanceVerdict {
+                errors: vec![described(&error)],
+                ..unknown(policy)
+            },
         });
     }
     let verdict = Verdict { instances };
     publish::publish(&args.output, |format| output::check(&verdict, format))?;
-    verdict.instances.iter().flat_map(|instance| &instance.errors).for_each(stream::failure);
+    verdict
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.errors)
+        .for_each(stream::failure);
     Ok(Exit::from(verdict.status()))
 }
 
@@ -50,7 +58,12 @@ pub(super) fn invalid(problems: &Problems) -> Verdict {
     };
     let errors: Vec<_> = problems.0.iter().map(error).collect();
     load::say(problems);
-    Verdict { instances: vec![InstanceVerdict { errors, ..InstanceVerdict::default() }] }
+    Verdict {
+        instances: vec![InstanceVerdict {
+            errors,
+            ..InstanceVerdict::default()
+        }],
+    }
 }
 
 async fn judge(policy: &Policy, connection: &Connection, probes: bool) -> InstanceVerdict {
@@ -58,11 +71,24 @@ async fn judge(policy: &Policy, connection: &Connection, probes: bool) -> Instan
     let progress = Progress::start();
     let edges = connection.edges(&progress);
     match observe(&edges, policy).await {
-        Err(error) => InstanceVerdict { errors: vec![Failure::new(&error, error.hint())], ..unknown },
+        Err(error) => InstanceVerdict {
+            errors: vec![Failure::new(&error, error.hint())],
+            ..unknown
+        },
         Ok(state) => {
             let today = connection.today();
-            let plan = plan::diff(policy, &state, &Options { today, ..Options::default() });
-            let errors = missing_databases(policy, &state).into_iter().chain(hidden_readers(&state)).collect();
+            let plan = plan::diff(
+                policy,
+                &state,
+                &Options {
+                    today,
+                    ..Options::default()
+                },
+            );
+            let errors = missing_databases(policy, &state)
+                .into_iter()
+                .chain(hidden_readers(&state))
+                .collect();
             let mut verdict = InstanceVerdict {
                 errors,
                 findings: plan.findings(&state),
@@ -73,7 +99,9 @@ async fn judge(policy: &Policy, connection: &Connection, probes: bool) -> Instan
                 match verify::probe(&edges, policy, &state).await {
                     Ok(probed) => {
                         let found = plan::accept(policy, today, probed.findings);
-                        let new = |one: &plan::Finding| !verdict.findings.iter().any(|known| is_same(known, one));
+                        let new = |one: &plan::Finding| {
+                            !verdict.findings.iter().any(|known| is_same(known, one))
+                        };
                         let new: Vec<_> = found.into_iter().filter(new).collect();
                         verdict.findings.extend(new);
                         verdict.errors.extend(probed.errors);
@@ -92,29 +120,51 @@ fn is_same(known: &plan::Finding, probed: &plan::Finding) -> bool {
 }
 
 fn has_credentials(policy: &Policy) -> bool {
-    policy.roles.values().any(|role| role.lifecycle == Lifecycle::Present && role.secret.is_some())
+    policy
+        .roles
+        .values()
+        .any(|role| role.lifecycle == Lifecycle::Present && role.secret.is_some())
 }
 
 /// The verdict before anything was looked at.
 pub(super) fn unknown(policy: &Policy) -> InstanceVerdict {
     let origins = policy.databases.values().map(|database| &database.origin);
-    let file = origins.chain(policy.roles.values().map(|role| &role.origin)).map(|origin| origin.file.clone()).next();
-    InstanceVerdict { instance: policy.instance.clone(), file, ..InstanceVerdict::default() }
+    let file = origins
+        .chain(policy.roles.values().map(|role| &role.origin))
+        .map(|origin| origin.file.clone())
+        .next();
+    InstanceVerdict {
+        instance: policy.instance.clone(),
+        file,
+        ..InstanceVerdict::default()
+    }
 }
 
 /// A database that is not there, or that does not let the admin in, cannot be judged.
 pub(super) fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> {
-    let known = |name: &DatabaseName| state.databases.contains_key(name) || state.closed.contains_key(name);
+    let known =
+        |name: &DatabaseName| state.databases.contains_key(name) || state.closed.contains_key(name);
     let missing = policy.databases.keys().filter(|name| !known(name));
-    let admin = state.server.admin.as_ref().map(ToString::to_string).unwrap_or_default();
+    let admin = state
+        .server
+        .admin
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let closed = state.closed.iter().map(|(name, closed)| Failure {
-        causes: vec![format!("cannot connect to database `{name}` as `{admin}`"), closed.message.clone()],
+        causes: vec![
+            format!("cannot connect to database `{name}` as `{admin}`"),
+            closed.message.clone(),
+        ],
         hint: Some("what the shared catalogs show of it is among the findings".into()),
     });
     missing
         .map(|name| Failure {
             causes: vec![format!("database `{name}` does not exist")],
-            hint: Some(plan::gcloud::create_database(policy.instance.as_ref(), name)),
+            hint: Some(plan::gcloud::create_database(
+                policy.instance.as_ref(),
+                name,
+            )),
         })
         .chain(closed)
         .collect()
@@ -122,22 +172,41 @@ pub(super) fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> 
 
 /// Nobody knows who may read a secret whose IAM policy may not be read.
 fn hidden_readers(state: &State) -> impl Iterator<Item = Failure> {
-    state.secrets.values().filter(|secret| secret.bindings.is_none()).map(|Secret { name, .. }| Failure {
-        causes: vec![format!("this identity has no `secretmanager.secrets.getIamPolicy` on {name}")],
-        hint: Some(plan::gcloud::secret(
-            "add-iam-policy-binding",
-            name,
-            &[("member", "MEMBER"), ("role", "roles/secretmanager.viewer")],
-        )),
-    })
+    state
+        .secrets
+        .values()
+        .filter(|secret| secret.bindings.is_none())
+        .map(|Secret { name, .. }| Failure {
+            causes: vec![format!(
+                "this identity has no `secretmanager.secrets.getIamPolicy` on {name}"
+            )],
+            hint: Some(plan::gcloud::secret(
+                "add-iam-policy-binding",
+                name,
+                &[("member", "MEMBER"), ("role", "roles/secretmanager.viewer")],
+            )),
+        })
 }
 
 pub(super) fn credentials(policy: &Policy, state: &State) -> Vec<Credential> {
-    let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
-    present.filter_map(|(name, role)| Some(credential(policy, name, role, role.secret.as_ref()?, state))).collect()
+    let present = policy
+        .roles
+        .iter()
+        .filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+    present
+        .filter_map(|(name, role)| {
+            Some(credential(policy, name, role, role.secret.as_ref()?, state))
+        })
+        .collect()
 }
 
-fn credential(policy: &Policy, name: &RoleName, role: &RolePolicy, wanted: &SecretPolicy, state: &State) -> Credential {
+fn credential(
+    policy: &Policy,
+    name: &RoleName,
+    role: &RolePolicy,
+    wanted: &SecretPolicy,
+    state: &State,
+) -> Credential {
     let logins = Logins::of(policy, name, &state.roles);
     let secret = state.secrets.get(&wanted.name);
     let current = secret.and_then(|secret| secret.current());
@@ -145,7 +214,9 @@ fn credential(policy: &Policy, name: &RoleName, role: &RolePolicy, wanted: &Secr
     Credential {
         role: name.clone(),
         strategy: role.rotation.strategy,
-        login: annotation(Annotations::LOGIN).and_then(|login| logins.parse(login)).map(|login| login.name().clone()),
+        login: annotation(Annotations::LOGIN)
+            .and_then(|login| logins.parse(login))
+            .map(|login| login.name().clone()),
         secret: wanted.name.clone(),
         version: current.map(|version| version.number),
         state: current.map(|version| version.state),

@@ -10,6 +10,7 @@ use crate::output::{Rendered, stream};
 pub(super) fn run(shell: Shell) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     generate(shell, &mut cli::definition(), "rolewright", &mut script);
-    stream::result(&Rendered::Exact(String::from_utf8(script)?)).context("cannot write to standard output")?;
+    stream::result(&Rendered::Exact(String::from_utf8(script)?))
+        .context("cannot write to standard output")?;
     Ok(Exit::Done)
 }

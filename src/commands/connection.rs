@@ -54,24 +54,41 @@ impl<'a> Dialer<'a> {
     ///
     /// # Errors
     /// Arguments that cannot be meant for these policies.
-    pub(super) fn new(args: &'a ConnectionArgs, policies: &[Policy], command: &str) -> Result<Self, Usage> {
+    pub(super) fn new(
+        args: &'a ConnectionArgs,
+        policies: &[Policy],
+        command: &str,
+    ) -> Result<Self, Usage> {
         let (url, environment) = (admin_url(args)?, environment());
         // One server cannot be several instances: the second policy would be applied to the first one's.
         if policies.len() > 1 && (url.is_some() || environment.get("PGHOST").is_some()) {
             return Err(Usage::OneUrlForSeveralInstances);
         }
         let purpose = ApplicationName::new(command, format!("{:08x}", rand::rng().next_u32()));
-        Ok(Self { args, url, environment, purpose, now: jiff::Timestamp::now() })
+        Ok(Self {
+            args,
+            url,
+            environment,
+            purpose,
+            now: jiff::Timestamp::now(),
+        })
     }
 
     /// The way to the instance of `policy`. Nothing is dialed but Google.
     pub(super) async fn connect(&self, policy: &Policy) -> anyhow::Result<Connection> {
-        let mut route = self.route(policy)?.with_statement_timeout(self.args.statement_timeout);
+        let mut route = self
+            .route(policy)?
+            .with_statement_timeout(self.args.statement_timeout);
         let google = google(self.args, policy).await?;
         if let Some(reference) = &self.args.admin_password_secret {
             route = route.with_password(admin_password(google.as_ref(), reference).await?);
         }
-        Ok(Connection { route, google, purpose: self.purpose.clone(), now: self.now })
+        Ok(Connection {
+            route,
+            google,
+            purpose: self.purpose.clone(),
+            now: self.now,
+        })
     }
 
     fn route(&self, policy: &Policy) -> anyhow::Result<Route> {
@@ -86,7 +103,10 @@ impl<'a> Dialer<'a> {
                 "the policy names no instance, and neither ROLEWRIGHT_ADMIN_URL nor PGHOST says where the server is"
             )
         })?;
-        Ok(Route::from_socket_directory(&instance.socket_directory(), &self.environment)?)
+        Ok(Route::from_socket_directory(
+            &instance.socket_directory(),
+            &self.environment,
+        )?)
     }
 }
 
@@ -98,9 +118,14 @@ pub(super) fn announce(args: &ConnectionArgs) {
             "note: calls to Google go to {endpoint} (--google-endpoint or ROLEWRIGHT_GOOGLE_ENDPOINT)"
         ));
     }
-    let anonymous = args.google_endpoint.as_ref().is_some_and(Endpoint::is_loopback);
+    let anonymous = args
+        .google_endpoint
+        .as_ref()
+        .is_some_and(Endpoint::is_loopback);
     if let (false, Ok(host)) = (anonymous, std::env::var("GCE_METADATA_HOST")) {
-        stream::say(&format!("note: the metadata server is {host:?} (GCE_METADATA_HOST)"));
+        stream::say(&format!(
+            "note: the metadata server is {host:?} (GCE_METADATA_HOST)"
+        ));
     }
 }
 
@@ -118,27 +143,36 @@ fn admin_url(args: &ConnectionArgs) -> Result<Option<AdminUrl>, Usage> {
 
 fn environment() -> Environment {
     Environment::new(
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }),
     )
 }
 
 async fn google(args: &ConnectionArgs, policy: &Policy) -> anyhow::Result<Option<Google>> {
-    let wanted = args.admin_password_secret.is_some() || policy.roles.values().any(|role| role.secret.is_some());
+    let wanted = args.admin_password_secret.is_some()
+        || policy.roles.values().any(|role| role.secret.is_some());
     if !wanted {
         return Ok(None);
     }
     Ok(Some(Google::connect(args.google_endpoint.as_ref()).await?))
 }
 
-async fn admin_password(google: Option<&Google>, reference: &SecretReference) -> anyhow::Result<Password> {
+async fn admin_password(
+    google: Option<&Google>,
+    reference: &SecretReference,
+) -> anyhow::Result<Password> {
     let google = google.context("there is no connection to Google")?;
     let number = match reference.version.as_deref().map(str::parse) {
         Some(Ok(number)) => number,
         _ => version_number(google, reference).await?,
     };
     let payload = google.access(&reference.secret, number).await?;
-    let text = std::str::from_utf8(payload.expose()).ok().map(|text| text.trim_end_matches('\n').to_owned());
-    let text = text.with_context(|| format!("version {number} of {} is not a password", reference.secret))?;
+    let text = std::str::from_utf8(payload.expose())
+        .ok()
+        .map(|text| text.trim_end_matches('\n').to_owned());
+    let text = text
+        .with_context(|| format!("version {number} of {} is not a password", reference.secret))?;
     Ok(Password::from_text(text.into()))
 }
 

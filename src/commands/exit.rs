@@ -64,7 +64,11 @@ impl From<TurnStatus> for Exit {
 
 impl From<&Validation> for Exit {
     fn from(validation: &Validation) -> Self {
-        if validation.is_valid() { Self::Done } else { Self::Failed }
+        if validation.is_valid() {
+            Self::Done
+        } else {
+            Self::Failed
+        }
     }
 }
 

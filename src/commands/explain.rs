@@ -13,36 +13,69 @@ use crate::output::{self, Explained, Why};
 use crate::policy;
 
 pub(super) async fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
-    let files = PolicyArgs { files: vec![args.file.clone()], variables: args.variables.clone() };
+    let files = PolicyArgs {
+        files: vec![args.file.clone()],
+        variables: args.variables.clone(),
+    };
     let mut policies = load::policies(&files)?;
     // Only the server is asked: whoever may look at it needs no way to Google.
-    policies.iter_mut().flat_map(|policy| policy.roles.values_mut()).for_each(|role| role.secret = None);
+    policies
+        .iter_mut()
+        .flat_map(|policy| policy.roles.values_mut())
+        .for_each(|role| role.secret = None);
     let [policy] = policies.as_slice() else {
-        bail!("`{}` speaks of {} instances: name a file of one", args.file.display(), policies.len());
+        bail!(
+            "`{}` speaks of {} instances: name a file of one",
+            args.file.display(),
+            policies.len()
+        );
     };
-    let question = args.object.as_ref().map(|text| question(args, policy, text)).transpose()?;
-    let connection = Dialer::new(&args.connection, &policies, "explain")?.connect(policy).await?;
+    let question = args
+        .object
+        .as_ref()
+        .map(|text| question(args, policy, text))
+        .transpose()?;
+    let connection = Dialer::new(&args.connection, &policies, "explain")?
+        .connect(policy)
+        .await?;
     let progress = Progress::start();
-    let columns: Vec<_> = question.iter().filter_map(|(database, target)| column(database, target)).collect();
+    let columns: Vec<_> = question
+        .iter()
+        .filter_map(|(database, target)| column(database, target))
+        .collect();
     let state = observe_alone(&connection.edges(&progress), policy, &columns).await?;
     let role = role(&state, &args.role)?;
     let why = match (&question, args.privilege) {
         (Some((database, target)), Some(privilege)) => {
-            let found = access::find(&state, database, target).with_context(|| unknown(database, target))?;
-            Why::One(Box::new(access::ask(&state, &role, privilege, database, found)))
+            let found = access::find(&state, database, target)
+                .with_context(|| unknown(database, target))?;
+            Why::One(Box::new(access::ask(
+                &state, &role, privilege, database, found,
+            )))
         }
         _ => Why::Everything(access::explain(&state, &role)),
     };
-    let explained = Explained { instance: policy.instance.clone(), why };
+    let explained = Explained {
+        instance: policy.instance.clone(),
+        why,
+    };
     publish::publish(&args.output, |format| output::explain(&explained, format))?;
     Ok(Exit::Done)
 }
 
 /// Where the object is, and what names it.
-fn question(args: &ExplainArgs, policy: &Policy, text: &str) -> anyhow::Result<(DatabaseName, Target)> {
-    let target = policy::object(text).with_context(|| format!("`{text}` names no single object"))?;
+fn question(
+    args: &ExplainArgs,
+    policy: &Policy,
+    text: &str,
+) -> anyhow::Result<(DatabaseName, Target)> {
+    let target =
+        policy::object(text).with_context(|| format!("`{text}` names no single object"))?;
     let class = target.class();
-    if let Some(privilege) = args.privilege.filter(|one| !class.applicable(u32::MAX).contains(*one)) {
+    if let Some(privilege) = args
+        .privilege
+        .filter(|one| !class.applicable(u32::MAX).contains(*one))
+    {
         let possible = class.applicable(u32::MAX);
         bail!("`{privilege}` does not exist on `{text}`: possible are {possible}");
     }
@@ -69,9 +102,14 @@ fn only_database(policy: &Policy, target: &Target) -> anyhow::Result<DatabaseNam
 /// A column without an ACL of its own is not listed unless asked for.
 fn column(database: &DatabaseName, target: &Target) -> Option<ColumnIn> {
     match target {
-        Target::Object(Object::Column { schema, relation, column }) => {
-            Some((database.clone(), (schema.clone(), relation.clone(), column.clone())))
-        }
+        Target::Object(Object::Column {
+            schema,
+            relation,
+            column,
+        }) => Some((
+            database.clone(),
+            (schema.clone(), relation.clone(), column.clone()),
+        )),
         _ => None,
     }
 }

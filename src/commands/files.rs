@@ -15,7 +15,9 @@ pub(super) fn expand(arguments: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Usage::NoSuchPath(argument.clone()).into());
             }
-            metadata => metadata.with_context(|| format!("cannot look at `{}`", argument.display()))?,
+            metadata => {
+                metadata.with_context(|| format!("cannot look at `{}`", argument.display()))?
+            }
         };
         if metadata.is_dir() {
             let before = files.len();
@@ -38,7 +40,10 @@ fn below(directory: &Path, files: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> 
         let path = entry.path();
         if entry.file_type().with_context(unreadable)?.is_dir() {
             below(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && !path.is_dir()
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+            && !path.is_dir()
         {
             files.insert(path);
         }
@@ -60,7 +65,10 @@ mod tests {
         }
         std::os::unix::fs::symlink(root.path(), path("b/loop.yaml")).unwrap();
         let files = expand(&[path("b"), root.path().into(), path("a.yaml")]).unwrap();
-        assert_eq!(files, [path("a.yaml"), path("b/c.yaml/y.yaml"), path("b/z.yml")]);
+        assert_eq!(
+            files,
+            [path("a.yaml"), path("b/c.yaml/y.yaml"), path("b/z.yml")]
+        );
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub(super) fn listen() -> io::Result<Interrupt> {
             }
         };
         let signal = next().await;
-        stream::say(&format!("{signal}: ending after the step at hand; another signal ends at once"));
+        stream::say(&format!(
+            "{signal}: ending after the step at hand; another signal ends at once"
+        ));
         raise.send_replace(Some(signal));
         next().await;
         std::process::exit(Exit::Failed.code().into());

@@ -25,19 +25,42 @@ pub(super) fn load(args: &PolicyArgs) -> anyhow::Result<Loaded> {
     }
     let variables = match variables(args)? {
         Ok(variables) => variables,
-        Err(problems) => return Ok(Loaded { files: names(&sources), policies: Err(problems) }),
+        Err(problems) => {
+            return Ok(Loaded {
+                files: names(&sources),
+                policies: Err(problems),
+            });
+        }
     };
     let mut policies = policy::load(&sources, &variables);
-    policies.iter_mut().flatten().for_each(|policy| policy.given = given(args));
-    Ok(Loaded { files: names(&sources), policies })
+    policies
+        .iter_mut()
+        .flatten()
+        .for_each(|policy| policy.given = given(args));
+    Ok(Loaded {
+        files: names(&sources),
+        policies,
+    })
 }
 
 /// The arguments that say which policy, for the commands that are advised.
 pub(super) fn given(args: &PolicyArgs) -> Given {
-    let values = args.variables.values.iter().map(|value| format!("--var={value}"));
-    let files = args.variables.value_files.iter().map(|file| format!("--var-file={}", file.display()));
+    let values = args
+        .variables
+        .values
+        .iter()
+        .map(|value| format!("--var={value}"));
+    let files = args
+        .variables
+        .value_files
+        .iter()
+        .map(|file| format!("--var-file={}", file.display()));
     Given {
-        files: args.files.iter().map(|file| file.display().to_string()).collect(),
+        files: args
+            .files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect(),
         options: values.chain(files).collect(),
     }
 }
@@ -60,15 +83,34 @@ pub(super) fn say(problems: &Problems) {
 /// What `validate` tells of the files.
 pub(super) fn validation(loaded: Loaded) -> Validation {
     let diagnostics = match loaded.policies {
-        Err(Problems(problems)) => problems.into_iter().map(diagnostic(Severity::Error)).collect(),
-        Ok(policies) => policies.iter().flat_map(policy::warnings).map(diagnostic(Severity::Warning)).collect(),
+        Err(Problems(problems)) => problems
+            .into_iter()
+            .map(diagnostic(Severity::Error))
+            .collect(),
+        Ok(policies) => policies
+            .iter()
+            .flat_map(policy::warnings)
+            .map(diagnostic(Severity::Warning))
+            .collect(),
     };
-    Validation { files: loaded.files, diagnostics }
+    Validation {
+        files: loaded.files,
+        diagnostics,
+    }
 }
 
 /// A problem as it is printed.
 fn diagnostic(severity: Severity) -> impl Fn(Problem) -> Diagnostic {
-    move |Problem { origin, message, hint }| Diagnostic { severity, origin, message, hint }
+    move |Problem {
+              origin,
+              message,
+              hint,
+          }| Diagnostic {
+        severity,
+        origin,
+        message,
+        hint,
+    }
 }
 
 fn names(sources: &[Source]) -> Vec<String> {
@@ -77,14 +119,18 @@ fn names(sources: &[Source]) -> Vec<String> {
 
 fn read(path: &std::path::Path) -> anyhow::Result<Source> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let text = String::from_utf8(bytes).with_context(|| format!("`{}` is not UTF-8", path.display()))?;
-    Ok(Source { name: path.display().to_string(), text })
+    let text =
+        String::from_utf8(bytes).with_context(|| format!("`{}` is not UTF-8", path.display()))?;
+    Ok(Source {
+        name: path.display().to_string(),
+        text,
+    })
 }
 
 /// The environment, then the file, then the arguments: the later one counts.
 fn variables(args: &PolicyArgs) -> anyhow::Result<Result<Variables, Problems>> {
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut variables = Variables::from_environment(environment);
     for path in &args.variables.value_files {
         if !path.exists() {

@@ -10,7 +10,11 @@ use crate::plan::Failure;
 use crate::postgres::{Lock, LockError};
 
 /// Takes the lock, waiting for another run as long as `wait`.
-pub(super) async fn take(wait: Duration, connection: &Connection, policy: &Policy) -> Result<Lock, Stop> {
+pub(super) async fn take(
+    wait: Duration,
+    connection: &Connection,
+    policy: &Policy,
+) -> Result<Lock, Stop> {
     let taken = take_lock(&connection.route, &connection.purpose, policy, wait).await;
     taken.map_err(|error| {
         let failure = Failure::new(&error, error.hint());
@@ -23,5 +27,9 @@ pub(super) async fn take(wait: Duration, connection: &Connection, policy: &Polic
 
 /// What watches over a run that has the lock.
 pub(super) fn guard<'a>(wait: Duration, lock: &'a Lock, interrupt: &Interrupt) -> Guard<'a> {
-    Guard { lock, patience: wait, interrupt: interrupt.clone() }
+    Guard {
+        lock,
+        patience: wait,
+        interrupt: interrupt.clone(),
+    }
 }

@@ -44,5 +44,7 @@ fn command_sections(command: &cli::Definition) -> anyhow::Result<String> {
     command.render_description_section(&mut sections)?;
     command.render_options_section(&mut sections)?;
     command.render_extra_section(&mut sections)?;
-    Ok(String::from_utf8(sections)?.replace(".SH EXTRA", ".SH EXAMPLES").replace(".SH ", ".SS "))
+    Ok(String::from_utf8(sections)?
+        .replace(".SH EXTRA", ".SH EXAMPLES")
+        .replace(".SH ", ".SS "))
 }

@@ -64,8 +64,14 @@ pub fn ending(error: &anyhow::Error) -> (Option<Failure>, Exit) {
     if error.is::<Stopped>() {
         return (None, Exit::Failed);
     }
-    let usage = error.chain().find_map(|cause| cause.downcast_ref::<Usage>());
-    let exit = if usage.is_some() { Exit::Usage } else { Exit::Failed };
+    let usage = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Usage>());
+    let exit = if usage.is_some() {
+        Exit::Usage
+    } else {
+        Exit::Failed
+    };
     (Some(described(error)), exit)
 }
 
@@ -84,5 +90,12 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     let postgres = || cause.downcast_ref().and_then(PostgresError::hint);
     let object = || cause.downcast_ref().and_then(ObjectError::hint);
     let google = || cause.downcast_ref().and_then(GoogleError::hint);
-    usage().or_else(apply).or_else(route).or_else(lock).or_else(login).or_else(postgres).or_else(object).or_else(google)
+    usage()
+        .or_else(apply)
+        .or_else(route)
+        .or_else(lock)
+        .or_else(login)
+        .or_else(postgres)
+        .or_else(object)
+        .or_else(google)
 }

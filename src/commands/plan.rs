@@ -24,7 +24,10 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         Ok(policies) => policies,
         Err(problems) => {
             load::say(&problems);
-            let validation = load::validation(load::Loaded { files: loaded.files, policies: Err(problems) });
+            let validation = load::validation(load::Loaded {
+                files: loaded.files,
+                policies: Err(problems),
+            });
             publish::publish(&args.output, |format| output::no_plan(&validation, format))?;
             return Ok(Exit::Failed);
         }
@@ -33,14 +36,22 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let dialer = Dialer::new(&args.connection, &policies, "plan")?;
     for policy in policies {
         let connection = dialer.connect(&policy).await?;
-        let probing = if args.scope.probe { Probing::All } else { Probing::No };
+        let probing = if args.scope.probe {
+            Probing::All
+        } else {
+            Probing::No
+        };
         prepared.push(prepare(policy, connection, &args.scope, probing, None).await?);
     }
     let (scripts, digest) = (scripts(&prepared), digest(&prepared));
-    publish::publish(&args.output, |format| output::plan(&planned(&prepared, &scripts, &digest), format))?;
+    publish::publish(&args.output, |format| {
+        output::plan(&planned(&prepared, &scripts, &digest), format)
+    })?;
     // Whoever only reviews needs no right to apply.
     let of_instance = |one: &Refusal| one.cause == RefusalCause::Instance;
-    let refused = prepared.iter().any(|one| one.plan.refusals.iter().any(of_instance));
+    let refused = prepared
+        .iter()
+        .any(|one| one.plan.refusals.iter().any(of_instance));
     Ok(if refused { Exit::Failed } else { Exit::Done })
 }
 
@@ -54,7 +65,12 @@ pub(super) async fn prepare(
 ) -> anyhow::Result<Prepared> {
     let state = look(&policy, &connection, probing, guard).await?;
     let plan = plan::diff(&policy, &state, &options(scope, connection.today()));
-    Ok(Prepared { policy, connection, state, plan })
+    Ok(Prepared {
+        policy,
+        connection,
+        state,
+        plan,
+    })
 }
 
 /// Whether stored credentials are tried before anything is planned.
@@ -86,18 +102,25 @@ async fn look(
     guard: Option<Guard<'_>>,
 ) -> anyhow::Result<State> {
     let progress = Progress::start();
-    let edges = Edges { guard, ..connection.edges(&progress) };
+    let edges = Edges {
+        guard,
+        ..connection.edges(&progress)
+    };
     let mut state = observe(&edges, policy).await?;
     state.server.identity = identify(&edges, policy, &state).await?;
     if probing != Probing::No && edges.google.is_some() {
-        state.tried.refused = verify::refused(&edges, policy, &state, probing == Probing::Possible).await?;
+        state.tried.refused =
+            verify::refused(&edges, policy, &state, probing == Probing::Possible).await?;
     }
     Ok(state)
 }
 
 /// What each instance is to be told. Where nobody looks at it, it is not asked for: `apply` writes its own for each attempt.
 pub(super) fn scripts(prepared: &[Prepared]) -> Vec<Vec<Transaction>> {
-    prepared.iter().map(|one| plan::script(&one.plan, &one.state)).collect()
+    prepared
+        .iter()
+        .map(|one| plan::script(&one.plan, &one.state))
+        .collect()
 }
 
 pub(super) fn digest(prepared: &[Prepared]) -> String {
@@ -105,9 +128,22 @@ pub(super) fn digest(prepared: &[Prepared]) -> String {
 }
 
 /// What is shown of the plans.
-pub(super) fn planned<'a>(prepared: &'a [Prepared], scripts: &'a [Vec<Transaction>], digest: &'a str) -> Planned<'a> {
-    let instances = prepared.iter().zip(scripts).map(|(one, script)| PlannedInstance { plan: &one.plan, script });
-    Planned { digest, instances: instances.collect() }
+pub(super) fn planned<'a>(
+    prepared: &'a [Prepared],
+    scripts: &'a [Vec<Transaction>],
+    digest: &'a str,
+) -> Planned<'a> {
+    let instances = prepared
+        .iter()
+        .zip(scripts)
+        .map(|(one, script)| PlannedInstance {
+            plan: &one.plan,
+            script,
+        });
+    Planned {
+        digest,
+        instances: instances.collect(),
+    }
 }
 
 /// What the arguments allow; `until` of accepted findings is a day in UTC.
@@ -120,7 +156,11 @@ pub(super) fn options(scope: &ScopeArgs, today: jiff::civil::Date) -> Options {
         },
         prune: scope.prune,
         reset_passwords: scope.reset_passwords,
-        take_over: scope.take_over.iter().map(|kind| take_over(*kind)).collect(),
+        take_over: scope
+            .take_over
+            .iter()
+            .map(|kind| take_over(*kind))
+            .collect(),
         today,
     }
 }

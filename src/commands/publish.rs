@@ -7,7 +7,10 @@ use crate::output::{Rendered, stream};
 
 /// Prints the result, after it wrote the files: a broken one is not announced as whole.
 #[allow(clippy::disallowed_methods, reason = "commands hand in the randomness")]
-pub(super) fn publish<F: Format>(args: &OutputArgs<F>, render: impl Fn(F) -> Rendered) -> anyhow::Result<()> {
+pub(super) fn publish<F: Format>(
+    args: &OutputArgs<F>,
+    render: impl Fn(F) -> Rendered,
+) -> anyhow::Result<()> {
     for file in &args.copies {
         let path = &file.path;
         stream::file(path, &render(file.format), &mut rand::rng())

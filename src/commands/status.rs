@@ -13,7 +13,14 @@ use crate::plan::Failure;
 use crate::rotation::{Leave, Order};
 
 /// Nothing is asked for.
-const LOOK: Ask = Ask { order: Order::Due, leave: Leave { roll: false, outage: false, end_sessions: false } };
+const LOOK: Ask = Ask {
+    order: Order::Due,
+    leave: Leave {
+        roll: false,
+        outage: false,
+        end_sessions: false,
+    },
+};
 
 pub(super) async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     let policies = load::policies(&args.policy)?;
@@ -22,7 +29,11 @@ pub(super) async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     let mut instances = Vec::new();
     for (policy, roles) in policies.iter().zip(roles) {
         let turns = of_instance(&dialer, policy, &roles).await;
-        instances.push(CredentialsOf { instance: policy.instance.clone(), turns, stop: None });
+        instances.push(CredentialsOf {
+            instance: policy.instance.clone(),
+            turns,
+            stop: None,
+        });
     }
     let found = Credentials { instances };
     publish::publish(&args.output, |format| output::status(&found, format))?;
@@ -33,18 +44,33 @@ pub(super) async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
 async fn of_instance(dialer: &Dialer<'_>, policy: &Policy, roles: &[RoleName]) -> Vec<Turn> {
     let connection = match dialer.connect(policy).await {
         Ok(connection) => connection,
-        Err(error) => return roles.iter().map(|role| unseen(policy, role, described(&error))).collect(),
+        Err(error) => {
+            return roles
+                .iter()
+                .map(|role| unseen(policy, role, described(&error)))
+                .collect();
+        }
     };
     let mut turns = Vec::new();
     for role in roles {
-        turns.push(match look(&connection.edges(&Progress::start()), policy, role, LOOK).await {
-            Ok(seen) => Turn { standing: standing(role, &seen), events: Vec::new(), ended: Ended::Done },
-            Err(error) => unseen(policy, role, Failure::new(&error, error.hint())),
-        });
+        turns.push(
+            match look(&connection.edges(&Progress::start()), policy, role, LOOK).await {
+                Ok(seen) => Turn {
+                    standing: standing(role, &seen),
+                    events: Vec::new(),
+                    ended: Ended::Done,
+                },
+                Err(error) => unseen(policy, role, Failure::new(&error, error.hint())),
+            },
+        );
     }
     turns
 }
 
 fn unseen(policy: &Policy, role: &RoleName, failure: Failure) -> Turn {
-    Turn { standing: unknown(policy, role), events: Vec::new(), ended: Ended::Failed(failure) }
+    Turn {
+        standing: unknown(policy, role),
+        events: Vec::new(),
+        ended: Ended::Failed(failure),
+    }
 }

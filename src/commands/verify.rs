@@ -15,7 +15,11 @@ pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let policies = match load::load(&args.policy)?.policies {
         Ok(policies) => policies,
         Err(problems) => {
-            let instances = invalid(&problems).instances.into_iter().map(unproven).collect();
+            let instances = invalid(&problems)
+                .instances
+                .into_iter()
+                .map(unproven)
+                .collect();
             return publish(args, &Verification { instances });
         }
     };
@@ -24,7 +28,10 @@ pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
     for policy in &policies {
         instances.push(match dialer.connect(policy).await {
             Ok(connection) => prove(policy, &connection).await,
-            Err(error) => unproven(InstanceVerdict { errors: vec![described(&error)], ..unknown(policy) }),
+            Err(error) => unproven(InstanceVerdict {
+                errors: vec![described(&error)],
+                ..unknown(policy)
+            }),
         });
     }
     publish(args, &Verification { instances })
@@ -33,17 +40,31 @@ pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
 fn publish(args: &VerifyArgs, verification: &Verification) -> anyhow::Result<Exit> {
     publish::publish(&args.output, |format| output::verify(verification, format))?;
     let verdict = verification.verdict();
-    verdict.instances.iter().flat_map(|instance| &instance.errors).for_each(stream::failure);
+    verdict
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.errors)
+        .for_each(stream::failure);
     Ok(Exit::from(verdict.status()))
 }
 
 async fn prove(policy: &Policy, connection: &Connection) -> VerifiedInstance {
     match try_prove(policy, connection).await {
-        Ok((state, verify::Proofs { proven, mut findings, errors })) => {
+        Ok((
+            state,
+            verify::Proofs {
+                proven,
+                mut findings,
+                errors,
+            },
+        )) => {
             findings.extend(plan::code_run_as_owner(policy, &state, connection.today()));
             VerifiedInstance {
                 verdict: InstanceVerdict {
-                    errors: missing_databases(policy, &state).into_iter().chain(errors).collect(),
+                    errors: missing_databases(policy, &state)
+                        .into_iter()
+                        .chain(errors)
+                        .collect(),
                     findings: plan::accept(policy, connection.today(), findings),
                     credentials: credentials(policy, &state),
                     ..unknown(policy)
@@ -51,11 +72,17 @@ async fn prove(policy: &Policy, connection: &Connection) -> VerifiedInstance {
                 proven,
             }
         }
-        Err(error) => unproven(InstanceVerdict { errors: vec![Failure::new(&error, error.hint())], ..unknown(policy) }),
+        Err(error) => unproven(InstanceVerdict {
+            errors: vec![Failure::new(&error, error.hint())],
+            ..unknown(policy)
+        }),
     }
 }
 
-async fn try_prove(policy: &Policy, connection: &Connection) -> Result<(State, verify::Proofs), ApplyError> {
+async fn try_prove(
+    policy: &Policy,
+    connection: &Connection,
+) -> Result<(State, verify::Proofs), ApplyError> {
     let progress = Progress::start();
     let edges = connection.edges(&progress);
     let state = observe(&edges, policy).await?;
@@ -64,5 +91,8 @@ async fn try_prove(policy: &Policy, connection: &Connection) -> Result<(State, v
 }
 
 fn unproven(verdict: InstanceVerdict) -> VerifiedInstance {
-    VerifiedInstance { verdict, proven: Vec::new() }
+    VerifiedInstance {
+        verdict,
+        proven: Vec::new(),
+    }
 }

@@ -83,11 +83,21 @@ struct Facts {
 }
 
 const fn reads(phrase: &'static str, permission: &'static str, role: &'static str) -> Facts {
-    Facts { phrase, permission, role, changes: false }
+    Facts {
+        phrase,
+        permission,
+        role,
+        changes: false,
+    }
 }
 
 const fn changes(phrase: &'static str, permission: &'static str, role: &'static str) -> Facts {
-    Facts { phrase, permission, role, changes: true }
+    Facts {
+        phrase,
+        permission,
+        role,
+        changes: true,
+    }
 }
 
 const ADDER: &str = "roles/secretmanager.secretVersionAdder";
@@ -117,7 +127,10 @@ impl Operation {
 
     /// Whether it is refused with `FAILED_PRECONDITION` where the etag that it sends is not that of the object any more.
     pub(super) fn sends_etag(self) -> bool {
-        matches!(self, Self::UpdateSecret | Self::EnableVersion | Self::DisableVersion | Self::DestroyVersion)
+        matches!(
+            self,
+            Self::UpdateSecret | Self::EnableVersion | Self::DisableVersion | Self::DestroyVersion
+        )
     }
 
     /// Whether the payload of a secret is in the request or in the answer.
@@ -132,34 +145,88 @@ impl Operation {
             Self::GetSecret => reads("read secret", "secretmanager.secrets.get", VIEWER),
             Self::CreateSecret => changes("create secret", "secretmanager.secrets.create", ADMIN),
             Self::UpdateSecret => changes("update secret", "secretmanager.secrets.update", ADMIN),
-            Self::ListVersions => reads("list the versions of secret", "secretmanager.versions.list", VIEWER),
+            Self::ListVersions => reads(
+                "list the versions of secret",
+                "secretmanager.versions.list",
+                VIEWER,
+            ),
             Self::GetVersion => reads("read secret version", "secretmanager.versions.get", VIEWER),
-            Self::AddVersion => changes("add a version to secret", "secretmanager.versions.add", ADDER),
-            Self::AccessVersion => reads("access secret version", "secretmanager.versions.access", ACCESSOR),
-            Self::EnableVersion => changes("enable secret version", "secretmanager.versions.enable", VERSION_MANAGER),
-            Self::DisableVersion => {
-                changes("disable secret version", "secretmanager.versions.disable", VERSION_MANAGER)
-            }
-            Self::DestroyVersion => {
-                changes("destroy secret version", "secretmanager.versions.destroy", VERSION_MANAGER)
-            }
-            Self::GetPolicy => reads("read the IAM policy of", "secretmanager.secrets.getIamPolicy", VIEWER),
-            Self::SetPolicy => changes("write the IAM policy of", "secretmanager.secrets.setIamPolicy", ADMIN),
+            Self::AddVersion => changes(
+                "add a version to secret",
+                "secretmanager.versions.add",
+                ADDER,
+            ),
+            Self::AccessVersion => reads(
+                "access secret version",
+                "secretmanager.versions.access",
+                ACCESSOR,
+            ),
+            Self::EnableVersion => changes(
+                "enable secret version",
+                "secretmanager.versions.enable",
+                VERSION_MANAGER,
+            ),
+            Self::DisableVersion => changes(
+                "disable secret version",
+                "secretmanager.versions.disable",
+                VERSION_MANAGER,
+            ),
+            Self::DestroyVersion => changes(
+                "destroy secret version",
+                "secretmanager.versions.destroy",
+                VERSION_MANAGER,
+            ),
+            Self::GetPolicy => reads(
+                "read the IAM policy of",
+                "secretmanager.secrets.getIamPolicy",
+                VIEWER,
+            ),
+            Self::SetPolicy => changes(
+                "write the IAM policy of",
+                "secretmanager.secrets.setIamPolicy",
+                ADMIN,
+            ),
             Self::GetJob => reads("read Cloud Run job", "run.jobs.get", RUN_VIEWER),
             Self::GetService => reads("read Cloud Run service", "run.services.get", RUN_VIEWER),
             Self::UpdateJob => changes("update Cloud Run job", "run.jobs.update", RUN_DEVELOPER),
-            Self::UpdateService => changes("update Cloud Run service", "run.services.update", RUN_DEVELOPER),
-            Self::ListExecutions => reads("list the executions of", "run.executions.list", RUN_VIEWER),
-            Self::ListRevisions => reads("list the revisions of", "run.revisions.list", RUN_VIEWER),
-            Self::TestJob => reads("ask what may be done with Cloud Run job", "run.jobs.get", RUN_VIEWER),
-            Self::TestService => reads("ask what may be done with Cloud Run service", "run.services.get", RUN_VIEWER),
-            Self::TestAccount => {
-                reads("ask what may be done with service account", "iam.serviceAccounts.get", ACCOUNT_USER)
+            Self::UpdateService => changes(
+                "update Cloud Run service",
+                "run.services.update",
+                RUN_DEVELOPER,
+            ),
+            Self::ListExecutions => {
+                reads("list the executions of", "run.executions.list", RUN_VIEWER)
             }
-            Self::ActAs => changes("deploy as service account", "iam.serviceAccounts.actAs", ACCOUNT_USER),
-            Self::GetOperation => reads("read Cloud Run operation", "run.operations.get", RUN_VIEWER),
+            Self::ListRevisions => reads("list the revisions of", "run.revisions.list", RUN_VIEWER),
+            Self::TestJob => reads(
+                "ask what may be done with Cloud Run job",
+                "run.jobs.get",
+                RUN_VIEWER,
+            ),
+            Self::TestService => reads(
+                "ask what may be done with Cloud Run service",
+                "run.services.get",
+                RUN_VIEWER,
+            ),
+            Self::TestAccount => reads(
+                "ask what may be done with service account",
+                "iam.serviceAccounts.get",
+                ACCOUNT_USER,
+            ),
+            Self::ActAs => changes(
+                "deploy as service account",
+                "iam.serviceAccounts.actAs",
+                ACCOUNT_USER,
+            ),
+            Self::GetOperation => {
+                reads("read Cloud Run operation", "run.operations.get", RUN_VIEWER)
+            }
             Self::GetRole => reads("look up role", "iam.roles.get", "roles/iam.roleViewer"),
-            Self::GetProject => reads("read project", "resourcemanager.projects.get", "roles/browser"),
+            Self::GetProject => reads(
+                "read project",
+                "resourcemanager.projects.get",
+                "roles/browser",
+            ),
         }
     }
 }

@@ -123,8 +123,15 @@ impl Google {
             CloudRunKind::Service => (Operation::GetService, "services"),
         };
         let object = format!("projects/{project}/locations/{region}/{collection}/{name}");
-        let path = std::iter::once("v2").chain(object.split('/')).map(String::from).collect();
-        let call = Call { operation, project: project.to_string(), object };
+        let path = std::iter::once("v2")
+            .chain(object.split('/'))
+            .map(String::from)
+            .collect();
+        let call = Call {
+            operation,
+            project: project.to_string(),
+            object,
+        };
         let request = Request::read(call, Service::CloudRun, path);
         let found = match kind {
             CloudRunKind::Job => self.http.json(&request).await.map(Job::reference),
@@ -139,34 +146,54 @@ impl Google {
 
 impl Job {
     pub(super) fn reference(self) -> CloudRunReference {
-        CloudRunReference { failure: self.terminal_condition.failure(), ..self.template.template.reference() }
+        CloudRunReference {
+            failure: self.terminal_condition.failure(),
+            ..self.template.template.reference()
+        }
     }
 }
 
 impl RunService {
     pub(super) fn reference(self) -> CloudRunReference {
-        CloudRunReference { failure: self.terminal_condition.failure(), ..self.template.reference() }
+        CloudRunReference {
+            failure: self.terminal_condition.failure(),
+            ..self.template.reference()
+        }
     }
 }
 
 impl Condition {
     /// What could not be read. Any other reason not to be ready is none of ours.
     fn failure(self) -> Option<String> {
-        let unreadable = self.state == "CONDITION_FAILED" && self.reason == "SECRETS_ACCESS_CHECK_FAILED";
+        let unreadable =
+            self.state == "CONDITION_FAILED" && self.reason == "SECRETS_ACCESS_CHECK_FAILED";
         unreadable.then(|| one_line(&self.message))
     }
 }
 
 impl Template {
     pub(super) fn reference(self) -> CloudRunReference {
-        let env = self.containers.into_iter().flat_map(|container| container.env);
+        let env = self
+            .containers
+            .into_iter()
+            .flat_map(|container| container.env);
         let from_env = env
             .filter_map(|variable| variable.value_source?.secret_key_ref)
             .map(|selector| (selector.secret, selector.version));
-        let from_volumes = self.volumes.into_iter().filter_map(|volume| volume.secret).flat_map(in_volume);
+        let from_volumes = self
+            .volumes
+            .into_iter()
+            .filter_map(|volume| volume.secret)
+            .flat_map(in_volume);
         let named = from_env.chain(from_volumes);
-        let secrets = named.map(|(secret, version)| (secret, or_latest(version))).collect();
-        CloudRunReference { service_account: self.service_account, secrets, failure: None }
+        let secrets = named
+            .map(|(secret, version)| (secret, or_latest(version)))
+            .collect();
+        CloudRunReference {
+            service_account: self.service_account,
+            secrets,
+            failure: None,
+        }
     }
 }
 
@@ -176,11 +203,18 @@ fn in_volume(volume: SecretVolumeSource) -> Vec<(String, String)> {
     if items.is_empty() {
         return vec![(secret, String::new())];
     }
-    items.into_iter().map(|item| (secret.clone(), item.version)).collect()
+    items
+        .into_iter()
+        .map(|item| (secret.clone(), item.version))
+        .collect()
 }
 
 fn or_latest(version: String) -> String {
-    if version.is_empty() { "latest".into() } else { version }
+    if version.is_empty() {
+        "latest".into()
+    } else {
+        version
+    }
 }
 
 #[cfg(test)]
@@ -192,19 +226,31 @@ mod tests {
         for (condition, failure) in [
             (r"{}", None),
             (r#"{"state": "CONDITION_SUCCEEDED"}"#, None),
-            (r#"{"state": "CONDITION_FAILED", "reason": "CONTAINER_MISSING", "message": "no image"}"#, None),
-            (r#"{"state": "CONDITION_PENDING", "reason": "SECRETS_ACCESS_CHECK_FAILED", "message": "x"}"#, None),
+            (
+                r#"{"state": "CONDITION_FAILED", "reason": "CONTAINER_MISSING", "message": "no image"}"#,
+                None,
+            ),
+            (
+                r#"{"state": "CONDITION_PENDING", "reason": "SECRETS_ACCESS_CHECK_FAILED", "message": "x"}"#,
+                None,
+            ),
             (
                 r#"{"state": "CONDITION_FAILED", "reason": "SECRETS_ACCESS_CHECK_FAILED", "message": "a: x\nb: y"}"#,
                 Some("a: x; b: y"),
             ),
         ] {
-            let job = format!(r#"{{"template": {{"template": {{}}}}, "terminalCondition": {condition}}}"#);
+            let job = format!(
+                r#"{{"template": {{"template": {{}}}}, "terminalCondition": {condition}}}"#
+            );
             let service = format!(r#"{{"template": {{}}, "terminalCondition": {condition}}}"#);
             let job: Job = serde_json::from_str(&job).unwrap();
             let service: RunService = serde_json::from_str(&service).unwrap();
             assert_eq!(job.reference().failure.as_deref(), failure, "{condition}");
-            assert_eq!(service.reference().failure.as_deref(), failure, "{condition}");
+            assert_eq!(
+                service.reference().failure.as_deref(),
+                failure,
+                "{condition}"
+            );
         }
         let bare: RunService = serde_json::from_str(r#"{"template": {}}"#).unwrap();
         assert_eq!(bare.reference().failure, None);

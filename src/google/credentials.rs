@@ -21,20 +21,30 @@ pub(super) async fn find(endpoint: Option<&Endpoint>) -> Result<Credentials, Goo
     let credentials = Builder::default().build().map_err(unusable)?;
     match tokio::time::timeout(FIRST_TOKEN, prove(&credentials)).await {
         Ok(proven) => proven.map(|()| credentials),
-        Err(_) => Err(unusable(format!("no token within {} seconds", FIRST_TOKEN.as_secs()))),
+        Err(_) => Err(unusable(format!(
+            "no token within {} seconds",
+            FIRST_TOKEN.as_secs()
+        ))),
     }
 }
 
 /// Makes sure that the credentials give a token, and one for the Google whose addresses are called.
 async fn prove(credentials: &Credentials) -> Result<(), GoogleError> {
     // No `http::Extensions`: no token is cached yet that they could name.
-    credentials.headers(Default::default()).await.map_err(unusable)?;
+    credentials
+        .headers(Default::default())
+        .await
+        .map_err(unusable)?;
     match credentials.universe_domain().await {
-        Some(domain) if domain != UNIVERSE => Err(unusable(format!("they are for `{domain}`, not for `{UNIVERSE}`"))),
+        Some(domain) if domain != UNIVERSE => Err(unusable(format!(
+            "they are for `{domain}`, not for `{UNIVERSE}`"
+        ))),
         _ => Ok(()),
     }
 }
 
 fn unusable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> GoogleError {
-    GoogleError::Credentials { source: source.into() }
+    GoogleError::Credentials {
+        source: source.into(),
+    }
 }

@@ -32,7 +32,11 @@ impl Endpoint {
 
     /// The host as `NO_PROXY` names it.
     pub(super) fn host(&self) -> String {
-        self.0.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned()
+        self.0
+            .host_str()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+            .to_owned()
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -75,21 +79,35 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_only() {
-        for fine in ["http://127.0.0.1:8080", "http://[::1]:1/", "http://localhost:9", "http://127.9.9.9"] {
+        for fine in [
+            "http://127.0.0.1:8080",
+            "http://[::1]:1/",
+            "http://localhost:9",
+            "http://127.9.9.9",
+        ] {
             assert!(fine.parse::<Endpoint>().unwrap().is_loopback(), "{fine}");
         }
         let gateway: Endpoint = "https://gateway.example.com/google".parse().unwrap();
         assert!(!gateway.is_loopback());
-        for wrong in ["http://10.0.0.1", "http://localhost.example.com", "http://127.0.0.1.nip.io"] {
+        for wrong in [
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "http://127.0.0.1.nip.io",
+        ] {
             assert!(wrong.parse::<Endpoint>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn what_is_more_than_a_base_url_is_refused_without_repeating_it() {
-        for wrong in
-            ["", "secret-manager", "ftp://127.0.0.1", "https://u:hunter2@h", "https://h/?k=hunter2", "https://h/#x"]
-        {
+        for wrong in [
+            "",
+            "secret-manager",
+            "ftp://127.0.0.1",
+            "https://u:hunter2@h",
+            "https://h/?k=hunter2",
+            "https://h/#x",
+        ] {
             let error = wrong.parse::<Endpoint>().unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }

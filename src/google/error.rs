@@ -18,7 +18,9 @@ pub enum GoogleError {
         reason: &'static str,
     },
     /// Calls to this machine would leave it.
-    #[error("calls to `{endpoint}` would go through a proxy, which cannot reach this machine's loopback address")]
+    #[error(
+        "calls to `{endpoint}` would go through a proxy, which cannot reach this machine's loopback address"
+    )]
     Proxied {
         /// Where they were to go.
         endpoint: Endpoint,
@@ -124,7 +126,10 @@ impl GoogleError {
             | Self::Unreachable { call, .. }
             | Self::Malformed { call, .. }
             | Self::Unconfirmed { call } => Some(call),
-            Self::Endpoint { .. } | Self::Proxied { .. } | Self::Credentials { .. } | Self::Tls { .. } => None,
+            Self::Endpoint { .. }
+            | Self::Proxied { .. }
+            | Self::Credentials { .. }
+            | Self::Tls { .. } => None,
         }
     }
 
@@ -213,16 +218,30 @@ fn refusal_hint(call: &Call, status: &Status) -> Option<String> {
     let project = &call.project;
     let operation = call.operation;
     if (300..400).contains(&status.http) {
-        return Some("redirects are not followed: name the final address with `--google-endpoint`".into());
+        return Some(
+            "redirects are not followed: name the final address with `--google-endpoint`".into(),
+        );
     }
     match (status.code.as_str(), status.reason.as_deref()) {
         (_, Some("SERVICE_DISABLED")) => {
-            let service = status.subject.as_deref().unwrap_or("secretmanager.googleapis.com");
-            Some(format!("enable the API: `gcloud services enable {service} --project={project}`"))
+            let service = status
+                .subject
+                .as_deref()
+                .unwrap_or("secretmanager.googleapis.com");
+            Some(format!(
+                "enable the API: `gcloud services enable {service} --project={project}`"
+            ))
         }
-        ("PERMISSION_DENIED", _) => Some(grant(call, status.subject.as_deref().unwrap_or(operation.permission()))),
-        ("UNAUTHENTICATED", _) => Some("log in again: `gcloud auth application-default login`".into()),
-        ("RESOURCE_EXHAUSTED", _) => Some("the quota is used up: wait a minute and run it again".into()),
+        ("PERMISSION_DENIED", _) => Some(grant(
+            call,
+            status.subject.as_deref().unwrap_or(operation.permission()),
+        )),
+        ("UNAUTHENTICATED", _) => {
+            Some("log in again: `gcloud auth application-default login`".into())
+        }
+        ("RESOURCE_EXHAUSTED", _) => {
+            Some("the quota is used up: wait a minute and run it again".into())
+        }
         ("INVALID_ARGUMENT", _) if operation == Operation::SetPolicy => {
             Some("every reader must exist: create the service account first".into())
         }
@@ -231,9 +250,13 @@ fn refusal_hint(call: &Call, status: &Status) -> Option<String> {
 }
 
 fn grant(call: &Call, permission: &str) -> String {
-    let Call { operation, project, .. } = call;
+    let Call {
+        operation, project, ..
+    } = call;
     let role = operation.role();
-    format!("grant `{permission}`: `gcloud projects add-iam-policy-binding {project} --member=MEMBER --role={role}`")
+    format!(
+        "grant `{permission}`: `gcloud projects add-iam-policy-binding {project} --member=MEMBER --role={role}`"
+    )
 }
 
 #[cfg(test)]
@@ -249,14 +272,24 @@ mod tests {
             subject: None,
             retry_after: None,
         };
-        let call = Call { operation, project: "p".into(), object: "projects/p/secrets/s".into() };
-        GoogleError::Refused { call, status: Box::new(status) }
+        let call = Call {
+            operation,
+            project: "p".into(),
+            object: "projects/p/secrets/s".into(),
+        };
+        GoogleError::Refused {
+            call,
+            status: Box::new(status),
+        }
     }
 
     #[test]
     fn the_text_names_operation_and_object_and_leaves_the_words_to_the_source() {
         let error = refused(Operation::GetSecret, 404, "NOT_FOUND", None);
-        assert_eq!(error.to_string(), "cannot read secret `projects/p/secrets/s`");
+        assert_eq!(
+            error.to_string(),
+            "cannot read secret `projects/p/secrets/s`"
+        );
         assert_eq!(error.source().unwrap().to_string(), "no (NOT_FOUND)");
     }
 
@@ -284,7 +317,11 @@ mod tests {
     #[test]
     fn a_request_that_never_left_is_tried_again_whatever_it_was() {
         let unreachable = |sent| GoogleError::Unreachable {
-            call: Call { operation: Operation::AddVersion, project: "p".into(), object: "s".into() },
+            call: Call {
+                operation: Operation::AddVersion,
+                project: "p".into(),
+                object: "s".into(),
+            },
             sent,
             source: "gone".into(),
         };
@@ -302,8 +339,15 @@ mod tests {
             subject: None,
             retry_after: None,
         };
-        let call = Call { operation: Operation::UpdateJob, project: "p".into(), object: "j".into() };
-        let failed = GoogleError::Failed { call, status: Box::new(status) };
+        let call = Call {
+            operation: Operation::UpdateJob,
+            project: "p".into(),
+            object: "j".into(),
+        };
+        let failed = GoogleError::Failed {
+            call,
+            status: Box::new(status),
+        };
         assert!(!failed.is_ambiguous() && !failed.may_retry() && failed.status().is_none());
         assert_eq!(
             failed.to_string(),
@@ -315,13 +359,23 @@ mod tests {
 
     #[test]
     fn hints_name_the_role_or_the_api() {
-        let denied = refused(Operation::AddVersion, 403, "PERMISSION_DENIED", Some("IAM_PERMISSION_DENIED"));
+        let denied = refused(
+            Operation::AddVersion,
+            403,
+            "PERMISSION_DENIED",
+            Some("IAM_PERMISSION_DENIED"),
+        );
         assert_eq!(
             denied.hint().unwrap(),
             "grant `secretmanager.versions.add`: `gcloud projects add-iam-policy-binding p --member=MEMBER \
              --role=roles/secretmanager.secretVersionAdder`"
         );
-        let disabled = refused(Operation::GetSecret, 403, "PERMISSION_DENIED", Some("SERVICE_DISABLED"));
+        let disabled = refused(
+            Operation::GetSecret,
+            403,
+            "PERMISSION_DENIED",
+            Some("SERVICE_DISABLED"),
+        );
         assert_eq!(
             disabled.hint().unwrap(),
             "enable the API: `gcloud services enable secretmanager.googleapis.com --project=p`"

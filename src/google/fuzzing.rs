@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::secret::{Metadata, secret_call};
 use super::{Call, GoogleError, Operation, cloud_run, http, iam as policies, payload, version};
-use crate::model::{Binding, CloudRunKind, CloudRunReference, Payload, Secret, SecretName, Version};
+use crate::model::{
+    Binding, CloudRunKind, CloudRunReference, Payload, Secret, SecretName, Version,
+};
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).ok()
@@ -25,7 +27,10 @@ pub fn secret(name: &SecretName, body: &[u8]) -> Option<Secret> {
 /// The answer to `projects.secrets.versions.list`.
 pub fn versions(body: &[u8]) -> Option<Vec<Version>> {
     let page: wire::ListSecretVersionsResponse = read(body)?;
-    page.versions.into_iter().map(|listed| version::version(listed).ok()).collect()
+    page.versions
+        .into_iter()
+        .map(|listed| version::version(listed).ok())
+        .collect()
 }
 
 /// The answer to `projects.secrets.versions.access`.
@@ -36,7 +41,11 @@ pub fn payload(body: &[u8]) -> Option<(i64, Payload)> {
 /// The payload as it is sent: the JSON object in the body of `addVersion`.
 pub fn sent(payload: &Payload) -> Option<String> {
     let body = String::from_utf8(payload::body(payload).to_vec()).ok()?;
-    Some(body.strip_prefix(r#"{"payload":"#)?.strip_suffix('}')?.to_owned())
+    Some(
+        body.strip_prefix(r#"{"payload":"#)?
+            .strip_suffix('}')?
+            .to_owned(),
+    )
 }
 
 /// The answer to `projects.locations.jobs.get` or `projects.locations.services.get`.
@@ -51,7 +60,12 @@ pub fn cloud_run(kind: CloudRunKind, body: &[u8]) -> Option<CloudRunReference> {
 pub fn refusal(call: &Call, status: u16, retry_after: &str, body: &[u8]) -> Option<GoogleError> {
     let mut headers = HeaderMap::new();
     headers.insert(RETRY_AFTER, HeaderValue::from_str(retry_after).ok()?);
-    Some(http::refused(call, StatusCode::from_u16(status).ok()?, &headers, body))
+    Some(http::refused(
+        call,
+        StatusCode::from_u16(status).ok()?,
+        &headers,
+        body,
+    ))
 }
 
 /// An IAM policy as it came.
@@ -76,6 +90,11 @@ impl Policy {
 
     /// The bindings.
     pub fn bindings(&self) -> Vec<Binding> {
-        self.0.bindings.iter().cloned().map(|one| policies::binding(one, &Default::default())).collect()
+        self.0
+            .bindings
+            .iter()
+            .cloned()
+            .map(|one| policies::binding(one, &Default::default()))
+            .collect()
     }
 }

@@ -70,18 +70,23 @@ impl Revision {
     /// <https://cloud.google.com/run/docs/reference/rest/v2/Condition#RevisionReason>
     fn is_active(&self) -> bool {
         match self.condition("Active") {
-            Some(active) => active.state != "CONDITION_FAILED" || active.revision_reason == "RETIRING",
+            Some(active) => {
+                active.state != "CONDITION_FAILED" || active.revision_reason == "RETIRING"
+            }
             None => !self.has_failed(),
         }
     }
 
     /// It is not ready, and never will be: a service goes on with the revision before.
     fn has_failed(&self) -> bool {
-        self.condition("Ready").is_some_and(|ready| ready.state == "CONDITION_FAILED")
+        self.condition("Ready")
+            .is_some_and(|ready| ready.state == "CONDITION_FAILED")
     }
 
     fn condition(&self, kind: &str) -> Option<&Condition> {
-        self.conditions.iter().find(|condition| condition.kind == kind)
+        self.conditions
+            .iter()
+            .find(|condition| condition.kind == kind)
     }
 }
 
@@ -99,24 +104,43 @@ impl Google {
     ) -> Result<Vec<CloudRunHolder>, GoogleError> {
         match kind {
             CloudRunKind::Job => {
-                let object = format!("projects/{project}/locations/{region}/jobs/{name}/executions");
+                let object =
+                    format!("projects/{project}/locations/{region}/jobs/{name}/executions");
                 let pages: Vec<Executions> = self
-                    .pages(Operation::ListExecutions, project, &object, |page: &Executions| &page.next_page_token)
+                    .pages(
+                        Operation::ListExecutions,
+                        project,
+                        &object,
+                        |page: &Executions| &page.next_page_token,
+                    )
                     .await?;
                 let running = pages.into_iter().flat_map(|page| page.executions);
                 let running = running.filter(|one| one.completion_time.is_none());
-                Ok(running.map(|one| holder(&one.name, one.create_time, true, one.template)).collect())
+                Ok(running
+                    .map(|one| holder(&one.name, one.create_time, true, one.template))
+                    .collect())
             }
             CloudRunKind::Service => {
-                let object = format!("projects/{project}/locations/{region}/services/{name}/revisions");
+                let object =
+                    format!("projects/{project}/locations/{region}/services/{name}/revisions");
                 let pages: Vec<Revisions> = self
-                    .pages(Operation::ListRevisions, project, &object, |page: &Revisions| &page.next_page_token)
+                    .pages(
+                        Operation::ListRevisions,
+                        project,
+                        &object,
+                        |page: &Revisions| &page.next_page_token,
+                    )
                     .await?;
                 let revisions = pages.into_iter().flat_map(|page| page.revisions);
                 let seen = |mut one: Revision| {
                     let note = one.annotations.remove(CloudRunHolder::NOTE);
-                    let (created, active, failed) = (one.create_time.take(), one.is_active(), one.has_failed());
-                    CloudRunHolder { note, failed, ..holder(&one.name, created, active, one.template) }
+                    let (created, active, failed) =
+                        (one.create_time.take(), one.is_active(), one.has_failed());
+                    CloudRunHolder {
+                        note,
+                        failed,
+                        ..holder(&one.name, created, active, one.template)
+                    }
                 };
                 Ok(revisions.map(seen).collect())
             }
@@ -130,15 +154,36 @@ impl Google {
         object: &str,
         token: fn(&T) -> &str,
     ) -> Result<Vec<T>, GoogleError> {
-        let call = Call { operation, project: project.to_string(), object: object.to_owned() };
-        let path = std::iter::once("v2").chain(object.split('/')).map(String::from).collect();
-        self.http.pages(Request::read(call, Service::CloudRun, path), token).await
+        let call = Call {
+            operation,
+            project: project.to_string(),
+            object: object.to_owned(),
+        };
+        let path = std::iter::once("v2")
+            .chain(object.split('/'))
+            .map(String::from)
+            .collect();
+        self.http
+            .pages(Request::read(call, Service::CloudRun, path), token)
+            .await
     }
 }
 
-fn holder(name: &str, started: Option<String>, at_work: bool, template: Template) -> CloudRunHolder {
+fn holder(
+    name: &str,
+    started: Option<String>,
+    at_work: bool,
+    template: Template,
+) -> CloudRunHolder {
     let short = name.rsplit('/').next().unwrap_or_default().to_owned();
-    CloudRunHolder { name: short, started, at_work, secrets: template.reference().secrets, note: None, failed: false }
+    CloudRunHolder {
+        name: short,
+        started,
+        at_work,
+        secrets: template.reference().secrets,
+        note: None,
+        failed: false,
+    }
 }
 
 #[cfg(test)]
@@ -149,21 +194,40 @@ mod tests {
     #[test]
     fn a_revision_that_failed_has_no_instances_unless_it_is_active() {
         let ready = |state: &str| format!(r#"{{"type": "Ready", "state": "{state}"}}"#);
-        let active = |state: &str, reason: &str| format!(r#"{{"type": "Active", "state": "{state}"{reason}}}"#);
+        let active = |state: &str, reason: &str| {
+            format!(r#"{{"type": "Active", "state": "{state}"{reason}}}"#)
+        };
         let retiring = r#", "revisionReason": "RETIRING""#;
         let (succeeded, failed) = (ready("CONDITION_SUCCEEDED"), ready("CONDITION_FAILED"));
         for (conditions, expected) in [
             (String::new(), (true, false)),
             (succeeded.clone(), (true, false)),
-            (format!("{succeeded}, {}", active("CONDITION_FAILED", "")), (false, false)),
-            (format!("{succeeded}, {}", active("CONDITION_FAILED", retiring)), (true, false)),
+            (
+                format!("{succeeded}, {}", active("CONDITION_FAILED", "")),
+                (false, false),
+            ),
+            (
+                format!("{succeeded}, {}", active("CONDITION_FAILED", retiring)),
+                (true, false),
+            ),
             (failed.clone(), (false, true)),
-            (format!("{failed}, {}", active("CONDITION_SUCCEEDED", "")), (true, true)),
-            (format!("{failed}, {}", active("CONDITION_FAILED", "")), (false, true)),
+            (
+                format!("{failed}, {}", active("CONDITION_SUCCEEDED", "")),
+                (true, true),
+            ),
+            (
+                format!("{failed}, {}", active("CONDITION_FAILED", "")),
+                (false, true),
+            ),
         ] {
             let revision: Revision =
-                serde_json::from_str(&format!(r#"{{"name": "r", "conditions": [{conditions}]}}"#)).unwrap();
-            assert_eq!((revision.is_active(), revision.has_failed()), expected, "{conditions}");
+                serde_json::from_str(&format!(r#"{{"name": "r", "conditions": [{conditions}]}}"#))
+                    .unwrap();
+            assert_eq!(
+                (revision.is_active(), revision.has_failed()),
+                expected,
+                "{conditions}"
+            );
         }
     }
 }

@@ -32,7 +32,10 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(endpoint: Option<&Endpoint>, credentials: Credentials) -> Result<Self, GoogleError> {
+    pub(super) fn new(
+        endpoint: Option<&Endpoint>,
+        credentials: Credentials,
+    ) -> Result<Self, GoogleError> {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("rolewright/", env!("CARGO_PKG_VERSION")))
             .timeout(ATTEMPT)
@@ -42,16 +45,26 @@ impl Http {
             Some(endpoint) if endpoint.is_loopback() => on_this_machine(builder),
             _ => builder.https_only(true),
         };
-        let client = builder.build().map_err(|error| GoogleError::Tls { source: error.into() })?;
+        let client = builder.build().map_err(|error| GoogleError::Tls {
+            source: error.into(),
+        })?;
         let patience = Patience::toward(endpoint);
-        Ok(Self { client, credentials, endpoint: endpoint.map(|endpoint| endpoint.url().clone()), patience })
+        Ok(Self {
+            client,
+            credentials,
+            endpoint: endpoint.map(|endpoint| endpoint.url().clone()),
+            patience,
+        })
     }
 
     /// Sends `request` and reads the answer as JSON.
     ///
     /// # Errors
     /// Refused, unreachable, or not the JSON that `T` is.
-    pub(super) async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, GoogleError> {
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+    ) -> Result<T, GoogleError> {
         decoded(&request.call, &self.bytes(request).await?)
     }
 
@@ -71,7 +84,10 @@ impl Http {
             length += answer.len();
             if length > LARGEST_LIST || pages.len() == MOST_PAGES {
                 let reason = "the list is longer than 32 MiB or 1000 pages";
-                return Err(GoogleError::Malformed { call: request.call, reason });
+                return Err(GoogleError::Malformed {
+                    call: request.call,
+                    reason,
+                });
             }
             let page: T = decoded(&request.call, &answer)?;
             request.query.clone_from(&parameters);
@@ -89,7 +105,9 @@ impl Http {
     /// # Errors
     /// Refused or unreachable.
     pub(super) async fn bytes(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, GoogleError> {
-        self.patience.call(&request.call, async || self.attempt(request).await).await
+        self.patience
+            .call(&request.call, async || self.attempt(request).await)
+            .await
     }
 
     async fn attempt(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, GoogleError> {
@@ -100,7 +118,11 @@ impl Http {
             Body::None => self.client.get(url),
             Body::Patch(body) => self.client.patch(url).json(body),
             Body::Post(body) => self.client.post(url).json(body),
-            Body::Payload(body) => self.client.post(url).header(CONTENT_TYPE, "application/json").body(body.clone()),
+            Body::Payload(body) => self
+                .client
+                .post(url)
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone()),
         };
         let builder = builder.headers(headers);
         let unreachable = |error: reqwest::Error| GoogleError::Unreachable {
@@ -118,7 +140,12 @@ impl Http {
                 reason: "the answer is longer than 4 MiB",
             });
         }
-        Err(refused(&request.call, status, &headers, &answer.unwrap_or_default()))
+        Err(refused(
+            &request.call,
+            status,
+            &headers,
+            &answer.unwrap_or_default(),
+        ))
     }
 
     async fn authorization(&self, call: &Call) -> Result<HeaderMap, GoogleError> {
@@ -126,14 +153,21 @@ impl Http {
             Ok(CacheableResource::New { data, .. }) => Ok(data),
             // Only answered to a caller who shows the tag of headers it has.
             Ok(CacheableResource::NotModified) => Ok(HeaderMap::new()),
-            Err(error) => Err(GoogleError::Unreachable { call: call.clone(), sent: false, source: error.into() }),
+            Err(error) => Err(GoogleError::Unreachable {
+                call: call.clone(),
+                sent: false,
+                source: error.into(),
+            }),
         }
     }
 }
 
 /// `localhost` is the loopback address whatever the resolver says, and no proxy comes between.
 fn on_this_machine(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    let addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+    let addresses = [
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+    ];
     builder.resolve_to_addrs("localhost", &addresses).no_proxy()
 }
 
@@ -147,7 +181,9 @@ fn decoded<T: DeserializeOwned>(call: &Call, answer: &[u8]) -> Result<T, GoogleE
 
 /// The whole body; `None` where it is too long. Room is made first, so that growing leaves no copies behind.
 async fn read(mut response: Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
-    let expected = response.content_length().map_or(128 << 10, |length| length as usize);
+    let expected = response
+        .content_length()
+        .map_or(128 << 10, |length| length as usize);
     let mut body = Zeroizing::new(Vec::with_capacity(expected.min(LARGEST_ANSWER)));
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > LARGEST_ANSWER {
@@ -158,7 +194,15 @@ async fn read(mut response: Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqw
     Ok(Some(body))
 }
 
-pub(super) fn refused(call: &Call, status: StatusCode, headers: &HeaderMap, answer: &[u8]) -> GoogleError {
+pub(super) fn refused(
+    call: &Call,
+    status: StatusCode,
+    headers: &HeaderMap,
+    answer: &[u8],
+) -> GoogleError {
     let status = wire::status(call.operation, status, wire::retry_after(headers), answer);
-    GoogleError::Refused { call: call.clone(), status: Box::new(status) }
+    GoogleError::Refused {
+        call: call.clone(),
+        status: Box::new(status),
+    }
 }

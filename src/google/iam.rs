@@ -43,7 +43,9 @@ impl Google {
                     Err(error @ GoogleError::Unconfirmed { .. }) => error,
                     confirmed => return confirmed,
                 },
-                Err(error) if error.is_stale() || error.is_ambiguous() || error.is_not_found() => error,
+                Err(error) if error.is_stale() || error.is_ambiguous() || error.is_not_found() => {
+                    error
+                }
                 Err(error) => return Err(error),
             };
             tokio::time::sleep(pauses.next().ok_or(error)?).await;
@@ -53,17 +55,32 @@ impl Google {
     /// The bindings of the secret's own policy.
     pub(super) async fn bindings(&self, name: &SecretName) -> Result<Vec<Binding>, GoogleError> {
         let bindings = self.policy(name).await?.bindings;
-        let roles: BTreeSet<_> = bindings.iter().map(|binding| binding.role.clone()).collect();
-        let access = roles.into_iter().map(async |role| (self.payload_access(&role).await, role));
-        let access: BTreeMap<_, _> = join_all(access).await.into_iter().map(|(access, role)| (role, access)).collect();
-        Ok(bindings.into_iter().map(|one| binding(one, &access)).collect())
+        let roles: BTreeSet<_> = bindings
+            .iter()
+            .map(|binding| binding.role.clone())
+            .collect();
+        let access = roles
+            .into_iter()
+            .map(async |role| (self.payload_access(&role).await, role));
+        let access: BTreeMap<_, _> = join_all(access)
+            .await
+            .into_iter()
+            .map(|(access, role)| (role, access))
+            .collect();
+        Ok(bindings
+            .into_iter()
+            .map(|one| binding(one, &access))
+            .collect())
     }
 
     /// The bindings of the secret's own policy; `None` where they may not be read.
     ///
     /// # Errors
     /// Refused or unreachable.
-    pub async fn bindings_if_readable(&self, name: &SecretName) -> Result<Option<Vec<Binding>>, GoogleError> {
+    pub async fn bindings_if_readable(
+        &self,
+        name: &SecretName,
+    ) -> Result<Option<Vec<Binding>>, GoogleError> {
         match self.bindings(name).await {
             Err(error) if error.is_permission_denied() => Ok(None),
             bindings => bindings.map(Some),
@@ -78,7 +95,10 @@ impl Google {
         let policy: iam::Policy = self.http.json(&get).await?;
         // A policy written without its etag overwrites whatever is there.
         if policy.etag.is_empty() {
-            return Err(GoogleError::Malformed { call, reason: "the policy has no etag" });
+            return Err(GoogleError::Malformed {
+                call,
+                reason: "the policy has no etag",
+            });
         }
         Ok(policy)
     }
@@ -116,7 +136,11 @@ impl Google {
             match change(&mut policy, add, remove) {
                 false => return Ok(()),
                 true if lags => tokio::time::sleep(pause).await,
-                true => return Err(GoogleError::Unconfirmed { call: secret_call(Operation::SetPolicy, name) }),
+                true => {
+                    return Err(GoogleError::Unconfirmed {
+                        call: secret_call(Operation::SetPolicy, name),
+                    });
+                }
             }
         }
         tracing::warn!(secret = %name, "the IAM policy was written and does not show yet");
@@ -125,15 +149,29 @@ impl Google {
 }
 
 /// Changes the unconditional accessors, and says whether there was anything to change. Who is in both sets stays.
-pub(super) fn change(policy: &mut iam::Policy, add: &BTreeSet<String>, remove: &BTreeSet<String>) -> bool {
+pub(super) fn change(
+    policy: &mut iam::Policy,
+    add: &BTreeSet<String>,
+    remove: &BTreeSet<String>,
+) -> bool {
     let before = policy.bindings.clone();
     let kept = |member: &String| !holds(remove, member) || holds(add, member);
-    for binding in policy.bindings.iter_mut().filter(|binding| is_ours(binding)) {
+    for binding in policy
+        .bindings
+        .iter_mut()
+        .filter(|binding| is_ours(binding))
+    {
         binding.members.retain(kept);
     }
     // IAM refuses a binding without members.
-    policy.bindings.retain(|binding| !is_ours(binding) || !binding.members.is_empty());
-    let missing: Vec<_> = add.iter().filter(|member| !has(policy, member)).cloned().collect();
+    policy
+        .bindings
+        .retain(|binding| !is_ours(binding) || !binding.members.is_empty());
+    let missing: Vec<_> = add
+        .iter()
+        .filter(|member| !has(policy, member))
+        .cloned()
+        .collect();
     if !missing.is_empty() {
         accessors(policy).extend(missing);
     }
@@ -160,8 +198,16 @@ fn is_ours(binding: &iam::Binding) -> bool {
 
 pub(super) fn binding(binding: iam::Binding, access: &BTreeMap<String, PayloadAccess>) -> Binding {
     let condition = binding.condition.map(|condition| condition.title);
-    let access = access.get(&binding.role).copied().unwrap_or(PayloadAccess::Unknown);
-    Binding { role: binding.role, members: binding.members, condition, access }
+    let access = access
+        .get(&binding.role)
+        .copied()
+        .unwrap_or(PayloadAccess::Unknown);
+    Binding {
+        role: binding.role,
+        members: binding.members,
+        condition,
+        access,
+    }
 }
 
 fn holds(set: &BTreeSet<String>, member: &str) -> bool {
@@ -171,8 +217,14 @@ fn holds(set: &BTreeSet<String>, member: &str) -> bool {
 /// E-mail addresses are kept in lower case by IAM, however they were written; pool subjects keep their case.
 /// <https://cloud.google.com/iam/docs/principal-identifiers>
 fn same_member(a: &str, b: &str) -> bool {
-    let by_mail = ["serviceAccount:", "user:", "group:", "domain:"].iter().any(|kind| a.starts_with(kind));
-    if by_mail { a.eq_ignore_ascii_case(b) } else { a == b }
+    let by_mail = ["serviceAccount:", "user:", "group:", "domain:"]
+        .iter()
+        .any(|kind| a.starts_with(kind));
+    if by_mail {
+        a.eq_ignore_ascii_case(b)
+    } else {
+        a == b
+    }
 }
 
 #[cfg(test)]
@@ -195,8 +247,14 @@ mod tests {
     }
 
     fn binding() -> impl Strategy<Value = Value> {
-        let role = prop::sample::select(vec![ACCESSOR, "roles/secretmanager.admin", "projects/p/roles/own"]);
-        let condition = option::of(Just(json!({"title": "until", "expression": "request.time < x", "new": 1})));
+        let role = prop::sample::select(vec![
+            ACCESSOR,
+            "roles/secretmanager.admin",
+            "projects/p/roles/own",
+        ]);
+        let condition = option::of(Just(
+            json!({"title": "until", "expression": "request.time < x", "new": 1}),
+        ));
         (role, vec(member(), 1..4), condition).prop_map(|(role, members, condition)| {
             let mut binding = json!({"role": role, "members": members, "bindingId": "b"});
             if let Some(condition) = condition {
@@ -219,15 +277,27 @@ mod tests {
     }
 
     fn accessors(policy: &iam::Policy) -> BTreeSet<String> {
-        policy.bindings.iter().filter(|binding| is_ours(binding)).flat_map(|binding| binding.members.clone()).collect()
+        policy
+            .bindings
+            .iter()
+            .filter(|binding| is_ours(binding))
+            .flat_map(|binding| binding.members.clone())
+            .collect()
     }
 
     fn others(policy: &iam::Policy) -> Vec<iam::Binding> {
-        policy.bindings.iter().filter(|binding| !is_ours(binding)).cloned().collect()
+        policy
+            .bindings
+            .iter()
+            .filter(|binding| !is_ours(binding))
+            .cloned()
+            .collect()
     }
 
     fn without_bindings(policy: iam::Policy) -> iam::Policy {
-        policy.set_bindings(Vec::<iam::Binding>::new()).set_version(VERSION)
+        policy
+            .set_bindings(Vec::<iam::Binding>::new())
+            .set_version(VERSION)
     }
 
     proptest! {
@@ -260,7 +330,11 @@ mod tests {
     #[test]
     fn a_policy_nobody_ever_wrote_has_an_etag_only() {
         let mut policy = read(json!({"etag": "ACAB"}));
-        assert!(change(&mut policy, &BTreeSet::from(["serviceAccount:a@p".into()]), &BTreeSet::new()));
+        assert!(change(
+            &mut policy,
+            &BTreeSet::from(["serviceAccount:a@p".into()]),
+            &BTreeSet::new()
+        ));
         let expected = json!({
             "etag": "ACAB", "version": 3,
             "bindings": [{"role": ACCESSOR, "members": ["serviceAccount:a@p"]}],
@@ -272,6 +346,9 @@ mod tests {
     fn mail_addresses_are_the_same_in_any_case_and_subjects_are_not() {
         assert!(same_member("serviceAccount:A@p", "serviceAccount:a@p"));
         assert!(!same_member("serviceAccount:a@p", "user:a@p"));
-        assert!(!same_member("principal://x/subject/A", "principal://x/subject/a"));
+        assert!(!same_member(
+            "principal://x/subject/A",
+            "principal://x/subject/a"
+        ));
     }
 }

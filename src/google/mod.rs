@@ -48,11 +48,18 @@ impl Google {
         // The HTTP client and the credentials take the process-wide provider and panic without one.
         // An error says that the caller has chosen already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        if let Some(endpoint) = endpoint.filter(|endpoint| endpoint.is_loopback() && endpoint.is_proxied()) {
-            return Err(GoogleError::Proxied { endpoint: endpoint.clone() });
+        if let Some(endpoint) =
+            endpoint.filter(|endpoint| endpoint.is_loopback() && endpoint.is_proxied())
+        {
+            return Err(GoogleError::Proxied {
+                endpoint: endpoint.clone(),
+            });
         }
         let credentials = credentials::find(endpoint).await?;
         let patience = retry::Patience::toward(endpoint);
-        Ok(Self { http: http::Http::new(endpoint, credentials)?, patience })
+        Ok(Self {
+            http: http::Http::new(endpoint, credentials)?,
+            patience,
+        })
     }
 }

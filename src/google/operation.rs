@@ -61,7 +61,10 @@ impl Google {
     /// # Errors
     /// [`GoogleError::Failed`]; an operation that has no name or does not end; unreachable.
     pub(super) async fn done(&self, call: Call, mut operation: Running) -> Result<(), GoogleError> {
-        let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
+        let malformed = |reason| GoogleError::Malformed {
+            call: call.clone(),
+            reason,
+        };
         for _ in 0..PATIENCE {
             if operation.done {
                 return operation.result(&call);
@@ -70,7 +73,10 @@ impl Google {
                 return Err(malformed("the operation has no name"));
             }
             tokio::time::sleep(INTERVAL).await;
-            operation = self.http.json(&request(Operation::GetOperation, &operation.name)).await?;
+            operation = self
+                .http
+                .json(&request(Operation::GetOperation, &operation.name))
+                .await?;
         }
         Err(malformed("the update does not end"))
     }
@@ -80,14 +86,20 @@ impl Running {
     fn result(self, call: &Call) -> Result<(), GoogleError> {
         match self.error {
             None => Ok(()),
-            Some(failure) => Err(GoogleError::Failed { call: call.clone(), status: Box::new(failure.status()) }),
+            Some(failure) => Err(GoogleError::Failed {
+                call: call.clone(),
+                status: Box::new(failure.status()),
+            }),
         }
     }
 }
 
 impl Failure {
     fn status(self) -> Status {
-        let code = usize::try_from(self.code).ok().and_then(|code| CODES.get(code)).unwrap_or(&"UNKNOWN");
+        let code = usize::try_from(self.code)
+            .ok()
+            .and_then(|code| CODES.get(code))
+            .unwrap_or(&"UNKNOWN");
         Status {
             http: 200,
             code: (*code).to_owned(),
@@ -101,7 +113,12 @@ impl Failure {
 
 /// Cloud Run gives a line to each secret that cannot be read.
 pub(super) fn one_line(message: &str) -> String {
-    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    message
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 #[cfg(test)]
@@ -109,7 +126,11 @@ mod tests {
     use super::*;
 
     fn ended(answer: &str) -> Result<(), GoogleError> {
-        let call = Call { operation: Operation::UpdateJob, project: "p".into(), object: "j".into() };
+        let call = Call {
+            operation: Operation::UpdateJob,
+            project: "p".into(),
+            object: "j".into(),
+        };
         let running: Running = serde_json::from_str(answer).unwrap();
         assert!(running.done);
         running.result(&call)
@@ -118,11 +139,16 @@ mod tests {
     #[test]
     fn an_operation_that_is_done_has_succeeded_or_says_why_not() {
         assert!(ended(r#"{"name": "o", "done": true, "response": {}}"#).is_ok());
-        for (code, word) in [(13, "INTERNAL"), (9, "FAILED_PRECONDITION"), (99, "UNKNOWN"), (-1, "UNKNOWN")] {
+        for (code, word) in [
+            (13, "INTERNAL"),
+            (9, "FAILED_PRECONDITION"),
+            (99, "UNKNOWN"),
+            (-1, "UNKNOWN"),
+        ] {
             let error = format!(r#"{{"code": {code}, "message": "a: x\n b: y\n"}}"#);
-            let Err(GoogleError::Failed { status, .. }) =
-                ended(&format!(r#"{{"name": "o", "done": true, "error": {error}}}"#))
-            else {
+            let Err(GoogleError::Failed { status, .. }) = ended(&format!(
+                r#"{{"name": "o", "done": true, "error": {error}}}"#
+            )) else {
                 panic!("{code} is no success")
             };
             assert_eq!(status.to_string(), format!("a: x; b: y ({word})"));

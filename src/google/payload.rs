@@ -16,8 +16,12 @@ pub(super) fn body(payload: &Payload) -> Bytes {
     let checksum = crc32c::crc32c(payload.expose());
     let end = format!("\",\"dataCrc32c\":\"{checksum}\"}}}}");
     let pieces = ["{\"payload\":{\"data\":\"", data.as_str(), end.as_str()];
-    let mut body = Zeroizing::new(Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
-    pieces.iter().for_each(|piece| body.extend_from_slice(piece.as_bytes()));
+    let mut body = Zeroizing::new(Vec::with_capacity(
+        pieces.iter().map(|piece| piece.len()).sum(),
+    ));
+    pieces
+        .iter()
+        .for_each(|piece| body.extend_from_slice(piece.as_bytes()));
     Bytes::from_owner(body)
 }
 
@@ -25,15 +29,22 @@ pub(super) fn body(payload: &Payload) -> Bytes {
 ///
 /// # Errors
 /// What is wrong with the answer.
-pub(super) fn from_answer(answer: AccessSecretVersionResponse) -> Result<(i64, Payload), &'static str> {
-    let SecretPayload { data, data_crc32c, .. } = answer.payload.ok_or("the answer has no payload")?;
+pub(super) fn from_answer(
+    answer: AccessSecretVersionResponse,
+) -> Result<(i64, Payload), &'static str> {
+    let SecretPayload {
+        data, data_crc32c, ..
+    } = answer.payload.ok_or("the answer has no payload")?;
     // The client's buffer itself, not a copy: nobody else holds it, and it is wiped with the payload.
     let arrived = Payload::new(Vec::from(data));
     // The client does not look at it.
     if data_crc32c != Some(i64::from(crc32c::crc32c(arrived.expose()))) {
         return Err("the payload does not match its checksum");
     }
-    Ok((number(&answer.name).ok_or("the version has no number")?, arrived))
+    Ok((
+        number(&answer.name).ok_or("the version has no number")?,
+        arrived,
+    ))
 }
 
 /// The number at the end of a version's name.
@@ -55,13 +66,17 @@ mod tests {
     fn the_payload_is_sent_as_the_documented_json() {
         // The checksum of the RFC 3720 test vector "123456789".
         let sent = body(&Payload::new(b"123456789".to_vec()));
-        assert_eq!(sent, r#"{"payload":{"data":"MTIzNDU2Nzg5","dataCrc32c":"3808858755"}}"#);
+        assert_eq!(
+            sent,
+            r#"{"payload":{"data":"MTIzNDU2Nzg5","dataCrc32c":"3808858755"}}"#
+        );
     }
 
     #[test]
     fn what_is_sent_is_what_is_read() {
         for bytes in [&b""[..], b"a", b"pa\0ss", &[0xff; 4096]] {
-            let mut sent: serde_json::Value = serde_json::from_slice(&body(&Payload::new(bytes.to_vec()))).unwrap();
+            let mut sent: serde_json::Value =
+                serde_json::from_slice(&body(&Payload::new(bytes.to_vec()))).unwrap();
             let (number, read) = from_answer(answer(sent["payload"].take())).unwrap();
             assert_eq!((number, read.expose()), (12, bytes));
         }

@@ -24,9 +24,17 @@ impl Google {
             false => (Operation::TestJob, Operation::UpdateJob),
         };
         let project = resource.split('/').nth(1).unwrap_or_default();
-        let path = std::iter::once("v2").chain(resource.split('/')).map(String::from).collect();
-        let call = |operation| Call { operation, project: project.to_owned(), object: resource.to_owned() };
-        self.holds(call(ask), Service::CloudRun, path, call(update)).await
+        let path = std::iter::once("v2")
+            .chain(resource.split('/'))
+            .map(String::from)
+            .collect();
+        let call = |operation| Call {
+            operation,
+            project: project.to_owned(),
+            object: resource.to_owned(),
+        };
+        self.holds(call(ask), Service::CloudRun, path, call(update))
+            .await
     }
 
     /// Makes sure that this identity may let something run as `account`, as whoever changes a job or service must.
@@ -35,15 +43,35 @@ impl Google {
     /// # Errors
     /// [`GoogleError::Forbidden`]; refused where the IAM API is not enabled, so that nobody can tell; unreachable.
     pub async fn may_act_as(&self, account: &str, project: &str) -> Result<(), GoogleError> {
-        let path = ["v1", "projects", "-", "serviceAccounts", account].map(String::from).into();
-        let call = |operation| Call { operation, project: project.to_owned(), object: account.to_owned() };
-        self.holds(call(Operation::TestAccount), Service::Iam, path, call(Operation::ActAs)).await
+        let path = ["v1", "projects", "-", "serviceAccounts", account]
+            .map(String::from)
+            .into();
+        let call = |operation| Call {
+            operation,
+            project: project.to_owned(),
+            object: account.to_owned(),
+        };
+        self.holds(
+            call(Operation::TestAccount),
+            Service::Iam,
+            path,
+            call(Operation::ActAs),
+        )
+        .await
     }
 
-    async fn holds(&self, ask: Call, service: Service, path: Vec<String>, wanted: Call) -> Result<(), GoogleError> {
+    async fn holds(
+        &self,
+        ask: Call,
+        service: Service,
+        path: Vec<String>,
+        wanted: Call,
+    ) -> Result<(), GoogleError> {
         let permission = wanted.operation.permission();
         let question = Body::Post(json!({ "permissions": [permission] }));
-        let request = Request::read(ask, service, path).verb("testIamPermissions").body(question);
+        let request = Request::read(ask, service, path)
+            .verb("testIamPermissions")
+            .body(question);
         let held: Held = self.http.json(&request).await?;
         match held.permissions.iter().any(|held| held == permission) {
             true => Ok(()),

@@ -21,13 +21,22 @@ impl Google {
         if project.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(project.to_string());
         }
-        let call = Call { operation: Operation::GetProject, project: project.to_string(), object: project.to_string() };
-        let path = ["v3", "projects", project.as_str()].map(String::from).into();
+        let call = Call {
+            operation: Operation::GetProject,
+            project: project.to_string(),
+            object: project.to_string(),
+        };
+        let path = ["v3", "projects", project.as_str()]
+            .map(String::from)
+            .into();
         let request = Request::read(call, Service::ResourceManager, path);
         let found: Project = self.http.json(&request).await?;
         match found.name.strip_prefix("projects/") {
             Some(number) => Ok(number.to_owned()),
-            None => Err(GoogleError::Malformed { call: request.call, reason: "the project has no number" }),
+            None => Err(GoogleError::Malformed {
+                call: request.call,
+                reason: "the project has no number",
+            }),
         }
     }
 }

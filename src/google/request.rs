@@ -53,12 +53,21 @@ pub(super) enum Body {
 impl Request {
     /// A request that reads what is at `path`.
     pub(super) fn read(call: Call, service: Service, path: Vec<String>) -> Self {
-        Self { call, service, path, query: Vec::new(), body: Body::None }
+        Self {
+            call,
+            service,
+            path,
+            query: Vec::new(),
+            body: Body::None,
+        }
     }
 
     /// A request to Secret Manager that reads the object of `call`.
     pub(super) fn secret(call: Call) -> Self {
-        let path = std::iter::once("v1").chain(call.object.split('/')).map(String::from).collect();
+        let path = std::iter::once("v1")
+            .chain(call.object.split('/'))
+            .map(String::from)
+            .collect();
         Self::read(call, Service::SecretManager, path)
     }
 
@@ -88,7 +97,10 @@ impl Request {
             Some(endpoint) => endpoint.clone(),
             None => Url::parse(self.service.base()).expect("a constant"),
         };
-        url.path_segments_mut().expect("http URLs have a path").pop_if_empty().extend(&self.path);
+        url.path_segments_mut()
+            .expect("http URLs have a path")
+            .pop_if_empty()
+            .extend(&self.path);
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
         }

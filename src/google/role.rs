@@ -11,7 +11,11 @@ use crate::model::PayloadAccess;
 const ACCESS: &str = "secretmanager.versions.access";
 
 /// Roles that include it. <https://cloud.google.com/secret-manager/docs/access-control>
-const GRANTING: [&str; 3] = ["roles/secretmanager.secretAccessor", "roles/secretmanager.admin", "roles/owner"];
+const GRANTING: [&str; 3] = [
+    "roles/secretmanager.secretAccessor",
+    "roles/secretmanager.admin",
+    "roles/owner",
+];
 
 /// Roles that secrets are often shared by, and that do not.
 const OTHERS: [&str; 6] = [
@@ -39,11 +43,27 @@ impl Google {
         if OTHERS.contains(&role) {
             return PayloadAccess::NotGranted;
         }
-        let project = role.strip_prefix("projects/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let call = Call { operation: Operation::GetRole, project: project.to_owned(), object: role.to_owned() };
-        let path = std::iter::once("v1").chain(role.split('/')).map(String::from).collect();
-        match self.http.json::<Role>(&Request::read(call, Service::Iam, path)).await {
-            Ok(found) if found.included_permissions.iter().any(|one| one == ACCESS) => PayloadAccess::Granted,
+        let project = role
+            .strip_prefix("projects/")
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
+        let call = Call {
+            operation: Operation::GetRole,
+            project: project.to_owned(),
+            object: role.to_owned(),
+        };
+        let path = std::iter::once("v1")
+            .chain(role.split('/'))
+            .map(String::from)
+            .collect();
+        match self
+            .http
+            .json::<Role>(&Request::read(call, Service::Iam, path))
+            .await
+        {
+            Ok(found) if found.included_permissions.iter().any(|one| one == ACCESS) => {
+                PayloadAccess::Granted
+            }
             Ok(_) => PayloadAccess::NotGranted,
             Err(error) => {
                 tracing::debug!(%error, role, "the role cannot be looked up");

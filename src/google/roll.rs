@@ -16,7 +16,12 @@ impl Google {
     /// # Errors
     /// Refused; [`GoogleError::is_stale`] where somebody else changed it; [`GoogleError::Failed`] where it names the version
     /// by now and is not ready; unreachable.
-    pub async fn move_reference(&self, resource: &str, secret: &SecretName, number: i64) -> Result<(), GoogleError> {
+    pub async fn move_reference(
+        &self,
+        resource: &str,
+        secret: &SecretName,
+        number: i64,
+    ) -> Result<(), GoogleError> {
         let is_service = resource.contains("/services/");
         let (read, write) = if is_service {
             (Operation::GetService, Operation::UpdateService)
@@ -24,14 +29,23 @@ impl Google {
             (Operation::GetJob, Operation::UpdateJob)
         };
         let mut found: Value = self.http.json(&request(read, resource)).await?;
-        found.get_mut("template").into_iter().for_each(|template| point_at(template, secret, number));
+        found
+            .get_mut("template")
+            .into_iter()
+            .for_each(|template| point_at(template, secret, number));
         let mut update = request(write, resource);
         if is_service {
             // A revision that names itself could not be made again.
-            found["template"].as_object_mut().into_iter().for_each(|template| drop(template.remove("revision")));
+            found["template"]
+                .as_object_mut()
+                .into_iter()
+                .for_each(|template| drop(template.remove("revision")));
             note(&mut found["template"], secret, number);
             found = json!({"name": found["name"], "etag": found["etag"], "template": found["template"]});
-            update.query = vec![("updateMask", "template".into()), ("forceNewRevision", "true".into())];
+            update.query = vec![
+                ("updateMask", "template".into()),
+                ("forceNewRevision", "true".into()),
+            ];
         }
         update.body = Body::Patch(found);
         let operation = self.http.json(&update).await?;
@@ -41,8 +55,19 @@ impl Google {
 
 pub(super) fn request(operation: Operation, object: &str) -> Request {
     let project = object.split('/').nth(1).unwrap_or_default().to_owned();
-    let path = std::iter::once("v2").chain(object.split('/')).map(String::from).collect();
-    Request::read(Call { operation, project, object: object.to_owned() }, Service::CloudRun, path)
+    let path = std::iter::once("v2")
+        .chain(object.split('/'))
+        .map(String::from)
+        .collect();
+    Request::read(
+        Call {
+            operation,
+            project,
+            object: object.to_owned(),
+        },
+        Service::CloudRun,
+        path,
+    )
 }
 
 fn note(template: &mut Value, secret: &SecretName, number: i64) {
@@ -62,18 +87,28 @@ fn point_at(value: &mut Value, secret: &SecretName, number: i64) {
         .is_some_and(|name| name.rsplit('/').next() == Some(secret.id.as_str()));
     if names_it {
         let items = value.get_mut("items").and_then(Value::as_array_mut);
-        items.into_iter().flatten().for_each(|item| pin(item, number));
+        items
+            .into_iter()
+            .flatten()
+            .for_each(|item| pin(item, number));
         pin(value, number);
     }
     match value {
-        Value::Object(fields) => fields.values_mut().for_each(|field| point_at(field, secret, number)),
-        Value::Array(items) => items.iter_mut().for_each(|item| point_at(item, secret, number)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| point_at(field, secret, number)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| point_at(item, secret, number)),
         _ => {}
     }
 }
 
 fn pin(place: &mut Value, number: i64) {
-    let is_pinned = place.get("version").and_then(Value::as_str).is_some_and(|text| text.parse::<i64>().is_ok());
+    let is_pinned = place
+        .get("version")
+        .and_then(Value::as_str)
+        .is_some_and(|text| text.parse::<i64>().is_ok());
     if is_pinned {
         place["version"] = json!(number.to_string());
     }
@@ -93,7 +128,10 @@ mod tests {
                 {"name": "C", "valueSource": {"secretKeyRef": {"secret": "other", "version": "1"}}}]}],
             "volumes": [{"secret": {"secret": "app", "items": [{"path": "x", "version": "1"}, {"path": "y"}]}}],
         });
-        let secret = SecretName { project: ProjectId::new("p").unwrap(), id: SecretId::new("app").unwrap() };
+        let secret = SecretName {
+            project: ProjectId::new("p").unwrap(),
+            id: SecretId::new("app").unwrap(),
+        };
         let mut expected = template.clone();
         expected["containers"][0]["env"][0]["valueSource"]["secretKeyRef"]["version"] = json!("2");
         expected["volumes"][0]["secret"]["items"][0]["version"] = json!("2");

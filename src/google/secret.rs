@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use google_cloud_secretmanager_v1::model as wire;
-use google_cloud_secretmanager_v1::model::replication::{Automatic, UserManaged, user_managed::Replica};
+use google_cloud_secretmanager_v1::model::replication::{
+    Automatic, UserManaged, user_managed::Replica,
+};
 use google_cloud_secretmanager_v1::model::secret::SecretType;
 use google_cloud_wkt::{Duration, FieldMask};
 use serde_json::json;
@@ -46,7 +48,10 @@ impl Metadata {
     pub(super) fn new(call: Call, found: wire::Secret) -> Result<Self, GoogleError> {
         // Without an etag no update could be guarded: better no secret than such a one.
         if found.etag.is_empty() {
-            return Err(GoogleError::Malformed { call, reason: "the secret has no etag" });
+            return Err(GoogleError::Malformed {
+                call,
+                reason: "the secret has no etag",
+            });
         }
         let expires = found.expire_time().map(|time| String::from(**time));
         Ok(Self {
@@ -62,9 +67,27 @@ impl Metadata {
         })
     }
 
-    pub(super) fn secret(self, name: &SecretName, versions: Vec<Version>, bindings: Option<Vec<Binding>>) -> Secret {
-        let Self { etag, labels, annotations, aliases, destroy_ttl, has_topics, .. } = self;
-        let Self { replication, expires, managed_rotation, .. } = self;
+    pub(super) fn secret(
+        self,
+        name: &SecretName,
+        versions: Vec<Version>,
+        bindings: Option<Vec<Binding>>,
+    ) -> Secret {
+        let Self {
+            etag,
+            labels,
+            annotations,
+            aliases,
+            destroy_ttl,
+            has_topics,
+            ..
+        } = self;
+        let Self {
+            replication,
+            expires,
+            managed_rotation,
+            ..
+        } = self;
         let name = name.clone();
         Secret {
             name,
@@ -90,9 +113,15 @@ impl Google {
     /// # Errors
     /// Refused or unreachable.
     pub async fn secret(&self, name: &SecretName) -> Result<Option<Secret>, GoogleError> {
-        let (secret, bindings) = tokio::join!(self.secret_alone(name), self.bindings_if_readable(name));
-        let Some(secret) = secret? else { return Ok(None) };
-        Ok(Some(Secret { bindings: bindings?, ..secret }))
+        let (secret, bindings) =
+            tokio::join!(self.secret_alone(name), self.bindings_if_readable(name));
+        let Some(secret) = secret? else {
+            return Ok(None);
+        };
+        Ok(Some(Secret {
+            bindings: bindings?,
+            ..secret
+        }))
     }
 
     /// The same without its bindings: two calls.
@@ -105,7 +134,8 @@ impl Google {
             return Ok(None);
         };
         let mut versions = versions?;
-        self.complete(name, metadata.aliases.values(), &mut versions).await?;
+        self.complete(name, metadata.aliases.values(), &mut versions)
+            .await?;
         Ok(Some(metadata.secret(name, versions, None)))
     }
 
@@ -114,7 +144,10 @@ impl Google {
     /// # Errors
     /// Refused or unreachable.
     pub async fn notes(&self, name: &SecretName) -> Result<Option<Secret>, GoogleError> {
-        Ok(self.metadata(name).await?.map(|found| found.secret(name, Vec::new(), None)))
+        Ok(self
+            .metadata(name)
+            .await?
+            .map(|found| found.secret(name, Vec::new(), None)))
     }
 
     /// The secret, of which is known that it is there: what was made a moment ago may not show yet.
@@ -148,12 +181,13 @@ impl Google {
             .set_replication(replicated(replication))
             .set_labels(labels)
             .set_annotations(annotations);
-        let mut create =
-            Request::secret(secret_call(Operation::CreateSecret, name)).parameter("secretId", name.id.as_str());
+        let mut create = Request::secret(secret_call(Operation::CreateSecret, name))
+            .parameter("secretId", name.id.as_str());
         // Its own id is a parameter, not a part of the path.
         create.path.pop();
         create.body = Body::Post(json!(secret));
-        let is_ours = |found: &Metadata| found.annotations == *annotations && found.labels == *labels;
+        let is_ours =
+            |found: &Metadata| found.annotations == *annotations && found.labels == *labels;
         let mut pauses = self.patience.pauses();
         let mut lost = false;
         let created = loop {
@@ -184,7 +218,8 @@ impl Google {
     ) -> Result<String, GoogleError> {
         let (secret, mask) = masked(name, etag, update);
         let mask = json!(mask).as_str().unwrap_or_default().to_owned();
-        let request = Request::secret(secret_call(Operation::UpdateSecret, name)).parameter("updateMask", mask);
+        let request = Request::secret(secret_call(Operation::UpdateSecret, name))
+            .parameter("updateMask", mask);
         let request = request.body(Body::Patch(json!(secret)));
         let mut error = match self.write(&request).await {
             Err(error) if error.is_ambiguous() => error,
@@ -198,7 +233,9 @@ impl Google {
             // It was not carried out, or what was read lags behind: the etag lets it through once.
             error = match self.write(&request).await {
                 Err(error) if error.is_ambiguous() => error,
-                Err(error) if error.is_stale() && found.is_none_or(|found| found.etag == etag) => error,
+                Err(error) if error.is_stale() && found.is_none_or(|found| found.etag == etag) => {
+                    error
+                }
                 updated => return Ok(updated?.etag),
             };
             tokio::time::sleep(pause).await;
@@ -223,9 +260,19 @@ impl Google {
 impl SecretUpdate {
     fn holds_in(&self, found: &Metadata) -> bool {
         // When Google is to remind of the next rotation moves by itself once it has.
-        let Self { annotations, aliases, labels, destroy_ttl, next_rotation: _ } = self;
-        annotations.as_ref().is_none_or(|wanted| *wanted == found.annotations)
-            && aliases.as_ref().is_none_or(|wanted| *wanted == found.aliases)
+        let Self {
+            annotations,
+            aliases,
+            labels,
+            destroy_ttl,
+            next_rotation: _,
+        } = self;
+        annotations
+            .as_ref()
+            .is_none_or(|wanted| *wanted == found.annotations)
+            && aliases
+                .as_ref()
+                .is_none_or(|wanted| *wanted == found.aliases)
             && labels.as_ref().is_none_or(|wanted| *wanted == found.labels)
             && destroy_ttl.is_none_or(|wanted| Some(wanted) == found.destroy_ttl)
     }
@@ -233,8 +280,16 @@ impl SecretUpdate {
 
 /// The secret of a PATCH and its mask; what is not in the mask is not in the secret either.
 fn masked(name: &SecretName, etag: &str, update: &SecretUpdate) -> (wire::Secret, FieldMask) {
-    let SecretUpdate { annotations, aliases, labels, destroy_ttl, next_rotation } = update;
-    let mut secret = wire::Secret::new().set_name(name.to_string()).set_etag(etag);
+    let SecretUpdate {
+        annotations,
+        aliases,
+        labels,
+        destroy_ttl,
+        next_rotation,
+    } = update;
+    let mut secret = wire::Secret::new()
+        .set_name(name.to_string())
+        .set_etag(etag);
     let mut mask = Vec::new();
     if let Some(annotations) = annotations {
         secret = secret.set_annotations(annotations);
@@ -264,7 +319,9 @@ fn replicated(replication: &Replication) -> wire::Replication {
     match replication {
         Replication::Automatic => wire::Replication::new().set_automatic(Automatic::new()),
         Replication::Regions(regions) => {
-            let replicas = regions.iter().map(|region| Replica::new().set_location(region));
+            let replicas = regions
+                .iter()
+                .map(|region| Replica::new().set_location(region));
             wire::Replication::new().set_user_managed(UserManaged::new().set_replicas(replicas))
         }
     }
@@ -272,16 +329,24 @@ fn replicated(replication: &Replication) -> wire::Replication {
 
 fn replication_of(found: &wire::Replication) -> Option<Replication> {
     match found.user_managed() {
-        Some(managed) => {
-            Some(Replication::Regions(managed.replicas.iter().map(|replica| replica.location.clone()).collect()))
-        }
+        Some(managed) => Some(Replication::Regions(
+            managed
+                .replicas
+                .iter()
+                .map(|replica| replica.location.clone())
+                .collect(),
+        )),
         None => found.automatic().map(|_| Replication::Automatic),
     }
 }
 
 /// A call on the secret as a whole.
 pub(super) fn secret_call(operation: Operation, name: &SecretName) -> Call {
-    Call { operation, project: name.project.to_string(), object: name.to_string() }
+    Call {
+        operation,
+        project: name.project.to_string(),
+        object: name.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -291,7 +356,10 @@ mod tests {
     use serde_json::json;
 
     fn name() -> SecretName {
-        SecretName { project: ProjectId::new("p").unwrap(), id: SecretId::new("s").unwrap() }
+        SecretName {
+            project: ProjectId::new("p").unwrap(),
+            id: SecretId::new("s").unwrap(),
+        }
     }
 
     #[test]
@@ -302,24 +370,50 @@ mod tests {
             ..SecretUpdate::default()
         };
         let (secret, mask) = masked(&name(), "\"1\"", &update);
-        assert_eq!(serde_json::to_value(mask).unwrap(), "annotations,versionAliases");
+        assert_eq!(
+            serde_json::to_value(mask).unwrap(),
+            "annotations,versionAliases"
+        );
         // What is empty is left out: masked, it is cleared.
         let expected = json!({"name": "projects/p/secrets/s", "etag": "\"1\"", "versionAliases": {"current": "2"}});
         assert_eq!(serde_json::to_value(secret).unwrap(), expected);
     }
 
     fn metadata(answer: serde_json::Value) -> Result<Metadata, GoogleError> {
-        Metadata::new(secret_call(Operation::GetSecret, &name()), serde_json::from_value(answer).unwrap())
+        Metadata::new(
+            secret_call(Operation::GetSecret, &name()),
+            serde_json::from_value(answer).unwrap(),
+        )
     }
 
     #[test]
     fn an_update_holds_where_every_part_of_it_does() {
-        let found = metadata(json!({"etag": "e", "versionAliases": {"current": "2"}, "labels": {"a": "b"}})).unwrap();
+        let found = metadata(
+            json!({"etag": "e", "versionAliases": {"current": "2"}, "labels": {"a": "b"}}),
+        )
+        .unwrap();
         let aliases = |number| Some(BTreeMap::from([("current".into(), number)]));
-        assert!(SecretUpdate { aliases: aliases(2), ..Default::default() }.holds_in(&found));
-        assert!(!SecretUpdate { aliases: aliases(3), ..Default::default() }.holds_in(&found));
         assert!(
-            !SecretUpdate { aliases: aliases(2), labels: Some(BTreeMap::new()), ..Default::default() }.holds_in(&found)
+            SecretUpdate {
+                aliases: aliases(2),
+                ..Default::default()
+            }
+            .holds_in(&found)
+        );
+        assert!(
+            !SecretUpdate {
+                aliases: aliases(3),
+                ..Default::default()
+            }
+            .holds_in(&found)
+        );
+        assert!(
+            !SecretUpdate {
+                aliases: aliases(2),
+                labels: Some(BTreeMap::new()),
+                ..Default::default()
+            }
+            .holds_in(&found)
         );
     }
 
@@ -331,7 +425,9 @@ mod tests {
     #[test]
     fn what_google_rotates_itself_is_recognised() {
         let rotated = |answer| metadata(answer).unwrap().managed_rotation;
-        assert!(rotated(json!({"etag": "e", "secretType": "CLOUD_SQL_DB_CREDENTIALS"})));
+        assert!(rotated(
+            json!({"etag": "e", "secretType": "CLOUD_SQL_DB_CREDENTIALS"})
+        ));
         assert!(!rotated(json!({"etag": "e"})));
     }
 }

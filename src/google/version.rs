@@ -17,13 +17,24 @@ impl Google {
     ///
     /// # Errors
     /// [`GoogleError::is_ambiguous`] where the version may have been added: look for it by its fingerprint.
-    pub async fn add_version(&self, name: &SecretName, payload: &Payload) -> Result<i64, GoogleError> {
+    pub async fn add_version(
+        &self,
+        name: &SecretName,
+        payload: &Payload,
+    ) -> Result<i64, GoogleError> {
         let call = secret_call(Operation::AddVersion, name);
-        let add = Request::secret(call.clone()).verb("addVersion").body(Body::Payload(payload::body(payload)));
+        let add = Request::secret(call.clone())
+            .verb("addVersion")
+            .body(Body::Payload(payload::body(payload)));
         let added: SecretVersion = self.http.json(&add).await?;
-        let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
+        let malformed = |reason| GoogleError::Malformed {
+            call: call.clone(),
+            reason,
+        };
         if !added.client_specified_payload_checksum {
-            return Err(malformed("the checksum of the new version is not confirmed"));
+            return Err(malformed(
+                "the checksum of the new version is not confirmed",
+            ));
         }
         number(&added.name).ok_or_else(|| malformed("the new version has no number"))
     }
@@ -34,8 +45,14 @@ impl Google {
     /// [`GoogleError::is_not_found`]; refused where the version is disabled or destroyed; damaged on the way.
     pub async fn access(&self, name: &SecretName, number: i64) -> Result<Payload, GoogleError> {
         let call = version_call(Operation::AccessVersion, name, number);
-        let answer = self.http.json(&Request::secret(call.clone()).verb("access")).await?;
-        let malformed = |reason| GoogleError::Malformed { call: call.clone(), reason };
+        let answer = self
+            .http
+            .json(&Request::secret(call.clone()).verb("access"))
+            .await?;
+        let malformed = |reason| GoogleError::Malformed {
+            call: call.clone(),
+            reason,
+        };
         match payload::from_answer(answer).map_err(malformed)? {
             (answered, payload) if answered == number => Ok(payload),
             _ => Err(malformed("the answer is another version")),
@@ -74,7 +91,11 @@ impl Google {
         let found = self.version(name, seen.number).await?;
         let destroyed = found.state == VersionState::Destroyed && state != VersionState::Enabled;
         let doomed = found.doomed && state == VersionState::Destroyed;
-        if destroyed || doomed || found.state == state { Ok(found) } else { Err(refused) }
+        if destroyed || doomed || found.state == state {
+            Ok(found)
+        } else {
+            Err(refused)
+        }
     }
 
     async fn insist_on_state(
@@ -93,14 +114,21 @@ impl Google {
         self.try_state(name, seen, state).await
     }
 
-    async fn try_state(&self, name: &SecretName, seen: &Version, state: VersionState) -> Result<Version, GoogleError> {
+    async fn try_state(
+        &self,
+        name: &SecretName,
+        seen: &Version,
+        state: VersionState,
+    ) -> Result<Version, GoogleError> {
         let (operation, verb) = match state {
             VersionState::Enabled => (Operation::EnableVersion, "enable"),
             VersionState::Disabled => (Operation::DisableVersion, "disable"),
             VersionState::Destroyed => (Operation::DestroyVersion, "destroy"),
         };
         let call = version_call(operation, name, seen.number);
-        let change = Request::secret(call.clone()).verb(verb).body(Body::Post(json!({ "etag": seen.etag })));
+        let change = Request::secret(call.clone())
+            .verb(verb)
+            .body(Body::Post(json!({ "etag": seen.etag })));
         let changed = self.http.json(&change).await;
         version(changed?).map_err(|reason| GoogleError::Malformed { call, reason })
     }
@@ -111,14 +139,21 @@ impl Google {
     ///
     /// # Errors
     /// [`GoogleError::is_ambiguous`] where no answer ever came.
-    pub async fn store(&self, name: &SecretName, payload: &Payload, known: i64) -> Result<i64, GoogleError> {
+    pub async fn store(
+        &self,
+        name: &SecretName,
+        payload: &Payload,
+        known: i64,
+    ) -> Result<i64, GoogleError> {
         let mut pauses = self.patience.pauses();
         loop {
             let lost = match self.add_version(name, payload).await {
                 Err(error) if error.is_ambiguous() => error,
                 added => return added,
             };
-            let Some(pause) = pauses.next() else { return Err(lost) };
+            let Some(pause) = pauses.next() else {
+                return Err(lost);
+            };
             tokio::time::sleep(pause).await;
             let is_it = |stored: &Payload| stored.expose() == payload.expose();
             if let Some((number, _)) = self.find_after(name, known, is_it).await? {
@@ -159,8 +194,10 @@ impl Google {
         aliased: impl Iterator<Item = &i64>,
         versions: &mut Vec<Version>,
     ) -> Result<(), GoogleError> {
-        let mut missing: Vec<i64> =
-            aliased.filter(|number| versions.iter().all(|version| version.number != **number)).copied().collect();
+        let mut missing: Vec<i64> = aliased
+            .filter(|number| versions.iter().all(|version| version.number != **number))
+            .copied()
+            .collect();
         missing.sort_unstable();
         missing.dedup();
         for number in missing {
@@ -185,8 +222,16 @@ impl Google {
         let call = secret_call(Operation::ListVersions, name);
         let mut list = Request::secret(call.clone()).parameter("pageSize", "1000");
         list.path.push("versions".into());
-        let pages = self.http.pages(list, |page: &ListSecretVersionsResponse| &page.next_page_token).await?;
-        let listed = pages.into_iter().flat_map(|page| page.versions).map(version);
+        let pages = self
+            .http
+            .pages(list, |page: &ListSecretVersionsResponse| {
+                &page.next_page_token
+            })
+            .await?;
+        let listed = pages
+            .into_iter()
+            .flat_map(|page| page.versions)
+            .map(version);
         let versions: Result<Vec<_>, _> = listed.collect();
         let mut versions = versions.map_err(|reason| GoogleError::Malformed { call, reason })?;
         versions.sort_by_key(|version| std::cmp::Reverse(version.number));
@@ -213,7 +258,11 @@ pub(super) fn version(listed: SecretVersion) -> Result<Version, &'static str> {
 }
 
 fn version_call(operation: Operation, name: &SecretName, number: i64) -> Call {
-    Call { operation, project: name.project.to_string(), object: version_name(name, number) }
+    Call {
+        operation,
+        project: name.project.to_string(),
+        object: version_name(name, number),
+    }
 }
 
 fn version_name(name: &SecretName, number: i64) -> String {

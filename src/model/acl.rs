@@ -71,7 +71,10 @@ impl AclItem {
     ///
     /// # Errors
     /// Not of that form, an unknown letter, or a name that `role` does not take.
-    pub fn parse_with(text: &str, role: impl Fn(&str) -> Option<RoleName>) -> Result<Self, AclError> {
+    pub fn parse_with(
+        text: &str,
+        role: impl Fn(&str) -> Option<RoleName>,
+    ) -> Result<Self, AclError> {
         Self::parse_parts(text, role).ok_or_else(|| AclError(text.to_owned()))
     }
 
@@ -87,7 +90,12 @@ impl AclItem {
             "" => Grantee::Public,
             name => Grantee::Role(role(name)?),
         };
-        Some(Self { grantee, grantor: role(&grantor)?, privileges, grantable })
+        Some(Self {
+            grantee,
+            grantor: role(&grantor)?,
+            privileges,
+            grantable,
+        })
     }
 }
 
@@ -171,7 +179,9 @@ impl Acl {
 
     /// What the owner of an object holds by its own entries among `items`.
     pub fn own<'a>(owner: &RoleName, items: impl IntoIterator<Item = &'a AclItem>) -> Privileges {
-        let own = items.into_iter().filter(|item| item.grantee.role() == Some(owner));
+        let own = items
+            .into_iter()
+            .filter(|item| item.grantee.role() == Some(owner));
         own.fold(Privileges::NONE, |sum, item| sum.union(item.privileges))
     }
 
@@ -180,7 +190,11 @@ impl Acl {
     #[must_use]
     pub fn after_owner_change(&self, old: &RoleName, new: &RoleName) -> Self {
         let renamed = |role: &RoleName| {
-            if role == old { new.clone() } else { role.clone() }
+            if role == old {
+                new.clone()
+            } else {
+                role.clone()
+            }
         };
         let items = self.0.iter().map(|item| AclItem {
             grantee: match &item.grantee {
@@ -232,27 +246,53 @@ mod tests {
     #[test]
     fn an_empty_grantee_is_public_and_a_quoted_public_is_too_quoted_to_be() {
         assert_eq!(item("=U/owner").grantee, Grantee::Public);
-        assert_eq!(item("\"a=b\"\"/\"=r/\"o w\"").grantee, Grantee::Role(role("a=b\"/")));
+        assert_eq!(
+            item("\"a=b\"\"/\"=r/\"o w\"").grantee,
+            Grantee::Role(role("a=b\"/"))
+        );
         assert_eq!(item("\"a=b\"\"/\"=r/\"o w\"").grantor, role("o w"));
     }
 
     #[test]
     fn refuses_what_is_no_aclitem() {
-        for wrong in ["", "app", "app=r", "app=r/", "app=?/o", "\"app=r/o", "app=r/o x=\"", "=/=/"] {
+        for wrong in [
+            "",
+            "app",
+            "app=r",
+            "app=r/",
+            "app=?/o",
+            "\"app=r/o",
+            "app=r/o x=\"",
+            "=/=/",
+        ] {
             assert!(AclItem::parse(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn the_owners_own_entries_are_left_out_and_halves_are_merged() {
-        let acl = Acl::new(&role("o"), [item("o=arwd/o"), item("a=r/o"), item("a=w*/o"), item("a=d/b")]);
+        let acl = Acl::new(
+            &role("o"),
+            [
+                item("o=arwd/o"),
+                item("a=r/o"),
+                item("a=w*/o"),
+                item("a=d/b"),
+            ],
+        );
         assert_eq!(acl.items(), [item("a=d/b"), item("a=rw*/o")].map(Arc::new));
     }
 
     #[test]
     fn a_new_owner_takes_over_what_the_old_one_granted_and_held() {
-        let acl = Acl::new(&role("old"), [item("new=r/old"), item("a=r*/old"), item("b=r/a")]);
+        let acl = Acl::new(
+            &role("old"),
+            [item("new=r/old"), item("a=r*/old"), item("b=r/a")],
+        );
         let after = acl.after_owner_change(&role("old"), &role("new"));
-        assert_eq!(after.items(), [item("a=r*/new"), item("b=r/a")].map(Arc::new));
+        assert_eq!(
+            after.items(),
+            [item("a=r*/new"), item("b=r/a")].map(Arc::new)
+        );
     }
 }

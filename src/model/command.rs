@@ -15,11 +15,24 @@ impl Given {
     /// `rolewright VERB` for the same policy, with more options.
     pub fn command(&self, verb: &str, options: &[&str]) -> String {
         // A file whose name begins like an option is named by its folder.
-        let file = |name: &String| if name.starts_with('-') { format!("./{name}") } else { name.clone() };
+        let file = |name: &String| {
+            if name.starts_with('-') {
+                format!("./{name}")
+            } else {
+                name.clone()
+            }
+        };
         let files: Vec<_> = self.files.iter().map(file).collect();
         let unknown = files.is_empty().then_some("FILE");
-        let words = ["rolewright", verb].into_iter().chain(files.iter().map(String::as_str)).chain(unknown);
-        shell_command(words.chain(self.options.iter().map(String::as_str)).chain(options.iter().copied()))
+        let words = ["rolewright", verb]
+            .into_iter()
+            .chain(files.iter().map(String::as_str))
+            .chain(unknown);
+        shell_command(
+            words
+                .chain(self.options.iter().map(String::as_str))
+                .chain(options.iter().copied()),
+        )
     }
 
     /// The same for one role.
@@ -46,7 +59,11 @@ fn word(text: &str) -> String {
     }
     let escaped = marked(text).map(|(c, hidden)| match c {
         '\'' | '\\' => format!("\\{c}"),
-        c if hidden => c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+        c if hidden => c
+            .encode_utf8(&mut [0; 4])
+            .bytes()
+            .map(|byte| format!("\\{byte:03o}"))
+            .collect(),
         c => c.into(),
     });
     format!("$'{}'", escaped.collect::<String>())
@@ -58,14 +75,27 @@ mod tests {
 
     #[test]
     fn a_shell_reads_the_words_that_were_meant() {
-        let words = ["gcloud", "--member=principalSet://x/*", "it's", "$(id)", "", "a\u{1b}\n\\'é", "p.example.com:x"];
+        let words = [
+            "gcloud",
+            "--member=principalSet://x/*",
+            "it's",
+            "$(id)",
+            "",
+            "a\u{1b}\n\\'é",
+            "p.example.com:x",
+        ];
         let line = shell_command(words);
         assert_eq!(
             line,
             "gcloud '--member=principalSet://x/*' 'it'\\''s' '$(id)' '' $'a\\033\\012\\\\\\'é' p.example.com:x"
         );
-        let shell = std::process::Command::new("bash").args(["-c", &format!("printf '%s\\0' {line}")]).output();
-        assert_eq!(String::from_utf8(shell.unwrap().stdout).unwrap(), words.map(|word| format!("{word}\0")).concat());
+        let shell = std::process::Command::new("bash")
+            .args(["-c", &format!("printf '%s\\0' {line}")])
+            .output();
+        assert_eq!(
+            String::from_utf8(shell.unwrap().stdout).unwrap(),
+            words.map(|word| format!("{word}\0")).concat()
+        );
     }
 
     #[test]
@@ -76,8 +106,16 @@ mod tests {
         };
         let role = RoleName::new("-x y").unwrap();
         for (files, options, expected) in [
-            (&["policies/"][..], &[][..], "rolewright rotate policies/ '--role=-x y' --now"),
-            (&["a b.yaml", "-c.yaml"], &[], "rolewright rotate 'a b.yaml' ./-c.yaml '--role=-x y' --now"),
+            (
+                &["policies/"][..],
+                &[][..],
+                "rolewright rotate policies/ '--role=-x y' --now",
+            ),
+            (
+                &["a b.yaml", "-c.yaml"],
+                &[],
+                "rolewright rotate 'a b.yaml' ./-c.yaml '--role=-x y' --now",
+            ),
             (
                 &["a.yaml"],
                 &["--var=A=$1", "--var-file=v.yaml"],
@@ -85,8 +123,14 @@ mod tests {
             ),
             (&[], &[], "rolewright rotate FILE '--role=-x y' --now"),
         ] {
-            assert_eq!(given(files, options).command_for("rotate", &role, &["--now"]), expected);
+            assert_eq!(
+                given(files, options).command_for("rotate", &role, &["--now"]),
+                expected
+            );
         }
-        assert_eq!(given(&["p.yaml"], &[]).command("apply", &[]), "rolewright apply p.yaml");
+        assert_eq!(
+            given(&["p.yaml"], &[]).command("apply", &[]),
+            "rolewright apply p.yaml"
+        );
     }
 }

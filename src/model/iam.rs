@@ -39,17 +39,32 @@ impl IamPrincipal {
             IamKind::ServiceAccount if !email.ends_with(SERVICE_ACCOUNT) => {
                 Some("the address of a service account, which ends in `.gserviceaccount.com`")
             }
-            IamKind::User if email.ends_with(SERVICE_ACCOUNT) => Some("a person: write `serviceAccount:`"),
-            IamKind::Group if email.ends_with(SERVICE_ACCOUNT) => Some("a group: write `serviceAccount:`"),
+            IamKind::User if email.ends_with(SERVICE_ACCOUNT) => {
+                Some("a person: write `serviceAccount:`")
+            }
+            IamKind::Group if email.ends_with(SERVICE_ACCOUNT) => {
+                Some("a group: write `serviceAccount:`")
+            }
             IamKind::User | IamKind::Group | IamKind::ServiceAccount => None,
         };
         if let Some(expected) = expected {
-            return Err(NameError::Grammar { name: email, expected });
+            return Err(NameError::Grammar {
+                name: email,
+                expected,
+            });
         }
-        let account = email.strip_suffix(SERVICE_ACCOUNT).unwrap_or(&email).to_owned();
+        let account = email
+            .strip_suffix(SERVICE_ACCOUNT)
+            .unwrap_or(&email)
+            .to_owned();
         // An address is ASCII: no character is cut in the middle.
         let user = RoleName::new(account.get(..RoleName::LONGEST).unwrap_or(&account))?;
-        Ok(Self { kind, account, user, origin })
+        Ok(Self {
+            kind,
+            account,
+            user,
+            origin,
+        })
     }
 
     /// What it is.
@@ -75,10 +90,19 @@ impl IamPrincipal {
 
 /// Whether a text can be an e-mail address as IAM writes them.
 pub fn is_email(text: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_%+-'".contains(c));
-    let label = |label: &str| word(label) && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let word = |word: &str| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_%+-'".contains(c))
+    };
+    let label =
+        |label: &str| word(label) && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     text.split_once('@').is_some_and(|(local, domain)| {
-        !local.starts_with('-') && local.split('.').all(word) && domain.contains('.') && domain.split('.').all(label)
+        !local.starts_with('-')
+            && local.split('.').all(word)
+            && domain.contains('.')
+            && domain.split('.').all(label)
     })
 }
 
@@ -87,20 +111,49 @@ mod tests {
     use super::*;
 
     fn principal(kind: IamKind, email: &str) -> Result<IamPrincipal, NameError> {
-        IamPrincipal::new(kind, email, Origin { file: "p.yaml".into(), line: 1, column: 1 })
+        IamPrincipal::new(
+            kind,
+            email,
+            Origin {
+                file: "p.yaml".into(),
+                line: 1,
+                column: 1,
+            },
+        )
     }
 
     #[test]
     fn database_users_are_named_as_cloud_sql_names_them() {
-        let person = "a.very.long.name.of.a.person.who.works.for.us@research.department.example.com";
+        let person =
+            "a.very.long.name.of.a.person.who.works.for.us@research.department.example.com";
         for (kind, email, account) in [
             (IamKind::User, "Ana@Example.COM", "ana@example.com"),
             (IamKind::Group, "DBAs@example.com", "dbas@example.com"),
-            (IamKind::ServiceAccount, "sa@p.iam.gserviceaccount.com", "sa@p.iam"),
-            (IamKind::ServiceAccount, "SA@P.iam.GServiceAccount.com", "sa@p.iam"),
-            (IamKind::ServiceAccount, "sa@p.example.com.iam.gserviceaccount.com", "sa@p.example.com.iam"),
-            (IamKind::ServiceAccount, "123-compute@developer.gserviceaccount.com", "123-compute@developer"),
-            (IamKind::ServiceAccount, "p@appspot.gserviceaccount.com", "p@appspot"),
+            (
+                IamKind::ServiceAccount,
+                "sa@p.iam.gserviceaccount.com",
+                "sa@p.iam",
+            ),
+            (
+                IamKind::ServiceAccount,
+                "SA@P.iam.GServiceAccount.com",
+                "sa@p.iam",
+            ),
+            (
+                IamKind::ServiceAccount,
+                "sa@p.example.com.iam.gserviceaccount.com",
+                "sa@p.example.com.iam",
+            ),
+            (
+                IamKind::ServiceAccount,
+                "123-compute@developer.gserviceaccount.com",
+                "123-compute@developer",
+            ),
+            (
+                IamKind::ServiceAccount,
+                "p@appspot.gserviceaccount.com",
+                "p@appspot",
+            ),
             (IamKind::User, person, person),
         ] {
             let principal = principal(kind, email).unwrap();
@@ -125,12 +178,18 @@ mod tests {
 
     #[test]
     fn no_part_of_an_address_is_empty_or_an_option() {
-        for wrong in
-            ["a@..", "a@b..c", ".a@b.c", "a.@b.c", "a..b@c.d", "-a@b.c", "a@b c.d", "a@.b", "a;b@c.d", "a@b.c/d"]
-        {
+        for wrong in [
+            "a@..", "a@b..c", ".a@b.c", "a.@b.c", "a..b@c.d", "-a@b.c", "a@b c.d", "a@.b",
+            "a;b@c.d", "a@b.c/d",
+        ] {
             assert!(!is_email(wrong), "{wrong}");
         }
-        for fine in ["a@b.c", "a.b+c@d-e.f", "123-compute@developer.gserviceaccount.com", "o'hara@example.com"] {
+        for fine in [
+            "a@b.c",
+            "a.b+c@d-e.f",
+            "123-compute@developer.gserviceaccount.com",
+            "o'hara@example.com",
+        ] {
             assert!(is_email(fine), "{fine}");
         }
     }

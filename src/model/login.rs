@@ -59,11 +59,18 @@ impl Logins {
     /// The pair of a role that does not alternate is a former one: it counts as long as nothing else in the policy has the
     /// name, and a role of that name turns into `role`.
     pub fn of(policy: &Policy, role: &RoleName, found: &BTreeMap<RoleName, Role>) -> Self {
-        let Some(of_policy) = policy.roles.get(role) else { return Self::default() };
+        let Some(of_policy) = policy.roles.get(role) else {
+            return Self::default();
+        };
         let declared: Vec<_> = of_policy.logins(role).into_iter().map(Login).collect();
-        let is_former =
-            |login: &RoleName| !is_taken(policy, login) && found.get(login).is_none_or(|found| found.becomes(role));
-        let mut every: Vec<_> = pair(role).filter(is_former).map(Login).chain([Login(role.clone())]).collect();
+        let is_former = |login: &RoleName| {
+            !is_taken(policy, login) && found.get(login).is_none_or(|found| found.becomes(role))
+        };
+        let mut every: Vec<_> = pair(role)
+            .filter(is_former)
+            .map(Login)
+            .chain([Login(role.clone())])
+            .collect();
         every.extend(declared.iter().cloned());
         every.sort();
         every.dedup();
@@ -72,7 +79,10 @@ impl Logins {
 
     /// The login that `text` names.
     pub fn parse(&self, text: &str) -> Option<Login> {
-        self.every.iter().find(|login| login.as_str() == text).cloned()
+        self.every
+            .iter()
+            .find(|login| login.as_str() == text)
+            .cloned()
     }
 
     /// Those that the policy declares: the role itself, or its pair.
@@ -88,7 +98,8 @@ impl Logins {
 
 /// The names of the pair of logins of `role`, as far as they fit.
 pub fn pair(role: &RoleName) -> impl Iterator<Item = RoleName> {
-    PAIR.iter().filter_map(|suffix| role.with_suffix(suffix).ok())
+    PAIR.iter()
+        .filter_map(|suffix| role.with_suffix(suffix).ok())
 }
 
 /// Whether the policy has another use for the name.
@@ -96,6 +107,12 @@ fn is_taken(policy: &Policy, name: &RoleName) -> bool {
     name.is_system()
         || policy.roles.contains_key(name)
         || policy.admins.contains(name)
-        || policy.roles.values().any(|role| role.iam.iter().any(|principal| principal.user() == name))
-        || policy.ignore.iter().any(|pattern| pattern.matches(name.as_str()))
+        || policy
+            .roles
+            .values()
+            .any(|role| role.iam.iter().any(|principal| principal.user() == name))
+        || policy
+            .ignore
+            .iter()
+            .any(|pattern| pattern.matches(name.as_str()))
 }

@@ -44,7 +44,9 @@ impl NameError {
     /// How to mend it, in one line.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::UpperCase { name, .. } => Some(format!("did you mean `{}`?", name.to_ascii_lowercase())),
+            Self::UpperCase { name, .. } => {
+                Some(format!("did you mean `{}`?", name.to_ascii_lowercase()))
+            }
             Self::Empty | Self::TooLong { .. } | Self::Nul(_) | Self::Grammar { .. } => None,
         }
     }
@@ -52,8 +54,14 @@ impl NameError {
     /// Why `name` is not `expected`, of which `fits` decides.
     fn grammar(name: &str, expected: &'static str, fits: impl Fn(&str) -> bool) -> Self {
         match fits(&name.to_ascii_lowercase()) {
-            true => Self::UpperCase { name: name.into(), expected },
-            false => Self::Grammar { name: name.into(), expected },
+            true => Self::UpperCase {
+                name: name.into(),
+                expected,
+            },
+            false => Self::Grammar {
+                name: name.into(),
+                expected,
+            },
         }
     }
 }
@@ -66,7 +74,10 @@ fn identifier(text: &str) -> Result<Arc<str>, NameError> {
     match text {
         "" => Err(NameError::Empty),
         _ if text.contains('\0') => Err(NameError::Nul(text.escape_default().to_string())),
-        _ if text.len() > MAX_IDENTIFIER => Err(NameError::TooLong { name: text.into(), bytes: text.len() }),
+        _ if text.len() > MAX_IDENTIFIER => Err(NameError::TooLong {
+            name: text.into(),
+            bytes: text.len(),
+        }),
         _ => Ok(text.into()),
     }
 }
@@ -174,7 +185,11 @@ impl RolePattern {
     /// # Errors
     /// Empty.
     pub fn new(text: &str) -> Result<Self, NameError> {
-        if text.is_empty() { Err(NameError::Empty) } else { Ok(Self(text.to_owned())) }
+        if text.is_empty() {
+            Err(NameError::Empty)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
     }
 
     /// Whether the pattern covers `name`.
@@ -214,7 +229,8 @@ impl InstanceName {
     /// Not of that form.
     pub fn new(text: &str) -> Result<Self, NameError> {
         let expected = "an instance connection name, `project:region:instance`";
-        Self::parts(text).ok_or_else(|| NameError::grammar(text, expected, |text| Self::parts(text).is_some()))
+        Self::parts(text)
+            .ok_or_else(|| NameError::grammar(text, expected, |text| Self::parts(text).is_some()))
     }
 
     fn parts(text: &str) -> Option<Self> {
@@ -222,7 +238,11 @@ impl InstanceName {
         let (instance, region, project) = (parts.next()?, parts.next()?, parts.next()?);
         let project = ProjectId::new(project).ok()?;
         let fits = is_label(region, 63) && is_label(instance, 98);
-        fits.then(|| Self { project, region: region.into(), instance: instance.into() })
+        fits.then(|| Self {
+            project,
+            region: region.into(),
+            instance: instance.into(),
+        })
     }
 
     /// The project part.
@@ -302,12 +322,18 @@ google_name!(
 /// Whether `text` follows the grammar that projects, regions, instances, jobs and services share: lower-case letters, digits and
 /// hyphens, a letter first and no hyphen last.
 pub fn is_label(text: &str, longest: usize) -> bool {
-    is_domain_label(text) && text.len() <= longest && text.starts_with(|c: char| c.is_ascii_lowercase())
+    is_domain_label(text)
+        && text.len() <= longest
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 fn is_domain_label(text: &str) -> bool {
     let hyphen = text.starts_with('-') || text.ends_with('-');
-    !text.is_empty() && !hyphen && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    !text.is_empty()
+        && !hyphen
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 /// A secret with its project: `projects/PROJECT/secrets/ID`.
@@ -338,7 +364,10 @@ mod tests {
     #[test]
     fn sixty_three_bytes_are_a_name_and_sixty_four_are_not() {
         assert!(RoleName::new(&"é".repeat(31)).is_ok());
-        assert!(matches!(RoleName::new(&"é".repeat(32)), Err(NameError::TooLong { bytes: 64, .. })));
+        assert!(matches!(
+            RoleName::new(&"é".repeat(32)),
+            Err(NameError::TooLong { bytes: 64, .. })
+        ));
     }
 
     #[test]
@@ -357,8 +386,14 @@ mod tests {
     #[test]
     fn an_instance_name_may_be_domain_scoped() {
         let name = InstanceName::new("example.com:proj:europe-west1:db").unwrap();
-        assert_eq!((name.project().as_str(), name.instance()), ("example.com:proj", "db"));
-        assert_eq!(name.socket_directory(), "/cloudsql/example.com:proj:europe-west1:db");
+        assert_eq!(
+            (name.project().as_str(), name.instance()),
+            ("example.com:proj", "db")
+        );
+        assert_eq!(
+            name.socket_directory(),
+            "/cloudsql/example.com:proj:europe-west1:db"
+        );
         for wrong in ["proj:db", "a:b:c:d:e", ":r:i", "p::i", "p:r:", "p:r:i x"] {
             assert!(InstanceName::new(wrong).is_err(), "{wrong}");
         }
@@ -367,7 +402,14 @@ mod tests {
     #[test]
     fn names_of_google_follow_its_grammar() {
         let long = format!("a{}", "b".repeat(29));
-        for fine in ["p", "demo-project", "123456789012", "example.com:proj", "a1", &long] {
+        for fine in [
+            "p",
+            "demo-project",
+            "123456789012",
+            "example.com:proj",
+            "a1",
+            &long,
+        ] {
             assert!(ProjectId::new(fine).is_ok(), "{fine}");
         }
         let odd = [
@@ -389,11 +431,23 @@ mod tests {
         ];
         for wrong in odd.into_iter().chain([format!("{long}c").as_str()]) {
             let error = ProjectId::new(wrong).unwrap_err();
-            assert!(matches!(error, NameError::Grammar { .. }) && error.hint().is_none(), "{wrong}");
+            assert!(
+                matches!(error, NameError::Grammar { .. }) && error.hint().is_none(),
+                "{wrong}"
+            );
         }
-        for odd in ["", "..", ".", "a/b", "-a", "a-", "1a", "a b", "a.b", "a_b", "ä"] {
-            for wrong in [format!("{odd}:us-central1:db"), format!("p:{odd}:db"), format!("p:us-central1:{odd}")] {
-                assert!(matches!(InstanceName::new(&wrong), Err(NameError::Grammar { .. })), "{wrong}");
+        for odd in [
+            "", "..", ".", "a/b", "-a", "a-", "1a", "a b", "a.b", "a_b", "ä",
+        ] {
+            for wrong in [
+                format!("{odd}:us-central1:db"),
+                format!("p:{odd}:db"),
+                format!("p:us-central1:{odd}"),
+            ] {
+                assert!(
+                    matches!(InstanceName::new(&wrong), Err(NameError::Grammar { .. })),
+                    "{wrong}"
+                );
             }
         }
     }
@@ -401,10 +455,16 @@ mod tests {
     #[test]
     fn in_lower_case_they_are_hinted_at() {
         let hint = |error: NameError| error.hint().unwrap();
-        assert_eq!(hint(ProjectId::new("Demo-Project").unwrap_err()), "did you mean `demo-project`?");
+        assert_eq!(
+            hint(ProjectId::new("Demo-Project").unwrap_err()),
+            "did you mean `demo-project`?"
+        );
         let error = InstanceName::new("demo:US-central1:Db").unwrap_err();
         let text = "`demo:US-central1:Db` is not an instance connection name, `project:region:instance`: it has upper-case letters";
-        assert_eq!((error.to_string().as_str(), hint(error).as_str()), (text, "did you mean `demo:us-central1:db`?"));
+        assert_eq!(
+            (error.to_string().as_str(), hint(error).as_str()),
+            (text, "did you mean `demo:us-central1:db`?")
+        );
         assert!(SecretId::new("Db_App").is_ok());
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DatabaseName, PrivilegeClass, SchemaName, number_of, quote_identifier, shown_name, visible_sql};
+use super::{
+    DatabaseName, PrivilegeClass, SchemaName, number_of, quote_identifier, shown_name, visible_sql,
+};
 
 /// What kind of relation it is (`pg_class.relkind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -203,7 +205,10 @@ impl Object {
 
     /// Whether all databases of the instance share it.
     pub fn is_shared(&self) -> bool {
-        matches!(self.kind(), ObjectKind::Database | ObjectKind::Tablespace | ObjectKind::Parameter)
+        matches!(
+            self.kind(),
+            ObjectKind::Database | ObjectKind::Tablespace | ObjectKind::Parameter
+        )
     }
 
     /// The schema it lives in; of a schema, itself.
@@ -233,11 +238,20 @@ impl Object {
         let (name, detail): (&str, &str) = match self {
             Self::Database(name) => (name.as_str(), ""),
             Self::Schema(_) => ("", ""),
-            Self::Column { relation, column, .. } => (relation, column),
-            Self::Routine { name, arguments, .. } => (name, arguments),
+            Self::Column {
+                relation, column, ..
+            } => (relation, column),
+            Self::Routine {
+                name, arguments, ..
+            } => (name, arguments),
             Self::InSchema { name, .. } | Self::Bare { name, .. } => (name, ""),
         };
-        Naming { class: self.kind().class(), schema: self.schema(), name, detail }
+        Naming {
+            class: self.kind().class(),
+            schema: self.schema(),
+            name,
+            detail,
+        }
     }
 }
 
@@ -249,8 +263,15 @@ impl fmt::Display for Object {
         match self {
             Self::Database(name) if name.oid().is_some() => write!(f, "{name}"),
             Self::Schema(name) if name.oid().is_some() => write!(f, "{name}"),
-            Self::Column { relation, column, .. } if number_of(relation).is_some() => {
-                write!(f, "{words} {} of relation {}", quoted(column), shown_name(relation))
+            Self::Column {
+                relation, column, ..
+            } if number_of(relation).is_some() => {
+                write!(
+                    f,
+                    "{words} {} of relation {}",
+                    quoted(column),
+                    shown_name(relation)
+                )
             }
             Self::Routine { name, .. } | Self::InSchema { name, .. } | Self::Bare { name, .. }
                 if number_of(name).is_some() =>
@@ -259,19 +280,48 @@ impl fmt::Display for Object {
             }
             Self::Database(name) => write!(f, "{words} {}", quoted(name.as_str())),
             Self::Schema(name) => write!(f, "{words} {}", quoted(name.as_str())),
-            Self::Column { schema, relation, column } => {
-                write!(f, "{words} {}.{}({})", quoted(schema.as_str()), quoted(relation), quoted(column))
+            Self::Column {
+                schema,
+                relation,
+                column,
+            } => {
+                write!(
+                    f,
+                    "{words} {}.{}({})",
+                    quoted(schema.as_str()),
+                    quoted(relation),
+                    quoted(column)
+                )
             }
-            Self::Routine { schema, name, arguments, .. } => {
-                write!(f, "{words} {}.{}({})", quoted(schema.as_str()), quoted(name), visible_sql(arguments))
+            Self::Routine {
+                schema,
+                name,
+                arguments,
+                ..
+            } => {
+                write!(
+                    f,
+                    "{words} {}.{}({})",
+                    quoted(schema.as_str()),
+                    quoted(name),
+                    visible_sql(arguments)
+                )
             }
             Self::InSchema { schema, name, .. } if self.named_by_sql_text() => {
-                write!(f, "{words} {}.{}", quoted(schema.as_str()), visible_sql(name))
+                write!(
+                    f,
+                    "{words} {}.{}",
+                    quoted(schema.as_str()),
+                    visible_sql(name)
+                )
             }
             Self::InSchema { schema, name, .. } => {
                 write!(f, "{words} {}.{}", quoted(schema.as_str()), quoted(name))
             }
-            Self::Bare { kind: ObjectKind::LargeObject | ObjectKind::Parameter, name } => write!(f, "{words} {name}"),
+            Self::Bare {
+                kind: ObjectKind::LargeObject | ObjectKind::Parameter,
+                name,
+            } => write!(f, "{words} {name}"),
             Self::Bare { name, .. } => write!(f, "{words} {}", quoted(name)),
         }
     }
@@ -284,7 +334,11 @@ impl Object {
         match self {
             Self::Database(name) => name.oid().is_none(),
             Self::Schema(schema) => schema.oid().is_none(),
-            Self::Column { schema, relation, column } => schema.oid().is_none() && spelt(relation) && spelt(column),
+            Self::Column {
+                schema,
+                relation,
+                column,
+            } => schema.oid().is_none() && spelt(relation) && spelt(column),
             Self::Routine { schema, name, .. } | Self::InSchema { schema, name, .. } => {
                 schema.oid().is_none() && spelt(name)
             }
@@ -298,13 +352,18 @@ impl Object {
             Self::Database(name) => name.oid(),
             Self::Schema(schema) => schema.oid(),
             Self::Column { .. } => None,
-            Self::Routine { name, .. } | Self::InSchema { name, .. } | Self::Bare { name, .. } => number_of(name),
+            Self::Routine { name, .. } | Self::InSchema { name, .. } | Self::Bare { name, .. } => {
+                number_of(name)
+            }
         }
     }
 
     /// Whether `name` already is SQL text (operators carry their operands, classes and families their access method).
     pub fn named_by_sql_text(&self) -> bool {
-        matches!(self.kind(), ObjectKind::Operator | ObjectKind::OperatorClass | ObjectKind::OperatorFamily)
+        matches!(
+            self.kind(),
+            ObjectKind::Operator | ObjectKind::OperatorClass | ObjectKind::OperatorFamily
+        )
     }
 }
 
@@ -334,7 +393,10 @@ mod tests {
             arguments: "integer, text".into(),
         };
         assert_eq!(routine.to_string(), "procedure \"App\".p(integer, text)");
-        let large = Object::Bare { kind: ObjectKind::LargeObject, name: "4242".into() };
+        let large = Object::Bare {
+            kind: ObjectKind::LargeObject,
+            name: "4242".into(),
+        };
         assert_eq!(large.to_string(), "large object 4242");
     }
 }

@@ -12,7 +12,12 @@ const LENGTH: usize = 40;
 /// The classes every password has a member of: whatever complexity Cloud SQL's password policy asks for, without a
 /// character that a URL, a shell or a `.pgpass` line would want escaped.
 /// <https://cloud.google.com/sql/docs/postgres/built-in-authentication#instance_password_policies>
-const CLASSES: [&[u8]; 4] = [b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789", b"-_.~"];
+const CLASSES: [&[u8]; 4] = [
+    b"abcdefghijklmnopqrstuvwxyz",
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    b"0123456789",
+    b"-_.~",
+];
 
 /// The clear text of a password.
 pub struct Password(SecretString);
@@ -30,9 +35,14 @@ impl Password {
         let mut text = Zeroizing::new(String::with_capacity(LENGTH));
         loop {
             text.clear();
-            text.extend((0..LENGTH).map(|_| char::from(alphabet[random.random_range(0..alphabet.len())])));
+            text.extend(
+                (0..LENGTH).map(|_| char::from(alphabet[random.random_range(0..alphabet.len())])),
+            );
             // Drawn again until every class is there: no position is more likely than another to hold one.
-            if CLASSES.iter().all(|class| text.bytes().any(|byte| class.contains(&byte))) {
+            if CLASSES
+                .iter()
+                .all(|class| text.bytes().any(|byte| class.contains(&byte)))
+            {
                 return Self(SecretString::from(text.as_str()));
             }
         }
@@ -45,7 +55,10 @@ impl Password {
 
     /// Whether a text could have come out of [`Self::generate`].
     pub fn is_generated(text: &str) -> bool {
-        text.len() == LENGTH && text.bytes().all(|byte| CLASSES.iter().any(|class| class.contains(&byte)))
+        text.len() == LENGTH
+            && text
+                .bytes()
+                .all(|byte| CLASSES.iter().any(|class| class.contains(&byte)))
     }
 
     /// Whether it has the form of a generated one. Others may be guessed, so that no digest of them may be written anywhere.
@@ -98,8 +111,11 @@ impl Payload {
     /// may the digest stand in an annotation; it tells later whose version this is.
     pub fn fingerprint(&self, id: &str) -> String {
         use sha2::Digest as _;
-        let digest =
-            sha2::Sha256::new().chain_update(id.as_bytes()).chain_update([0]).chain_update(self.expose()).finalize();
+        let digest = sha2::Sha256::new()
+            .chain_update(id.as_bytes())
+            .chain_update([0])
+            .chain_update(self.expose())
+            .finalize();
         hexadecimal(&digest)
     }
 
@@ -117,7 +133,8 @@ impl Payload {
 
     fn code<const N: usize>(&self, parts: [&[u8]; N]) -> String {
         use hmac::{KeyInit as _, Mac as _};
-        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(self.expose()).expect("a key of any length");
+        let mut mac =
+            hmac::Hmac::<sha2::Sha256>::new_from_slice(self.expose()).expect("a key of any length");
         parts.iter().for_each(|part| mac.update(part));
         hexadecimal(&mac.finalize().into_bytes())
     }
@@ -150,13 +167,20 @@ impl Verifier {
     /// Not of that form.
     pub fn checked(&self) -> Result<&str, VerifierError> {
         let text = self.0.expose_secret();
-        if well_formed(text) { Ok(text) } else { Err(VerifierError) }
+        if well_formed(text) {
+            Ok(text)
+        } else {
+            Err(VerifierError)
+        }
     }
 }
 
 fn well_formed(text: &str) -> bool {
-    let is_key = |part: &str, bytes: usize| STANDARD.decode(part).is_ok_and(|key| key.len() == bytes);
-    let parts = text.strip_prefix("SCRAM-SHA-256$").and_then(|rest| rest.split_once('$'));
+    let is_key =
+        |part: &str, bytes: usize| STANDARD.decode(part).is_ok_and(|key| key.len() == bytes);
+    let parts = text
+        .strip_prefix("SCRAM-SHA-256$")
+        .and_then(|rest| rest.split_once('$'));
     let Some((iterations, salt, stored, server)) = parts.and_then(|(cost, keys)| {
         let (iterations, salt) = cost.split_once(':')?;
         let (stored, server) = keys.split_once(':')?;
@@ -182,8 +206,15 @@ mod tests {
             let password = Password::generate(&mut random);
             let text = password.expose();
             assert_eq!(text.len(), LENGTH);
-            assert!(CLASSES.iter().all(|class| text.bytes().any(|byte| class.contains(&byte))));
-            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)));
+            assert!(
+                CLASSES
+                    .iter()
+                    .all(|class| text.bytes().any(|byte| class.contains(&byte)))
+            );
+            assert!(
+                text.bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+            );
         }
     }
 

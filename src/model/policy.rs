@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DatabaseName, ExtensionName, Given, IamPrincipal, InstanceName, Object, Presets, PrivilegeClass, Privileges,
-    ProjectId, RoleName, RolePattern, SchemaName, SecretName,
+    DatabaseName, ExtensionName, Given, IamPrincipal, InstanceName, Object, Presets,
+    PrivilegeClass, Privileges, ProjectId, RoleName, RolePattern, SchemaName, SecretName,
 };
 
 /// Where something was declared.
@@ -195,7 +195,11 @@ impl std::fmt::Display for Target {
                     PrivilegeClass::Routine => "routines",
                     _ => "tables",
                 };
-                write!(f, "all {words} in schema {}", super::quote_identifier(schema.as_str()))
+                write!(
+                    f,
+                    "all {words} in schema {}",
+                    super::quote_identifier(schema.as_str())
+                )
             }
         }
     }
@@ -222,7 +226,9 @@ impl Target {
     /// Whether the target names `object`: the same name and the same class of object, whatever its exact kind.
     pub fn covers(&self, object: &Object) -> bool {
         match self {
-            Self::AllInSchema(class, schema) => object.kind().class() == *class && object.schema() == Some(schema),
+            Self::AllInSchema(class, schema) => {
+                object.kind().class() == *class && object.schema() == Some(schema)
+            }
             Self::Object(wanted) => wanted.naming() == object.naming(),
         }
     }
@@ -317,12 +323,20 @@ impl Reader {
     pub fn resource(&self) -> Option<String> {
         match self {
             Self::Member(_) => None,
-            Self::CloudRun { kind, project, region, name, .. } => {
+            Self::CloudRun {
+                kind,
+                project,
+                region,
+                name,
+                ..
+            } => {
                 let collection = match kind {
                     CloudRunKind::Job => "jobs",
                     CloudRunKind::Service => "services",
                 };
-                Some(format!("projects/{project}/locations/{region}/{collection}/{name}"))
+                Some(format!(
+                    "projects/{project}/locations/{region}/{collection}/{name}"
+                ))
             }
         }
     }

@@ -15,8 +15,15 @@ impl Presets {
     }
 
     /// The schemas of `database` that are covered, each with its preset, in order of name.
-    pub fn in_database(&self, database: &DatabaseName) -> impl Iterator<Item = (&SchemaName, Preset)> {
-        self.0.get(database).into_iter().flatten().map(|(schema, preset)| (schema, *preset))
+    pub fn in_database(
+        &self,
+        database: &DatabaseName,
+    ) -> impl Iterator<Item = (&SchemaName, Preset)> {
+        self.0
+            .get(database)
+            .into_iter()
+            .flatten()
+            .map(|(schema, preset)| (schema, *preset))
     }
 
     /// Whether a schema of `database` is covered.
@@ -31,7 +38,11 @@ impl Presets {
 
     /// All of them, in order of database and schema.
     pub fn iter(&self) -> impl Iterator<Item = (&DatabaseName, &SchemaName, Preset)> {
-        self.0.iter().flat_map(|(database, schemas)| schemas.iter().map(move |(schema, one)| (database, schema, *one)))
+        self.0.iter().flat_map(|(database, schemas)| {
+            schemas
+                .iter()
+                .map(move |(schema, one)| (database, schema, *one))
+        })
     }
 }
 

@@ -85,9 +85,17 @@ impl FromStr for Privilege {
 
     /// Reads a keyword in any case; `TEMP` is `TEMPORARY`.
     fn from_str(text: &str) -> Result<Self, ()> {
-        let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
+        let text = text
+            .split_ascii_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .to_ascii_uppercase();
         let text = if text == "TEMP" { "TEMPORARY" } else { &text };
-        TABLE.iter().find(|row| row.1 == text).map(|row| row.2).ok_or(())
+        TABLE
+            .iter()
+            .find(|row| row.1 == text)
+            .map(|row| row.2)
+            .ok_or(())
     }
 }
 
@@ -146,13 +154,21 @@ impl Privileges {
 
 impl FromIterator<Privilege> for Privileges {
     fn from_iter<I: IntoIterator<Item = Privilege>>(privileges: I) -> Self {
-        privileges.into_iter().fold(Self::NONE, |set, one| set.union(Self::of(&[one])))
+        privileges
+            .into_iter()
+            .fold(Self::NONE, |set, one| set.union(Self::of(&[one])))
     }
 }
 
 impl fmt::Display for Privileges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.iter().map(Privilege::keyword).collect::<Vec<_>>().join(", "))
+        f.write_str(
+            &self
+                .iter()
+                .map(Privilege::keyword)
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
     }
 }
 
@@ -221,13 +237,19 @@ impl PrivilegeClass {
             Self::Column => Privileges::of(&[P::Select, P::Insert, P::Update, P::References]),
             Self::Sequence => Privileges::of(&[P::Usage, P::Select, P::Update]),
             Self::Routine => Privileges::of(&[P::Execute]),
-            Self::Type | Self::Language | Self::ForeignDataWrapper | Self::ForeignServer => Privileges::of(&[P::Usage]),
+            Self::Type | Self::Language | Self::ForeignDataWrapper | Self::ForeignServer => {
+                Privileges::of(&[P::Usage])
+            }
             Self::LargeObject => Privileges::of(&[P::Select, P::Update]),
             Self::Parameter => Privileges::of(&[P::Set, P::AlterSystem]),
             Self::Tablespace => Privileges::of(&[P::Create]),
             Self::Owned => Privileges::NONE,
         };
-        if major < 17 { all.minus(Privileges::of(&[P::Maintain])) } else { all }
+        if major < 17 {
+            all.minus(Privileges::of(&[P::Maintain]))
+        } else {
+            all
+        }
     }
 
     /// What the owner has on a new object of the class, on whatever version: columns have no ACL of their own at first, and
@@ -266,8 +288,16 @@ mod tests {
 
     #[test]
     fn maintain_exists_from_17() {
-        assert!(!PrivilegeClass::Relation.applicable(16).contains(Privilege::Maintain));
-        assert!(PrivilegeClass::Relation.applicable(17).contains(Privilege::Maintain));
+        assert!(
+            !PrivilegeClass::Relation
+                .applicable(16)
+                .contains(Privilege::Maintain)
+        );
+        assert!(
+            PrivilegeClass::Relation
+                .applicable(17)
+                .contains(Privilege::Maintain)
+        );
     }
 
     #[test]

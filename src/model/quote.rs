@@ -62,12 +62,20 @@ pub fn quote_identifier(name: &str) -> String {
     if number_of(name).is_some() {
         return shown_name(name).to_owned();
     }
-    if is_visible(name) { server_identifier(name) } else { delimited_identifier(name) }
+    if is_visible(name) {
+        server_identifier(name)
+    } else {
+        delimited_identifier(name)
+    }
 }
 
 /// An identifier in quotes, whatever it is.
 pub fn delimited_identifier(name: &str) -> String {
-    if is_visible(name) { in_quotes(name) } else { escaped_identifier(name) }
+    if is_visible(name) {
+        in_quotes(name)
+    } else {
+        escaped_identifier(name)
+    }
 }
 
 /// An identifier as the server's `quote_ident` writes it, to compare with what the server prints.
@@ -78,7 +86,11 @@ pub fn server_identifier(name: &str) -> String {
         _ => false,
     });
     let keyword = || KEYWORDS.split(' ').any(|word| word == name);
-    if bare && !name.is_empty() && !keyword() { name.to_owned() } else { in_quotes(name) }
+    if bare && !name.is_empty() && !keyword() {
+        name.to_owned()
+    } else {
+        in_quotes(name)
+    }
 }
 
 fn in_quotes(name: &str) -> String {
@@ -123,7 +135,12 @@ pub fn quote_literal(text: &str) -> String {
 fn push_escape(out: &mut String, prefixes: [&str; 2], digits: [usize; 2], c: char) {
     let code = u32::from(c);
     let form = usize::from(code > 0xffff);
-    let _ = write!(out, "{}{code:0width$X}", prefixes[form], width = digits[form]);
+    let _ = write!(
+        out,
+        "{}{code:0width$X}",
+        prefixes[form],
+        width = digits[form]
+    );
 }
 
 /// SQL that the server printed, such as a list of argument types: names in it that hold hidden characters are written as
@@ -206,8 +223,14 @@ mod tests {
 
     #[test]
     fn names_inside_of_sql_are_shown() {
-        assert_eq!(visible_sql("integer, public.\"A b\""), "integer, public.\"A b\"");
-        assert_eq!(visible_sql("s.\"a\u{1b}\"\"\"[], s.\"B\""), "s.U&\"a\\001B\"\"\"[], s.\"B\"");
+        assert_eq!(
+            visible_sql("integer, public.\"A b\""),
+            "integer, public.\"A b\""
+        );
+        assert_eq!(
+            visible_sql("s.\"a\u{1b}\"\"\"[], s.\"B\""),
+            "s.U&\"a\\001B\"\"\"[], s.\"B\""
+        );
     }
 
     proptest! {

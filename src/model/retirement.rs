@@ -21,7 +21,8 @@ pub struct Retirement {
 impl Retirement {
     /// Whether anything in `database` depends on `role`.
     pub fn reaches(&self, role: &RoleName, database: &DatabaseName) -> bool {
-        self.dependents.contains_key(&(role.clone(), Some(database.clone())))
+        self.dependents
+            .contains_key(&(role.clone(), Some(database.clone())))
     }
 }
 

@@ -34,7 +34,9 @@ pub struct Role {
 impl Role {
     /// Whether its sessions turn into `role`, as those of a pair of logins do.
     pub fn becomes(&self, role: &RoleName) -> bool {
-        self.settings.iter().any(|one| one.parameter == "role" && one.value == role.as_str())
+        self.settings
+            .iter()
+            .any(|one| one.parameter == "role" && one.value == role.as_str())
     }
 }
 

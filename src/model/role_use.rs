@@ -37,9 +37,15 @@ impl fmt::Display for RoleUse {
         match self.kind {
             RoleUseKind::Subscription => write!(f, "subscription {name} in database {database}"),
             RoleUseKind::Prepared => {
-                write!(f, "prepared transaction {} in database {database}", quote_literal(name))
+                write!(
+                    f,
+                    "prepared transaction {} in database {database}",
+                    quote_literal(name)
+                )
             }
-            RoleUseKind::Mapping => write!(f, "user mapping for server {name} in database {database}"),
+            RoleUseKind::Mapping => {
+                write!(f, "user mapping for server {name} in database {database}")
+            }
         }
     }
 }

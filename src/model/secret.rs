@@ -114,12 +114,16 @@ impl Secret {
     /// The version that the alias `current` names.
     pub fn current(&self) -> Option<&Version> {
         let number = self.aliases.get(Annotations::CURRENT)?;
-        self.versions.iter().find(|version| version.number == *number)
+        self.versions
+            .iter()
+            .find(|version| version.number == *number)
     }
 
     /// Whether the payload of the version can be read.
     pub fn is_enabled(&self, number: i64) -> bool {
-        self.versions.iter().any(|version| version.number == number && version.state == VersionState::Enabled)
+        self.versions
+            .iter()
+            .any(|version| version.number == number && version.state == VersionState::Enabled)
     }
 
     /// The most recently created version: what `latest` means, whatever its state.
@@ -186,18 +190,32 @@ impl CloudRunHolder {
 
     /// `note` with one more entry, in the place of one for the same secret.
     pub fn noted(note: Option<&str>, secret: &SecretId, version: i64) -> String {
-        let others = note.unwrap_or_default().split(' ').filter(|entry| Self::entry(entry, secret).is_none());
+        let others = note
+            .unwrap_or_default()
+            .split(' ')
+            .filter(|entry| Self::entry(entry, secret).is_none());
         let others = others.filter(|entry| !entry.is_empty()).map(str::to_owned);
-        others.chain([format!("{secret}={version}")]).collect::<Vec<_>>().join(" ")
+        others
+            .chain([format!("{secret}={version}")])
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The version of `secret` that was in use already when it was made, if that was noted.
     pub fn since(&self, secret: &SecretId) -> Option<i64> {
-        self.note.as_ref()?.split(' ').find_map(|entry| Self::entry(entry, secret))?.parse().ok()
+        self.note
+            .as_ref()?
+            .split(' ')
+            .find_map(|entry| Self::entry(entry, secret))?
+            .parse()
+            .ok()
     }
 
     fn entry<'a>(entry: &'a str, secret: &SecretId) -> Option<&'a str> {
-        entry.split_once('=').filter(|(id, _)| *id == secret.as_str()).map(|(_, version)| version)
+        entry
+            .split_once('=')
+            .filter(|(id, _)| *id == secret.as_str())
+            .map(|(_, version)| version)
     }
 }
 

@@ -38,9 +38,19 @@ impl Shape {
             PayloadFormat::Json => (Format::Json, None),
             PayloadFormat::Template(text) => (Format::Template, Some(text.clone())),
         };
-        let (host, port, database) = (policy.host.clone(), policy.port, policy.database.to_string());
+        let (host, port, database) = (
+            policy.host.clone(),
+            policy.port,
+            policy.database.to_string(),
+        );
         let short = template.as_ref().is_none_or(|text| text.len() <= LONGEST);
-        short.then_some(Self { format, template, host, port, database })
+        short.then_some(Self {
+            format,
+            template,
+            host,
+            port,
+            database,
+        })
     }
 
     /// Reads it off an annotation.
@@ -49,24 +59,35 @@ impl Shape {
     }
 
     /// The form of `payload`: the one that is declared, or the one it had `before`. `None`: neither, or nobody can tell.
-    pub fn find(payload: &Payload, policy: &SecretPolicy, before: Option<Self>, login: &RoleName) -> Option<Self> {
+    pub fn find(
+        payload: &Payload,
+        policy: &SecretPolicy,
+        before: Option<Self>,
+        login: &RoleName,
+    ) -> Option<Self> {
         let mut known: Vec<_> = Self::declared(policy).into_iter().chain(before).collect();
         // Everything may be a password.
         known.sort_by_key(|shape| shape.format == Format::Password);
         known.into_iter().find(|shape| {
             let policy = shape.of(policy);
             let found = policy.credential(payload, &[login]);
-            found.is_ok_and(|found| policy.payload(login, &found.password).expose() == payload.expose())
+            found.is_ok_and(|found| {
+                policy.payload(login, &found.password).expose() == payload.expose()
+            })
         })
     }
 
     /// Whether payloads of the form that `policy` declares look the same.
     pub fn is_declared(&self, policy: &SecretPolicy) -> bool {
         // Not every form says where the server is: what matters is what is written.
-        let (Ok(login), password) = (RoleName::new("user"), Password::from_text("password".into())) else {
+        let (Ok(login), password) = (
+            RoleName::new("user"),
+            Password::from_text("password".into()),
+        ) else {
             return false;
         };
-        self.of(policy).payload(&login, &password).expose() == policy.payload(&login, &password).expose()
+        self.of(policy).payload(&login, &password).expose()
+            == policy.payload(&login, &password).expose()
     }
 
     /// The same secret as it was declared when a payload of this form was written.
@@ -77,9 +98,16 @@ impl Shape {
             Format::Json => PayloadFormat::Json,
             Format::Template => PayloadFormat::Template(self.template.clone().unwrap_or_default()),
         };
-        let database = DatabaseName::new(&self.database).unwrap_or_else(|_| policy.database.clone());
+        let database =
+            DatabaseName::new(&self.database).unwrap_or_else(|_| policy.database.clone());
         let (host, port) = (self.host.clone(), self.port);
-        SecretPolicy { payload, host, port, database, ..policy.clone() }
+        SecretPolicy {
+            payload,
+            host,
+            port,
+            database,
+            ..policy.clone()
+        }
     }
 }
 
@@ -96,7 +124,10 @@ mod tests {
 
     fn policy(payload: PayloadFormat, host: &str) -> SecretPolicy {
         SecretPolicy {
-            name: SecretName { project: ProjectId::new("p").unwrap(), id: SecretId::new("s").unwrap() },
+            name: SecretName {
+                project: ProjectId::new("p").unwrap(),
+                id: SecretId::new("s").unwrap(),
+            },
             payload,
             host: host.into(),
             port: 5432,
@@ -111,7 +142,12 @@ mod tests {
 
     fn formats() -> [PayloadFormat; 4] {
         let template = PayloadFormat::Template("{user} \"{password}\"\n@{host}".into());
-        [PayloadFormat::Password, PayloadFormat::Url, PayloadFormat::Json, template]
+        [
+            PayloadFormat::Password,
+            PayloadFormat::Url,
+            PayloadFormat::Json,
+            template,
+        ]
     }
 
     #[test]
@@ -121,7 +157,11 @@ mod tests {
             let read = Shape::parse(&shape.to_string()).unwrap();
             assert_eq!(read, shape);
             for (other, format) in formats().into_iter().enumerate() {
-                assert_eq!(read.is_declared(&policy(format, "h")), one == other, "{shape}");
+                assert_eq!(
+                    read.is_declared(&policy(format, "h")),
+                    one == other,
+                    "{shape}"
+                );
             }
         }
     }
@@ -129,7 +169,9 @@ mod tests {
     #[test]
     fn only_what_is_written_counts() {
         let of = |format, host| Shape::declared(&policy(format, host)).unwrap();
-        assert!(of(PayloadFormat::Password, "a").is_declared(&policy(PayloadFormat::Password, "b")));
+        assert!(
+            of(PayloadFormat::Password, "a").is_declared(&policy(PayloadFormat::Password, "b"))
+        );
         assert!(!of(PayloadFormat::Url, "a").is_declared(&policy(PayloadFormat::Url, "b")));
     }
 
@@ -141,10 +183,18 @@ mod tests {
             let payload = old.payload(&login, &password());
             for new in formats().map(|format| policy(format, "new")) {
                 let found = Shape::find(&payload, &new, Shape::declared(&old), &login).unwrap();
-                assert_eq!(found.format, Shape::declared(&old).unwrap().format, "{:?}", new.payload);
+                assert_eq!(
+                    found.format,
+                    Shape::declared(&old).unwrap().format,
+                    "{:?}",
+                    new.payload
+                );
             }
         }
         let foreign = Payload::new(b"postgresql://app:x@old:5432/shop?sslmode=require".to_vec());
-        assert_eq!(Shape::find(&foreign, &policy(PayloadFormat::Url, "old"), None, &login), None);
+        assert_eq!(
+            Shape::find(&foreign, &policy(PayloadFormat::Url, "old"), None, &login),
+            None
+        );
     }
 }

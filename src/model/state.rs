@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Acl, Belonging, Call, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership, Object, ObjectKind,
-    PrivilegeClass, Privileges, Retirement, Role, RoleName, RoleUse, RowSecurity, SchemaName, Secret, SecretName, View,
-    quote_identifier,
+    Acl, Belonging, Call, CloudRunReference, DatabaseName, ExtensionName, Grantee, Membership,
+    Object, ObjectKind, PrivilegeClass, Privileges, Retirement, Role, RoleName, RoleUse,
+    RowSecurity, SchemaName, Secret, SecretName, View, quote_identifier,
 };
 
 /// The whole instance, as far as the policy's databases and the shared catalogs show it.
@@ -114,8 +114,12 @@ impl Server {
     /// What decides whether this admin's sessions in `database` are read-only: a role's setting there comes before the role's,
     /// and that before the database's. <https://www.postgresql.org/docs/current/sql-alterrole.html>
     pub fn read_only_setting(&self, database: &DatabaseName) -> Option<&ReadOnlySetting> {
-        let here = |one: &&ReadOnlySetting| one.database.as_ref().is_none_or(|name| name == database);
-        self.read_only_settings.iter().filter(here).max_by_key(|one| (one.of_admin, one.database.is_some()))
+        let here =
+            |one: &&ReadOnlySetting| one.database.as_ref().is_none_or(|name| name == database);
+        self.read_only_settings
+            .iter()
+            .filter(here)
+            .max_by_key(|one| (one.of_admin, one.database.is_some()))
     }
 
     /// The major version, for example 16.
@@ -170,8 +174,18 @@ impl Database {
     /// The group of each schema, with its owner and ACL.
     pub fn schemas(&self) -> HashMap<&SchemaName, &Group> {
         let mut schemas = HashMap::new();
-        for group in self.groups.iter().filter(|group| group.kind == ObjectKind::Schema) {
-            schemas.extend(group.members.iter().filter_map(Object::schema).map(|schema| (schema, group)));
+        for group in self
+            .groups
+            .iter()
+            .filter(|group| group.kind == ObjectKind::Schema)
+        {
+            schemas.extend(
+                group
+                    .members
+                    .iter()
+                    .filter_map(Object::schema)
+                    .map(|schema| (schema, group)),
+            );
         }
         schemas
     }
@@ -230,9 +244,18 @@ pub struct DefaultPrivilege {
 impl DefaultPrivilege {
     /// What it is about, in words: `future tables of migration_user in schema public`.
     pub fn describe(&self) -> String {
-        let schema = self.schema.as_ref().map(|schema| quote_identifier(schema.as_str()));
-        let place = schema.map(|schema| format!(" in schema {schema}")).unwrap_or_default();
-        format!("future {} of {}{place}", self.objects.keyword().to_lowercase(), quote_identifier(self.owner.as_str()))
+        let schema = self
+            .schema
+            .as_ref()
+            .map(|schema| quote_identifier(schema.as_str()));
+        let place = schema
+            .map(|schema| format!(" in schema {schema}"))
+            .unwrap_or_default();
+        format!(
+            "future {} of {}{place}",
+            self.objects.keyword().to_lowercase(),
+            quote_identifier(self.owner.as_str())
+        )
     }
 }
 
@@ -256,8 +279,14 @@ pub enum DefaultsFor {
 
 impl DefaultsFor {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Tables, Self::Sequences, Self::Routines, Self::Types, Self::Schemas, Self::LargeObjects];
+    pub const ALL: [Self; 6] = [
+        Self::Tables,
+        Self::Sequences,
+        Self::Routines,
+        Self::Types,
+        Self::Schemas,
+        Self::LargeObjects,
+    ];
 
     /// The keyword of ALTER DEFAULT PRIVILEGES.
     pub fn keyword(self) -> &'static str {

@@ -16,7 +16,9 @@ impl SecretPolicy {
     /// The names of parameters of a URL, or of keys of a JSON object, that a payload of the declared form never has: a payload
     /// that replaces this one leaves them out.
     pub fn unwritten(&self, payload: &Payload) -> Vec<String> {
-        let Ok(text) = std::str::from_utf8(payload.expose()) else { return Vec::new() };
+        let Ok(text) = std::str::from_utf8(payload.expose()) else {
+            return Vec::new();
+        };
         match &self.payload {
             PayloadFormat::Url => parameters(text),
             PayloadFormat::Json => keys(text),
@@ -26,14 +28,25 @@ impl SecretPolicy {
 }
 
 fn parameters(url: &str) -> Vec<String> {
-    let query = url.trim_end().split_once('?').map_or("", |(_, query)| query);
-    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    names.filter(|name| !name.is_empty() && !PLACE.contains(name)).map(str::to_owned).collect()
+    let query = url
+        .trim_end()
+        .split_once('?')
+        .map_or("", |(_, query)| query);
+    let names = query
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or_default());
+    names
+        .filter(|name| !name.is_empty() && !PLACE.contains(name))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn keys(json: &str) -> Vec<String> {
     let found: BTreeMap<String, IgnoredAny> = serde_json::from_str(json).unwrap_or_default();
-    found.into_keys().filter(|key| !KEYS.contains(&key.as_str())).collect()
+    found
+        .into_keys()
+        .filter(|key| !KEYS.contains(&key.as_str()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -42,9 +55,13 @@ mod tests {
 
     #[test]
     fn what_a_declared_payload_never_has_is_named() {
-        let url = "postgres://app:x?y@h/db?host=/cloudsql/p:r:i&sslmode=require&connect_timeout=5&\n";
+        let url =
+            "postgres://app:x?y@h/db?host=/cloudsql/p:r:i&sslmode=require&connect_timeout=5&\n";
         assert_eq!(parameters("postgres://app:x@h/db"), [""; 0]);
-        assert_eq!(parameters(&url.replace("x?y", "xy")), ["sslmode", "connect_timeout"]);
+        assert_eq!(
+            parameters(&url.replace("x?y", "xy")),
+            ["sslmode", "connect_timeout"]
+        );
         let json = r#"{"engine":"postgres","host":"h","port":5432,"username":"app","password":"x","dbname":"d","ssl":{"a":1}}"#;
         assert_eq!(keys(json), ["ssl"]);
         assert_eq!(keys("no object"), [""; 0]);

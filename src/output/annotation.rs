@@ -24,7 +24,13 @@ pub(super) struct Annotation<'a> {
 pub(super) fn of_verdict(verdict: &Verdict) -> Vec<Annotation<'_>> {
     let mut all = Vec::new();
     for instance in &verdict.instances {
-        let head = || instance.file.clone().map(|file| Origin { file, line: 1, column: 1 });
+        let head = || {
+            instance.file.clone().map(|file| Origin {
+                file,
+                line: 1,
+                column: 1,
+            })
+        };
         all.extend(instance.errors.iter().map(|failure| Annotation {
             rule: UNKNOWN_RULE,
             severity: Severity::Error,

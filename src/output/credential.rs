@@ -104,7 +104,11 @@ impl User {
             text: blocker.to_string(),
         };
         match blocker.clone() {
-            Blocker::Session { login, session, count } => Self {
+            Blocker::Session {
+                login,
+                session,
+                count,
+            } => Self {
                 login: Some(login),
                 count: Some(count),
                 application: Some(session.application),
@@ -112,10 +116,21 @@ impl User {
                 since: session.since,
                 ..nobody
             },
-            Blocker::Pin { resource, version } => Self { resource: Some(resource), version: Some(version), ..nobody },
-            Blocker::Holder { resource, name, since } => {
-                Self { resource: Some(resource), holder: Some(name), since, ..nobody }
-            }
+            Blocker::Pin { resource, version } => Self {
+                resource: Some(resource),
+                version: Some(version),
+                ..nobody
+            },
+            Blocker::Holder {
+                resource,
+                name,
+                since,
+            } => Self {
+                resource: Some(resource),
+                holder: Some(name),
+                since,
+                ..nobody
+            },
         }
     }
 }
@@ -131,7 +146,9 @@ impl Standing {
             login: ledger.login.as_ref().map(|login| login.name().clone()),
             version: ledger.current(),
             published: ledger.published,
-            age: ledger.published.map(|published| state.now.duration_since(published).as_secs().max(0)),
+            age: ledger
+                .published
+                .map(|published| state.now.duration_since(published).as_secs().max(0)),
             due: match ledger.published {
                 Some(published) => rotation::due(&state.terms, &state.secret, published),
                 // Its age is unknown, as of one that was adopted.
@@ -144,7 +161,9 @@ impl Standing {
             previous: ledger.previous().map(|before| Before {
                 login: before.login.name().clone(),
                 version: before.version,
-                until: state.grace().filter(|_| ledger.login.as_ref() != Some(before.login)),
+                until: state
+                    .grace()
+                    .filter(|_| ledger.login.as_ref() != Some(before.login)),
             }),
             still_used_by: state.users_of_previous().iter().map(User::of).collect(),
             next: next.to_string(),
@@ -241,21 +260,37 @@ impl Ended {
 impl Credentials {
     /// The worst of all credentials.
     pub fn status(&self) -> TurnStatus {
-        let stops = self.instances.iter().filter_map(|one| one.stop.as_ref()).map(|stop| match stop {
-            Stop::Held(_) => TurnStatus::Held,
-            Stop::Failed(_) => TurnStatus::Failed,
-        });
-        let turns = self.instances.iter().flat_map(|one| &one.turns).map(|turn| turn.ended.status());
+        let stops = self
+            .instances
+            .iter()
+            .filter_map(|one| one.stop.as_ref())
+            .map(|stop| match stop {
+                Stop::Held(_) => TurnStatus::Held,
+                Stop::Failed(_) => TurnStatus::Failed,
+            });
+        let turns = self
+            .instances
+            .iter()
+            .flat_map(|one| &one.turns)
+            .map(|turn| turn.ended.status());
         turns.chain(stops).max().unwrap_or(TurnStatus::Done)
     }
 
     /// What failed, for standard error.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
-        let stops = self.instances.iter().filter_map(|one| one.stop.as_ref()).map(Stop::failure);
-        let turns = self.instances.iter().flat_map(|one| &one.turns).filter_map(|turn| match &turn.ended {
-            Ended::Failed(failure) => Some(failure),
-            Ended::Done | Ended::Held { .. } => None,
-        });
+        let stops = self
+            .instances
+            .iter()
+            .filter_map(|one| one.stop.as_ref())
+            .map(Stop::failure);
+        let turns = self
+            .instances
+            .iter()
+            .flat_map(|one| &one.turns)
+            .filter_map(|turn| match &turn.ended {
+                Ended::Failed(failure) => Some(failure),
+                Ended::Done | Ended::Held { .. } => None,
+            });
         stops.chain(turns)
     }
 }

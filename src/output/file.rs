@@ -45,7 +45,9 @@ fn target(path: &Path) -> io::Result<Target> {
             Some("..") => drop(folder.pop()),
             _ => {
                 let found = match folder.join(&name).symlink_metadata() {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound || !rest.is_empty() => return Err(error),
+                    Err(error) if error.kind() != io::ErrorKind::NotFound || !rest.is_empty() => {
+                        return Err(error);
+                    }
                     found => found.ok(),
                 };
                 match step(&folder, &name, found.as_ref(), rest.is_empty())? {
@@ -70,10 +72,22 @@ enum Step {
     Arrived(Target),
 }
 
-fn step(folder: &Path, name: &OsString, found: Option<&Metadata>, is_last: bool) -> io::Result<Step> {
+fn step(
+    folder: &Path,
+    name: &OsString,
+    found: Option<&Metadata>,
+    is_last: bool,
+) -> io::Result<Step> {
     let path = folder.join(name);
-    let file = || Step::Arrived(Target::File { folder: folder.to_owned(), name: name.clone() });
-    let Some(found) = found else { return Ok(file()) };
+    let file = || {
+        Step::Arrived(Target::File {
+            folder: folder.to_owned(),
+            name: name.clone(),
+        })
+    };
+    let Some(found) = found else {
+        return Ok(file());
+    };
     if found.is_dir() {
         return Ok(Step::Into);
     }
@@ -81,25 +95,36 @@ fn step(folder: &Path, name: &OsString, found: Option<&Metadata>, is_last: bool)
     if found.is_symlink() {
         return match shared {
             // Behind these there is no name but an open file.
-            false if folder.starts_with("/proc") && is_last => Ok(Step::Arrived(Target::Stream(path))),
+            false if folder.starts_with("/proc") && is_last => {
+                Ok(Step::Arrived(Target::Stream(path)))
+            }
             false => path.read_link().map(Step::Follow),
             true if is_last => Ok(file()),
-            true => Err(refused(format!("`{}` is a link in a folder that others may write to", path.display()))),
+            true => Err(refused(format!(
+                "`{}` is a link in a folder that others may write to",
+                path.display()
+            ))),
         };
     }
     match found.is_file() {
         true => Ok(file()),
-        false if shared && found.uid() != user() => {
-            Err(refused(format!("`{}` is no regular file and belongs to another user", path.display())))
-        }
+        false if shared && found.uid() != user() => Err(refused(format!(
+            "`{}` is no regular file and belongs to another user",
+            path.display()
+        ))),
         false => Ok(Step::Arrived(Target::Stream(path))),
     }
 }
 
 /// The names on the way, the last one first.
 fn reversed(path: &Path) -> Vec<OsString> {
-    let names = path.components().filter(|component| !matches!(component, Component::CurDir));
-    names.rev().map(|component| component.as_os_str().to_owned()).collect()
+    let names = path
+        .components()
+        .filter(|component| !matches!(component, Component::CurDir));
+    names
+        .rev()
+        .map(|component| component.as_os_str().to_owned())
+        .collect()
 }
 
 /// Whether others may make names in a folder; where the sticky bit is set, too.
@@ -123,8 +148,14 @@ fn stream(path: &Path) -> io::Result<File> {
 /// Neither the new file nor the one it replaces is opened by a name that somebody could have made.
 fn replace(folder: &Path, target: &Path, text: &[u8], random: &mut impl Rng) -> io::Result<()> {
     let beside = folder.join(format!(".rolewright.{:016x}", random.next_u64()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    let written = file.write_all(text).and_then(|()| std::fs::rename(&beside, target));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)?;
+    let written = file
+        .write_all(text)
+        .and_then(|()| std::fs::rename(&beside, target));
     if written.is_err() {
         let _ = std::fs::remove_file(&beside);
     }
@@ -188,7 +219,13 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         put(&path, "first, and longer").unwrap();
         put(&path, "second").unwrap();
-        assert_eq!((read(&path).as_str(), path.metadata().unwrap().mode() & 0o7777), ("second", 0o600));
+        assert_eq!(
+            (
+                read(&path).as_str(),
+                path.metadata().unwrap().mode() & 0o7777
+            ),
+            ("second", 0o600)
+        );
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     }
 
@@ -196,7 +233,12 @@ mod tests {
     fn a_file_gets_no_styles() {
         let (_home, folder, _) = folder(0o700);
         let path = folder.join("out.txt");
-        stream::file(&path, &Rendered::text(&style::paint(style::ERROR, "text")), &mut Constant).unwrap();
+        stream::file(
+            &path,
+            &Rendered::text(&style::paint(style::ERROR, "text")),
+            &mut Constant,
+        )
+        .unwrap();
         assert_eq!(read(&path), "text");
     }
 
@@ -204,7 +246,11 @@ mod tests {
     fn in_a_folder_of_ours_a_link_stays_a_link() {
         let (home, folder, victim) = folder(0o755);
         let link = folder.join("link");
-        for to in [victim.clone(), "../victim".into(), home.path().join("folder/../victim")] {
+        for to in [
+            victim.clone(),
+            "../victim".into(),
+            home.path().join("folder/../victim"),
+        ] {
             symlink(&to, &link).unwrap();
             put(&link, "new").unwrap();
             assert!(link.symlink_metadata().unwrap().is_symlink());
@@ -242,7 +288,12 @@ mod tests {
             let (home, folder, victim) = folder(mode);
             symlink(home.path(), folder.join("reports")).unwrap();
             let error = put(&folder.join("reports/victim"), "new").unwrap_err();
-            assert!(error.to_string().ends_with("is a link in a folder that others may write to"), "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .ends_with("is a link in a folder that others may write to"),
+                "{error}"
+            );
             assert_eq!(read(&victim), "old");
         }
     }
@@ -253,14 +304,23 @@ mod tests {
         symlink(&victim, folder.join(".rolewright.0000000000000007")).unwrap();
         let error = put(&folder.join("out"), "new").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!((read(&victim).as_str(), folder.join("out").exists()), ("old", false));
+        assert_eq!(
+            (read(&victim).as_str(), folder.join("out").exists()),
+            ("old", false)
+        );
     }
 
     #[test]
     fn a_pipe_is_written_to_and_stays_one() {
         let (_home, folder, _) = folder(0o700);
         let (pipe, link) = (folder.join("pipe"), folder.join("link"));
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
         symlink("pipe", &link).unwrap();
         for path in [pipe, link] {
             let reader = std::thread::spawn({
@@ -277,7 +337,12 @@ mod tests {
     #[test]
     fn what_cannot_be_a_file_is_an_error() {
         let (_home, folder, _) = folder(0o700);
-        for path in [folder.clone(), folder.join(".."), folder.join("none/out"), PathBuf::from("/")] {
+        for path in [
+            folder.clone(),
+            folder.join(".."),
+            folder.join("none/out"),
+            PathBuf::from("/"),
+        ] {
             assert!(put(&path, "new").is_err(), "{path:?}");
         }
     }

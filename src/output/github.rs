@@ -21,7 +21,9 @@ pub(super) fn validate(validation: &Validation) -> String {
 }
 
 fn command(annotation: &Annotation<'_>) -> String {
-    let accepted = annotation.finding.is_some_and(|finding| finding.allowed.is_some());
+    let accepted = annotation
+        .finding
+        .is_some_and(|finding| finding.allowed.is_some());
     let name = match annotation.severity {
         _ if accepted => "notice",
         Severity::Error => "error",
@@ -30,21 +32,38 @@ fn command(annotation: &Annotation<'_>) -> String {
     };
     let mut out = format!("::{name} ");
     if let Some(origin) = &annotation.origin {
-        let _ = write!(out, "file={},line={},col={},", property(&origin.file), origin.line, origin.column);
+        let _ = write!(
+            out,
+            "file={},line={},col={},",
+            property(&origin.file),
+            origin.line,
+            origin.column
+        );
     }
     let mut message = plain(&annotation.message).into_owned();
     if let Some(hint) = &annotation.hint {
-        let label = if annotation.finding.is_some() { "fix" } else { "hint" };
+        let label = if annotation.finding.is_some() {
+            "fix"
+        } else {
+            "hint"
+        };
         let _ = write!(message, "\n{label}: {}", plain(hint));
     }
-    let _ = writeln!(out, "title={}::{}", property(annotation.rule), data(&message));
+    let _ = writeln!(
+        out,
+        "title={}::{}",
+        property(annotation.rule),
+        data(&message)
+    );
     out
 }
 
 /// As `escapeData` of the runner's toolkit.
 /// <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 /// As its `escapeProperty`.

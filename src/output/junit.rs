@@ -20,7 +20,9 @@ pub(super) fn check(verdict: &Verdict) -> String {
 pub(super) fn validate(validation: &Validation) -> String {
     let mut suite = TestSuite::new("policy");
     suite.add_test_cases(
-        validation.clean_files().map(|file| TestCase::new(plain(file).as_ref(), TestCaseStatus::success())),
+        validation
+            .clean_files()
+            .map(|file| TestCase::new(plain(file).as_ref(), TestCaseStatus::success())),
     );
     suite.add_test_cases(validation.diagnostics.iter().map(diagnosed));
     let mut report = Report::new("rolewright validate");
@@ -33,13 +35,22 @@ fn document(report: &Report) -> String {
 }
 
 fn suite(verdict: &InstanceVerdict) -> TestSuite {
-    let name = verdict.instance.as_ref().map_or_else(|| "instance".into(), ToString::to_string);
+    let name = verdict
+        .instance
+        .as_ref()
+        .map_or_else(|| "instance".into(), ToString::to_string);
     let mut suite = TestSuite::new(plain(&name).as_ref());
-    let broken: BTreeSet<Rule> = verdict.findings.iter().map(|finding| finding.rule).collect();
+    let broken: BTreeSet<Rule> = verdict
+        .findings
+        .iter()
+        .map(|finding| finding.rule)
+        .collect();
     // A rule that nothing speaks against holds only if everything could be looked at.
     if verdict.errors.is_empty() {
         let holds = Rule::every().filter(|rule| !broken.contains(rule));
-        suite.add_test_cases(holds.map(|rule| case(rule.id(), rule.description(), TestCaseStatus::success())));
+        suite.add_test_cases(
+            holds.map(|rule| case(rule.id(), rule.description(), TestCaseStatus::success())),
+        );
     }
     suite.add_test_cases(verdict.findings.iter().map(found));
     suite.add_test_cases(verdict.errors.iter().map(failed));
@@ -58,20 +69,39 @@ fn found(finding: &Finding) -> TestCase {
     } else {
         TestCaseStatus::skipped()
     };
-    status.set_message(plain(&finding.message).as_ref()).set_type(finding.rule.id());
+    status
+        .set_message(plain(&finding.message).as_ref())
+        .set_type(finding.rule.id());
     let path = (!finding.path.is_empty()).then(|| finding.path.join(" → "));
-    let lines = [("path", &path), ("accepted", &finding.allowed), ("fix", &finding.fix)];
+    let lines = [
+        ("path", &path),
+        ("accepted", &finding.allowed),
+        ("fix", &finding.fix),
+    ];
     let lines: Vec<_> = lines
         .iter()
-        .filter_map(|(label, text)| text.as_ref().map(|text| format!("{label}: {}", plain(text))))
+        .filter_map(|(label, text)| {
+            text.as_ref()
+                .map(|text| format!("{label}: {}", plain(text)))
+        })
         .collect();
     status.set_description(lines.join("\n"));
-    let about: Vec<_> = [&finding.role, &finding.privilege, &finding.object].into_iter().flatten().cloned().collect();
-    let name = if about.is_empty() { finding.message.clone() } else { about.join(" ") };
+    let about: Vec<_> = [&finding.role, &finding.privilege, &finding.object]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let name = if about.is_empty() {
+        finding.message.clone()
+    } else {
+        about.join(" ")
+    };
     let mut case = case(finding.rule.id(), &name, status);
     if let Some(origin) = &finding.origin {
-        case.extra.insert("file".into(), plain(&origin.file).as_ref().into());
-        case.extra.insert("line".into(), origin.line.to_string().into());
+        case.extra
+            .insert("file".into(), plain(&origin.file).as_ref().into());
+        case.extra
+            .insert("line".into(), origin.line.to_string().into());
     }
     case
 }
@@ -82,11 +112,20 @@ fn failed(failure: &Failure) -> TestCase {
     if let Some(hint) = &failure.hint {
         status.set_description(format!("hint: {}", plain(hint)));
     }
-    case(super::annotation::UNKNOWN_RULE, "everything could be looked at", status)
+    case(
+        super::annotation::UNKNOWN_RULE,
+        "everything could be looked at",
+        status,
+    )
 }
 
 fn diagnosed(diagnostic: &Diagnostic) -> TestCase {
-    let Diagnostic { severity, origin, message, hint } = diagnostic;
+    let Diagnostic {
+        severity,
+        origin,
+        message,
+        hint,
+    } = diagnostic;
     let mut status = match severity {
         Severity::Error => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Severity::Warning | Severity::Info => TestCaseStatus::skipped(),
@@ -95,8 +134,14 @@ fn diagnosed(diagnostic: &Diagnostic) -> TestCase {
     if let Some(hint) = hint {
         status.set_description(format!("hint: {}", plain(hint)));
     }
-    let mut case = case(&origin.file, &format!("{}:{}:{}", origin.file, origin.line, origin.column), status);
-    case.extra.insert("file".into(), plain(&origin.file).as_ref().into());
-    case.extra.insert("line".into(), origin.line.to_string().into());
+    let mut case = case(
+        &origin.file,
+        &format!("{}:{}:{}", origin.file, origin.line, origin.column),
+        status,
+    );
+    case.extra
+        .insert("file".into(), plain(&origin.file).as_ref().into());
+    case.extra
+        .insert("line".into(), origin.line.to_string().into());
     case
 }

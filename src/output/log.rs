@@ -14,13 +14,17 @@ use crate::cli::LogFormat;
 
 /// Starts logging; once a process. `RUST_LOG` is not looked at: only our own targets become more verbose.
 pub fn start(verbose: u8, format: LogFormat) {
-    let lines = fmt::layer().with_writer(move || Lines(format)).with_ansi(false);
+    let lines = fmt::layer()
+        .with_writer(move || Lines(format))
+        .with_ansi(false);
     let lines = match format {
         LogFormat::Text => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
     // A second start in one process keeps the first.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(targets(verbose))).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(targets(verbose)))
+        .try_init();
 }
 
 /// Writes each event as one line of standard error, whatever stands in it.
@@ -53,7 +57,9 @@ fn targets(verbose: u8) -> Targets {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    Targets::new().with_default(LevelFilter::WARN).with_target("rolewright", level)
+    Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("rolewright", level)
 }
 
 #[cfg(test)]
@@ -64,8 +70,14 @@ mod tests {
     #[test]
     fn an_event_is_one_line() {
         let event = "INFO a\n::error::b\u{1b} ##[c\n";
-        assert_eq!(line(event, LogFormat::Text), "INFO a\\n::error::b\\u{1b} ##\\u{5b}c");
-        assert_eq!(line("{\"a\":\"\u{7f}##[\"}\n", LogFormat::Json), "{\"a\":\"\\u007f##\\u005b\"}");
+        assert_eq!(
+            line(event, LogFormat::Text),
+            "INFO a\\n::error::b\\u{1b} ##\\u{5b}c"
+        );
+        assert_eq!(
+            line("{\"a\":\"\u{7f}##[\"}\n", LogFormat::Json),
+            "{\"a\":\"\\u007f##\\u005b\"}"
+        );
     }
 
     #[test]

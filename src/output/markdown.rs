@@ -32,28 +32,74 @@ fn plan_of(planned: &PlannedInstance<'_>) -> String {
         0 => "nothing to do".into(),
         number => count(number, "change"),
     };
-    let mut out = format!("### Rolewright plan: {changes}{}\n\n", on(plan.instance.as_ref()));
-    let refusals = plan.refusals.iter().map(|one| [text(&one.message), text(&one.hint)]);
-    section(&mut out, "Cannot be applied", &table(["Because", "Advice"], refusals));
-    out.push_str(&table(["", "Change", "Rule"], plan.steps.iter().map(change)));
+    let mut out = format!(
+        "### Rolewright plan: {changes}{}\n\n",
+        on(plan.instance.as_ref())
+    );
+    let refusals = plan
+        .refusals
+        .iter()
+        .map(|one| [text(&one.message), text(&one.hint)]);
+    section(
+        &mut out,
+        "Cannot be applied",
+        &table(["Because", "Advice"], refusals),
+    );
+    out.push_str(&table(
+        ["", "Change", "Rule"],
+        plan.steps.iter().map(change),
+    ));
     for batched in planned.batched() {
         let _ = writeln!(out, "{}\n", text(&batched.to_string()));
     }
-    let losses =
-        plan.steps.iter().flat_map(|step| plan.losses(step).into_iter().enumerate().map(move |one| (step, one)));
+    let losses = plan.steps.iter().flat_map(|step| {
+        plan.losses(step)
+            .into_iter()
+            .enumerate()
+            .map(move |one| (step, one))
+    });
     let losses = losses.map(|(step, (index, loss))| {
         // The path is that of whoever it is taken from; the others hang on it.
-        let path = if index == 0 { step.path.join(" → ") } else { String::new() };
+        let path = if index == 0 {
+            step.path.join(" → ")
+        } else {
+            String::new()
+        };
         [code(&loss.who), text(&loss.what), text(&path)]
     });
-    section(&mut out, "Who loses something", &table(["Who", "What", "How they came to it"], losses));
+    section(
+        &mut out,
+        "Who loses something",
+        &table(["Who", "What", "How they came to it"], losses),
+    );
     let pending = plan.pending.iter();
-    let pending = pending.map(|one| [code(one.role.as_str()), code(&one.grant), code(one.database.as_str())]);
-    section(&mut out, "Pending until the object exists", &table(["Role", "Grant", "Database"], pending));
-    let withheld = plan.withheld.iter().flat_map(|one| one.messages().map(move |message| (one, message)));
-    let withheld = withheld.map(|(one, message)| [text(message), text(&one.reason), text(&one.advice)]);
-    section(&mut out, "Withheld", &table(["Finding", "Because", "Mended by"], withheld));
-    let notes = plan.notes.iter().map(|note| [code(note.rule.id()), text(&note.message), standing(note)]);
+    let pending = pending.map(|one| {
+        [
+            code(one.role.as_str()),
+            code(&one.grant),
+            code(one.database.as_str()),
+        ]
+    });
+    section(
+        &mut out,
+        "Pending until the object exists",
+        &table(["Role", "Grant", "Database"], pending),
+    );
+    let withheld = plan
+        .withheld
+        .iter()
+        .flat_map(|one| one.messages().map(move |message| (one, message)));
+    let withheld =
+        withheld.map(|(one, message)| [text(message), text(&one.reason), text(&one.advice)]);
+    section(
+        &mut out,
+        "Withheld",
+        &table(["Finding", "Because", "Mended by"], withheld),
+    );
+    let notes = plan
+        .notes
+        .iter()
+        .map(|note| [code(note.rule.id()), text(&note.message), standing(note)]);
     section(&mut out, "Notes", &table(["Rule", "Finding", ""], notes));
     out.push_str(&statements(planned));
     out
@@ -65,7 +111,11 @@ fn change(step: &Step) -> [String; 3] {
         Sign::Change => "✏️",
         Sign::Remove => "➖",
     };
-    [sign.into(), text(&step.change.to_string()), code(step.rule.id())]
+    [
+        sign.into(),
+        text(&step.change.to_string()),
+        code(step.rule.id()),
+    ]
 }
 
 fn statements(planned: &PlannedInstance<'_>) -> String {
@@ -78,7 +128,10 @@ fn statements(planned: &PlannedInstance<'_>) -> String {
         sql.push_str("\n-- … the rest is left out here\n");
     }
     let fence = fence(&sql, 3);
-    format!("<details><summary>SQL</summary>\n\n{fence}sql\n{}\n{fence}\n\n</details>\n\n", sql.trim_end())
+    format!(
+        "<details><summary>SQL</summary>\n\n{fence}sql\n{}\n{fence}\n\n</details>\n\n",
+        sql.trim_end()
+    )
 }
 
 /// The verdict, and every finding with what mends it.
@@ -92,13 +145,29 @@ fn check_of(verdict: &InstanceVerdict) -> String {
         Status::Drift => "❌ drift",
         Status::Unknown => "⚠️ could not tell",
     };
-    let mut out = format!("### Rolewright check: {status}{}\n\n", on(verdict.instance.as_ref()));
+    let mut out = format!(
+        "### Rolewright check: {status}{}\n\n",
+        on(verdict.instance.as_ref())
+    );
     for error in &verdict.errors {
-        let hint = error.hint.as_deref().map_or_else(String::new, |hint| format!("  \n> Hint: {}", text(hint)));
+        let hint = error
+            .hint
+            .as_deref()
+            .map_or_else(String::new, |hint| format!("  \n> Hint: {}", text(hint)));
         let _ = writeln!(out, "> {}{hint}\n", text(&error.message()));
     }
-    let row = |finding: &Finding| [standing(finding), code(finding.rule.id()), text(&finding.message), fix(finding)];
-    out.push_str(&table(["", "Rule", "Finding", "Mended by"], verdict.findings.iter().map(row)));
+    let row = |finding: &Finding| {
+        [
+            standing(finding),
+            code(finding.rule.id()),
+            text(&finding.message),
+            fix(finding),
+        ]
+    };
+    out.push_str(&table(
+        ["", "Rule", "Finding", "Mended by"],
+        verdict.findings.iter().map(row),
+    ));
     out
 }
 
@@ -115,22 +184,40 @@ fn fix(finding: &Finding) -> String {
 
 /// Every problem of a policy.
 pub(super) fn validate(validation: &Validation) -> String {
-    let (files, problems) = (count(validation.files.len(), "file"), validation.diagnostics.len());
+    let (files, problems) = (
+        count(validation.files.len(), "file"),
+        validation.diagnostics.len(),
+    );
     if problems == 0 {
         return format!("### Rolewright validate: ✅ {files} ok\n");
     }
-    let mark = if validation.is_valid() { "⚠️" } else { "❌" };
+    let mark = if validation.is_valid() {
+        "⚠️"
+    } else {
+        "❌"
+    };
     let row = |one: &super::Diagnostic| {
-        let place = format!("{}:{}:{}", one.origin.file, one.origin.line, one.origin.column);
+        let place = format!(
+            "{}:{}:{}",
+            one.origin.file, one.origin.line, one.origin.column
+        );
         let hint = one.hint.as_deref().map_or_else(String::new, text);
         [code(&place), text(&one.message), hint]
     };
-    let rows = table(["Where", "Problem", "Hint"], validation.diagnostics.iter().map(row));
-    format!("### Rolewright validate: {mark} {} in {files}\n\n{rows}", count(problems, "problem"))
+    let rows = table(
+        ["Where", "Problem", "Hint"],
+        validation.diagnostics.iter().map(row),
+    );
+    format!(
+        "### Rolewright validate: {mark} {} in {files}\n\n{rows}",
+        count(problems, "problem")
+    )
 }
 
 fn on(instance: Option<&InstanceName>) -> String {
-    instance.map_or_else(String::new, |name| format!(" on {}", code(&name.to_string())))
+    instance.map_or_else(String::new, |name| {
+        format!(" on {}", code(&name.to_string()))
+    })
 }
 
 fn section(out: &mut String, title: &str, body: &str) {
@@ -153,7 +240,12 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
     if lines.is_empty() {
         return String::new();
     }
-    let mut out = format!("| {} |\n|{}\n{}", head.join(" | "), " --- |".repeat(N), lines.concat());
+    let mut out = format!(
+        "| {} |\n|{}\n{}",
+        head.join(" | "),
+        " --- |".repeat(N),
+        lines.concat()
+    );
     if left_out > 0 {
         let _ = write!(out, "\n… and {left_out} more\n");
     }

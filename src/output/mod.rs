@@ -22,8 +22,8 @@ mod text;
 
 pub use rendered::Rendered;
 pub use subject::{
-    Applied, ApplyStatus, Batched, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop, Validation,
-    Verification, VerifiedInstance, Why,
+    Applied, ApplyStatus, Batched, Diagnostic, Explained, Outcome, Planned, PlannedInstance, Stop,
+    Validation, Verification, VerifiedInstance, Why,
 };
 
 use credential::Credentials;

@@ -40,7 +40,10 @@ pub(super) fn without_commands(styled: &str) -> Cow<'_, str> {
     for line in styled.split_inclusive('\n') {
         let line = line.replace("##[", "##\\u{5b}");
         let shown = strip_str(&line).to_string();
-        match line.find(':').filter(|_| shown.trim_start().starts_with("::")) {
+        match line
+            .find(':')
+            .filter(|_| shown.trim_start().starts_with("::"))
+        {
             // No escape sequence of a style holds a colon: the first one is that of the command.
             Some(at) => {
                 let _ = write!(out, "{}\\u{{3a}}{}", &line[..at], &line[at + 1..]);

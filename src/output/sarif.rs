@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_sarif::sarif::{
-    ArtifactLocation, Location, LogicalLocation, Message, MultiformatMessageString, PhysicalLocation, Region,
-    ReportingDescriptor, Result, ResultLevel, Run, SCHEMA_URL, Sarif, Suppression, Tool, ToolComponent, Version,
+    ArtifactLocation, Location, LogicalLocation, Message, MultiformatMessageString,
+    PhysicalLocation, Region, ReportingDescriptor, Result, ResultLevel, Run, SCHEMA_URL, Sarif,
+    Suppression, Tool, ToolComponent, Version,
 };
 
 use super::annotation::{Annotation, POLICY_RULE, UNKNOWN_RULE, of_validation, of_verdict};
@@ -34,36 +35,68 @@ const NOT_IN_URI: &AsciiSet = &CONTROLS
 
 /// Every finding.
 pub(super) fn check(verdict: &Verdict) -> String {
-    let mut rules: Vec<_> = Rule::every().map(|rule| descriptor(rule.id(), rule.description())).collect();
+    let mut rules: Vec<_> = Rule::every()
+        .map(|rule| descriptor(rule.id(), rule.description()))
+        .collect();
     rules.push(descriptor(UNKNOWN_RULE, "something could not be looked at"));
     document(rules, &of_verdict(verdict))
 }
 
 /// Every problem of a policy.
 pub(super) fn validate(validation: &Validation) -> String {
-    document(vec![descriptor(POLICY_RULE, "a policy file says something it must not")], &of_validation(validation))
+    document(
+        vec![descriptor(
+            POLICY_RULE,
+            "a policy file says something it must not",
+        )],
+        &of_validation(validation),
+    )
 }
 
 fn document(rules: Vec<ReportingDescriptor>, annotations: &[Annotation<'_>]) -> String {
-    let driver =
-        ToolComponent::builder().name("rolewright").semantic_version(env!("CARGO_PKG_VERSION")).rules(rules).build();
+    let driver = ToolComponent::builder()
+        .name("rolewright")
+        .semantic_version(env!("CARGO_PKG_VERSION"))
+        .rules(rules)
+        .build();
     let run = Run::builder()
         .tool(Tool::builder().driver(driver).build())
         .column_kind("unicodeCodePoints")
         .results(annotations.iter().map(result).collect::<Vec<_>>())
         .build();
-    json::document(&Sarif::builder().schema(SCHEMA_URL).version(Version::V2_1_0.to_string()).runs(vec![run]).build())
+    json::document(
+        &Sarif::builder()
+            .schema(SCHEMA_URL)
+            .version(Version::V2_1_0.to_string())
+            .runs(vec![run])
+            .build(),
+    )
 }
 
 fn descriptor(id: &str, description: &str) -> ReportingDescriptor {
-    let description = MultiformatMessageString::builder().text(description).build();
-    ReportingDescriptor::builder().id(id).short_description(description).build()
+    let description = MultiformatMessageString::builder()
+        .text(description)
+        .build();
+    ReportingDescriptor::builder()
+        .id(id)
+        .short_description(description)
+        .build()
 }
 
 fn result(annotation: &Annotation<'_>) -> Result {
-    let Annotation { rule, severity, message, hint, origin, finding } = annotation;
+    let Annotation {
+        rule,
+        severity,
+        message,
+        hint,
+        origin,
+        finding,
+    } = annotation;
     let label = if finding.is_some() { "Fix" } else { "Hint" };
-    let text = hint.as_ref().map_or_else(|| message.clone(), |hint| format!("{message}\n{label}: {hint}"));
+    let text = hint.as_ref().map_or_else(
+        || message.clone(),
+        |hint| format!("{message}\n{label}: {hint}"),
+    );
     let mut result = Result::builder()
         .rule_id(*rule)
         .level(level(*severity))
@@ -71,11 +104,18 @@ fn result(annotation: &Annotation<'_>) -> Result {
         .locations(vec![location(origin.as_ref(), *finding)])
         .build();
     if let Some(finding) = finding {
-        result.partial_fingerprints = Some(BTreeMap::from([("rolewright/v1".into(), finding.fingerprint())]));
-        result.suppressions = finding
-            .allowed
-            .as_ref()
-            .map(|reason| vec![Suppression::builder().kind("external").justification(reason.clone()).build()]);
+        result.partial_fingerprints = Some(BTreeMap::from([(
+            "rolewright/v1".into(),
+            finding.fingerprint(),
+        )]));
+        result.suppressions = finding.allowed.as_ref().map(|reason| {
+            vec![
+                Suppression::builder()
+                    .kind("external")
+                    .justification(reason.clone())
+                    .build(),
+            ]
+        });
     }
     result
 }
@@ -107,14 +147,30 @@ fn level(severity: Severity) -> ResultLevel {
 fn location(origin: Option<&Origin>, finding: Option<&Finding>) -> Location {
     let mut location = Location::builder().build();
     location.physical_location = origin.map(|Origin { file, line, column }| {
-        let region = Region::builder().start_line(number(*line)).start_column(number(*column)).build();
+        let region = Region::builder()
+            .start_line(number(*line))
+            .start_column(number(*column))
+            .build();
         let artifact = ArtifactLocation::builder().uri(uri(file)).build();
-        PhysicalLocation::builder().artifact_location(artifact).region(region).build()
+        PhysicalLocation::builder()
+            .artifact_location(artifact)
+            .region(region)
+            .build()
     });
     location.logical_locations = finding.and_then(|finding| {
         let database = finding.database.as_ref().map(ToString::to_string);
-        let name = [database, finding.object.clone()].into_iter().flatten().collect::<Vec<_>>().join("/");
-        (!name.is_empty()).then(|| vec![LogicalLocation::builder().fully_qualified_name(name).build()])
+        let name = [database, finding.object.clone()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("/");
+        (!name.is_empty()).then(|| {
+            vec![
+                LogicalLocation::builder()
+                    .fully_qualified_name(name)
+                    .build(),
+            ]
+        })
     });
     location
 }
@@ -130,7 +186,9 @@ fn uri(path: &str) -> String {
     match path.strip_prefix("./") {
         // Behind `./` more slashes mean nothing, and would begin a host.
         Some(relative) => encoded(relative.trim_start_matches('/')),
-        None if path.starts_with('/') => format!("file:///{}", encoded(path.trim_start_matches('/'))),
+        None if path.starts_with('/') => {
+            format!("file:///{}", encoded(path.trim_start_matches('/')))
+        }
         None => encoded(path),
     }
 }

@@ -36,11 +36,18 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
     for transaction in planned.script {
         out.push_str(&block(transaction));
     }
-    let google = planned.plan.steps.iter().filter(|step| matches!(step.change.target(), Aim::Secret(_)));
+    let google = planned
+        .plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.change.target(), Aim::Secret(_)));
     for (index, step) in google.enumerate() {
         if index == 0 {
             let apply = planned.plan.given.command("apply", &[]);
-            comment(out, &format!("not SQL, or not without a password; `{apply}` would:"));
+            comment(
+                out,
+                &format!("not SQL, or not without a password; `{apply}` would:"),
+            );
         }
         comment(out, &format!("  {}", step.change));
     }
@@ -48,29 +55,51 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
 
 /// What the script does not do: whoever runs it is not told otherwise.
 fn missing(plan: &Plan) -> Vec<String> {
-    let Plan { refusals, withheld, .. } = plan;
+    let Plan {
+        refusals, withheld, ..
+    } = plan;
     let mut lines = Vec::new();
-    for Refusal { message, hint, cause: _ } in refusals {
+    for Refusal {
+        message,
+        hint,
+        cause: _,
+    } in refusals
+    {
         lines.push(format!("refused: {message}: {hint}"));
     }
     if !refusals.is_empty() {
-        lines.push("this script is not complete: apply would change nothing until that is put right".into());
+        lines.push(
+            "this script is not complete: apply would change nothing until that is put right"
+                .into(),
+        );
     }
     for one in withheld {
         let Withheld { reason, advice, .. } = one;
-        lines.extend(one.messages().map(|message| format!("withheld: {message}: {reason}; {advice}")));
+        lines.extend(
+            one.messages()
+                .map(|message| format!("withheld: {message}: {reason}; {advice}")),
+        );
     }
     lines
 }
 
 /// One transaction, in its database.
 fn block(transaction: &Transaction) -> String {
-    let Transaction { database, changes: _, statements, batch: Batch { number, of } } = transaction;
+    let Transaction {
+        database,
+        changes: _,
+        statements,
+        batch: Batch { number, of },
+    } = transaction;
     let mut out = String::new();
     match database {
         None => comment(&mut out, "roles and memberships"),
         Some(database) => {
-            let batch = if *of > 1 { format!(" ({number} of {of})") } else { String::new() };
+            let batch = if *of > 1 {
+                format!(" ({number} of {of})")
+            } else {
+                String::new()
+            };
             comment(&mut out, &format!("database {database}{batch}"));
             connect(&mut out, database);
         }
@@ -96,11 +125,21 @@ fn comment(out: &mut String, text: &str) {
 ///  <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMANDS>
 fn connect(out: &mut String, database: &DatabaseName) {
     let name = database.as_str();
-    if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
+    if name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
+    {
         let _ = writeln!(out, "\\connect {}", quote_identifier(name));
     } else {
-        let value = name.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\"\"");
-        let _ = writeln!(out, "\\connect -reuse-previous=on {}", argument(&format!("\"dbname='{value}'\"")));
+        let value = name
+            .replace('\\', "\\\\")
+            .replace('\'', "\\'")
+            .replace('"', "\"\"");
+        let _ = writeln!(
+            out,
+            "\\connect -reuse-previous=on {}",
+            argument(&format!("\"dbname='{value}'\""))
+        );
     }
     out.push_str(ENCODING);
 }
@@ -113,7 +152,10 @@ fn argument(text: &str) -> String {
             '\'' => out.push_str("''"),
             '\\' => out.push_str("\\\\"),
             c if hidden => {
-                let _ = c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(out, "\\{byte:03o}"));
+                let _ = c
+                    .encode_utf8(&mut [0; 4])
+                    .bytes()
+                    .try_for_each(|byte| write!(out, "\\{byte:03o}"));
             }
             c => out.push(c),
         }
@@ -138,11 +180,23 @@ mod tests {
             ("payments", "payments"),
             ("Payments", "\"Payments\""),
             ("user", "\"user\""),
-            ("a'b\"c\\", r#"-reuse-previous=on '"dbname=''a\\''b""c\\\\''"'"#),
-            ("a\n\\! id", r#"-reuse-previous=on '"dbname=''a\012\\\\! id''"'"#),
-            ("\u{9b}:x", r#"-reuse-previous=on '"dbname=''\302\233:x''"'"#),
+            (
+                "a'b\"c\\",
+                r#"-reuse-previous=on '"dbname=''a\\''b""c\\\\''"'"#,
+            ),
+            (
+                "a\n\\! id",
+                r#"-reuse-previous=on '"dbname=''a\012\\\\! id''"'"#,
+            ),
+            (
+                "\u{9b}:x",
+                r#"-reuse-previous=on '"dbname=''\302\233:x''"'"#,
+            ),
         ] {
-            assert_eq!(connect_to(name), format!("\\connect {line}\n\\encoding UTF8\n"));
+            assert_eq!(
+                connect_to(name),
+                format!("\\connect {line}\n\\encoding UTF8\n")
+            );
         }
     }
 

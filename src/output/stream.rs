@@ -88,7 +88,11 @@ fn failure_text(failure: &Failure) -> String {
         });
     }
     if let Some(hint) = &failure.hint {
-        lines.push(format!("{} {}", style::paint(style::INFO, "hint:"), style::plain(hint)));
+        lines.push(format!(
+            "{} {}",
+            style::paint(style::INFO, "hint:"),
+            style::plain(hint)
+        ));
     }
     lines.join("\n")
 }
@@ -108,7 +112,10 @@ mod tests {
 
     #[test]
     fn an_error_is_a_line_for_each_cause_and_one_for_the_hint() {
-        let failure = Failure { causes: vec!["a".into(), "b\u{7}".into()], hint: Some("c".into()) };
+        let failure = Failure {
+            causes: vec!["a".into(), "b\u{7}".into()],
+            hint: Some("c".into()),
+        };
         let text = anstream::adapter::strip_str(&failure_text(&failure)).to_string();
         assert_eq!(text, "error: a\n  caused by: b\\u{7}\nhint: c");
     }

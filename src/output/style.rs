@@ -114,7 +114,11 @@ pub(super) fn severity_style(severity: Severity) -> Style {
 
 /// `1 change`, `2 changes`.
 pub(super) fn count(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+    if number == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{number} {one}s")
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +128,10 @@ mod tests {
     #[test]
     fn an_escape_sequence_is_shown_and_not_obeyed() {
         assert_eq!(plain("a\u{1b}[2Jb\n\u{202e}c"), "a\\u{1b}[2Jb\\n\\u{202e}c");
-        assert_eq!(plain("\u{9b}\u{7f}\u{feff}##[error]"), "\\u{9b}\\u{7f}\\u{feff}##\\u{5b}error]");
+        assert_eq!(
+            plain("\u{9b}\u{7f}\u{feff}##[error]"),
+            "\\u{9b}\\u{7f}\\u{feff}##\\u{5b}error]"
+        );
         assert!(matches!(plain("tabl\u{e9}"), Cow::Borrowed(_)));
     }
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::access::{Answer, Explanation};
 use crate::model::{DatabaseName, InstanceName, Origin};
 use crate::plan::{
-    Failure, InstanceVerdict, Plan, Proven, Report, Severity, Transaction, Verdict, Withheld, WithheldKind,
+    Failure, InstanceVerdict, Plan, Proven, Report, Severity, Transaction, Verdict, Withheld,
+    WithheldKind,
 };
 
 /// What `explain` tells of a role.
@@ -71,8 +72,15 @@ impl PlannedInstance<'_> {
 
 impl std::fmt::Display for Batched<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { database, transactions, reason } = self;
-        write!(f, "database {database} is changed in {transactions} transactions: {reason}")
+        let Self {
+            database,
+            transactions,
+            reason,
+        } = self;
+        write!(
+            f,
+            "database {database} is changed in {transactions} transactions: {reason}"
+        )
     }
 }
 
@@ -95,7 +103,13 @@ pub struct VerifiedInstance {
 impl Verification {
     /// The verdict over all instances.
     pub fn verdict(&self) -> Verdict {
-        Verdict { instances: self.instances.iter().map(|one| one.verdict.clone()).collect() }
+        Verdict {
+            instances: self
+                .instances
+                .iter()
+                .map(|one| one.verdict.clone())
+                .collect(),
+        }
     }
 }
 
@@ -158,11 +172,17 @@ impl Outcome {
     /// How it ended.
     pub fn status(&self) -> ApplyStatus {
         let worst = self.withheld().map(|withheld| withheld.kind).max();
-        if self.report.as_ref().is_some_and(|report| !report.plan.refusals.is_empty()) {
+        if self
+            .report
+            .as_ref()
+            .is_some_and(|report| !report.plan.refusals.is_empty())
+        {
             return ApplyStatus::Failed;
         }
         match (&self.stop, worst, &self.report) {
-            (Some(Stop::Failed(_)), _, _) | (_, Some(WithheldKind::Impossible), _) => ApplyStatus::Failed,
+            (Some(Stop::Failed(_)), _, _) | (_, Some(WithheldKind::Impossible), _) => {
+                ApplyStatus::Failed
+            }
             (Some(Stop::Held(_)), _, _) | (_, Some(WithheldKind::Decision), _) => ApplyStatus::Held,
             (None, None, Some(report)) if !report.plan.is_empty() => ApplyStatus::Applied,
             (None, None, _) => ApplyStatus::NothingToDo,
@@ -173,7 +193,11 @@ impl Outcome {
 impl Applied {
     /// How it ended.
     pub fn status(&self) -> ApplyStatus {
-        self.instances.iter().map(Outcome::status).max().unwrap_or(ApplyStatus::NothingToDo)
+        self.instances
+            .iter()
+            .map(Outcome::status)
+            .max()
+            .unwrap_or(ApplyStatus::NothingToDo)
     }
 }
 
@@ -202,12 +226,22 @@ pub struct Validation {
 impl Validation {
     /// Whether the policy can be used.
     pub fn is_valid(&self) -> bool {
-        !self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        !self
+            .diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// The files nothing is wrong with.
     pub fn clean_files(&self) -> impl Iterator<Item = &str> {
-        let named = |file: &str| self.diagnostics.iter().any(|diagnostic| diagnostic.origin.file == file);
-        self.files.iter().map(String::as_str).filter(move |file| !named(file))
+        let named = |file: &str| {
+            self.diagnostics
+                .iter()
+                .any(|diagnostic| diagnostic.origin.file == file)
+        };
+        self.files
+            .iter()
+            .map(String::as_str)
+            .filter(move |file| !named(file))
     }
 }

@@ -6,7 +6,11 @@ use crate::model::{DatabaseName, Object, Privilege, RoleName};
 /// `GRANT … ON … TO …`.
 pub fn grant(privilege: Privilege, on: &Object, to: &RoleName) -> String {
     let (keyword, object) = (grant_keyword(on.kind()), reference(on));
-    format!("GRANT {} ON {keyword} {object} TO {}", privilege.keyword(), name(to.as_str()))
+    format!(
+        "GRANT {} ON {keyword} {object} TO {}",
+        privilege.keyword(),
+        name(to.as_str())
+    )
 }
 
 /// `GRANT CONNECT ON DATABASE … TO …`.
@@ -28,12 +32,18 @@ mod tests {
     fn statements_name_what_they_say() {
         let role = |name: &str| RoleName::new(name).unwrap();
         let schema = Object::Schema(SchemaName::new("select").unwrap());
-        assert_eq!(grant(Privilege::Usage, &schema, &role("user")), "GRANT USAGE ON SCHEMA \"select\" TO \"user\"");
+        assert_eq!(
+            grant(Privilege::Usage, &schema, &role("user")),
+            "GRANT USAGE ON SCHEMA \"select\" TO \"user\""
+        );
         let database = DatabaseName::new("a\"b").unwrap();
         assert_eq!(
             grant_connect(&database, &role("Mixed Case")),
             "GRANT CONNECT ON DATABASE \"a\"\"b\" TO \"Mixed Case\""
         );
-        assert_eq!(grant_membership("order", &role("a\u{1b}")), "GRANT \"order\" TO U&\"a\\001B\"");
+        assert_eq!(
+            grant_membership("order", &role("a\u{1b}")),
+            "GRANT \"order\" TO U&\"a\\001B\""
+        );
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::{
-    DatabaseName, DefaultPrivilege, ExtensionName, Grantee, Login, Membership, Object, Privileges, RoleName,
-    SchemaName, SecretName, Setting, Strategy,
+    DatabaseName, DefaultPrivilege, ExtensionName, Grantee, Login, Membership, Object, Privileges,
+    RoleName, SchemaName, SecretName, Setting, Strategy,
 };
 
 /// What a change is about. Grants to many roles are about the same tens of thousands of tables: one list serves them all.
@@ -453,7 +453,9 @@ impl Attribute {
         match self {
             Self::ConnectionLimit(limit) => format!("has another connection limit than {limit}"),
             Self::ValidForEver => "has a password that expires".into(),
-            on => on.taken().map_or_else(|| format!("has not {on}"), |had| format!("has {had}")),
+            on => on
+                .taken()
+                .map_or_else(|| format!("has not {on}"), |had| format!("has {had}")),
         }
     }
 

@@ -17,11 +17,12 @@ pub fn departures(policy: &Policy, state: &State, login: &RoleName) -> Vec<Strin
 
 fn concerns(change: &Change, login: &RoleName) -> bool {
     match change {
-        Change::CreateRole { role, .. } | Change::SetParameter { role, .. } | Change::ResetParameter { role, .. } => {
-            role == login
-        }
+        Change::CreateRole { role, .. }
+        | Change::SetParameter { role, .. }
+        | Change::ResetParameter { role, .. } => role == login,
         Change::AlterRole { role, attributes } => {
-            let of_rotation = |one: &Attribute| matches!(one, Attribute::Login(_) | Attribute::ValidForEver);
+            let of_rotation =
+                |one: &Attribute| matches!(one, Attribute::Login(_) | Attribute::ValidForEver);
             role == login && !attributes.iter().all(of_rotation)
         }
         Change::GrantMembership { edge } => edge.member == *login,

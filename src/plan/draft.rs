@@ -41,13 +41,24 @@ impl Plan {
 
     /// Everything the plan says, as one document to take a digest of.
     fn essence(&self) -> impl Serialize + '_ {
-        let steps: Vec<_> = self.steps.iter().map(|step| (step.rule, &step.change)).collect();
+        let steps: Vec<_> = self
+            .steps
+            .iter()
+            .map(|step| (step.rule, &step.change))
+            .collect();
         let withheld = self.withheld.iter().map(|one| {
             let findings: Vec<_> = one.findings.iter().map(Finding::fingerprint).collect();
             (findings, &one.reason)
         });
         let withheld: Vec<_> = withheld.collect();
-        (&self.instance, &self.server.identity, steps, withheld, &self.pending, &self.refusals)
+        (
+            &self.instance,
+            &self.server.identity,
+            steps,
+            withheld,
+            &self.pending,
+            &self.refusals,
+        )
     }
 }
 
@@ -59,7 +70,12 @@ pub fn digest<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> String {
         serde_json::to_writer(&mut digest, &plan.essence()).expect("a plan can be written as JSON");
         digest.0.update([0]);
     }
-    digest.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .0
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 struct Hashed(sha2::Sha256);
@@ -89,7 +105,11 @@ pub struct Report {
 impl Report {
     /// The report of a plan of which nothing is done yet.
     pub fn begin(plan: Plan) -> Self {
-        Self { plan, done: 0, events: Vec::new() }
+        Self {
+            plan,
+            done: 0,
+            events: Vec::new(),
+        }
     }
 }
 
@@ -143,7 +163,11 @@ pub struct Withheld {
 impl Withheld {
     /// What people are shown: one line for all of it, or one for each finding.
     pub fn messages(&self) -> impl Iterator<Item = &str> {
-        let each = self.findings.iter().filter(|_| self.summary.is_none()).map(|finding| finding.message.as_str());
+        let each = self
+            .findings
+            .iter()
+            .filter(|_| self.summary.is_none())
+            .map(|finding| finding.message.as_str());
         self.summary.as_deref().into_iter().chain(each)
     }
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::model::{
-    Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Naming, Object, ObjectKind,
-    Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName, RolePolicy, SchemaName, Strategy, Target,
+    Database, DatabaseName, DeclaredGrant, Dependence, ExtensionPolicy, Group, Lifecycle, Naming,
+    Object, ObjectKind, Policy, Preset, Privilege, PrivilegeClass, Privileges, RoleName,
+    RolePolicy, SchemaName, Strategy, Target,
 };
 
 /// What one role is to hold on one object.
@@ -24,7 +25,12 @@ pub type Wants = BTreeMap<RoleName, Wanted>;
 /// The schema an extension is made in when the policy names none.
 const DEFAULT_EXTENSION_SCHEMA: &str = "public";
 
-const DML: Privileges = Privileges::of(&[Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete]);
+const DML: Privileges = Privileges::of(&[
+    Privilege::Select,
+    Privilege::Insert,
+    Privilege::Update,
+    Privilege::Delete,
+]);
 
 /// The privileges of a preset on an object of `class` in a managed schema; owners need none.
 pub fn preset_privileges(preset: Preset, class: PrivilegeClass) -> Privileges {
@@ -35,7 +41,9 @@ pub fn preset_privileges(preset: Preset, class: PrivilegeClass) -> Privileges {
         (Preset::Ddl, PrivilegeClass::Schema) => Privileges::of(&[Usage, Create]),
         (Preset::Dml | Preset::Read, PrivilegeClass::Schema) => Privileges::of(&[Usage]),
         (Preset::Dml, PrivilegeClass::Relation) => DML,
-        (Preset::Read, PrivilegeClass::Relation | PrivilegeClass::Sequence) => Privileges::of(&[Select]),
+        (Preset::Read, PrivilegeClass::Relation | PrivilegeClass::Sequence) => {
+            Privileges::of(&[Select])
+        }
         (Preset::Dml, PrivilegeClass::Sequence) => Privileges::of(&[Usage]),
         (Preset::Dml | Preset::Read, PrivilegeClass::Routine) => Privileges::of(&[Execute]),
         _ => Privileges::NONE,
@@ -87,26 +95,51 @@ impl<'a> Expectations<'a> {
         let mut granted = HashMap::<_, BTreeSet<_>>::new();
         for (role, grant) in grants(&roles, name) {
             match &grant.target {
-                Target::Object(object) => named.entry(object.naming()).or_default().push((role, grant)),
-                Target::AllInSchema(_, schema) => wide.entry(schema).or_default().push((role, grant)),
+                Target::Object(object) => named
+                    .entry(object.naming())
+                    .or_default()
+                    .push((role, grant)),
+                Target::AllInSchema(_, schema) => {
+                    wide.entry(schema).or_default().push((role, grant))
+                }
             }
             if let Some(schema) = grant.target.needs_usage_on() {
                 granted.entry(schema).or_default().insert(role);
             }
         }
-        let declared = policy.databases.get(name).and_then(|database| database.extensions.as_ref());
+        let declared = policy
+            .databases
+            .get(name)
+            .and_then(|database| database.extensions.as_ref());
         let extension_schemas = declared
             .into_iter()
             .flatten()
             .flat_map(|(extension, wanted)| {
                 // One that was moved by hand is a finding; nobody loses access to either place meanwhile.
-                let installed = actual.extensions.get(extension).map(|installed| installed.schema.clone());
-                let declared = if installed.is_some() { wanted.schema.clone() } else { extension_schema(wanted) };
+                let installed = actual
+                    .extensions
+                    .get(extension)
+                    .map(|installed| installed.schema.clone());
+                let declared = if installed.is_some() {
+                    wanted.schema.clone()
+                } else {
+                    extension_schema(wanted)
+                };
                 installed.into_iter().chain(declared)
             })
             .collect();
         let known = RefCell::default();
-        Self { name, roles, presets, extension_schemas, named, wide, granted, major, known }
+        Self {
+            name,
+            roles,
+            presets,
+            extension_schemas,
+            named,
+            wide,
+            granted,
+            major,
+            known,
+        }
     }
 
     /// The database.
@@ -138,7 +171,11 @@ impl<'a> Expectations<'a> {
             trusted_owner,
         };
         let resolve = || Rc::new(self.resolve(group, object, trusted_owner));
-        self.known.borrow_mut().entry(alike).or_insert_with(resolve).clone()
+        self.known
+            .borrow_mut()
+            .entry(alike)
+            .or_insert_with(resolve)
+            .clone()
     }
 
     fn resolve(&self, group: &Group, object: &Object, trusted_owner: bool) -> Wants {
@@ -148,8 +185,16 @@ impl<'a> Expectations<'a> {
             (ObjectKind::Schema, Some(schema)) => self.add_on_schema(schema, &mut wants),
             (_, Some(schema)) if group.dependence != Dependence::Extension => {
                 let class = group.kind.class();
-                for (name, preset) in self.presets_on(schema).filter(|(_, one)| callable(*one, group, trusted_owner)) {
-                    add(&mut wants, name, preset_privileges(preset, class), Privileges::NONE);
+                for (name, preset) in self
+                    .presets_on(schema)
+                    .filter(|(_, one)| callable(*one, group, trusted_owner))
+                {
+                    add(
+                        &mut wants,
+                        name,
+                        preset_privileges(preset, class),
+                        Privileges::NONE,
+                    );
                 }
             }
             _ => {}
@@ -157,9 +202,17 @@ impl<'a> Expectations<'a> {
         let wide = object.schema().and_then(|schema| self.wide.get(schema));
         let named = self.named.get(&object.naming());
         for (name, grant) in wide.into_iter().chain(named).flatten() {
-            if grant.target.covers(object) && (group.dependence != Dependence::Extension || names_it(grant)) {
-                let privileges = grant.privileges.intersection(object.kind().class().applicable(self.major));
-                let grantable = if grant.grantable { privileges } else { Privileges::NONE };
+            if grant.target.covers(object)
+                && (group.dependence != Dependence::Extension || names_it(grant))
+            {
+                let privileges = grant
+                    .privileges
+                    .intersection(object.kind().class().applicable(self.major));
+                let grantable = if grant.grantable {
+                    privileges
+                } else {
+                    Privileges::NONE
+                };
                 add(&mut wants, name, privileges, grantable);
             }
         }
@@ -175,12 +228,21 @@ impl<'a> Expectations<'a> {
         let mut wants = Wants::new();
         let applicable = class.applicable(self.major);
         for (name, preset) in self.presets_on(schema) {
-            add(&mut wants, name, preset_privileges(preset, class).intersection(applicable), Privileges::NONE);
+            add(
+                &mut wants,
+                name,
+                preset_privileges(preset, class).intersection(applicable),
+                Privileges::NONE,
+            );
         }
         for (name, grant) in self.wide.get(schema).into_iter().flatten() {
             if grant.target.class() == class {
                 let privileges = grant.privileges.intersection(applicable);
-                let grantable = if grant.grantable { privileges } else { Privileges::NONE };
+                let grantable = if grant.grantable {
+                    privileges
+                } else {
+                    Privileges::NONE
+                };
                 add(&mut wants, name, privileges, grantable);
             }
         }
@@ -197,7 +259,9 @@ impl<'a> Expectations<'a> {
             if logins_need_connect(role) {
                 // CONNECT is asked of the login itself, and a login that does not inherit has none of its role's.
                 let connect = privileges.intersection(Privileges::of(&[Privilege::Connect]));
-                role.logins(name).iter().for_each(|login| add(wants, login, connect, Privileges::NONE));
+                role.logins(name)
+                    .iter()
+                    .for_each(|login| add(wants, login, connect, Privileges::NONE));
             }
         }
     }
@@ -205,13 +269,22 @@ impl<'a> Expectations<'a> {
     fn add_on_schema(&self, schema: &SchemaName, wants: &mut Wants) {
         let usage = Privileges::of(&[Privilege::Usage]);
         for (name, preset) in self.presets_on(schema) {
-            add(wants, name, preset_privileges(preset, PrivilegeClass::Schema), Privileges::NONE);
+            add(
+                wants,
+                name,
+                preset_privileges(preset, PrivilegeClass::Schema),
+                Privileges::NONE,
+            );
         }
         for name in self.granted.get(schema).into_iter().flatten() {
             add(wants, name, usage, Privileges::NONE);
         }
         if self.extension_schemas.contains(schema) {
-            for (name, _) in self.roles.iter().filter(|(_, role)| role.presets.cover(self.name)) {
+            for (name, _) in self
+                .roles
+                .iter()
+                .filter(|(_, role)| role.presets.cover(self.name))
+            {
                 add(wants, name, usage, Privileges::NONE);
             }
         }
@@ -219,9 +292,14 @@ impl<'a> Expectations<'a> {
 
     fn on_database(&self, role: &RolePolicy) -> Privileges {
         let presets = role.presets.in_database(self.name);
-        let presets = presets.map(|(_, preset)| preset_privileges(preset, PrivilegeClass::Database));
+        let presets =
+            presets.map(|(_, preset)| preset_privileges(preset, PrivilegeClass::Database));
         let mut privileges = presets.fold(Privileges::NONE, Privileges::union);
-        if role.grants.iter().any(|grant| grant.database == *self.name && needs_connect(grant)) {
+        if role
+            .grants
+            .iter()
+            .any(|grant| grant.database == *self.name && needs_connect(grant))
+        {
             privileges = privileges.union(Privileges::of(&[Privilege::Connect]));
         }
         if role.create_schemas && !privileges.is_empty() {
@@ -236,13 +314,21 @@ fn grants<'a, 'r>(
     roles: &'r [(&'a RoleName, &'a RolePolicy)],
     database: &'r DatabaseName,
 ) -> impl Iterator<Item = Declared<'a>> + use<'a, 'r> {
-    let of_role = |&(name, role): &(&'a RoleName, &'a RolePolicy)| role.grants.iter().map(move |grant| (name, grant));
-    roles.iter().flat_map(of_role).filter(move |(_, grant)| grant.database == *database)
+    let of_role = |&(name, role): &(&'a RoleName, &'a RolePolicy)| {
+        role.grants.iter().map(move |grant| (name, grant))
+    };
+    roles
+        .iter()
+        .flat_map(of_role)
+        .filter(move |(_, grant)| grant.database == *database)
 }
 
 /// The schema a missing extension is made in.
 pub fn extension_schema(wanted: &ExtensionPolicy) -> Option<SchemaName> {
-    wanted.schema.clone().or_else(|| SchemaName::new(DEFAULT_EXTENSION_SCHEMA).ok())
+    wanted
+        .schema
+        .clone()
+        .or_else(|| SchemaName::new(DEFAULT_EXTENSION_SCHEMA).ok())
 }
 
 fn add(wants: &mut Wants, role: &RoleName, privileges: Privileges, grantable: Privileges) {
@@ -270,15 +356,18 @@ fn logins_need_connect(role: &RolePolicy) -> bool {
 
 /// Whether the role has `ddl` anywhere: then its logins do not inherit, so that nothing can come to belong to a login.
 pub fn is_ddl(role: &RolePolicy) -> bool {
-    role.presets.iter().any(|(.., preset)| preset == Preset::Ddl)
+    role.presets
+        .iter()
+        .any(|(.., preset)| preset == Preset::Ddl)
 }
 
 /// Objects of the instance can be used from any database.
 fn needs_connect(grant: &DeclaredGrant) -> bool {
     match &grant.target {
         Target::AllInSchema(..) => true,
-        Target::Object(object) => {
-            !matches!(object.kind(), ObjectKind::Database | ObjectKind::Parameter | ObjectKind::Tablespace)
-        }
+        Target::Object(object) => !matches!(
+            object.kind(),
+            ObjectKind::Database | ObjectKind::Parameter | ObjectKind::Tablespace
+        ),
     }
 }

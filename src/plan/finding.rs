@@ -52,51 +52,191 @@ pub enum Rule {
 
 /// Identifier and description of each rule.
 const RULES: [(Rule, &str, &str); 37] = [
-    (Rule::RoleMissing, "role.missing", "a declared role does not exist"),
-    (Rule::RoleAttribute, "role.attribute", "a managed login has an attribute it must not have, or lacks one"),
-    (Rule::RoleSetting, "role.setting", "a managed login has another setting than declared"),
-    (Rule::RoleUndeclared, "role.undeclared", "a role the policy does not declare can reach managed objects"),
-    (Rule::MembershipMissing, "membership.missing", "a declared membership does not exist"),
-    (Rule::MembershipUnexpected, "membership.unexpected", "a managed role is a member of something undeclared"),
-    (Rule::MembershipOptions, "membership.options", "a membership has other options than declared"),
-    (Rule::GrantMissing, "grant.missing", "a declared privilege is not granted"),
-    (Rule::GrantUnexpected, "grant.unexpected", "a managed role holds a privilege the policy does not give it"),
-    (Rule::GrantGrantable, "grant.grantable", "a privilege is held with another grant option than declared"),
+    (
+        Rule::RoleMissing,
+        "role.missing",
+        "a declared role does not exist",
+    ),
+    (
+        Rule::RoleAttribute,
+        "role.attribute",
+        "a managed login has an attribute it must not have, or lacks one",
+    ),
+    (
+        Rule::RoleSetting,
+        "role.setting",
+        "a managed login has another setting than declared",
+    ),
+    (
+        Rule::RoleUndeclared,
+        "role.undeclared",
+        "a role the policy does not declare can reach managed objects",
+    ),
+    (
+        Rule::MembershipMissing,
+        "membership.missing",
+        "a declared membership does not exist",
+    ),
+    (
+        Rule::MembershipUnexpected,
+        "membership.unexpected",
+        "a managed role is a member of something undeclared",
+    ),
+    (
+        Rule::MembershipOptions,
+        "membership.options",
+        "a membership has other options than declared",
+    ),
+    (
+        Rule::GrantMissing,
+        "grant.missing",
+        "a declared privilege is not granted",
+    ),
+    (
+        Rule::GrantUnexpected,
+        "grant.unexpected",
+        "a managed role holds a privilege the policy does not give it",
+    ),
+    (
+        Rule::GrantGrantable,
+        "grant.grantable",
+        "a privilege is held with another grant option than declared",
+    ),
     (
         Rule::ColumnUnexpected,
         "column.unexpected",
         "a managed role holds a column privilege the policy does not give it",
     ),
-    (Rule::DefaultMissing, "default.missing", "a default privilege for future objects is not set"),
-    (Rule::DefaultUnexpected, "default.unexpected", "a default privilege gives more than declared"),
-    (Rule::OwnerUnexpected, "owner.unexpected", "a managed object belongs to somebody else than the policy says"),
-    (Rule::PublicUnexpected, "public.unexpected", "PUBLIC holds a privilege on something managed"),
-    (Rule::SchemaMissing, "schema.missing", "a declared schema does not exist"),
-    (Rule::ExtensionMissing, "extension.missing", "a declared extension is not installed"),
-    (Rule::ExtensionUndeclared, "extension.undeclared", "an installed extension is not declared"),
-    (Rule::ExtensionVersion, "extension.version", "an extension has another version than declared"),
-    (Rule::ExtensionSchema, "extension.schema", "an extension is in another schema than declared"),
-    (Rule::PrivilegeEffective, "privilege.effective", "a role can do something though no grant names it"),
-    (Rule::SecretMissing, "secret.missing", "a declared secret, or a version of it, does not exist"),
+    (
+        Rule::DefaultMissing,
+        "default.missing",
+        "a default privilege for future objects is not set",
+    ),
+    (
+        Rule::DefaultUnexpected,
+        "default.unexpected",
+        "a default privilege gives more than declared",
+    ),
+    (
+        Rule::OwnerUnexpected,
+        "owner.unexpected",
+        "a managed object belongs to somebody else than the policy says",
+    ),
+    (
+        Rule::PublicUnexpected,
+        "public.unexpected",
+        "PUBLIC holds a privilege on something managed",
+    ),
+    (
+        Rule::SchemaMissing,
+        "schema.missing",
+        "a declared schema does not exist",
+    ),
+    (
+        Rule::ExtensionMissing,
+        "extension.missing",
+        "a declared extension is not installed",
+    ),
+    (
+        Rule::ExtensionUndeclared,
+        "extension.undeclared",
+        "an installed extension is not declared",
+    ),
+    (
+        Rule::ExtensionVersion,
+        "extension.version",
+        "an extension has another version than declared",
+    ),
+    (
+        Rule::ExtensionSchema,
+        "extension.schema",
+        "an extension is in another schema than declared",
+    ),
+    (
+        Rule::PrivilegeEffective,
+        "privilege.effective",
+        "a role can do something though no grant names it",
+    ),
+    (
+        Rule::SecretMissing,
+        "secret.missing",
+        "a declared secret, or a version of it, does not exist",
+    ),
     (
         Rule::SecretVersion,
         "secret.version",
         "the version in use cannot be accessed, or is of another form than declared",
     ),
-    (Rule::SecretAge, "secret.age", "a credential is older than its rotation period allows"),
-    (Rule::SecretSprawl, "secret.sprawl", "a secret has more billed versions than declared"),
-    (Rule::SecretForeign, "secret.foreign", "others keep this secret, or wrote into it"),
-    (Rule::CredentialRejected, "credential.rejected", "the server refuses the stored credential"),
-    (Rule::BindingMissing, "binding.missing", "a declared reader may not access the secret"),
-    (Rule::BindingUnexpected, "binding.unexpected", "an undeclared member may access the secret"),
-    (Rule::JobReference, "job.reference", "a Cloud Run job or service is not what the policy says"),
-    (Rule::SecretLabel, "secret.label", "a secret lacks a declared label"),
-    (Rule::RowSecurity, "row.security", "row security leaves a role without the rows that it has a privilege on"),
-    (Rule::DatabaseClosed, "database.closed", "a managed database does not let the admin in"),
-    (Rule::LockExposed, "lock.exposed", "an undeclared login can hold the lock that every run needs"),
-    (Rule::SecretReplication, "secret.replication", "a secret is stored elsewhere than declared"),
-    (Rule::SecretExpiry, "secret.expiry", "Google is to delete a secret with all its versions"),
-    (Rule::RoleSessionUser, "role.session_user", "something asks for session_user, which changes with each rotation"),
+    (
+        Rule::SecretAge,
+        "secret.age",
+        "a credential is older than its rotation period allows",
+    ),
+    (
+        Rule::SecretSprawl,
+        "secret.sprawl",
+        "a secret has more billed versions than declared",
+    ),
+    (
+        Rule::SecretForeign,
+        "secret.foreign",
+        "others keep this secret, or wrote into it",
+    ),
+    (
+        Rule::CredentialRejected,
+        "credential.rejected",
+        "the server refuses the stored credential",
+    ),
+    (
+        Rule::BindingMissing,
+        "binding.missing",
+        "a declared reader may not access the secret",
+    ),
+    (
+        Rule::BindingUnexpected,
+        "binding.unexpected",
+        "an undeclared member may access the secret",
+    ),
+    (
+        Rule::JobReference,
+        "job.reference",
+        "a Cloud Run job or service is not what the policy says",
+    ),
+    (
+        Rule::SecretLabel,
+        "secret.label",
+        "a secret lacks a declared label",
+    ),
+    (
+        Rule::RowSecurity,
+        "row.security",
+        "row security leaves a role without the rows that it has a privilege on",
+    ),
+    (
+        Rule::DatabaseClosed,
+        "database.closed",
+        "a managed database does not let the admin in",
+    ),
+    (
+        Rule::LockExposed,
+        "lock.exposed",
+        "an undeclared login can hold the lock that every run needs",
+    ),
+    (
+        Rule::SecretReplication,
+        "secret.replication",
+        "a secret is stored elsewhere than declared",
+    ),
+    (
+        Rule::SecretExpiry,
+        "secret.expiry",
+        "Google is to delete a secret with all its versions",
+    ),
+    (
+        Rule::RoleSessionUser,
+        "role.session_user",
+        "something asks for session_user, which changes with each rotation",
+    ),
 ];
 
 impl Rule {
@@ -249,7 +389,12 @@ impl Finding {
             digest.update(part.unwrap_or_default());
             digest.update([0]);
         }
-        digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        digest
+            .finalize()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -266,9 +411,19 @@ mod tests {
 
     #[test]
     fn a_fingerprint_tells_drift_from_drift_and_not_run_from_run() {
-        let one = Finding { role: Some("app".into()), ..Finding::new(Rule::GrantUnexpected, "a") };
-        let same = Finding { message: "b".into(), ..one.clone() };
-        let other = Finding { object: Some("app".into()), role: None, ..one.clone() };
+        let one = Finding {
+            role: Some("app".into()),
+            ..Finding::new(Rule::GrantUnexpected, "a")
+        };
+        let same = Finding {
+            message: "b".into(),
+            ..one.clone()
+        };
+        let other = Finding {
+            object: Some("app".into()),
+            role: None,
+            ..one.clone()
+        };
         assert_eq!(one.fingerprint(), same.fingerprint());
         assert_ne!(one.fingerprint(), other.fingerprint());
     }

@@ -4,7 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::reach::Reach;
 use super::sentence::{labelled, numbered};
-use super::{Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, Withheld, fix, gcloud, path};
+use super::{
+    Attribute, Change, Extent, Finding, Objects, Plan, Rule, Severity, Step, Withheld, fix, gcloud,
+    path,
+};
 use crate::model::{DatabaseName, Grantee, Object, Privileges, RoleName, State};
 
 impl Plan {
@@ -13,30 +16,50 @@ impl Plan {
     pub fn findings(&self, state: &State) -> Vec<Finding> {
         let reach = Reach::new(state);
         let grants = GrantsOfOwners::of(&self.steps);
-        let with_grants =
-            |step: &Step| of_step_with(self, step, reach.as_ref(), &|object| grants.with_owner(step, object));
+        let with_grants = |step: &Step| {
+            of_step_with(self, step, reach.as_ref(), &|object| {
+                grants.with_owner(step, object)
+            })
+        };
         let mut all: Vec<Finding> = self.steps.iter().flat_map(with_grants).collect();
         all.extend(self.withheld.iter().flat_map(Withheld::explained));
         all.extend(self.notes.iter().cloned());
-        self.iam_only.iter().rev().for_each(|one| one.brought_forward(&mut all));
+        self.iam_only
+            .iter()
+            .rev()
+            .for_each(|one| one.brought_forward(&mut all));
         all
     }
 
     /// Whether everything that `step` mends was left by this plan.
     pub fn left(&self, step: &Step) -> bool {
-        let left: BTreeSet<_> =
-            self.withheld.iter().flat_map(|withheld| &withheld.findings).map(Finding::fingerprint).collect();
-        of_step(self, step, None).iter().all(|finding| left.contains(&finding.fingerprint()))
+        let left: BTreeSet<_> = self
+            .withheld
+            .iter()
+            .flat_map(|withheld| &withheld.findings)
+            .map(Finding::fingerprint)
+            .collect();
+        of_step(self, step, None)
+            .iter()
+            .all(|finding| left.contains(&finding.fingerprint()))
     }
 }
 
 impl Withheld {
     /// The findings, each with the reason where nothing that could be typed mends it.
     fn explained(&self) -> impl Iterator<Item = Finding> {
-        let Self { findings, reason, advice, .. } = self;
+        let Self {
+            findings,
+            reason,
+            advice,
+            ..
+        } = self;
         findings.iter().cloned().map(move |one| match one.fix {
             Some(_) => one,
-            None => Finding { message: format!("{}: {reason}; {advice}", one.message), ..one },
+            None => Finding {
+                message: format!("{}: {reason}; {advice}", one.message),
+                ..one
+            },
         })
     }
 }
@@ -45,7 +68,11 @@ impl Withheld {
 fn run_again(plan: &Plan, change: &Change) -> String {
     let apply = plan.given.command("apply", &[]);
     match change {
-        Change::Credential { source: super::CredentialSource::Adopt, secret, .. } => format!(
+        Change::Credential {
+            source: super::CredentialSource::Adopt,
+            secret,
+            ..
+        } => format!(
             "{apply} # adopts it if it logs in; otherwise store what does, and run it again: {}",
             gcloud::add_version(secret)
         ),
@@ -55,7 +82,12 @@ fn run_again(plan: &Plan, change: &Change) -> String {
 
 /// The findings a step mends; without `reach`, without what would mend them.
 pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Vec<Finding> {
-    let of_object = |object: &Object| step.brings.iter().map(|one| one.with_objects([object.clone()].into())).collect();
+    let of_object = |object: &Object| {
+        step.brings
+            .iter()
+            .map(|one| one.with_objects([object.clone()].into()))
+            .collect()
+    };
     of_step_with(plan, step, reach, &of_object)
 }
 
@@ -68,10 +100,14 @@ impl<'p> GrantsOfOwners<'p> {
             Change::ChangeOwner { objects, .. } => Some(objects),
             _ => None,
         });
-        let mut given: HashMap<&Object, Vec<&Change>> =
-            moved.flat_map(|objects| objects.iter()).map(|object| (object, Vec::new())).collect();
+        let mut given: HashMap<&Object, Vec<&Change>> = moved
+            .flat_map(|objects| objects.iter())
+            .map(|object| (object, Vec::new()))
+            .collect();
         for step in if given.is_empty() { &[] } else { steps } {
-            let Change::Grant { objects, .. } = &step.change else { continue };
+            let Change::Grant { objects, .. } = &step.change else {
+                continue;
+            };
             for object in objects.iter() {
                 if let Some(all) = given.get_mut(object) {
                     all.push(&step.change);
@@ -83,10 +119,14 @@ impl<'p> GrantsOfOwners<'p> {
 
     /// The grants that the new owner makes on `object`.
     fn with_owner(&self, step: &Step, object: &Object) -> Vec<Change> {
-        let Change::ChangeOwner { to, .. } = &step.change else { return Vec::new() };
-        let by_it = |change: &&&Change| matches!(change, Change::Grant { owner, .. } if owner == to);
+        let Change::ChangeOwner { to, .. } = &step.change else {
+            return Vec::new();
+        };
+        let by_it =
+            |change: &&&Change| matches!(change, Change::Grant { owner, .. } if owner == to);
         let all = self.0.get(object).into_iter().flatten().filter(by_it);
-        all.map(|change| change.with_objects([object.clone()].into())).collect()
+        all.map(|change| change.with_objects([object.clone()].into()))
+            .collect()
     }
 }
 
@@ -110,26 +150,61 @@ fn of_step_with(
         ..Finding::new(step.rule, step.change.to_string())
     };
     match &step.change {
-        Change::Grant { objects, grantee, privileges, .. } | Change::Revoke { objects, grantee, privileges, .. } => {
-            each(objects, *privileges, |object, privilege| {
-                let change = step.change.narrowed(object, privilege);
-                let message = privilege_message(step, grantee, object, privilege);
-                let base = Finding { path: path::of_privilege(step, object, privilege), ..base.clone() };
-                finding(&base, &change, grantee.to_string(), Some(object.to_string()), message)
-            })
+        Change::Grant {
+            objects,
+            grantee,
+            privileges,
+            ..
         }
+        | Change::Revoke {
+            objects,
+            grantee,
+            privileges,
+            ..
+        } => each(objects, *privileges, |object, privilege| {
+            let change = step.change.narrowed(object, privilege);
+            let message = privilege_message(step, grantee, object, privilege);
+            let base = Finding {
+                path: path::of_privilege(step, object, privilege),
+                ..base.clone()
+            };
+            finding(
+                &base,
+                &change,
+                grantee.to_string(),
+                Some(object.to_string()),
+                message,
+            )
+        }),
         Change::ChangeOwner { objects, from, .. } => {
             let losers = reach.map(|reach| reach.losers(from)).unwrap_or_default();
             let of_object = |object: &Object| {
                 let change = step.change.narrowed(object, Privileges::NONE);
-                let fix = reach.and_then(|reach| match step.by_run || reach.moves_sequences(from, &change) {
-                    true => Some(run_again(plan, &change)),
-                    false => fix::whole(&change, &brings(object), reach),
+                let fix = reach.and_then(|reach| {
+                    match step.by_run || reach.moves_sequences(from, &change) {
+                        true => Some(run_again(plan, &change)),
+                        false => fix::whole(&change, &brings(object), reach),
+                    }
                 });
-                let loss = fix.as_ref().map(|_| format!("; the fix takes it from {losers}")).unwrap_or_default();
+                let loss = fix
+                    .as_ref()
+                    .map(|_| format!("; the fix takes it from {losers}"))
+                    .unwrap_or_default();
                 let message = format!("{object} belongs to {from}{loss}");
-                let base = Finding { path: path::owns(from, object), ..base.clone() };
-                Finding { fix, ..about(&base, &change, from.to_string(), Some(object.to_string()), message) }
+                let base = Finding {
+                    path: path::owns(from, object),
+                    ..base.clone()
+                };
+                Finding {
+                    fix,
+                    ..about(
+                        &base,
+                        &change,
+                        from.to_string(),
+                        Some(object.to_string()),
+                        message,
+                    )
+                }
             };
             objects.iter().map(of_object).collect()
         }
@@ -137,32 +212,79 @@ fn of_step_with(
             let object = default.describe();
             let privilege = |one| {
                 let change = step.change.narrowed_default(one);
-                let verb = if step.rule == Rule::DefaultMissing { "will lack" } else { "will hold" };
+                let verb = if step.rule == Rule::DefaultMissing {
+                    "will lack"
+                } else {
+                    "will hold"
+                };
                 let option = match change {
-                    Change::RevokeDefault { extent: Extent::GrantOption, .. } => " WITH GRANT OPTION",
+                    Change::RevokeDefault {
+                        extent: Extent::GrantOption,
+                        ..
+                    } => " WITH GRANT OPTION",
                     _ => "",
                 };
                 let message = format!("{} {verb} {one} on {object}{option}", default.grantee);
-                finding(&base, &change, default.grantee.to_string(), Some(object.clone()), message)
+                finding(
+                    &base,
+                    &change,
+                    default.grantee.to_string(),
+                    Some(object.clone()),
+                    message,
+                )
             };
-            default.privileges.iter().map(|one| privilege(Privileges::of(&[one]))).collect()
+            default
+                .privileges
+                .iter()
+                .map(|one| privilege(Privileges::of(&[one])))
+                .collect()
         }
         // The same finding as that of a login that was tried: an attribute of the role.
         Change::Credential { login, secret, .. } if step.rule == Rule::RoleAttribute => {
             let message = format!("{login} is NOLOGIN, and {secret} holds its credential");
-            vec![finding(&base, &step.change, login.name().to_string(), None, message)]
+            vec![finding(
+                &base,
+                &step.change,
+                login.name().to_string(),
+                None,
+                message,
+            )]
         }
-        change => vec![finding(&base, change, subject(change), object_of(change), message_of(change))],
+        change => vec![finding(
+            &base,
+            change,
+            subject(change),
+            object_of(change),
+            message_of(change),
+        )],
     }
 }
 
-fn each(objects: &[Object], privileges: Privileges, make: impl Fn(&Object, Privileges) -> Finding) -> Vec<Finding> {
-    let one = |object| privileges.iter().map(move |privilege| (object, Privileges::of(&[privilege])));
-    objects.iter().flat_map(one).map(|(object, privilege)| make(object, privilege)).collect()
+fn each(
+    objects: &[Object],
+    privileges: Privileges,
+    make: impl Fn(&Object, Privileges) -> Finding,
+) -> Vec<Finding> {
+    let one = |object| {
+        privileges
+            .iter()
+            .map(move |privilege| (object, Privileges::of(&[privilege])))
+    };
+    objects
+        .iter()
+        .flat_map(one)
+        .map(|(object, privilege)| make(object, privilege))
+        .collect()
 }
 
 /// The finding without the statement that mends it.
-fn about(base: &Finding, change: &Change, role: String, object: Option<String>, message: String) -> Finding {
+fn about(
+    base: &Finding,
+    change: &Change,
+    role: String,
+    object: Option<String>,
+    message: String,
+) -> Finding {
     Finding {
         database: match (change, change.target()) {
             (Change::SetParameter { setting, .. } | Change::ResetParameter { setting, .. }, _) => {
@@ -187,11 +309,20 @@ fn about(base: &Finding, change: &Change, role: String, object: Option<String>, 
     }
 }
 
-fn privilege_message(step: &Step, grantee: &Grantee, object: &Object, privilege: Privileges) -> String {
+fn privilege_message(
+    step: &Step,
+    grantee: &Grantee,
+    object: &Object,
+    privilege: Privileges,
+) -> String {
     let option = match &step.change {
-        Change::Grant { grantable: true, .. } | Change::Revoke { extent: Extent::GrantOption, .. } => {
-            " WITH GRANT OPTION"
+        Change::Grant {
+            grantable: true, ..
         }
+        | Change::Revoke {
+            extent: Extent::GrantOption,
+            ..
+        } => " WITH GRANT OPTION",
         _ => "",
     };
     let verb = match &step.change {
@@ -270,7 +401,9 @@ fn message_of(change: &Change) -> String {
             let list: Vec<_> = attributes.iter().map(Attribute::wrong).collect();
             format!("{role} {}", list.join(", "))
         }
-        Change::SetParameter { role, setting } => format!("{role} has not {} = {}", setting.parameter, setting.value),
+        Change::SetParameter { role, setting } => {
+            format!("{role} has not {} = {}", setting.parameter, setting.value)
+        }
         Change::ResetParameter { role, setting } => {
             format!(
                 "{role} has {} = {}{}, which is not declared",
@@ -279,13 +412,23 @@ fn message_of(change: &Change) -> String {
                 path::place(setting)
             )
         }
-        Change::GrantMembership { edge } => format!("{} is not a member of {} as declared", edge.member, edge.role),
+        Change::GrantMembership { edge } => format!(
+            "{} is not a member of {} as declared",
+            edge.member, edge.role
+        ),
         Change::RevokeMembership { membership, .. } => {
-            format!("{} is a member of {}, granted by {}", membership.member, membership.role, membership.grantor)
+            format!(
+                "{} is a member of {}, granted by {}",
+                membership.member, membership.role, membership.grantor
+            )
         }
         Change::CreateSchema { schema, .. } => format!("schema {schema} does not exist"),
-        Change::CreateExtension { extension, .. } => format!("extension {extension} is not installed"),
-        Change::UpdateExtension { extension, version, .. } => {
+        Change::CreateExtension { extension, .. } => {
+            format!("extension {extension} is not installed")
+        }
+        Change::UpdateExtension {
+            extension, version, ..
+        } => {
             format!("extension {extension} is not at version {version}")
         }
         Change::EndSessions { role } => format!("{role} is declared absent and is logged in"),
@@ -293,15 +436,32 @@ fn message_of(change: &Change) -> String {
             format!("{from} is declared absent and owns {}", moved.join(", "))
         }
         Change::DropOwned { role, dropped, .. } => {
-            format!("{role} is declared absent and is named in {}", dropped.join(", "))
+            format!(
+                "{role} is declared absent and is named in {}",
+                dropped.join(", ")
+            )
         }
         Change::DropRole { role, .. } => format!("{role} is declared absent and exists"),
         Change::CreateSecret { secret, .. } => format!("{secret} does not exist"),
-        Change::LabelSecret { secret, labels, .. } => format!("{secret} has not {}", labelled(labels)),
-        Change::DestroyVersions { secret, role, versions } => {
-            format!("{secret} still has {} of {role}, which is declared absent", numbered(versions))
+        Change::LabelSecret { secret, labels, .. } => {
+            format!("{secret} has not {}", labelled(labels))
         }
-        Change::Credential { login, secret, source, .. } => match source {
+        Change::DestroyVersions {
+            secret,
+            role,
+            versions,
+        } => {
+            format!(
+                "{secret} still has {} of {role}, which is declared absent",
+                numbered(versions)
+            )
+        }
+        Change::Credential {
+            login,
+            secret,
+            source,
+            ..
+        } => match source {
             super::CredentialSource::Generate => format!("{secret} has no credential for {login}"),
             super::CredentialSource::Resume => {
                 format!("the credential in {secret} is not at work: {login} cannot log in")
@@ -312,7 +472,9 @@ fn message_of(change: &Change) -> String {
             super::CredentialSource::Reshape => {
                 format!("{secret} holds the credential of {login} in another form than declared")
             }
-            super::CredentialSource::Adopt => format!("{secret} holds a version that nobody proved to be {login}'s"),
+            super::CredentialSource::Adopt => {
+                format!("{secret} holds a version that nobody proved to be {login}'s")
+            }
         },
         Change::Bind { secret, member } => format!("{member} may not read {secret}"),
         Change::Unbind { secret, member } => format!("{member} may read {secret}"),
@@ -325,14 +487,23 @@ fn message_of(change: &Change) -> String {
 }
 
 /// A warning: whoever may call a SECURITY DEFINER routine acts with its owner's rights.
-pub(super) fn definer(database: &DatabaseName, role: &RoleName, object: &Object, owner: &RoleName) -> Finding {
+pub(super) fn definer(
+    database: &DatabaseName,
+    role: &RoleName,
+    object: &Object,
+    owner: &RoleName,
+) -> Finding {
     Finding {
         severity: Severity::Warning,
         database: Some(database.clone()),
         role: Some(role.to_string()),
         object: Some(object.to_string()),
         privilege: Some("EXECUTE".into()),
-        path: vec![role.to_string(), format!("EXECUTE on {object}"), format!("SECURITY DEFINER as {owner}")],
+        path: vec![
+            role.to_string(),
+            format!("EXECUTE on {object}"),
+            format!("SECURITY DEFINER as {owner}"),
+        ],
         ..Finding::new(
             Rule::PrivilegeEffective,
             format!("{role} may call {object}, which runs with the rights of {owner}"),
@@ -345,7 +516,9 @@ impl Change {
     fn privileges(&self) -> Option<Privileges> {
         match self {
             Self::Grant { privileges, .. } | Self::Revoke { privileges, .. } => Some(*privileges),
-            Self::GrantDefault { default, .. } | Self::RevokeDefault { default, .. } => Some(default.privileges),
+            Self::GrantDefault { default, .. } | Self::RevokeDefault { default, .. } => {
+                Some(default.privileges)
+            }
             _ => None,
         }
     }
@@ -362,7 +535,14 @@ impl Change {
     /// The same change on other objects; one without objects stays as it is.
     pub(super) fn with_objects(&self, new: Objects) -> Self {
         match self {
-            Self::Grant { database, owner, grantee, privileges, grantable, .. } => Self::Grant {
+            Self::Grant {
+                database,
+                owner,
+                grantee,
+                privileges,
+                grantable,
+                ..
+            } => Self::Grant {
                 database: database.clone(),
                 objects: new,
                 owner: owner.clone(),
@@ -370,7 +550,17 @@ impl Change {
                 privileges: *privileges,
                 grantable: *grantable,
             },
-            Self::Revoke { database, owner, grantor, grantee, privileges, extent, cascade, via, .. } => Self::Revoke {
+            Self::Revoke {
+                database,
+                owner,
+                grantor,
+                grantee,
+                privileges,
+                extent,
+                cascade,
+                via,
+                ..
+            } => Self::Revoke {
                 database: database.clone(),
                 objects: new,
                 owner: owner.clone(),
@@ -381,7 +571,13 @@ impl Change {
                 cascade: cascade.clone(),
                 via: via.clone(),
             },
-            Self::ChangeOwner { database, from, to, creates_by, .. } => Self::ChangeOwner {
+            Self::ChangeOwner {
+                database,
+                from,
+                to,
+                creates_by,
+                ..
+            } => Self::ChangeOwner {
                 database: database.clone(),
                 objects: new,
                 from: from.clone(),
@@ -394,7 +590,9 @@ impl Change {
 
     fn narrowed_default(&self, only: Privileges) -> Self {
         let mut narrowed = self.clone();
-        if let Self::GrantDefault { default, .. } | Self::RevokeDefault { default, .. } = &mut narrowed {
+        if let Self::GrantDefault { default, .. } | Self::RevokeDefault { default, .. } =
+            &mut narrowed
+        {
             default.grantable = default.grantable.intersection(only);
             default.privileges = only;
         }

@@ -22,16 +22,32 @@ pub(super) fn whole(change: &Change, brings: &[Change], reach: &Reach<'_>) -> Op
     let text = match change {
         Change::Bind { secret, member } | Change::Unbind { secret, member } => {
             let bind = matches!(change, Change::Bind { .. });
-            let verb = if bind { "add-iam-policy-binding" } else { "remove-iam-policy-binding" };
-            gcloud::secret(verb, secret, &[("member", member), ("role", "roles/secretmanager.secretAccessor")])
+            let verb = if bind {
+                "add-iam-policy-binding"
+            } else {
+                "remove-iam-policy-binding"
+            };
+            gcloud::secret(
+                verb,
+                secret,
+                &[
+                    ("member", member),
+                    ("role", "roles/secretmanager.secretAccessor"),
+                ],
+            )
         }
         Change::LabelSecret { secret, labels, .. } => {
             let labels = labelled(labels).replace(", ", ",");
             gcloud::secret("update", secret, &[("update-labels", &labels)])
         }
-        Change::DestroyVersions { secret, versions, .. } => {
+        Change::DestroyVersions {
+            secret, versions, ..
+        } => {
             let destroy = |number| {
-                format!("gcloud secrets versions destroy {number} --secret={} --project={}", secret.id, secret.project)
+                format!(
+                    "gcloud secrets versions destroy {number} --secret={} --project={}",
+                    secret.id, secret.project
+                )
             };
             versions.iter().map(destroy).collect::<Vec<_>>().join("; ")
         }
@@ -43,7 +59,10 @@ pub(super) fn whole(change: &Change, brings: &[Change], reach: &Reach<'_>) -> Op
 
 /// Whether only a run makes the change: it takes a password that nobody sees.
 pub(super) fn needs_a_run(change: &Change) -> bool {
-    matches!(change, Change::CreateSecret { .. } | Change::Credential { .. })
+    matches!(
+        change,
+        Change::CreateSecret { .. } | Change::Credential { .. }
+    )
 }
 
 /// The statements that take from `grantee` what it holds of `privileges` on objects of a group, whoever granted it; `None`
@@ -55,7 +74,11 @@ pub(super) fn revokes(
     (grantee, privileges): (&Grantee, Privileges),
     reach: &Reach<'_>,
 ) -> Option<Vec<String>> {
-    let items = group.acl.items().iter().filter(|item| item.grantee == *grantee);
+    let items = group
+        .acl
+        .items()
+        .iter()
+        .filter(|item| item.grantee == *grantee);
     let items = items.filter(|item| !item.privileges.intersection(privileges).is_empty());
     let revoke = |item: &Arc<AclItem>| {
         let change = Change::Revoke {

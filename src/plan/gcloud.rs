@@ -1,11 +1,17 @@
 //! Command lines of `gcloud`, to be copied into a shell.
 
-use crate::model::{DatabaseName, IamKind, IamPrincipal, InstanceName, RoleName, SecretName, shell_command};
+use crate::model::{
+    DatabaseName, IamKind, IamPrincipal, InstanceName, RoleName, SecretName, shell_command,
+};
 
 /// Makes a database.
 pub fn create_database(instance: Option<&InstanceName>, database: &DatabaseName) -> String {
     let [instance, project] = of_instance(instance);
-    named(["gcloud", "sql", "databases", "create"], database.as_str(), &[&instance, &project])
+    named(
+        ["gcloud", "sql", "databases", "create"],
+        database.as_str(),
+        &[&instance, &project],
+    )
 }
 
 /// Makes the database user of a principal. Without the type Cloud SQL would make one of another kind of the same name, which
@@ -17,12 +23,21 @@ pub fn create_user(instance: Option<&InstanceName>, principal: &IamPrincipal) ->
         IamKind::Group => "--type=cloud_iam_group",
     };
     let [instance, project] = of_instance(instance);
-    named(["gcloud", "sql", "users", "create"], principal.account(), &[&instance, &project, kind])
+    named(
+        ["gcloud", "sql", "users", "create"],
+        principal.account(),
+        &[&instance, &project, kind],
+    )
 }
 
 /// Makes a database user a member of roles, or, with `--revoke-existing-roles`, of none.
 /// <https://cloud.google.com/sdk/gcloud/reference/sql/users/assign-roles>
-pub fn assign_roles(instance: Option<&InstanceName>, user: &RoleName, kind: UserKind, roles: &str) -> String {
+pub fn assign_roles(
+    instance: Option<&InstanceName>,
+    user: &RoleName,
+    kind: UserKind,
+    roles: &str,
+) -> String {
     let kind = match kind {
         UserKind::BuiltIn => "--type=BUILT_IN",
         UserKind::Iam(IamKind::User) => "--type=CLOUD_IAM_USER",
@@ -30,7 +45,11 @@ pub fn assign_roles(instance: Option<&InstanceName>, user: &RoleName, kind: User
         UserKind::Iam(IamKind::Group) => "--type=CLOUD_IAM_GROUP",
     };
     let [instance, project] = of_instance(instance);
-    named(["gcloud", "sql", "users", "assign-roles"], user.as_str(), &[&instance, &project, kind, roles])
+    named(
+        ["gcloud", "sql", "users", "assign-roles"],
+        user.as_str(),
+        &[&instance, &project, kind, roles],
+    )
 }
 
 /// How a database user logs in.
@@ -46,14 +65,23 @@ pub enum UserKind {
 fn named(command: [&str; 4], name: &str, flags: &[&str]) -> String {
     let name = [name];
     match name[0].starts_with('-') {
-        true => shell_command(command.into_iter().chain(flags.iter().copied()).chain(["--"]).chain(name)),
+        true => shell_command(
+            command
+                .into_iter()
+                .chain(flags.iter().copied())
+                .chain(["--"])
+                .chain(name),
+        ),
         false => shell_command(command.into_iter().chain(name).chain(flags.iter().copied())),
     }
 }
 
 fn of_instance(instance: Option<&InstanceName>) -> [String; 2] {
     match instance {
-        Some(instance) => [format!("--instance={}", instance.instance()), format!("--project={}", instance.project())],
+        Some(instance) => [
+            format!("--instance={}", instance.instance()),
+            format!("--project={}", instance.project()),
+        ],
         None => ["--instance=INSTANCE".into(), "--project=PROJECT".into()],
     }
 }
@@ -61,7 +89,10 @@ fn of_instance(instance: Option<&InstanceName>) -> [String; 2] {
 /// `gcloud secrets VERB SECRET --project=P`, with more flags.
 pub fn secret(verb: &str, secret: &SecretName, flags: &[(&str, &str)]) -> String {
     let project = format!("--project={}", secret.project);
-    let flags: Vec<_> = flags.iter().map(|(flag, value)| format!("--{flag}={value}")).collect();
+    let flags: Vec<_> = flags
+        .iter()
+        .map(|(flag, value)| format!("--{flag}={value}"))
+        .collect();
     let words = ["gcloud", "secrets", verb, secret.id.as_str(), &project];
     shell_command(words.into_iter().chain(flags.iter().map(String::as_str)))
 }
@@ -69,7 +100,15 @@ pub fn secret(verb: &str, secret: &SecretName, flags: &[(&str, &str)]) -> String
 /// `gcloud secrets versions add`, of what is written to its standard input.
 pub fn add_version(secret: &SecretName) -> String {
     let project = format!("--project={}", secret.project);
-    shell_command(["gcloud", "secrets", "versions", "add", secret.id.as_str(), &project, "--data-file=-"])
+    shell_command([
+        "gcloud",
+        "secrets",
+        "versions",
+        "add",
+        secret.id.as_str(),
+        &project,
+        "--data-file=-",
+    ])
 }
 
 #[cfg(test)]
@@ -78,15 +117,36 @@ mod tests {
     use crate::model::Origin;
 
     fn user(kind: IamKind, email: &str, instance: Option<&str>) -> String {
-        let principal = IamPrincipal::new(kind, email, Origin { file: "p".into(), line: 1, column: 1 }).unwrap();
-        create_user(instance.map(|name| InstanceName::new(name).unwrap()).as_ref(), &principal)
+        let principal = IamPrincipal::new(
+            kind,
+            email,
+            Origin {
+                file: "p".into(),
+                line: 1,
+                column: 1,
+            },
+        )
+        .unwrap();
+        create_user(
+            instance
+                .map(|name| InstanceName::new(name).unwrap())
+                .as_ref(),
+            &principal,
+        )
     }
 
     #[test]
     fn a_database_user_is_made_with_its_kind_instance_and_project() {
-        let (plain, domain) = (Some("demo-project:us-central1:db1"), Some("example.com:demo:us-central1:db1"));
+        let (plain, domain) = (
+            Some("demo-project:us-central1:db1"),
+            Some("example.com:demo:us-central1:db1"),
+        );
         assert_eq!(
-            user(IamKind::ServiceAccount, "123456-compute@developer.gserviceaccount.com", plain),
+            user(
+                IamKind::ServiceAccount,
+                "123456-compute@developer.gserviceaccount.com",
+                plain
+            ),
             "gcloud sql users create 123456-compute@developer --instance=db1 --project=demo-project \
              --type=cloud_iam_service_account"
         );

@@ -23,27 +23,50 @@ pub fn left(made: &[Change], steps: Vec<Step>) -> Left {
     }
     let mut of_subject: HashMap<Subject<'_>, Vec<&Change>> = HashMap::new();
     for change in made {
-        of_subject.entry(Subject::of(change)).or_default().push(change);
+        of_subject
+            .entry(Subject::of(change))
+            .or_default()
+            .push(change);
     }
     let mut left = Left::default();
     for step in steps {
-        let alike = of_subject.get(&Subject::of(&step.change)).map(Vec::as_slice).unwrap_or_default();
+        let alike = of_subject
+            .get(&Subject::of(&step.change))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let Some(objects) = step.change.objects() else {
-            let kept = if alike.is_empty() { &mut left.new } else { &mut left.undone };
+            let kept = if alike.is_empty() {
+                &mut left.new
+            } else {
+                &mut left.undone
+            };
             kept.push(step);
             continue;
         };
         // One step after the other: all together they are as many as objects times roles.
-        let was_made: HashSet<&Object> = alike.iter().filter_map(|change| change.objects()).flatten().collect();
-        let (undone, new): (Vec<_>, Vec<_>) = objects.iter().partition(|object| was_made.contains(object));
+        let was_made: HashSet<&Object> = alike
+            .iter()
+            .filter_map(|change| change.objects())
+            .flatten()
+            .collect();
+        let (undone, new): (Vec<_>, Vec<_>) =
+            objects.iter().partition(|object| was_made.contains(object));
         if undone.is_empty() {
             // As it is, its list shared with other steps: with more batches to come, that is most of the plan.
             left.new.push(step);
             continue;
         }
         let about = |objects: Vec<&Object>| {
-            let change = step.change.with_objects(objects.into_iter().cloned().collect());
-            change.objects().is_some_and(|objects| !objects.is_empty()).then(|| Step { change, ..step.clone() })
+            let change = step
+                .change
+                .with_objects(objects.into_iter().cloned().collect());
+            change
+                .objects()
+                .is_some_and(|objects| !objects.is_empty())
+                .then(|| Step {
+                    change,
+                    ..step.clone()
+                })
         };
         left.undone.extend(about(undone));
         left.new.extend(about(new));
@@ -61,7 +84,10 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     fn of(change: &'a Change) -> Self {
-        Self { kind: discriminant(change), names: names(change) }
+        Self {
+            kind: discriminant(change),
+            names: names(change),
+        }
     }
 }
 
@@ -74,23 +100,36 @@ fn names(change: &Change) -> [&str; 4] {
         | Change::DropRole { role, .. } => [role.as_str(), "", "", ""],
         Change::ReassignOwned { from, to, .. } => [from.as_str(), to.as_str(), "", ""],
         Change::SetParameter { role, setting } | Change::ResetParameter { role, setting } => {
-            let database = setting.database.as_ref().map_or("", |database| database.as_str());
+            let database = setting
+                .database
+                .as_ref()
+                .map_or("", |database| database.as_str());
             [role.as_str(), &setting.parameter, database, ""]
         }
         Change::GrantMembership { edge } => [edge.role.as_str(), edge.member.as_str(), "", ""],
-        Change::RevokeMembership { membership, .. } => {
-            [membership.role.as_str(), membership.member.as_str(), membership.grantor.as_str(), ""]
-        }
+        Change::RevokeMembership { membership, .. } => [
+            membership.role.as_str(),
+            membership.member.as_str(),
+            membership.grantor.as_str(),
+            "",
+        ],
         Change::CreateSchema { schema, .. } => [schema.as_str(), "", "", ""],
         Change::CreateExtension { extension, .. } | Change::UpdateExtension { extension, .. } => {
             [extension.as_str(), "", "", ""]
         }
         Change::ChangeOwner { .. } => [""; 4],
         Change::Grant { grantee, .. } => [name(grantee), "", "", ""],
-        Change::Revoke { grantee, grantor, .. } => [name(grantee), grantor.as_str(), "", ""],
+        Change::Revoke {
+            grantee, grantor, ..
+        } => [name(grantee), grantor.as_str(), "", ""],
         Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => {
             let schema = default.schema.as_ref().map_or("", |schema| schema.as_str());
-            [default.owner.as_str(), schema, default.objects.keyword(), name(&default.grantee)]
+            [
+                default.owner.as_str(),
+                schema,
+                default.objects.keyword(),
+                name(&default.grantee),
+            ]
         }
         Change::CreateSecret { secret, .. }
         | Change::Credential { secret, .. }
@@ -115,7 +154,11 @@ mod tests {
     fn grant(to: &str, tables: &[&str], privileges: &[Privilege]) -> Change {
         let kind = ObjectKind::Relation(RelationKind::Table);
         let schema = SchemaName::new("s").unwrap();
-        let table = |name: &&str| Object::InSchema { kind, schema: schema.clone(), name: (*name).into() };
+        let table = |name: &&str| Object::InSchema {
+            kind,
+            schema: schema.clone(),
+            name: (*name).into(),
+        };
         Change::Grant {
             database: DatabaseName::new("d").unwrap(),
             objects: tables.iter().map(table).collect(),
@@ -140,26 +183,56 @@ mod tests {
 
     #[test]
     fn part_of_a_grant_is_undone_and_what_came_meanwhile_is_new() {
-        let made = [grant("app", &["a", "b"], &[Privilege::Select, Privilege::Insert])];
+        let made = [grant(
+            "app",
+            &["a", "b"],
+            &[Privilege::Select, Privilege::Insert],
+        )];
         let missing = |table| step(grant("app", &[table], &[Privilege::Insert]));
-        let found = left(&made, vec![step(grant("app", &["b", "c"], &[Privilege::Insert]))]);
-        assert_eq!(found, Left { undone: vec![missing("b")], new: vec![missing("c")] });
+        let found = left(
+            &made,
+            vec![step(grant("app", &["b", "c"], &[Privilege::Insert]))],
+        );
+        assert_eq!(
+            found,
+            Left {
+                undone: vec![missing("b")],
+                new: vec![missing("c")]
+            }
+        );
     }
 
     #[test]
     fn what_somebody_else_gets_is_new() {
         let others = step(grant("reader", &["a"], &[Privilege::Select]));
-        let found = left(&[grant("app", &["a"], &[Privilege::Select])], vec![others.clone()]);
-        assert_eq!(found, Left { undone: Vec::new(), new: vec![others] });
+        let found = left(
+            &[grant("app", &["a"], &[Privilege::Select])],
+            vec![others.clone()],
+        );
+        assert_eq!(
+            found,
+            Left {
+                undone: Vec::new(),
+                new: vec![others]
+            }
+        );
     }
 
     #[test]
     fn a_role_made_without_its_attributes_is_new_work() {
         let role = RoleName::new("app").unwrap();
-        let create = Change::CreateRole { role: role.clone(), login: false, inherit: true, connection_limit: -1 };
+        let create = Change::CreateRole {
+            role: role.clone(),
+            login: false,
+            inherit: true,
+            connection_limit: -1,
+        };
         let again = left(std::slice::from_ref(&create), vec![step(create.clone())]);
         assert_eq!(again.undone.len(), 1);
-        let alter = step(Change::AlterRole { role, attributes: Vec::new() });
+        let alter = step(Change::AlterRole {
+            role,
+            attributes: Vec::new(),
+        });
         assert_eq!(left(&[create], vec![alter]).new.len(), 1);
     }
 }

@@ -13,13 +13,19 @@ const SIGNALS: &str = "pg_signal_backend";
 
 /// The transaction that ends the sessions of `login` that hold or wait for the advisory lock `key`. `None` where that login
 /// may be one that Rolewright runs as, is ignored, or is beyond this admin.
-pub fn end_lock_holder(policy: &Policy, state: &State, login: &RoleName, key: i64) -> Option<Vec<String>> {
+pub fn end_lock_holder(
+    policy: &Policy,
+    state: &State,
+    login: &RoleName,
+    key: i64,
+) -> Option<Vec<String>> {
     let reach = Reach::new(state)?;
     if may_run(&Cast::new(policy, state), &reach, state, login) {
         return None;
     }
     let end = statement::end_lock_sessions(login, key);
-    let role = signaller(&reach).or_else(|| Some(login.clone()).filter(|login| reach.can_become(login)))?;
+    let role = signaller(&reach)
+        .or_else(|| Some(login.clone()).filter(|login| reach.can_become(login)))?;
     Some(script::acting_as(&reach, &role, end))
 }
 
@@ -38,8 +44,13 @@ pub fn end_orphaned_lock_holder(state: &State, role: i64, key: i64) -> Option<Ve
 
 /// As whom this admin ends sessions of others.
 fn signaller(reach: &Reach<'_>) -> Option<RoleName> {
-    let signals = |actor: &Actor| RoleName::new(SIGNALS).is_ok_and(|role| reach.inherits(reach.name(actor), &role));
-    [Actor::Admin, reach.maker()].into_iter().find(signals).map(|actor| reach.name(&actor).clone())
+    let signals = |actor: &Actor| {
+        RoleName::new(SIGNALS).is_ok_and(|role| reach.inherits(reach.name(actor), &role))
+    };
+    [Actor::Admin, reach.maker()]
+        .into_iter()
+        .find(signals)
+        .map(|actor| reach.name(&actor).clone())
 }
 
 /// Whether a run may log in so: an admin of the policy, or a role that it does not declare and that has the rights of one.
@@ -52,7 +63,8 @@ pub(super) fn may_run(cast: &Cast<'_>, reach: &Reach<'_>, state: &State, login: 
             known.is_some_and(|role| role.superuser)
         }
         Standing::Undeclared => {
-            let is_admin = RoleName::new(CLOUD_SQL_SUPERUSER).is_ok_and(|group| reach.is_member(login, &group));
+            let is_admin = RoleName::new(CLOUD_SQL_SUPERUSER)
+                .is_ok_and(|group| reach.is_member(login, &group));
             is_admin || known.is_none_or(|role| role.superuser || role.create_role)
         }
     }

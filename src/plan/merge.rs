@@ -18,21 +18,38 @@ pub(super) struct Merging {
 }
 
 /// What two steps have in common that are one: everything but the names of their objects.
-type Likeness = (String, Option<(ObjectKind, Option<SchemaName>)>, Rule, Option<Origin>);
+type Likeness = (
+    String,
+    Option<(ObjectKind, Option<SchemaName>)>,
+    Rule,
+    Option<Origin>,
+);
 
 impl Merging {
     /// Adds a step to `steps`, or its objects to one that is there. It comes no earlier by that than another REVOKE about one
     /// of its objects.
     pub(super) fn add(&mut self, steps: &mut Vec<Step>, step: Step) {
-        let Some(objects) = step.change.list().cloned() else { return steps.push(step) };
-        let kind = objects.first().map(|object| (object.kind(), object.schema().cloned()));
+        let Some(objects) = step.change.list().cloned() else {
+            return steps.push(step);
+        };
+        let kind = objects
+            .first()
+            .map(|object| (object.kind(), object.schema().cloned()));
         let change = format!("{:?}", step.change.with_objects(Objects::default()));
         let likeness = (change, kind, step.rule, step.origin.clone());
         let after = self.last_revoke(objects.first().map(Object::kind), &objects);
-        let at = self.alike.get(&likeness).copied().filter(|at| *at >= after).unwrap_or(steps.len());
+        let at = self
+            .alike
+            .get(&likeness)
+            .copied()
+            .filter(|at| *at >= after)
+            .unwrap_or(steps.len());
         if matches!(step.change, Change::Revoke { .. }) {
             for object in objects.iter() {
-                self.revoked.entry(object.kind()).or_default().insert(object.clone(), at);
+                self.revoked
+                    .entry(object.kind())
+                    .or_default()
+                    .insert(object.clone(), at);
             }
         }
         self.alike.insert(likeness, at);
@@ -49,7 +66,12 @@ impl Merging {
     /// Where the last REVOKE about one of these is, which are of one kind; 0 where there is none.
     fn last_revoke(&self, kind: Option<ObjectKind>, objects: &[Object]) -> usize {
         let revoked = kind.and_then(|kind| self.revoked.get(&kind));
-        let last = revoked.and_then(|revoked| objects.iter().filter_map(|object| revoked.get(object)).max());
+        let last = revoked.and_then(|revoked| {
+            objects
+                .iter()
+                .filter_map(|object| revoked.get(object))
+                .max()
+        });
         last.copied().unwrap_or(0)
     }
 
@@ -57,10 +79,15 @@ impl Merging {
     pub(super) fn finish(self, steps: &mut [Step]) {
         let mut lists = HashSet::<Objects>::new();
         for (at, more) in self.more {
-            let Some(step) = steps.get_mut(at) else { continue };
+            let Some(step) = steps.get_mut(at) else {
+                continue;
+            };
             let first = step.change.list().into_iter().chain(&more);
             let all: Vec<Object> = first.flat_map(|list| list.iter()).cloned().collect();
-            let list = lists.get(all.as_slice()).cloned().unwrap_or_else(|| all.into());
+            let list = lists
+                .get(all.as_slice())
+                .cloned()
+                .unwrap_or_else(|| all.into());
             lists.insert(list.clone());
             step.change = step.change.with_objects(list);
         }

@@ -38,7 +38,9 @@ pub use allow::accept;
 pub use change::{Aim, Attribute, Change, CredentialSource, Edge, Extent, Objects};
 pub use departure::departures;
 pub use diff::{Options, Phase as Direction, code_run_as_owner, diff};
-pub use draft::{Asked, Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest};
+pub use draft::{
+    Asked, Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest,
+};
 pub use finding::{Finding, Plane, Rule, Severity};
 pub use iam_only::{IamOnly, iam_only};
 pub use left::{Left, left};
@@ -47,10 +49,13 @@ pub use lock_holder::{LOCK_DATABASE, end_lock_holder, end_orphaned_lock_holder};
 pub use other_readers::{OtherReader, advice_about_readers, other_readers};
 pub use phase::Phase;
 pub use proof::{
-    Charter, Expected, Found, Held, Holdings, Proof, Proven, Right, Trial, Tried, Way, charters, untrusted_owners,
+    Charter, Expected, Found, Held, Holdings, Proof, Proven, Right, Trial, Tried, Way, charters,
+    untrusted_owners,
 };
 pub use role_uses::{possible_jobs, role_uses};
-pub use script::{Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script};
+pub use script::{
+    Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script,
+};
 pub use sentence::Loss;
 pub use standing::retiring;
 pub use statement::{close_login, expire_login, open_login, set_closed_password, set_password};

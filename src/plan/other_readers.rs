@@ -7,7 +7,9 @@ use jiff::civil::Date;
 
 use super::allow::allowance;
 use super::{Finding, Rule};
-use crate::model::{Binding, CloudRunReference, PayloadAccess, Policy, Reader, SecretName, SecretPolicy};
+use crate::model::{
+    Binding, CloudRunReference, PayloadAccess, Policy, Reader, SecretName, SecretPolicy,
+};
 
 /// The role that lets a member read payloads and do nothing else.
 pub(super) const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
@@ -40,7 +42,12 @@ impl OtherReader {
 
 impl fmt::Display for OtherReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { member, role, condition, access } = self;
+        let Self {
+            member,
+            role,
+            condition,
+            access,
+        } = self;
         f.write_str(member)?;
         if let Some(kind) = kind(member) {
             write!(f, " ({kind})")?;
@@ -49,7 +56,9 @@ impl fmt::Display for OtherReader {
         if *access == PayloadAccess::Unknown {
             f.write_str(", a role that cannot be looked up,")?;
         }
-        condition.as_ref().map_or(Ok(()), |title| write!(f, " under the condition `{title}`"))
+        condition
+            .as_ref()
+            .map_or(Ok(()), |title| write!(f, " under the condition `{title}`"))
     }
 }
 
@@ -82,9 +91,22 @@ fn is_deleted(member: &str) -> bool {
 pub(super) fn declared(wanted: &SecretPolicy, cloud_run: &CloudRun) -> Members {
     let member = |reader: &Reader| match reader {
         Reader::Member(member) => Some(member.clone()),
-        Reader::CloudRun { service_account, .. } => {
-            let actual = || Some(cloud_run.get(&reader.resource()?)?.as_ref()?.service_account.clone());
-            service_account.clone().or_else(actual).map(|email| format!("serviceAccount:{email}"))
+        Reader::CloudRun {
+            service_account, ..
+        } => {
+            let actual = || {
+                Some(
+                    cloud_run
+                        .get(&reader.resource()?)?
+                        .as_ref()?
+                        .service_account
+                        .clone(),
+                )
+            };
+            service_account
+                .clone()
+                .or_else(actual)
+                .map(|email| format!("serviceAccount:{email}"))
         }
     };
     let found: Vec<_> = wanted.readers.iter().filter_map(member).collect();
@@ -94,7 +116,10 @@ pub(super) fn declared(wanted: &SecretPolicy, cloud_run: &CloudRun) -> Members {
 /// IAM keeps e-mail addresses in lower case, however they were written; pool subjects keep their case.
 /// <https://cloud.google.com/iam/docs/principal-identifiers>
 pub(super) fn members<'a>(listed: impl IntoIterator<Item = &'a String>) -> Members {
-    listed.into_iter().map(|member| (key(member), member.clone())).collect()
+    listed
+        .into_iter()
+        .map(|member| (key(member), member.clone()))
+        .collect()
 }
 
 pub(super) fn key(member: &str) -> String {
@@ -114,7 +139,9 @@ pub fn other_readers(
     today: Date,
 ) -> Vec<OtherReader> {
     let declared = declared(wanted, cloud_run);
-    let reading = bindings.iter().filter(|binding| binding.access != PayloadAccess::NotGranted);
+    let reading = bindings
+        .iter()
+        .filter(|binding| binding.access != PayloadAccess::NotGranted);
     let all = reading.flat_map(|binding| {
         binding.members.iter().map(|member| OtherReader {
             member: member.clone(),
@@ -123,8 +150,13 @@ pub fn other_readers(
             access: binding.access,
         })
     });
-    let others = all.filter(|one| !is_deleted(&one.member) && !declared.contains_key(&key(&one.member)));
-    others.filter(|one| allowance(policy, today, &of(&one.member, &wanted.name, String::new())).is_none()).collect()
+    let others =
+        all.filter(|one| !is_deleted(&one.member) && !declared.contains_key(&key(&one.member)));
+    others
+        .filter(|one| {
+            allowance(policy, today, &of(&one.member, &wanted.name, String::new())).is_none()
+        })
+        .collect()
 }
 
 /// The finding about an undeclared member.
@@ -156,8 +188,14 @@ mod tests {
             ("user:a@example.com", None),
             ("group:devs@example.com", Some("every member of the group")),
             ("domain:example.com", Some("everyone of the domain")),
-            ("principal://iam.googleapis.com/projects/1/x/subject/s", Some("an identity of a pool")),
-            ("principalSet://iam.googleapis.com/projects/1/x/*", Some("identities of a pool")),
+            (
+                "principal://iam.googleapis.com/projects/1/x/subject/s",
+                Some("an identity of a pool"),
+            ),
+            (
+                "principalSet://iam.googleapis.com/projects/1/x/*",
+                Some("identities of a pool"),
+            ),
             ("projectOwner:p", Some("the owners of the project")),
             ("projectEditor:p", Some("the editors of the project")),
             ("projectViewer:p", Some("the viewers of the project")),

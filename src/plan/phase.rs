@@ -82,7 +82,9 @@ impl Change {
 }
 
 fn in_container(objects: &[Object]) -> bool {
-    objects.iter().all(|object| matches!(object, Object::Database(_) | Object::Schema(_)))
+    objects
+        .iter()
+        .all(|object| matches!(object, Object::Database(_) | Object::Schema(_)))
 }
 
 /// The steps in the order they are to be taken: the instance, each database, roles that go, each secret.
@@ -109,9 +111,9 @@ impl Change {
     /// The same as the list that it shares with others.
     pub(super) fn list(&self) -> Option<&Objects> {
         match self {
-            Self::Grant { objects, .. } | Self::Revoke { objects, .. } | Self::ChangeOwner { objects, .. } => {
-                Some(objects)
-            }
+            Self::Grant { objects, .. }
+            | Self::Revoke { objects, .. }
+            | Self::ChangeOwner { objects, .. } => Some(objects),
             _ => None,
         }
     }

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Attribute;
 use crate::model::{
-    DatabaseName, Dependence, Group, Membership, Object, ObjectKind, Privilege, RoleName, SchemaName, Server, State,
+    DatabaseName, Dependence, Group, Membership, Object, ObjectKind, Privilege, RoleName,
+    SchemaName, Server, State,
 };
 
 /// In whose name a statement runs.
@@ -87,8 +88,10 @@ impl<'a> Reach<'a> {
     /// Whether this admin may name an attribute at all: some are refused to anybody but a superuser, even where nothing
     /// changes. <https://www.postgresql.org/docs/current/sql-alterrole.html>
     pub fn may_set(&self, attribute: &Attribute) -> bool {
-        let reserved =
-            matches!(attribute, Attribute::Superuser(_) | Attribute::Replication(_) | Attribute::BypassRls(_));
+        let reserved = matches!(
+            attribute,
+            Attribute::Superuser(_) | Attribute::Replication(_) | Attribute::BypassRls(_)
+        );
         self.superuser || !reserved
     }
 
@@ -119,8 +122,13 @@ impl<'a> Reach<'a> {
     /// Every role that `member` comes to, itself included.
     fn closure(&self, member: &RoleName, above: &Above<'a>) -> BTreeSet<&'a RoleName> {
         let mut reached = BTreeSet::new();
-        let mut frontier: Vec<&RoleName> =
-            self.state.roles.get_key_value(member).map(|(name, _)| name).into_iter().collect();
+        let mut frontier: Vec<&RoleName> = self
+            .state
+            .roles
+            .get_key_value(member)
+            .map(|(name, _)| name)
+            .into_iter()
+            .collect();
         while let Some(role) = frontier.pop() {
             if reached.insert(role) {
                 frontier.extend(above.get(role).into_iter().flatten());
@@ -153,7 +161,11 @@ impl<'a> Reach<'a> {
     /// `role` and the logins and groups that have its privileges as members, in words.
     pub fn losers(&self, role: &RoleName) -> String {
         let members = self.members.get_or_init(|| self.inheriting()).get(role);
-        let others: Vec<_> = members.into_iter().flatten().map(|member| format!("`{member}`")).collect();
+        let others: Vec<_> = members
+            .into_iter()
+            .flatten()
+            .map(|member| format!("`{member}`"))
+            .collect();
         match others.is_empty() {
             true => format!("`{role}`"),
             false => format!("`{role}` and its members {}", others.join(", ")),
@@ -163,7 +175,12 @@ impl<'a> Reach<'a> {
     /// Who has the privileges of each role as a member. Gone through once, whatever the number of objects.
     fn inheriting(&self) -> HashMap<&'a RoleName, Vec<&'a RoleName>> {
         let mut members: HashMap<_, Vec<_>> = HashMap::new();
-        for member in self.state.roles.values().filter(|one| !one.superuser && !one.name.is_system()) {
+        for member in self
+            .state
+            .roles
+            .values()
+            .filter(|one| !one.superuser && !one.name.is_system())
+        {
             for role in self.closure(&member.name, &self.inherited) {
                 if *role != member.name {
                     members.entry(role).or_default().push(&member.name);
@@ -176,20 +193,37 @@ impl<'a> Reach<'a> {
     /// Whether a change of owner may move sequences of columns, which are granted on by themselves: which of the owner's in the
     /// schema belong to a table is not known.
     pub fn moves_sequences(&self, from: &RoleName, change: &super::Change) -> bool {
-        let super::Change::ChangeOwner { database, objects, .. } = change else { return false };
+        let super::Change::ChangeOwner {
+            database, objects, ..
+        } = change
+        else {
+            return false;
+        };
         let of_columns = self.of_columns.get_or_init(|| self.sequences_of_columns());
-        let Some(theirs) = of_columns.get(database).and_then(|owners| owners.get(from)) else { return false };
-        let tables = objects.iter().filter(|object| matches!(object.kind(), ObjectKind::Relation(_)));
-        tables.filter_map(Object::schema).any(|schema| theirs.contains(schema))
+        let Some(theirs) = of_columns.get(database).and_then(|owners| owners.get(from)) else {
+            return false;
+        };
+        let tables = objects
+            .iter()
+            .filter(|object| matches!(object.kind(), ObjectKind::Relation(_)));
+        tables
+            .filter_map(Object::schema)
+            .any(|schema| theirs.contains(schema))
     }
 
     fn sequences_of_columns(&self) -> HashMap<&'a DatabaseName, OfColumns<'a>> {
         let mut all: HashMap<_, OfColumns<'a>> = HashMap::new();
         for (name, database) in &self.state.databases {
             let owners = all.entry(name).or_default();
-            let sequences = database.groups.iter().filter(|group| group.kind == ObjectKind::Sequence);
+            let sequences = database
+                .groups
+                .iter()
+                .filter(|group| group.kind == ObjectKind::Sequence);
             for group in sequences.filter(|group| group.dependence == Dependence::Table) {
-                owners.entry(&group.owner).or_default().extend(group.members.iter().filter_map(Object::schema));
+                owners
+                    .entry(&group.owner)
+                    .or_default()
+                    .extend(group.members.iter().filter_map(Object::schema));
             }
         }
         all
@@ -199,7 +233,9 @@ impl<'a> Reach<'a> {
     /// has it WITH ADMIN. A role that is still to be made is its maker's.
     /// <https://www.postgresql.org/docs/16/release-16.html> (CREATEROLE)
     pub fn administrator(&self, role: &RoleName) -> Option<Actor> {
-        let Some(target) = self.state.roles.get(role) else { return Some(self.maker()) };
+        let Some(target) = self.state.roles.get(role) else {
+            return Some(self.maker());
+        };
         if self.superuser {
             return Some(Actor::Admin);
         }
@@ -209,7 +245,11 @@ impl<'a> Reach<'a> {
         let may = |actor: &Actor| {
             let name = self.name(actor);
             if self.state.server.major() < 16 {
-                return self.state.roles.get(name).is_some_and(|role| role.create_role);
+                return self
+                    .state
+                    .roles
+                    .get(name)
+                    .is_some_and(|role| role.create_role);
             }
             self.state
                 .memberships
@@ -221,7 +261,12 @@ impl<'a> Reach<'a> {
 
     /// Who can make roles at all.
     pub fn can_create_roles(&self) -> bool {
-        let creates = |name: &RoleName| self.state.roles.get(name).is_some_and(|role| role.create_role);
+        let creates = |name: &RoleName| {
+            self.state
+                .roles
+                .get(name)
+                .is_some_and(|role| role.create_role)
+        };
         self.superuser || self.maker.is_some() || creates(&self.admin)
     }
 
@@ -240,12 +285,21 @@ impl<'a> Reach<'a> {
     /// has the schemas; but nobody can become a member of its own members.
     /// <https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-OWNER-TO>
     pub fn transferrer<'r>(&self, roles: impl IntoIterator<Item = &'r RoleName>) -> Actor {
-        let above = |role: &RoleName| self.closure(role, &self.memberships).contains(self.maker_name());
+        let above = |role: &RoleName| {
+            self.closure(role, &self.memberships)
+                .contains(self.maker_name())
+        };
         let own = |role: &RoleName| role == self.maker_name();
         // What the admin is a plain member of it can lend to nobody.
-        let lent = |role: &RoleName| self.administrator(role).is_some() || !self.needs_loan(role, self.maker_name());
+        let lent = |role: &RoleName| {
+            self.administrator(role).is_some() || !self.needs_loan(role, self.maker_name())
+        };
         let can = |role: &RoleName| own(role) || !above(role) && lent(role);
-        if roles.into_iter().all(can) { self.maker() } else { Actor::Admin }
+        if roles.into_iter().all(can) {
+            self.maker()
+        } else {
+            Actor::Admin
+        }
     }
 
     /// Whether `member` has to be lent `role` to have its privileges and to hand objects to it.
@@ -253,15 +307,26 @@ impl<'a> Reach<'a> {
         let sets = self.closure(member, &self.settable).contains(role);
         // Before 16 a pair has one membership: lending it again and taking it back would end it.
         let lent = self.state.server.major() < 16
-            && self.state.memberships.iter().any(|edge| edge.role == *role && edge.member == *member);
+            && self
+                .state
+                .memberships
+                .iter()
+                .any(|edge| edge.role == *role && edge.member == *member);
         let has = role == member || self.superuser || self.inherits(member, role) && sets;
         !has && !lent
     }
 
     /// The membership that a GRANT by `grantor` would change rather than add.
-    pub fn existing(&self, role: &RoleName, member: &RoleName, grantor: &Actor) -> Option<&'a Membership> {
+    pub fn existing(
+        &self,
+        role: &RoleName,
+        member: &RoleName,
+        grantor: &Actor,
+    ) -> Option<&'a Membership> {
         let grantor = self.name(grantor);
-        let same = |edge: &&Membership| edge.role == *role && edge.member == *member && edge.grantor == *grantor;
+        let same = |edge: &&Membership| {
+            edge.role == *role && edge.member == *member && edge.grantor == *grantor
+        };
         self.state.memberships.iter().find(same)
     }
 
@@ -273,9 +338,14 @@ impl<'a> Reach<'a> {
             return actor;
         }
         let may = |actor: &Actor| self.inherits(self.name(actor), &edge.grantor);
-        let grantor = || self.state.roles.contains_key(&edge.grantor) && self.can_become(&edge.grantor);
+        let grantor =
+            || self.state.roles.contains_key(&edge.grantor) && self.can_become(&edge.grantor);
         let by_grantor = || grantor().then(|| Actor::Role(edge.grantor.clone()));
-        [actor, Some(Actor::Admin)].into_iter().flatten().find(may).or_else(by_grantor)
+        [actor, Some(Actor::Admin)]
+            .into_iter()
+            .flatten()
+            .find(may)
+            .or_else(by_grantor)
     }
 
     /// The role whose rights the owner's are: `pg_database_owner` stands for the owner of the database.
@@ -289,14 +359,22 @@ impl<'a> Reach<'a> {
     /// The database as an object of the instance.
     pub fn database(&self, database: &DatabaseName) -> Option<&'a Group> {
         let is_it = |object: &Object| matches!(object, Object::Database(name) if name == database);
-        self.state.shared.iter().find(|group| group.members.iter().any(is_it))
+        self.state
+            .shared
+            .iter()
+            .find(|group| group.members.iter().any(is_it))
     }
 
     /// Whether `name` has CREATE on `database`.
     pub fn creates_in(&self, name: &RoleName, database: &DatabaseName) -> bool {
-        let Some(group) = self.database(database) else { return false };
+        let Some(group) = self.database(database) else {
+            return false;
+        };
         let granted = group.acl.items().iter().any(|item| {
-            let holds = item.grantee.role().is_none_or(|role| self.inherits(name, role));
+            let holds = item
+                .grantee
+                .role()
+                .is_none_or(|role| self.inherits(name, role));
             holds && item.privileges.contains(Privilege::Create)
         });
         self.superuser || self.inherits(name, &group.owner) || granted
@@ -313,37 +391,63 @@ impl<'a> Reach<'a> {
             return schema.as_str().starts_with("pg_") && privilege == Privilege::Usage;
         };
         let granted = rights.acl.items().iter().any(|item| {
-            item.privileges.contains(privilege) && item.grantee.role().is_none_or(|held| self.inherits(role, held))
+            item.privileges.contains(privilege)
+                && item
+                    .grantee
+                    .role()
+                    .is_none_or(|held| self.inherits(role, held))
         });
-        let is_superuser = self.state.roles.get(role).is_some_and(|role| role.superuser);
+        let is_superuser = self
+            .state
+            .roles
+            .get(role)
+            .is_some_and(|role| role.superuser);
         is_superuser || granted || self.inherits(role, self.real_owner(&rights.owner, database))
     }
 
     /// The owner of a schema, whose privileges on it others can be given.
-    pub fn owner_of_schema(&self, database: &DatabaseName, schema: &SchemaName) -> Option<RoleName> {
+    pub fn owner_of_schema(
+        &self,
+        database: &DatabaseName,
+        schema: &SchemaName,
+    ) -> Option<RoleName> {
         let rights = self.schema(database, schema)?;
         Some(self.real_owner(&rights.owner, database).clone())
     }
 
     /// The group that a schema of `database` is a member of.
     pub fn schema(&self, database: &DatabaseName, schema: &SchemaName) -> Option<&'a Group> {
-        let known = || self.state.databases.iter().chain(&self.state.retirement.elsewhere);
+        let known = || {
+            self.state
+                .databases
+                .iter()
+                .chain(&self.state.retirement.elsewhere)
+        };
         let index = || known().map(|(name, one)| (name, one.schemas())).collect();
-        self.schemas.get_or_init(index).get(database)?.get(schema).copied()
+        self.schemas
+            .get_or_init(index)
+            .get(database)?
+            .get(schema)
+            .copied()
     }
 
     /// Who can create schemas and extensions in `database`: somebody with CREATE on it.
     pub fn creator(&self, database: &DatabaseName) -> Option<Actor> {
         let group = self.database(database)?;
         let may = |actor: &Actor| self.creates_in(self.name(actor), database);
-        let owner = self.can_become(&group.owner).then(|| Actor::Role(group.owner.clone()));
+        let owner = self
+            .can_become(&group.owner)
+            .then(|| Actor::Role(group.owner.clone()));
         [self.maker(), Actor::Admin].into_iter().find(may).or(owner)
     }
 
     /// Whether the session still gets into `database` when PUBLIC has nothing there.
     pub fn keeps_connect(&self, group: &Group) -> bool {
         let granted = group.acl.items().iter().any(|item| {
-            let holds = item.grantee.role().is_some_and(|role| self.inherits(&self.admin, role));
+            let holds = item
+                .grantee
+                .role()
+                .is_some_and(|role| self.inherits(&self.admin, role));
             holds && item.privileges.contains(Privilege::Connect)
         });
         self.superuser || self.inherits(&self.admin, &group.owner) || granted
@@ -360,7 +464,14 @@ mod tests {
     }
 
     fn member(of: &str, inherit: bool, set: bool) -> Membership {
-        Membership { role: role(of), member: role("admin"), grantor: role("boss"), admin: true, inherit, set }
+        Membership {
+            role: role(of),
+            member: role("admin"),
+            grantor: role("boss"),
+            admin: true,
+            inherit,
+            set,
+        }
     }
 
     #[test]
@@ -381,10 +492,22 @@ mod tests {
         };
         state.roles.insert(role("admin"), admin);
         state.server.admin = Some(role("admin"));
-        state.memberships =
-            [member("has", true, false), member("becomes", false, true), member("gives", false, false)].into();
+        state.memberships = [
+            member("has", true, false),
+            member("becomes", false, true),
+            member("gives", false, false),
+        ]
+        .into();
         let reach = Reach::new(&state).unwrap();
-        let told = |name: &str| (reach.inherits(&role("admin"), &role(name)), reach.can_set(&role(name)));
-        assert_eq!([told("has"), told("becomes"), told("gives")], [(true, false), (false, true), (false, false)]);
+        let told = |name: &str| {
+            (
+                reach.inherits(&role("admin"), &role(name)),
+                reach.can_set(&role(name)),
+            )
+        };
+        assert_eq!(
+            [told("has"), told("becomes"), told("gives")],
+            [(true, false), (false, true), (false, false)]
+        );
     }
 }

@@ -11,9 +11,17 @@ const CRON: &str = "pg_cron";
 /// What works as `role`, and what that means for it: a short name, and a clause. User mappings are known of the databases that
 /// were read.
 pub fn role_uses(state: &State, role: &RoleName) -> Vec<(String, String)> {
-    let mappings = state.databases.values().flat_map(|database| &database.mappings);
-    let mine = state.uses.iter().chain(mappings).filter(|one| one.role == *role);
-    mine.map(|one| (one.to_string(), format!("{one} {}", needs(one)))).collect()
+    let mappings = state
+        .databases
+        .values()
+        .flat_map(|database| &database.mappings);
+    let mine = state
+        .uses
+        .iter()
+        .chain(mappings)
+        .filter(|one| one.role == *role);
+    mine.map(|one| (one.to_string(), format!("{one} {}", needs(one))))
+        .collect()
 }
 
 /// The same of jobs of pg_cron that `role` may have, by the databases that keep them: which there are is shown to their roles
@@ -35,13 +43,18 @@ fn schedulers(state: &State) -> BTreeSet<&DatabaseName> {
     let installed = state.databases.iter().filter(|(_, database)| {
         ExtensionName::new(CRON).is_ok_and(|extension| database.extensions.contains_key(&extension))
     });
-    installed.map(|(name, _)| name).chain(&state.server.scheduler).collect()
+    installed
+        .map(|(name, _)| name)
+        .chain(&state.server.scheduler)
+        .collect()
 }
 
 fn needs(one: &RoleUse) -> &'static str {
     match one.kind {
         RoleUseKind::Subscription => "runs as it",
-        RoleUseKind::Prepared => "waits for it: that role, or a superuser, commits it or rolls it back",
+        RoleUseKind::Prepared => {
+            "waits for it: that role, or a superuser, commits it or rolls it back"
+        }
         RoleUseKind::Mapping => "holds a credential that is used as it only",
     }
 }

@@ -7,7 +7,9 @@ use super::reach::{Actor, Reach};
 use super::shelter::sheltered;
 use super::together::{Saying, Wholes, together};
 use super::{Aim, Change, Phase, Plan, statement};
-use crate::model::{Database, DatabaseName, Object, ObjectKind, Privilege, RoleName, SchemaName, Server, State};
+use crate::model::{
+    Database, DatabaseName, Object, ObjectKind, Privilege, RoleName, SchemaName, Server, State,
+};
 
 /// The statements of one transaction, BEGIN and COMMIT included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +40,17 @@ pub const LOCK_TIMEOUT: &str = "5s";
 /// The transactions of `plan`, made for `state`: one for the roles and one for each database, unless the server has too
 /// few locks for that.
 pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
-    let Some(reach) = Reach::new(state) else { return Vec::new() };
+    let Some(reach) = Reach::new(state) else {
+        return Vec::new();
+    };
     let mut transactions = Vec::new();
     let mut rest = &plan.steps[..];
     while let Some(first) = rest.first() {
         let target = first.change.target();
-        let length = rest.iter().take_while(|step| step.change.target() == target).count();
+        let length = rest
+            .iter()
+            .take_while(|step| step.change.target() == target)
+            .count();
         let (now, later) = rest.split_at(length);
         rest = later;
         let database = match target {
@@ -52,15 +59,29 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
             Aim::Secret(_) => continue,
         };
         let changes: Vec<Change> = now.iter().map(|step| step.change.clone()).collect();
-        let known = database.as_ref().and_then(|name| Some((name, state.databases.get(name)?)));
-        let wholes = Wholes::new(known.map(|(_, inventory)| inventory), &changes, room(&plan.server));
+        let known = database
+            .as_ref()
+            .and_then(|name| Some((name, state.databases.get(name)?)));
+        let wholes = Wholes::new(
+            known.map(|(_, inventory)| inventory),
+            &changes,
+            room(&plan.server),
+        );
         let batches = batches(changes, &plan.server, &wholes);
         let of = batches.len();
         for (index, changes) in batches.into_iter().enumerate() {
-            let batch = Batch { number: index + 1, of };
+            let batch = Batch {
+                number: index + 1,
+                of,
+            };
             let (name, inventory) = known.unzip();
             let statements = transaction(&reach, name, inventory, &changes, &wholes, &plan.server);
-            transactions.push(Transaction { database: database.clone(), changes, statements, batch });
+            transactions.push(Transaction {
+                database: database.clone(),
+                changes,
+                statements,
+                batch,
+            });
         }
     }
     transactions
@@ -68,26 +89,58 @@ pub fn script(plan: &Plan, state: &State) -> Vec<Transaction> {
 
 /// Whether `login` gets into `database` as `state` is, by its own rights or PUBLIC's.
 pub fn may_connect(state: &State, login: &RoleName, database: &DatabaseName) -> bool {
-    let Some(reach) = Reach::new(state) else { return false };
-    let Some(group) = reach.database(database) else { return false };
-    let public = group.acl.held_by(&crate::model::Grantee::Public).contains(crate::model::Privilege::Connect);
+    let Some(reach) = Reach::new(state) else {
+        return false;
+    };
+    let Some(group) = reach.database(database) else {
+        return false;
+    };
+    let public = group
+        .acl
+        .held_by(&crate::model::Grantee::Public)
+        .contains(crate::model::Privilege::Connect);
     public || (reach.admin() == login && reach.keeps_connect(group))
 }
 
 /// The beginning of a transaction that changes `role` in the name of whoever may.
 pub fn administer(state: &State, role: &RoleName) -> Vec<String> {
-    let Some(reach) = Reach::new(state) else { return begin() };
-    let mut writer = Writer { statements: begin(), now: Actor::Admin };
+    let Some(reach) = Reach::new(state) else {
+        return begin();
+    };
+    let mut writer = Writer {
+        statements: begin(),
+        now: Actor::Admin,
+    };
     writer.act_as(&reach.administrator(role).unwrap_or(Actor::Admin), &reach);
     writer.statements
 }
 
 /// The schemas and extensions of `plan`, made and rolled back.
 pub fn rehearsal(plan: &Plan, state: &State) -> Vec<Transaction> {
-    let makes = |change: &Change| matches!(change, Change::CreateSchema { .. } | Change::CreateExtension { .. });
-    let steps = plan.steps.iter().filter(|step| makes(&step.change)).cloned().collect();
-    let mut transactions = script(&Plan { steps, ..plan.clone() }, state);
-    transactions.retain(|one| one.statements.iter().any(|text| text.starts_with("CREATE EXTENSION")));
+    let makes = |change: &Change| {
+        matches!(
+            change,
+            Change::CreateSchema { .. } | Change::CreateExtension { .. }
+        )
+    };
+    let steps = plan
+        .steps
+        .iter()
+        .filter(|step| makes(&step.change))
+        .cloned()
+        .collect();
+    let mut transactions = script(
+        &Plan {
+            steps,
+            ..plan.clone()
+        },
+        state,
+    );
+    transactions.retain(|one| {
+        one.statements
+            .iter()
+            .any(|text| text.starts_with("CREATE EXTENSION"))
+    });
     for transaction in &mut transactions {
         transaction.statements.pop();
         transaction.statements.push("ROLLBACK".into());
@@ -113,7 +166,10 @@ pub(super) fn alone(reach: &Reach<'_>, change: &Change, brings: &[Change]) -> Op
         Aim::Instance | Aim::Sessions | Aim::Departures | Aim::Secret(_) => None,
     };
     let changes: Vec<_> = std::iter::once(change).chain(brings).cloned().collect();
-    if !changes.iter().all(|one| is_possible(reach, database.as_ref(), one)) {
+    if !changes
+        .iter()
+        .all(|one| is_possible(reach, database.as_ref(), one))
+    {
         return None;
     }
     let server = reach.server();
@@ -130,14 +186,29 @@ pub(super) fn alone(reach: &Reach<'_>, change: &Change, brings: &[Change]) -> Op
 }
 
 /// A statement that takes the rights of `from` and of `to` at once, with the memberships that it takes for a moment.
-pub(super) fn handing_over(reach: &Reach<'_>, from: &RoleName, to: &RoleName, statement: String) -> Vec<String> {
+pub(super) fn handing_over(
+    reach: &Reach<'_>,
+    from: &RoleName,
+    to: &RoleName,
+    statement: String,
+) -> Vec<String> {
     let by = reach.transferrer([from, to]);
     let (member, major) = (reach.name(&by).clone(), reach.server().major());
     let mut loans = BTreeSet::new();
-    for role in [from, to].into_iter().filter(|role| reach.needs_loan(role, &member)) {
-        loans.extend(reach.administrator(role).map(|by| (role.clone(), member.clone(), by)));
+    for role in [from, to]
+        .into_iter()
+        .filter(|role| reach.needs_loan(role, &member))
+    {
+        loans.extend(
+            reach
+                .administrator(role)
+                .map(|by| (role.clone(), member.clone(), by)),
+        );
     }
-    let mut writer = Writer { statements: vec!["BEGIN".into()], now: Actor::Admin };
+    let mut writer = Writer {
+        statements: vec!["BEGIN".into()],
+        now: Actor::Admin,
+    };
     writer.lend(&loans, reach, major);
     writer.act_as(&by, reach);
     writer.say(statement);
@@ -150,9 +221,16 @@ pub(super) fn handing_over(reach: &Reach<'_>, from: &RoleName, to: &RoleName, st
 pub(super) fn acting_as(reach: &Reach<'_>, role: &RoleName, statement: String) -> Vec<String> {
     let mut loans = Loans::new();
     if reach.needs_membership(role) {
-        loans.extend(reach.administrator(role).map(|by| (role.clone(), reach.admin().clone(), by)));
+        loans.extend(
+            reach
+                .administrator(role)
+                .map(|by| (role.clone(), reach.admin().clone(), by)),
+        );
     }
-    let mut writer = Writer { statements: begin(), now: Actor::Admin };
+    let mut writer = Writer {
+        statements: begin(),
+        now: Actor::Admin,
+    };
     writer.lend(&loans, reach, reach.server().major());
     writer.act_as(&Actor::Role(role.clone()), reach);
     writer.say(statement);
@@ -164,22 +242,30 @@ pub(super) fn acting_as(reach: &Reach<'_>, role: &RoleName, statement: String) -
 
 /// Whether this admin can make a change, as far as the roles in whose name it is made decide that.
 fn is_possible(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) -> bool {
-    let becomes = |role: &RoleName| reach.can_become(database.map_or(role, |name| reach.real_owner(role, name)));
+    let becomes = |role: &RoleName| {
+        reach.can_become(database.map_or(role, |name| reach.real_owner(role, name)))
+    };
     let administers = |role: &RoleName| reach.administrator(role).is_some();
     let names = |role: &RoleName, objects: &[Object]| {
         let place = |object: &Object| Some((database?, object.schema()?.clone()));
         let places: BTreeSet<_> = objects.iter().filter_map(place).collect();
         let role = database.map_or(role, |name| reach.real_owner(role, name));
-        let of_schemas = objects.iter().any(|object| matches!(object, Object::Schema(_)));
-        let uses =
-            |place: &(&DatabaseName, SchemaName)| reach.holds_on_schema(role, (place.0, &place.1), Privilege::Usage);
+        let of_schemas = objects
+            .iter()
+            .any(|object| matches!(object, Object::Schema(_)));
+        let uses = |place: &(&DatabaseName, SchemaName)| {
+            reach.holds_on_schema(role, (place.0, &place.1), Privilege::Usage)
+        };
         of_schemas || places.iter().all(uses)
     };
     match change {
         Change::CreateRole { .. } => reach.can_create_roles(),
-        Change::AlterRole { role, attributes } => administers(role) && attributes.iter().all(|one| reach.may_set(one)),
+        Change::AlterRole { role, attributes } => {
+            administers(role) && attributes.iter().all(|one| reach.may_set(one))
+        }
         Change::SetParameter { role, setting } | Change::ResetParameter { role, setting } => {
-            let settable = setting.parameter == "role" || reach.server().settable.contains(&setting.parameter);
+            let settable =
+                setting.parameter == "role" || reach.server().settable.contains(&setting.parameter);
             administers(role) && settable
         }
         Change::DropRole { role, .. } => administers(role),
@@ -190,17 +276,33 @@ fn is_possible(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Chan
         }
         Change::UpdateExtension { owner, .. } => becomes(owner),
         Change::Grant { owner, objects, .. } => becomes(owner) && names(owner, objects),
-        Change::Revoke { grantor, via, objects, .. } => {
+        Change::Revoke {
+            grantor,
+            via,
+            objects,
+            ..
+        } => {
             let by = via.as_ref().unwrap_or(grantor);
             becomes(by) && names(by, objects)
         }
-        Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => becomes(&default.owner),
-        Change::ChangeOwner { from, to, objects, creates_by, .. } => {
-            let holds = becomes(from) && becomes(to) && (names(from, objects) || names(to, objects));
+        Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => {
+            becomes(&default.owner)
+        }
+        Change::ChangeOwner {
+            from,
+            to,
+            objects,
+            creates_by,
+            ..
+        } => {
+            let holds =
+                becomes(from) && becomes(to) && (names(from, objects) || names(to, objects));
             holds && may_own(reach, database, objects, (to, creates_by.as_ref()))
         }
         Change::ReassignOwned { from, to, .. } => becomes(from) && becomes(to),
-        Change::DropOwned { role, policies_of, .. } => becomes(role) && policies_of.iter().all(becomes),
+        Change::DropOwned {
+            role, policies_of, ..
+        } => becomes(role) && policies_of.iter().all(becomes),
         Change::EndSessions { role } => becomes(role),
         Change::CreateSecret { .. }
         | Change::LabelSecret { .. }
@@ -219,16 +321,25 @@ fn may_own(
     objects: &[Object],
     (to, creates_by): (&RoleName, Option<&RoleName>),
 ) -> bool {
-    objects.iter().all(|object| match (object, database, object.schema()) {
-        (Object::Schema(_), Some(database), _) => reach.creates_in(to, database),
-        (Object::Bare { kind: ObjectKind::LargeObject, .. } | Object::Database(_), ..) => true,
-        (Object::Bare { .. }, ..) => false,
-        (_, Some(database), Some(schema)) => {
-            creates_by.is_some_and(|by| reach.can_become(by))
-                || reach.holds_on_schema(to, (database, schema), Privilege::Create)
-        }
-        _ => false,
-    })
+    objects
+        .iter()
+        .all(|object| match (object, database, object.schema()) {
+            (Object::Schema(_), Some(database), _) => reach.creates_in(to, database),
+            (
+                Object::Bare {
+                    kind: ObjectKind::LargeObject,
+                    ..
+                }
+                | Object::Database(_),
+                ..,
+            ) => true,
+            (Object::Bare { .. }, ..) => false,
+            (_, Some(database), Some(schema)) => {
+                creates_by.is_some_and(|by| reach.can_become(by))
+                    || reach.holds_on_schema(to, (database, schema), Privilege::Create)
+            }
+            _ => false,
+        })
 }
 
 fn transaction(
@@ -240,28 +351,47 @@ fn transaction(
     server: &Server,
 ) -> Vec<String> {
     let major = server.major();
-    let mut writer = Writer { statements: begin(), now: Actor::Admin };
+    let mut writer = Writer {
+        statements: begin(),
+        now: Actor::Admin,
+    };
     // From 16 on a setting of the admin's could leave a membership behind with every role it makes.
-    if major >= 16 && changes.iter().any(|change| matches!(change, Change::CreateRole { .. })) {
+    if major >= 16
+        && changes
+            .iter()
+            .any(|change| matches!(change, Change::CreateRole { .. }))
+    {
         writer.say("SET LOCAL createrole_self_grant = ''".into());
     }
     let loans = loans(reach, database, changes);
     writer.lend(&loans, reach, major);
-    let acts = |owner: &RoleName, change: &Change| actor(reach, database, change) == Actor::Role(owner.clone());
-    let mut sheltered = known.map(|known| sheltered(changes, known, server, acts)).unwrap_or_default();
+    let acts = |owner: &RoleName, change: &Change| {
+        actor(reach, database, change) == Actor::Role(owner.clone())
+    };
+    let mut sheltered = known
+        .map(|known| sheltered(changes, known, server, acts))
+        .unwrap_or_default();
     let sayings = together(changes);
     for run in sayings.chunk_by(Saying::is_about_the_same) {
-        let Some(change) = run.first().map(Saying::change) else { continue };
+        let Some(change) = run.first().map(Saying::change) else {
+            continue;
+        };
         if change.phase() >= Phase::Revokes {
             for (owner, relations) in std::mem::take(&mut sheltered) {
                 writer.act_as(&Actor::Role(owner), reach);
-                statement::shelter(&relations, major).into_iter().for_each(|text| writer.say(text));
+                statement::shelter(&relations, major)
+                    .into_iter()
+                    .for_each(|text| writer.say(text));
             }
         }
         writer.let_create(change, true, reach);
         writer.act_as(&actor(reach, database, change), reach);
-        let said = run.iter().map(|saying| statement::said(saying, wholes, major, reach.maker_name()));
-        in_turn(said.collect()).into_iter().for_each(|text| writer.say(text));
+        let said = run
+            .iter()
+            .map(|saying| statement::said(saying, wholes, major, reach.maker_name()));
+        in_turn(said.collect())
+            .into_iter()
+            .for_each(|text| writer.say(text));
         writer.let_create(change, false, reach);
     }
     writer.give_back(&loans, reach, major);
@@ -288,9 +418,12 @@ fn in_turn(said: Vec<Vec<String>>) -> Vec<String> {
 /// <https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-OWNER-TO>
 fn creator_for(change: &Change) -> Option<(&[Object], &RoleName, Actor)> {
     match change {
-        Change::ChangeOwner { objects, to, creates_by: Some(owner), .. } => {
-            Some((objects, to, Actor::Role(owner.clone())))
-        }
+        Change::ChangeOwner {
+            objects,
+            to,
+            creates_by: Some(owner),
+            ..
+        } => Some((objects, to, Actor::Role(owner.clone()))),
         _ => None,
     }
 }
@@ -304,21 +437,33 @@ impl Writer {
     fn let_create(&mut self, change: &Change, allowed: bool, reach: &Reach<'_>) {
         if let Some((objects, to, by)) = creator_for(change) {
             self.act_as(&by, reach);
-            statement::creates(objects, to, allowed).into_iter().for_each(|text| self.say(text));
+            statement::creates(objects, to, allowed)
+                .into_iter()
+                .for_each(|text| self.say(text));
         }
     }
 
     fn lend(&mut self, loans: &Loans, reach: &Reach<'_>, major: u32) {
         for (role, member, by) in loans {
             self.act_as(by, reach);
-            self.say(statement::lend(role, member, reach.existing(role, member, by), major));
+            self.say(statement::lend(
+                role,
+                member,
+                reach.existing(role, member, by),
+                major,
+            ));
         }
     }
 
     fn give_back(&mut self, loans: &Loans, reach: &Reach<'_>, major: u32) {
         for (role, member, by) in loans {
             self.act_as(by, reach);
-            self.say(statement::give_back(role, member, reach.existing(role, member, by), major));
+            self.say(statement::give_back(
+                role,
+                member,
+                reach.existing(role, member, by),
+                major,
+            ));
         }
     }
 
@@ -352,22 +497,29 @@ fn actor(reach: &Reach<'_>, database: Option<&DatabaseName>, change: &Change) ->
     };
     match change {
         Change::CreateRole { .. } => reach.maker(),
-        Change::AlterRole { role, .. } | Change::SetParameter { role, .. } | Change::ResetParameter { role, .. } => {
-            administrator(role)
-        }
+        Change::AlterRole { role, .. }
+        | Change::SetParameter { role, .. }
+        | Change::ResetParameter { role, .. } => administrator(role),
         Change::GrantMembership { edge } => administrator(&edge.role),
-        Change::RevokeMembership { membership, .. } => reach.revoker(membership).unwrap_or(Actor::Admin),
-        Change::CreateSchema { .. } | Change::CreateExtension { .. } => {
-            database.and_then(|database| reach.creator(database)).unwrap_or(Actor::Admin)
+        Change::RevokeMembership { membership, .. } => {
+            reach.revoker(membership).unwrap_or(Actor::Admin)
         }
+        Change::CreateSchema { .. } | Change::CreateExtension { .. } => database
+            .and_then(|database| reach.creator(database))
+            .unwrap_or(Actor::Admin),
         Change::UpdateExtension { owner: of, .. } | Change::Grant { owner: of, .. } => owner(of),
         Change::Revoke { grantor, via, .. } => owner(via.as_ref().unwrap_or(grantor)),
-        Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => owner(&default.owner),
-        Change::ChangeOwner { from, to, .. } => {
-            reach.transferrer([database.map_or(from, |database| reach.real_owner(from, database)), to])
+        Change::GrantDefault { default, .. } | Change::RevokeDefault { default, .. } => {
+            owner(&default.owner)
         }
+        Change::ChangeOwner { from, to, .. } => reach.transferrer([
+            database.map_or(from, |database| reach.real_owner(from, database)),
+            to,
+        ]),
         Change::ReassignOwned { from, to, .. } => reach.transferrer([from, to]),
-        Change::DropOwned { role, policies_of, .. } => reach.transferrer(std::iter::once(role).chain(policies_of)),
+        Change::DropOwned {
+            role, policies_of, ..
+        } => reach.transferrer(std::iter::once(role).chain(policies_of)),
         // Whoever has the login's rights ends its sessions; that is the login.
         Change::EndSessions { role } => Actor::Role(role.clone()),
         Change::DropRole { role, .. } => administrator(role),
@@ -396,10 +548,16 @@ fn loans(reach: &Reach<'_>, database: Option<&DatabaseName>, changes: &[Change])
         if !holds.is_empty() {
             let by = reach.transferrer(holds.iter().copied());
             let member = reach.name(&by);
-            holds.into_iter().filter(|role| reach.needs_loan(role, member)).for_each(|role| lend(role, member));
+            holds
+                .into_iter()
+                .filter(|role| reach.needs_loan(role, member))
+                .for_each(|role| lend(role, member));
         }
         let creator = creator_for(change).map(|(_, _, by)| by);
-        for actor in [Some(actor(reach, database, change)), creator].into_iter().flatten() {
+        for actor in [Some(actor(reach, database, change)), creator]
+            .into_iter()
+            .flatten()
+        {
             match actor {
                 Actor::Role(role) if reach.needs_membership(&role) => lend(&role, reach.admin()),
                 _ => {}
@@ -410,13 +568,22 @@ fn loans(reach: &Reach<'_>, database: Option<&DatabaseName>, changes: &[Change])
 }
 
 /// The roles whose rights a change wants all at once.
-fn held_at_once<'c>(reach: &'c Reach<'_>, database: Option<&DatabaseName>, change: &'c Change) -> Vec<&'c RoleName> {
+fn held_at_once<'c>(
+    reach: &'c Reach<'_>,
+    database: Option<&DatabaseName>,
+    change: &'c Change,
+) -> Vec<&'c RoleName> {
     match change {
         Change::ChangeOwner { from, to, .. } => {
-            vec![database.map_or(from, |database| reach.real_owner(from, database)), to]
+            vec![
+                database.map_or(from, |database| reach.real_owner(from, database)),
+                to,
+            ]
         }
         Change::ReassignOwned { from, to, .. } => vec![from, to],
-        Change::DropOwned { role, policies_of, .. } => std::iter::once(role).chain(policies_of).collect(),
+        Change::DropOwned {
+            role, policies_of, ..
+        } => std::iter::once(role).chain(policies_of).collect(),
         _ => Vec::new(),
     }
 }
@@ -427,9 +594,18 @@ mod tests {
 
     #[test]
     fn statements_take_turns_and_none_is_lost() {
-        let said = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let said = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|&text| text.to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
-            in_turn(vec![said(&["a1", "a2", "a3"]), said(&["b1"]), said(&["c1", "c2"])]),
+            in_turn(vec![
+                said(&["a1", "a2", "a3"]),
+                said(&["b1"]),
+                said(&["c1", "c2"])
+            ]),
             said(&["a1", "b1", "c1", "a2", "c2", "a3"])
         );
         assert!(in_turn(Vec::new()).is_empty());

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::batch::room;
 use super::{Change, Phase};
-use crate::model::{Database, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, Server};
+use crate::model::{
+    Database, Group, Object, ObjectKind, Privilege, Privileges, RelationKind, RoleName, Server,
+};
 
 /// What PostgreSQL asks of whoever locks a table: any of them.
 const NEEDED: [Privilege; 3] = [Privilege::Update, Privilege::Delete, Privilege::Truncate];
@@ -33,10 +35,16 @@ pub(super) fn sheltered<'a>(
     if wanted.is_empty() || wanted.len() > room(server) {
         return sheltered;
     }
-    for group in database.groups.iter().filter(|group| is_relation(group.kind)) {
+    for group in database
+        .groups
+        .iter()
+        .filter(|group| is_relation(group.kind))
+    {
         let lockable = may_lock(group);
         for member in &group.members {
-            let Some((object, change)) = wanted.get_key_value(member) else { continue };
+            let Some((object, change)) = wanted.get_key_value(member) else {
+                continue;
+            };
             if acts(&group.owner, change) {
                 let of_owner = sheltered.entry(group.owner.clone()).or_default();
                 if lockable {
@@ -60,11 +68,19 @@ fn wanted(changes: &[Change]) -> BTreeMap<&Object, &Change> {
         Change::Grant { objects, .. } => lists.insert(objects.as_ptr()),
         _ => true,
     });
-    let pairs = granted
-        .into_iter()
-        .flat_map(|change| change.objects().into_iter().flatten().map(move |object| (object, change)));
-    let mut wanted: BTreeMap<_, _> = pairs.filter(|(object, _)| is_relation(object.kind())).collect();
-    let taken_over = changes.iter().filter(|change| matches!(change, Change::ChangeOwner { .. }));
+    let pairs = granted.into_iter().flat_map(|change| {
+        change
+            .objects()
+            .into_iter()
+            .flatten()
+            .map(move |object| (object, change))
+    });
+    let mut wanted: BTreeMap<_, _> = pairs
+        .filter(|(object, _)| is_relation(object.kind()))
+        .collect();
+    let taken_over = changes
+        .iter()
+        .filter(|change| matches!(change, Change::ChangeOwner { .. }));
     for object in taken_over.filter_map(Change::objects).flatten() {
         wanted.remove(object);
     }
@@ -77,6 +93,13 @@ fn is_relation(kind: ObjectKind) -> bool {
 
 /// `LOCK TABLE` is for tables; and an owner can have taken everything from itself.
 fn may_lock(group: &Group) -> bool {
-    let is_table = matches!(group.kind, ObjectKind::Relation(RelationKind::Table | RelationKind::PartitionedTable));
-    is_table && !group.owner_holds.intersection(Privileges::of(&NEEDED)).is_empty()
+    let is_table = matches!(
+        group.kind,
+        ObjectKind::Relation(RelationKind::Table | RelationKind::PartitionedTable)
+    );
+    is_table
+        && !group
+            .owner_holds
+            .intersection(Privileges::of(&NEEDED))
+            .is_empty()
 }

@@ -8,8 +8,9 @@ use super::shelter::Sheltered;
 use super::together::{Saying, Wholes};
 use super::{Attribute, Change, Extent};
 use crate::model::{
-    DefaultPrivilege, Grantee, Login, Membership, Object, ObjectKind, PrivilegeClass, Privileges, RoleName,
-    RoutineKind, SchemaName, Setting, Verifier, VerifierError, delimited_identifier, quote_literal, visible_sql,
+    DefaultPrivilege, Grantee, Login, Membership, Object, ObjectKind, PrivilegeClass, Privileges,
+    RoleName, RoutineKind, SchemaName, Setting, Verifier, VerifierError, delimited_identifier,
+    quote_literal, visible_sql,
 };
 
 /// Objects per statement: at the end of each one that took many locks the server goes through all that the transaction holds,
@@ -20,7 +21,12 @@ const BATCH: usize = 5000;
 /// and the password of a credential is not the plan's to know.
 pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> {
     match change {
-        Change::CreateRole { role, login, inherit, connection_limit } => vec![format!(
+        Change::CreateRole {
+            role,
+            login,
+            inherit,
+            connection_limit,
+        } => vec![format!(
             "CREATE ROLE {} {} {} CONNECTION LIMIT {connection_limit}",
             name(role.as_str()),
             if *login { "LOGIN" } else { "NOLOGIN" },
@@ -30,7 +36,10 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
         Change::SetParameter { role, setting } => vec![set_parameter(role, setting)],
         Change::ResetParameter { role, setting } => vec![reset_parameter(role, setting)],
         Change::GrantMembership { edge } => vec![grant_membership(edge, major)],
-        Change::RevokeMembership { membership, cascade } => {
+        Change::RevokeMembership {
+            membership,
+            cascade,
+        } => {
             vec![revoke_membership(membership, !cascade.is_empty(), major)]
         }
         Change::CreateSchema { schema, .. } => {
@@ -40,30 +49,83 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
                 name(maker.as_str())
             )]
         }
-        Change::CreateExtension { extension, schema, version, .. } => {
-            let version = version.as_ref().map(|version| format!(" VERSION {}", literal(version))).unwrap_or_default();
+        Change::CreateExtension {
+            extension,
+            schema,
+            version,
+            ..
+        } => {
+            let version = version
+                .as_ref()
+                .map(|version| format!(" VERSION {}", literal(version)))
+                .unwrap_or_default();
             let (extension, schema) = (name(extension.as_str()), name(schema.as_str()));
-            vec![format!("CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA {schema}{version}")]
+            vec![format!(
+                "CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA {schema}{version}"
+            )]
         }
-        Change::UpdateExtension { extension, version, .. } => {
-            vec![format!("ALTER EXTENSION {} UPDATE TO {}", name(extension.as_str()), literal(version))]
+        Change::UpdateExtension {
+            extension, version, ..
+        } => {
+            vec![format!(
+                "ALTER EXTENSION {} UPDATE TO {}",
+                name(extension.as_str()),
+                literal(version)
+            )]
         }
-        Change::ChangeOwner { objects, to, .. } => objects.iter().map(|object| alter_owner(object, to)).collect(),
-        Change::Grant { objects, grantee, privileges, grantable, .. } => {
+        Change::ChangeOwner { objects, to, .. } => objects
+            .iter()
+            .map(|object| alter_owner(object, to))
+            .collect(),
+        Change::Grant {
+            objects,
+            grantee,
+            privileges,
+            grantable,
+            ..
+        } => {
             let to = to([grantee], *grantable);
-            on_objects(objects.iter(), *privileges, |what| format!("GRANT {what} {to}"))
+            on_objects(objects.iter(), *privileges, |what| {
+                format!("GRANT {what} {to}")
+            })
         }
-        Change::Revoke { objects, grantor, privileges, via: Some(_), .. } => clear(objects, grantor, *privileges),
-        Change::Revoke { objects, grantee, privileges, extent, cascade, via: None, .. } => {
+        Change::Revoke {
+            objects,
+            grantor,
+            privileges,
+            via: Some(_),
+            ..
+        } => clear(objects, grantor, *privileges),
+        Change::Revoke {
+            objects,
+            grantee,
+            privileges,
+            extent,
+            cascade,
+            via: None,
+            ..
+        } => {
             let option = option_for(*extent);
-            let from = format!("FROM {}{}", grantee_name(grantee), if cascade.is_empty() { "" } else { " CASCADE" });
-            on_objects(objects.iter(), *privileges, |what| format!("REVOKE {option}{what} {from}"))
+            let from = format!(
+                "FROM {}{}",
+                grantee_name(grantee),
+                if cascade.is_empty() { "" } else { " CASCADE" }
+            );
+            on_objects(objects.iter(), *privileges, |what| {
+                format!("REVOKE {option}{what} {from}")
+            })
         }
         Change::GrantDefault { default, .. } => vec![grant_defaults(&[default])],
-        Change::RevokeDefault { default, extent, .. } => vec![revoke_default(default, *extent)],
+        Change::RevokeDefault {
+            default, extent, ..
+        } => vec![revoke_default(default, *extent)],
         Change::EndSessions { role } => end_sessions(role),
         Change::ReassignOwned { from, to, .. } => {
-            vec![format!("REASSIGN OWNED BY {} TO {}", name(from.as_str()), name(to.as_str()))]
+            vec![format!(
+                "REASSIGN OWNED BY {} TO {}",
+                name(from.as_str()),
+                name(to.as_str())
+            )]
         }
         Change::DropOwned { role, .. } => drop_owned(role),
         Change::DropRole { role, .. } => vec![format!("DROP ROLE {}", name(role.as_str()))],
@@ -77,7 +139,12 @@ pub fn statements(change: &Change, major: u32, maker: &RoleName) -> Vec<String> 
 }
 
 /// The statements of what is said in one go; as with [`statements`], without those that say in whose name.
-pub(super) fn said(saying: &Saying<'_>, wholes: &Wholes, major: u32, maker: &RoleName) -> Vec<String> {
+pub(super) fn said(
+    saying: &Saying<'_>,
+    wholes: &Wholes,
+    major: u32,
+    maker: &RoleName,
+) -> Vec<String> {
     match saying {
         Saying::One(change) => statements(change, major, maker),
         Saying::Defaults(defaults, _) => vec![grant_defaults(defaults)],
@@ -85,9 +152,15 @@ pub(super) fn said(saying: &Saying<'_>, wholes: &Wholes, major: u32, maker: &Rol
             let to = to(grants.grantees.iter().copied(), grants.grantable);
             match wholes.of(grants) {
                 Some((all, schema)) => {
-                    vec![format!("GRANT {} ON {all} IN SCHEMA {} {to}", grants.privileges, name(schema.as_str()))]
+                    vec![format!(
+                        "GRANT {} ON {all} IN SCHEMA {} {to}",
+                        grants.privileges,
+                        name(schema.as_str())
+                    )]
                 }
-                None => on_objects(grants.objects(), grants.privileges, |what| format!("GRANT {what} {to}")),
+                None => on_objects(grants.objects(), grants.privileges, |what| {
+                    format!("GRANT {what} {to}")
+                }),
             }
         }
     }
@@ -144,7 +217,10 @@ fn drop_owned(role: &RoleName) -> Vec<String> {
          THEN RAISE EXCEPTION 'something still belongs to a role that is to go: nothing is dropped'; END IF; END",
         literal(role.as_str())
     );
-    vec![format!("DO {}", literal(&guard)), format!("DROP OWNED BY {}", name(role.as_str()))]
+    vec![
+        format!("DO {}", literal(&guard)),
+        format!("DROP OWNED BY {}", name(role.as_str())),
+    ]
 }
 
 /// Everything that `delegate` granted on is taken away by taking its grant option, which it then gets again: whether it may
@@ -154,8 +230,9 @@ fn clear(objects: &[Object], delegate: &RoleName, privileges: Privileges) -> Vec
     let mut statements = on_objects(objects.iter(), privileges, |what| {
         format!("REVOKE GRANT OPTION FOR {what} FROM {delegate} CASCADE")
     });
-    statements
-        .extend(on_objects(objects.iter(), privileges, |what| format!("GRANT {what} TO {delegate} WITH GRANT OPTION")));
+    statements.extend(on_objects(objects.iter(), privileges, |what| {
+        format!("GRANT {what} TO {delegate} WITH GRANT OPTION")
+    }));
     statements
 }
 
@@ -163,7 +240,10 @@ fn clear(objects: &[Object], delegate: &RoleName, privileges: Privileges) -> Vec
 ///
 /// # Errors
 /// A verifier the server would take for a password.
-pub fn set_password(login: &Login, verifier: &Verifier) -> Result<zeroize::Zeroizing<String>, VerifierError> {
+pub fn set_password(
+    login: &Login,
+    verifier: &Verifier,
+) -> Result<zeroize::Zeroizing<String>, VerifierError> {
     let verifier = verifier.checked()?;
     Ok(zeroize::Zeroizing::new(format!(
         "ALTER ROLE {} LOGIN PASSWORD {} VALID UNTIL 'infinity'",
@@ -176,7 +256,10 @@ pub fn set_password(login: &Login, verifier: &Verifier) -> Result<zeroize::Zeroi
 ///
 /// # Errors
 /// As for [`set_password`].
-pub fn set_closed_password(login: &Login, verifier: &Verifier) -> Result<zeroize::Zeroizing<String>, VerifierError> {
+pub fn set_closed_password(
+    login: &Login,
+    verifier: &Verifier,
+) -> Result<zeroize::Zeroizing<String>, VerifierError> {
     let verifier = verifier.checked()?;
     Ok(zeroize::Zeroizing::new(format!(
         "ALTER ROLE {} NOLOGIN PASSWORD {} VALID UNTIL 'infinity'",
@@ -193,40 +276,92 @@ pub fn open_login(login: &Login) -> String {
 /// Lets `role` create in the schemas of `objects`, or no more, until the transaction is over.
 pub(super) fn creates(objects: &[Object], role: &RoleName, allowed: bool) -> Vec<String> {
     let schemas: BTreeSet<_> = objects.iter().filter_map(Object::schema).collect();
-    let (verb, to) = if allowed { ("GRANT", "TO") } else { ("REVOKE", "FROM") };
-    let text =
-        |schema: &SchemaName| format!("{verb} CREATE ON SCHEMA {} {to} {}", name(schema.as_str()), name(role.as_str()));
+    let (verb, to) = if allowed {
+        ("GRANT", "TO")
+    } else {
+        ("REVOKE", "FROM")
+    };
+    let text = |schema: &SchemaName| {
+        format!(
+            "{verb} CREATE ON SCHEMA {} {to} {}",
+            name(schema.as_str()),
+            name(role.as_str())
+        )
+    };
     schemas.into_iter().map(text).collect()
 }
 
 /// New sessions of `login` are refused; the ones that are open stay.
 pub fn close_login(login: &Login) -> String {
-    format!("ALTER ROLE {} NOLOGIN PASSWORD NULL VALID UNTIL 'infinity'", name(login.as_str()))
+    format!(
+        "ALTER ROLE {} NOLOGIN PASSWORD NULL VALID UNTIL 'infinity'",
+        name(login.as_str())
+    )
 }
 
 /// From `at`, a literal that PostgreSQL reads, the server refuses the password of `login`.
 pub fn expire_login(login: &Login, at: &str) -> String {
-    format!("ALTER ROLE {} VALID UNTIL {}", name(login.as_str()), literal(at))
+    format!(
+        "ALTER ROLE {} VALID UNTIL {}",
+        name(login.as_str()),
+        literal(at)
+    )
 }
 
 /// `SET LOCAL ROLE`; without a role, back to the session's own login.
 pub(super) fn set_role(role: Option<&RoleName>) -> String {
-    role.map_or_else(|| "SET LOCAL ROLE NONE".into(), |role| format!("SET LOCAL ROLE {}", name(role.as_str())))
+    role.map_or_else(
+        || "SET LOCAL ROLE NONE".into(),
+        |role| format!("SET LOCAL ROLE {}", name(role.as_str())),
+    )
 }
 
 /// Makes `member` a member of `role` until [`give_back`]. `before`: the membership by the same grantor that it changes.
-pub(super) fn lend(role: &RoleName, member: &RoleName, before: Option<&Membership>, major: u32) -> String {
+pub(super) fn lend(
+    role: &RoleName,
+    member: &RoleName,
+    before: Option<&Membership>,
+    major: u32,
+) -> String {
     let admin = before.is_some_and(|edge| edge.admin);
-    let edge = Edge { role: role.clone(), member: member.clone(), admin, inherit: true, set: true };
+    let edge = Edge {
+        role: role.clone(),
+        member: member.clone(),
+        admin,
+        inherit: true,
+        set: true,
+    };
     grant_membership(&edge, major)
 }
 
 /// Undoes [`lend`]: the membership ends, or is again as it was.
-pub(super) fn give_back(role: &RoleName, member: &RoleName, before: Option<&Membership>, major: u32) -> String {
+pub(super) fn give_back(
+    role: &RoleName,
+    member: &RoleName,
+    before: Option<&Membership>,
+    major: u32,
+) -> String {
     match before {
-        None => format!("REVOKE {} FROM {}", name(role.as_str()), name(member.as_str())),
-        Some(Membership { role, member, admin, inherit, set, grantor: _ }) => grant_membership(
-            &Edge { role: role.clone(), member: member.clone(), admin: *admin, inherit: *inherit, set: *set },
+        None => format!(
+            "REVOKE {} FROM {}",
+            name(role.as_str()),
+            name(member.as_str())
+        ),
+        Some(Membership {
+            role,
+            member,
+            admin,
+            inherit,
+            set,
+            grantor: _,
+        }) => grant_membership(
+            &Edge {
+                role: role.clone(),
+                member: member.clone(),
+                admin: *admin,
+                inherit: *inherit,
+                set: *set,
+            },
             major,
         ),
     }
@@ -237,13 +372,19 @@ pub(super) fn give_back(role: &RoleName, member: &RoleName, before: Option<&Memb
 /// run, which asks for no privilege; from 18 on GRANT does that itself.
 /// <https://www.postgresql.org/docs/current/sql-lock.html>
 pub(super) fn shelter(Sheltered { tables, others }: &Sheltered<'_>, major: u32) -> Vec<String> {
-    let tables: Vec<_> = tables.iter().map(|table| format!("ONLY {}", reference(table))).collect();
+    let tables: Vec<_> = tables
+        .iter()
+        .map(|table| format!("ONLY {}", reference(table)))
+        .collect();
     let lock = |batch: &[String]| format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", batch.join(", "));
     let mut statements: Vec<_> = tables.chunks(BATCH).map(lock).collect();
     if major < 18 {
         let others: Vec<_> = others.iter().map(|object| reference(object)).collect();
         for batch in others.chunks(BATCH) {
-            statements.push(format!("PREPARE rolewright_shelter AS SELECT FROM {}", batch.join(", ")));
+            statements.push(format!(
+                "PREPARE rolewright_shelter AS SELECT FROM {}",
+                batch.join(", ")
+            ));
             statements.push("DEALLOCATE rolewright_shelter".into());
         }
     }
@@ -267,56 +408,107 @@ fn grantee_name(grantee: &Grantee) -> String {
 
 fn to<'g>(grantees: impl IntoIterator<Item = &'g Grantee>, grantable: bool) -> String {
     let names: Vec<_> = grantees.into_iter().map(grantee_name).collect();
-    format!("TO {}{}", names.join(", "), if grantable { " WITH GRANT OPTION" } else { "" })
+    format!(
+        "TO {}{}",
+        names.join(", "),
+        if grantable { " WITH GRANT OPTION" } else { "" }
+    )
 }
 
 fn alter_role(role: &RoleName, attributes: &[Attribute]) -> String {
     let attributes: Vec<_> = attributes.iter().map(ToString::to_string).collect();
-    format!("ALTER ROLE {} {}", name(role.as_str()), attributes.join(" "))
+    format!(
+        "ALTER ROLE {} {}",
+        name(role.as_str()),
+        attributes.join(" ")
+    )
 }
 
 fn in_database(setting: &Setting) -> String {
-    setting.database.as_ref().map(|database| format!(" IN DATABASE {}", name(database.as_str()))).unwrap_or_default()
+    setting
+        .database
+        .as_ref()
+        .map(|database| format!(" IN DATABASE {}", name(database.as_str())))
+        .unwrap_or_default()
 }
 
 fn set_parameter(role: &RoleName, setting: &Setting) -> String {
     let value = match elements(&setting.parameter, &setting.value) {
         Some(list) if list.is_empty() => "''".into(),
-        Some(list) => list.iter().map(|one| literal(one)).collect::<Vec<_>>().join(", "),
+        Some(list) => list
+            .iter()
+            .map(|one| literal(one))
+            .collect::<Vec<_>>()
+            .join(", "),
         None => literal(&setting.value),
     };
     let (role, place) = (name(role.as_str()), in_database(setting));
-    format!("ALTER ROLE {role}{place} SET {} = {value}", dotted(&setting.parameter))
+    format!(
+        "ALTER ROLE {role}{place} SET {} = {value}",
+        dotted(&setting.parameter)
+    )
 }
 
 fn reset_parameter(role: &RoleName, setting: &Setting) -> String {
-    format!("ALTER ROLE {}{} RESET {}", name(role.as_str()), in_database(setting), dotted(&setting.parameter))
+    format!(
+        "ALTER ROLE {}{} RESET {}",
+        name(role.as_str()),
+        in_database(setting),
+        dotted(&setting.parameter)
+    )
 }
 
 /// Parameter names may have a prefix: each piece is an identifier.
 fn dotted(parameter: &str) -> String {
     parameter
         .split('.')
-        .map(|piece| if piece == "role" { piece.to_owned() } else { name(piece) })
+        .map(|piece| {
+            if piece == "role" {
+                piece.to_owned()
+            } else {
+                name(piece)
+            }
+        })
         .collect::<Vec<_>>()
         .join(".")
 }
 
 fn grant_membership(edge: &Edge, major: u32) -> String {
     let options = if major < 16 {
-        if edge.admin { " WITH ADMIN OPTION".to_owned() } else { String::new() }
+        if edge.admin {
+            " WITH ADMIN OPTION".to_owned()
+        } else {
+            String::new()
+        }
     } else {
         let word = |on: bool| if on { "TRUE" } else { "FALSE" };
         // All three always: a plain GRANT leaves the options of an existing edge as they are.
-        format!(" WITH ADMIN {}, INHERIT {}, SET {}", word(edge.admin), word(edge.inherit), word(edge.set))
+        format!(
+            " WITH ADMIN {}, INHERIT {}, SET {}",
+            word(edge.admin),
+            word(edge.inherit),
+            word(edge.set)
+        )
     };
-    format!("GRANT {} TO {}{options}", name(edge.role.as_str()), name(edge.member.as_str()))
+    format!(
+        "GRANT {} TO {}{options}",
+        name(edge.role.as_str()),
+        name(edge.member.as_str())
+    )
 }
 
 fn revoke_membership(edge: &Membership, cascade: bool, major: u32) -> String {
-    let by = if major < 16 { String::new() } else { format!(" GRANTED BY {}", name(edge.grantor.as_str())) };
+    let by = if major < 16 {
+        String::new()
+    } else {
+        format!(" GRANTED BY {}", name(edge.grantor.as_str()))
+    };
     let cascade = if cascade { " CASCADE" } else { "" };
-    format!("REVOKE {} FROM {}{by}{cascade}", name(edge.role.as_str()), name(edge.member.as_str()))
+    format!(
+        "REVOKE {} FROM {}{by}{cascade}",
+        name(edge.role.as_str()),
+        name(edge.member.as_str())
+    )
 }
 
 /// The object as it stands behind `ALTER` and behind `GRANT … ON`, without the kind.
@@ -324,16 +516,38 @@ pub(super) fn reference(object: &Object) -> String {
     match object {
         Object::Database(database) => name(database.as_str()),
         Object::Schema(schema) => name(schema.as_str()),
-        Object::Column { schema, relation, .. } => format!("{}.{}", name(schema.as_str()), name(relation)),
-        Object::Routine { schema, name: routine, arguments, .. } => {
-            format!("{}.{}({})", name(schema.as_str()), name(routine), visible_sql(arguments))
+        Object::Column {
+            schema, relation, ..
+        } => format!("{}.{}", name(schema.as_str()), name(relation)),
+        Object::Routine {
+            schema,
+            name: routine,
+            arguments,
+            ..
+        } => {
+            format!(
+                "{}.{}({})",
+                name(schema.as_str()),
+                name(routine),
+                visible_sql(arguments)
+            )
         }
-        Object::InSchema { schema, name: text, .. } if object.named_by_sql_text() => {
+        Object::InSchema {
+            schema, name: text, ..
+        } if object.named_by_sql_text() => {
             format!("{}.{}", name(schema.as_str()), visible_sql(text))
         }
-        Object::InSchema { schema, name: text, .. } => format!("{}.{}", name(schema.as_str()), name(text)),
-        Object::Bare { kind: ObjectKind::LargeObject, name: oid } => oid.to_string(),
-        Object::Bare { kind: ObjectKind::Parameter, name: parameter } => dotted(parameter),
+        Object::InSchema {
+            schema, name: text, ..
+        } => format!("{}.{}", name(schema.as_str()), name(text)),
+        Object::Bare {
+            kind: ObjectKind::LargeObject,
+            name: oid,
+        } => oid.to_string(),
+        Object::Bare {
+            kind: ObjectKind::Parameter,
+            name: parameter,
+        } => dotted(parameter),
         Object::Bare { name: text, .. } => name(text),
     }
 }
@@ -364,26 +578,45 @@ fn on_objects<'o>(
     write: impl Fn(String) -> String,
 ) -> Vec<String> {
     let objects: Vec<&Object> = objects.collect();
-    let Some(kind) = objects.first().map(|object| object.kind()) else { return Vec::new() };
+    let Some(kind) = objects.first().map(|object| object.kind()) else {
+        return Vec::new();
+    };
     if kind == ObjectKind::Column {
-        return objects.iter().map(|object| write(on_column(object, privileges))).collect();
+        return objects
+            .iter()
+            .map(|object| write(on_column(object, privileges)))
+            .collect();
     }
     let on = |batch: &[&Object]| {
         let list: Vec<_> = batch.iter().map(|object| reference(object)).collect();
-        write(format!("{privileges} ON {} {}", grant_keyword(kind), list.join(", ")))
+        write(format!(
+            "{privileges} ON {} {}",
+            grant_keyword(kind),
+            list.join(", ")
+        ))
     };
     objects.chunks(BATCH).map(on).collect()
 }
 
 fn on_column(object: &Object, privileges: Privileges) -> String {
-    let Object::Column { column, .. } = object else { return String::new() };
+    let Object::Column { column, .. } = object else {
+        return String::new();
+    };
     let column = name(column);
-    let list: Vec<_> = privileges.iter().map(|privilege| format!("{privilege} ({column})")).collect();
+    let list: Vec<_> = privileges
+        .iter()
+        .map(|privilege| format!("{privilege} ({column})"))
+        .collect();
     format!("{} ON TABLE {}", list.join(", "), reference(object))
 }
 
 fn alter_owner(object: &Object, to: &RoleName) -> String {
-    format!("ALTER {} {} OWNER TO {}", alter_keyword(object.kind()), reference(object), name(to.as_str()))
+    format!(
+        "ALTER {} {} OWNER TO {}",
+        alter_keyword(object.kind()),
+        reference(object),
+        name(to.as_str())
+    )
 }
 
 /// ALTER AGGREGATE wants `(*)` and `ORDER BY` between the arguments; ALTER ROUTINE takes them as a list, for every routine.
@@ -404,19 +637,40 @@ fn option_for(extent: Extent) -> &'static str {
 }
 
 fn default_place(default: &DefaultPrivilege) -> String {
-    let place =
-        default.schema.as_ref().map(|schema| format!(" IN SCHEMA {}", name(schema.as_str()))).unwrap_or_default();
-    format!("ALTER DEFAULT PRIVILEGES FOR ROLE {}{place}", name(default.owner.as_str()))
+    let place = default
+        .schema
+        .as_ref()
+        .map(|schema| format!(" IN SCHEMA {}", name(schema.as_str())))
+        .unwrap_or_default();
+    format!(
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {}{place}",
+        name(default.owner.as_str())
+    )
 }
 
 /// Default privileges that differ in their grantees only.
 fn grant_defaults(defaults: &[&DefaultPrivilege]) -> String {
-    let Some(first) = defaults.first() else { return String::new() };
-    let to = to(defaults.iter().map(|default| &default.grantee), !first.grantable.is_empty());
-    format!("{} GRANT {} ON {} {to}", default_place(first), first.privileges, first.objects.keyword())
+    let Some(first) = defaults.first() else {
+        return String::new();
+    };
+    let to = to(
+        defaults.iter().map(|default| &default.grantee),
+        !first.grantable.is_empty(),
+    );
+    format!(
+        "{} GRANT {} ON {} {to}",
+        default_place(first),
+        first.privileges,
+        first.objects.keyword()
+    )
 }
 
 fn revoke_default(default: &DefaultPrivilege, extent: Extent) -> String {
     let (place, from) = (default_place(default), grantee_name(&default.grantee));
-    format!("{place} REVOKE {}{} ON {} FROM {from}", option_for(extent), default.privileges, default.objects.keyword())
+    format!(
+        "{place} REVOKE {}{} ON {} FROM {from}",
+        option_for(extent),
+        default.privileges,
+        default.objects.keyword()
+    )
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Change, Objects, statement};
 use crate::model::{
-    Database, DefaultPrivilege, Dependence, Grantee, Group, Object, PrivilegeClass, Privileges, RoleName, SchemaName,
+    Database, DefaultPrivilege, Dependence, Grantee, Group, Object, PrivilegeClass, Privileges,
+    RoleName, SchemaName,
 };
 
 /// What is said in one go.
@@ -42,7 +43,9 @@ impl Saying<'_> {
     /// Whether both are GRANTs of one owner on the same lists of objects.
     pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Grants(one), Self::Grants(other)) => one.owner == other.owner && one.is_on(&other.lists),
+            (Self::Grants(one), Self::Grants(other)) => {
+                one.owner == other.owner && one.is_on(&other.lists)
+            }
             _ => false,
         }
     }
@@ -64,8 +67,20 @@ fn grants(run: &[Change]) -> Vec<Saying<'_>> {
     let mut gathered: Vec<Grants<'_>> = Vec::new();
     let mut by_list = HashMap::new();
     for change in run {
-        let Change::Grant { objects, owner, grantee, privileges, grantable, .. } = change else { continue };
-        let at = *by_list.entry((objects.as_ptr(), owner, privileges, grantable)).or_insert(gathered.len());
+        let Change::Grant {
+            objects,
+            owner,
+            grantee,
+            privileges,
+            grantable,
+            ..
+        } = change
+        else {
+            continue;
+        };
+        let at = *by_list
+            .entry((objects.as_ptr(), owner, privileges, grantable))
+            .or_insert(gathered.len());
         match gathered.get_mut(at) {
             Some(grants) => grants.grantees.push(grantee),
             None => gathered.push(Grants {
@@ -91,15 +106,27 @@ fn grants(run: &[Change]) -> Vec<Saying<'_>> {
 fn defaults(run: &[Change]) -> Vec<Saying<'_>> {
     let mut gathered: Vec<(Vec<&DefaultPrivilege>, &Change)> = Vec::new();
     for change in run {
-        let Change::GrantDefault { default, .. } = change else { continue };
-        let same =
-            |one: &DefaultPrivilege| DefaultPrivilege { grantee: default.grantee.clone(), ..one.clone() } == *default;
-        match gathered.iter_mut().find(|(list, _)| list.first().is_some_and(|one| same(one))) {
+        let Change::GrantDefault { default, .. } = change else {
+            continue;
+        };
+        let same = |one: &DefaultPrivilege| {
+            DefaultPrivilege {
+                grantee: default.grantee.clone(),
+                ..one.clone()
+            } == *default
+        };
+        match gathered
+            .iter_mut()
+            .find(|(list, _)| list.first().is_some_and(|one| same(one)))
+        {
             Some((list, _)) => list.push(default),
             None => gathered.push((vec![default], change)),
         }
     }
-    gathered.into_iter().map(|(list, first)| Saying::Defaults(list, first)).collect()
+    gathered
+        .into_iter()
+        .map(|(list, first)| Saying::Defaults(list, first))
+        .collect()
 }
 
 impl<'c> Grants<'c> {
@@ -109,18 +136,40 @@ impl<'c> Grants<'c> {
     }
 
     fn is_on(&self, lists: &[&Objects]) -> bool {
-        self.lists.iter().map(|list| list.as_ptr()).eq(lists.iter().map(|list| list.as_ptr()))
+        self.lists
+            .iter()
+            .map(|list| list.as_ptr())
+            .eq(lists.iter().map(|list| list.as_ptr()))
     }
 
     fn goes_with(&self, other: &Self) -> bool {
-        (self.owner, self.privileges, self.grantable, &self.grantees, self.place())
-            == (other.owner, other.privileges, other.grantable, &other.grantees, other.place())
+        (
+            self.owner,
+            self.privileges,
+            self.grantable,
+            &self.grantees,
+            self.place(),
+        ) == (
+            other.owner,
+            other.privileges,
+            other.grantable,
+            &other.grantees,
+            other.place(),
+        )
     }
 
     fn place(&self) -> Option<(PrivilegeClass, &'static str, Option<&'c SchemaName>)> {
         let first = self.lists.first()?.first()?;
-        let schema = if matches!(first, Object::Schema(_)) { None } else { first.schema() };
-        Some((first.kind().class(), statement::grant_keyword(first.kind()), schema))
+        let schema = if matches!(first, Object::Schema(_)) {
+            None
+        } else {
+            first.schema()
+        };
+        Some((
+            first.kind().class(),
+            statement::grant_keyword(first.kind()),
+            schema,
+        ))
     }
 }
 
@@ -146,10 +195,19 @@ pub(super) struct Wholes {
 impl Wholes {
     /// What is in `database`, owned as it will be after `changes`, where there is room for so many locks.
     pub(super) fn new(database: Option<&Database>, changes: &[Change], room: usize) -> Self {
-        let mut wholes = Self { room, ..Self::default() };
-        database.into_iter().flat_map(|database| &database.groups).for_each(|group| wholes.count(group));
+        let mut wholes = Self {
+            room,
+            ..Self::default()
+        };
+        database
+            .into_iter()
+            .flat_map(|database| &database.groups)
+            .for_each(|group| wholes.count(group));
         for change in changes {
-            if let Change::ChangeOwner { objects, from, to, .. } = change {
+            if let Change::ChangeOwner {
+                objects, from, to, ..
+            } = change
+            {
                 wholes.hand_over(objects, from, to);
             }
         }
@@ -157,17 +215,28 @@ impl Wholes {
     }
 
     fn count(&mut self, group: &Group) {
-        let Some(schema) = group.members.first().and_then(Object::schema) else { return };
-        let stock = self.stocks.entry((schema.clone(), group.kind.class())).or_default();
+        let Some(schema) = group.members.first().and_then(Object::schema) else {
+            return;
+        };
+        let stock = self
+            .stocks
+            .entry((schema.clone(), group.kind.class()))
+            .or_default();
         stock.all += group.members.len();
         let follows = group.dependence == Dependence::Table;
-        let owners = if follows { &mut stock.following } else { &mut stock.owned };
+        let owners = if follows {
+            &mut stock.following
+        } else {
+            &mut stock.owned
+        };
         *owners.entry(group.owner.clone()).or_default() += group.members.len();
     }
 
     fn hand_over(&mut self, objects: &Objects, from: &RoleName, to: &RoleName) {
         let Some(first) = objects.first() else { return };
-        let place = first.schema().map(|schema| (schema.clone(), first.kind().class()));
+        let place = first
+            .schema()
+            .map(|schema| (schema.clone(), first.kind().class()));
         if let Some(stock) = place.and_then(|place| self.stocks.get_mut(&place)) {
             *stock.owned.entry(to.clone()).or_default() += objects.len();
             if let Some(owned) = stock.owned.get_mut(from) {
@@ -187,8 +256,9 @@ impl Wholes {
             _ => return None,
         };
         let count: usize = grants.lists.iter().map(|list| list.len()).sum();
-        let whole =
-            count > self.room && self.belongs(schema, class, grants.owner) && self.stock(schema, class)?.all == count;
+        let whole = count > self.room
+            && self.belongs(schema, class, grants.owner)
+            && self.stock(schema, class)?.all == count;
         whole.then_some((keyword, schema))
     }
 
@@ -198,7 +268,9 @@ impl Wholes {
 
     /// Whether everything of a class in a schema will be `owner`'s.
     fn belongs(&self, schema: &SchemaName, class: PrivilegeClass, owner: &RoleName) -> bool {
-        let Some(stock) = self.stock(schema, class) else { return true };
+        let Some(stock) = self.stock(schema, class) else {
+            return true;
+        };
         let own: usize = stock.owned.get(owner).copied().unwrap_or_default();
         let following: usize = stock.following.values().sum();
         let here = stock.following.get(owner).copied().unwrap_or_default();
@@ -220,7 +292,11 @@ mod tests {
     }
 
     fn relation(kind: RelationKind, name: &str) -> Object {
-        Object::InSchema { kind: ObjectKind::Relation(kind), schema: SchemaName::new("s").unwrap(), name: name.into() }
+        Object::InSchema {
+            kind: ObjectKind::Relation(kind),
+            schema: SchemaName::new("s").unwrap(),
+            name: name.into(),
+        }
     }
 
     fn list(kind: RelationKind, names: &[&str]) -> Objects {
@@ -258,13 +334,18 @@ mod tests {
             security_definer: false,
             members: members.to_vec(),
         };
-        Database { groups: groups.iter().map(group).collect(), ..Database::default() }
+        Database {
+            groups: groups.iter().map(group).collect(),
+            ..Database::default()
+        }
     }
 
     fn said(changes: &[Change], database: &Database, room: usize) -> Vec<String> {
         let wholes = Wholes::new(Some(database), changes, room);
         let sayings = together(changes);
-        let said = sayings.iter().flat_map(|saying| statement::said(saying, &wholes, 18, &role("admin")));
+        let said = sayings
+            .iter()
+            .flat_map(|saying| statement::said(saying, &wholes, 18, &role("admin")));
         said.filter(|text| text.starts_with("GRANT")).collect()
     }
 
@@ -297,15 +378,21 @@ mod tests {
             grant(&others, "worker", Privilege::Select),
         ];
         let sayings = together(&changes);
-        let runs: Vec<_> = sayings.chunk_by(Saying::is_about_the_same).map(<[_]>::len).collect();
+        let runs: Vec<_> = sayings
+            .chunk_by(Saying::is_about_the_same)
+            .map(<[_]>::len)
+            .collect();
         assert_eq!(runs, [2, 1]);
     }
 
     #[test]
-    fn a_schema_is_spoken_of_as_a_whole_where_all_of_it_is_the_owners_and_more_than_can_be_locked() {
+    fn a_schema_is_spoken_of_as_a_whole_where_all_of_it_is_the_owners_and_more_than_can_be_locked()
+    {
         let (tables, views) = (list(TABLE, &["a", "b"]), list(VIEW, &["v"]));
         let changes = |views: &Objects| {
-            ["app", "worker"].map(|who| [&tables, views].map(|list| grant(list, who, Privilege::Select))).concat()
+            ["app", "worker"]
+                .map(|who| [&tables, views].map(|list| grant(list, who, Privilege::Select)))
+                .concat()
         };
         let whole = ["GRANT SELECT ON ALL TABLES IN SCHEMA \"s\" TO \"app\", \"worker\""];
         let all = database(&[("mig", &tables), ("mig", &views)]);
@@ -313,10 +400,22 @@ mod tests {
         assert_ne!(said(&changes(&views), &all, 3), whole, "each can be locked");
 
         let more = database(&[("mig", &tables), ("mig", &list(VIEW, &["v", "w"]))]);
-        assert_ne!(said(&changes(&views), &more, 0), whole, "one view is not granted on");
+        assert_ne!(
+            said(&changes(&views), &more, 0),
+            whole,
+            "one view is not granted on"
+        );
         let foreign = database(&[("mig", &tables), ("old", &views)]);
-        assert_ne!(said(&changes(&views), &foreign, 0), whole, "one view is somebody else's");
+        assert_ne!(
+            said(&changes(&views), &foreign, 0),
+            whole,
+            "one view is somebody else's"
+        );
         let taken = [vec![take_over(&views)], changes(&views)].concat();
-        assert_eq!(said(&taken, &foreign, 0), whole, "which it takes over first");
+        assert_eq!(
+            said(&taken, &foreign, 0),
+            whole,
+            "which it takes over first"
+        );
     }
 }

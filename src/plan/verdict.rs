@@ -76,12 +76,18 @@ impl InstanceVerdict {
 impl Verdict {
     /// The worst of the instances'.
     pub fn status(&self) -> Status {
-        self.instances.iter().map(InstanceVerdict::status).max().unwrap_or(Status::InSync)
+        self.instances
+            .iter()
+            .map(InstanceVerdict::status)
+            .max()
+            .unwrap_or(Status::InSync)
     }
 
     /// The findings of every instance.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.instances.iter().flat_map(|instance| &instance.findings)
+        self.instances
+            .iter()
+            .flat_map(|instance| &instance.findings)
     }
 }
 
@@ -121,15 +127,28 @@ mod tests {
     use crate::plan::{Rule, Severity};
 
     fn verdict(findings: Vec<Finding>, errors: usize) -> InstanceVerdict {
-        let error = Failure { causes: vec!["no".into()], hint: None };
-        InstanceVerdict { findings, errors: vec![error; errors], ..InstanceVerdict::default() }
+        let error = Failure {
+            causes: vec!["no".into()],
+            hint: None,
+        };
+        InstanceVerdict {
+            findings,
+            errors: vec![error; errors],
+            ..InstanceVerdict::default()
+        }
     }
 
     #[test]
     fn only_an_error_that_nobody_accepted_is_drift() {
         let drift = Finding::new(Rule::GrantMissing, "m");
-        let warning = Finding { severity: Severity::Warning, ..drift.clone() };
-        let allowed = Finding { allowed: Some("because".into()), ..drift.clone() };
+        let warning = Finding {
+            severity: Severity::Warning,
+            ..drift.clone()
+        };
+        let allowed = Finding {
+            allowed: Some("because".into()),
+            ..drift.clone()
+        };
         assert_eq!(verdict(vec![warning, allowed], 0).status(), Status::InSync);
         assert_eq!(verdict(vec![drift], 0).status(), Status::Drift);
     }
@@ -151,9 +170,21 @@ mod tests {
 
     #[test]
     fn a_cause_that_is_repeated_is_said_once() {
-        let inner = Layer { text: "refused", source: None };
-        let middle = Layer { text: "connect: refused", source: Some(inner.into()) };
-        let outer = Layer { text: "cannot reach the server", source: Some(middle.into()) };
-        assert_eq!(Failure::new(&outer, None).message(), "cannot reach the server: connect: refused");
+        let inner = Layer {
+            text: "refused",
+            source: None,
+        };
+        let middle = Layer {
+            text: "connect: refused",
+            source: Some(inner.into()),
+        };
+        let outer = Layer {
+            text: "cannot reach the server",
+            source: Some(middle.into()),
+        };
+        assert_eq!(
+            Failure::new(&outer, None).message(),
+            "cannot reach the server: connect: refused"
+        );
     }
 }

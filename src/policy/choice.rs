@@ -63,20 +63,26 @@ impl Read for AccessList {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         if !matches!(node.value, Value::Map(_)) {
             let preset = Located::new(Preset::read(node, problems)?, node.origin.clone());
-            return Some(Self(vec![AccessEntry { preset, schema: None }]));
+            return Some(Self(vec![AccessEntry {
+                preset,
+                schema: None,
+            }]));
         }
         let mut entries = Vec::new();
         for NamedEntry { key, origin, value } in Named::<List<String>>::read(node, problems)?.0 {
             let Some(preset) = Preset::from_word(&key) else {
-                problems.push_hint(&origin, format!("unknown preset `{key}`"), suggestion(&key, &Preset::words()));
+                problems.push_hint(
+                    &origin,
+                    format!("unknown preset `{key}`"),
+                    suggestion(&key, &Preset::words()),
+                );
                 continue;
             };
             let schemas = value.value.unwrap_or_default();
-            entries.extend(
-                schemas
-                    .into_iter()
-                    .map(|schema| AccessEntry { preset: Located::new(preset, origin.clone()), schema: Some(schema) }),
-            );
+            entries.extend(schemas.into_iter().map(|schema| AccessEntry {
+                preset: Located::new(preset, origin.clone()),
+                schema: Some(schema),
+            }));
         }
         Some(Self(entries))
     }
@@ -132,9 +138,10 @@ impl Read for Replication {
     fn join(&mut self, later: Self, _: &mut Problems) -> bool {
         match (self, later) {
             (Self::Automatic, Self::Automatic) => true,
-            (Self::Regions(regions), Self::Regions(more)) => {
-                regions.iter().map(Located::get).eq(more.iter().map(Located::get))
-            }
+            (Self::Regions(regions), Self::Regions(more)) => regions
+                .iter()
+                .map(Located::get)
+                .eq(more.iter().map(Located::get)),
             _ => false,
         }
     }

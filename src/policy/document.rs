@@ -52,7 +52,12 @@ impl Scalar {
             "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
             "true" | "True" | "TRUE" => Kind::Flag(true),
             "false" | "False" | "FALSE" => Kind::Flag(false),
-            text if ["yes", "no", "on", "off"].iter().any(|word| text.eq_ignore_ascii_case(word)) => Kind::OldFlag,
+            text if ["yes", "no", "on", "off"]
+                .iter()
+                .any(|word| text.eq_ignore_ascii_case(word)) =>
+            {
+                Kind::OldFlag
+            }
             text => number(text),
         }
     }
@@ -61,16 +66,34 @@ impl Scalar {
 fn number(text: &str) -> Kind {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let based = ["0x", "0o", "0b"].iter().any(|base| digits.starts_with(base));
+    let based = ["0x", "0o", "0b"]
+        .iter()
+        .any(|base| digits.starts_with(base));
     let grouped = digits.starts_with(|c: char| c.is_ascii_digit()) && digits.contains('_');
     match text.parse() {
-        Ok(integer) if decimal && (digits == "0" || !digits.starts_with('0')) => Kind::Integer(integer),
-        _ if decimal || digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && text.parse::<f64>().is_ok() => {
+        Ok(integer) if decimal && (digits == "0" || !digits.starts_with('0')) => {
+            Kind::Integer(integer)
+        }
+        _ if decimal
+            || digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+                && text.parse::<f64>().is_ok() =>
+        {
             Kind::Number
         }
         _ if based && u64::from_str_radix(&digits[2..], 16).is_ok() => Kind::Number,
-        _ if grouped && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') => Kind::Number,
-        _ if [".nan", ".inf"].iter().any(|word| digits.eq_ignore_ascii_case(word)) => Kind::Number,
+        _ if grouped
+            && digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'_') =>
+        {
+            Kind::Number
+        }
+        _ if [".nan", ".inf"]
+            .iter()
+            .any(|word| digits.eq_ignore_ascii_case(word)) =>
+        {
+            Kind::Number
+        }
         _ => Kind::Text,
     }
 }
@@ -101,7 +124,10 @@ impl Node {
     /// Says what should have stood here.
     pub fn expected(&self, wanted: &str, problems: &mut Problems) {
         if !matches!(self.value, Value::Broken) {
-            problems.push(&self.origin, format!("expected {wanted}, found {}", self.shown()));
+            problems.push(
+                &self.origin,
+                format!("expected {wanted}, found {}", self.shown()),
+            );
         }
     }
 
@@ -114,10 +140,19 @@ impl Node {
         let mut seen = HashMap::new();
         let mut entries = Vec::with_capacity(pairs.len());
         for (key, value) in pairs {
-            let Some(text) = key.as_key(problems) else { continue };
+            let Some(text) = key.as_key(problems) else {
+                continue;
+            };
             match seen.insert(text, &key.origin) {
-                Some(first) => problems.push(&key.origin, format!("duplicate key `{text}`, first at {}", place(first))),
-                None => entries.push(Entry { key: text.to_owned(), origin: key.origin.clone(), value }),
+                Some(first) => problems.push(
+                    &key.origin,
+                    format!("duplicate key `{text}`, first at {}", place(first)),
+                ),
+                None => entries.push(Entry {
+                    key: text.to_owned(),
+                    origin: key.origin.clone(),
+                    value,
+                }),
             }
         }
         Some(entries)

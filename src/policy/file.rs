@@ -213,12 +213,21 @@ impl FromName for Schema {
 
 impl FromName for Extension {
     fn from_name(name: Located<String>) -> Self {
-        Self { name, schema: None, version: None }
+        Self {
+            name,
+            schema: None,
+            version: None,
+        }
     }
 }
 
 impl FromName for Membership {
     fn from_name(role: Located<String>) -> Self {
-        Self { role, inherit: None, set: None, admin: None }
+        Self {
+            role,
+            inherit: None,
+            set: None,
+            admin: None,
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::problem::place;
 use super::{Problem, Problems};
 use crate::model::{
-    DeclaredMembership, IamPrincipal, Lifecycle, Object, Origin, Policy, Preset, RoleName, RolePolicy, SchemaName,
-    SecretName, Strategy, Target,
+    DeclaredMembership, IamPrincipal, Lifecycle, Object, Origin, Policy, Preset, RoleName,
+    RolePolicy, SchemaName, SecretName, Strategy, Target,
 };
 
 type Check = fn(&Policy, &mut Problems);
@@ -32,7 +32,11 @@ pub(super) fn check(policies: &[Policy], problems: &mut Problems) {
 /// The pair of logins of roles whose credential alternates.
 fn pairs(policy: &Policy) -> impl Iterator<Item = (&RoleName, &RolePolicy, Vec<RoleName>)> {
     let alternating = |role: &RolePolicy| role.rotation.strategy == Strategy::Alternate;
-    policy.roles.iter().filter(move |(_, role)| alternating(role)).map(|(name, role)| (name, role, role.logins(name)))
+    policy
+        .roles
+        .iter()
+        .filter(move |(_, role)| alternating(role))
+        .map(|(name, role)| (name, role, role.logins(name)))
 }
 
 fn logins_fit(policy: &Policy, problems: &mut Problems) {
@@ -54,7 +58,10 @@ fn logins_are_apart(policy: &Policy, problems: &mut Problems) {
     for (name, role, logins) in pairs(policy) {
         for login in &logins {
             if let Some(other) = policy.roles.get(login) {
-                let message = format!("`{login}` is a login of `{name}`, and a role at {}", place(&other.origin));
+                let message = format!(
+                    "`{login}` is a login of `{name}`, and a role at {}",
+                    place(&other.origin)
+                );
                 problems.push(&role.origin, message);
             }
         }
@@ -62,10 +69,21 @@ fn logins_are_apart(policy: &Policy, problems: &mut Problems) {
     let logins: BTreeSet<_> = pairs(policy).flat_map(|(_, _, logins)| logins).collect();
     for (name, role) in &policy.roles {
         if users.contains(name) {
-            problems.push(&role.origin, format!("`{name}` is also the database user of an IAM principal"));
+            problems.push(
+                &role.origin,
+                format!("`{name}` is also the database user of an IAM principal"),
+            );
         }
-        for user in role.iam.iter().map(IamPrincipal::user).filter(|user| logins.contains(user)) {
-            problems.push(&role.origin, format!("the IAM user `{user}` is also a login that takes turns"));
+        for user in role
+            .iam
+            .iter()
+            .map(IamPrincipal::user)
+            .filter(|user| logins.contains(user))
+        {
+            problems.push(
+                &role.origin,
+                format!("the IAM user `{user}` is also a login that takes turns"),
+            );
         }
     }
 }
@@ -84,7 +102,10 @@ fn principals_are_apart(policy: &Policy, problems: &mut Problems) {
         }
         let (account, at) = (principal.account(), place(&first.origin));
         if first.account() == account {
-            problems.push(&principal.origin, format!("`{account}` is declared as a principal of another kind at {at}"));
+            problems.push(
+                &principal.origin,
+                format!("`{account}` is declared as a principal of another kind at {at}"),
+            );
         } else {
             problems.push(
                 &principal.origin,
@@ -100,7 +121,10 @@ fn principals_are_apart(policy: &Policy, problems: &mut Problems) {
 /// Every role a policy makes for a declared one: itself and its logins.
 fn made(policy: &Policy) -> impl Iterator<Item = (RoleName, &RolePolicy)> {
     let own = policy.roles.iter().map(|(name, role)| (name.clone(), role));
-    own.chain(pairs(policy).flat_map(|(_, role, logins)| logins.into_iter().map(move |login| (login, role))))
+    own.chain(
+        pairs(policy)
+            .flat_map(|(_, role, logins)| logins.into_iter().map(move |login| (login, role))),
+    )
 }
 
 fn admins_are_apart(policy: &Policy, problems: &mut Problems) {
@@ -115,26 +139,46 @@ fn admins_are_apart(policy: &Policy, problems: &mut Problems) {
 
 fn ignored_are_apart(policy: &Policy, problems: &mut Problems) {
     for (name, role) in made(policy) {
-        if policy.ignore.iter().any(|pattern| pattern.matches(name.as_str())) {
-            problems.push(&role.origin, format!("`{name}` is declared, and matched by `ignore.roles`"));
+        if policy
+            .ignore
+            .iter()
+            .any(|pattern| pattern.matches(name.as_str()))
+        {
+            problems.push(
+                &role.origin,
+                format!("`{name}` is declared, and matched by `ignore.roles`"),
+            );
         }
     }
 }
 
 fn is_absent(policy: &Policy, name: &RoleName) -> bool {
-    policy.roles.get(name).is_some_and(|role| matches!(role.lifecycle, Lifecycle::Absent { .. }))
+    policy
+        .roles
+        .get(name)
+        .is_some_and(|role| matches!(role.lifecycle, Lifecycle::Absent { .. }))
 }
 
 fn members_are_present(policy: &Policy, problems: &mut Problems) {
     for (name, role) in &policy.roles {
-        for membership in role.member_of.iter().filter(|membership| is_absent(policy, &membership.role)) {
-            problems.push(&membership.origin, format!("the role `{}` is to be retired", membership.role));
+        for membership in role
+            .member_of
+            .iter()
+            .filter(|membership| is_absent(policy, &membership.role))
+        {
+            problems.push(
+                &membership.origin,
+                format!("the role `{}` is to be retired", membership.role),
+            );
         }
         if let Lifecycle::Absent { heir: Some(heir) } = &role.lifecycle
             && heir != name
             && is_absent(policy, heir)
         {
-            problems.push(&role.origin, format!("the heir `{heir}` is to be retired itself"));
+            problems.push(
+                &role.origin,
+                format!("the heir `{heir}` is to be retired itself"),
+            );
         }
     }
 }
@@ -144,9 +188,15 @@ fn memberships_end(policy: &Policy, problems: &mut Problems) {
     for (name, role) in &policy.roles {
         for membership in &role.member_of {
             if membership.role == *name {
-                problems.push(&membership.origin, format!("`{name}` cannot be a member of itself"));
+                problems.push(
+                    &membership.origin,
+                    format!("`{name}` cannot be a member of itself"),
+                );
             } else if let Some(path) = path(policy, membership, name) {
-                problems.push(&membership.origin, format!("memberships in a circle: `{name}` → {path}"));
+                problems.push(
+                    &membership.origin,
+                    format!("memberships in a circle: `{name}` → {path}"),
+                );
             }
         }
     }
@@ -161,8 +211,16 @@ fn path(policy: &Policy, membership: &DeclaredMembership, goal: &RoleName) -> Op
             return Some(path);
         }
         if seen.insert(name) {
-            let next = policy.roles.get(name).into_iter().flat_map(|role| &role.member_of);
-            open.extend(next.map(|membership| (&membership.role, format!("{path} → `{}`", membership.role))));
+            let next = policy
+                .roles
+                .get(name)
+                .into_iter()
+                .flat_map(|role| &role.member_of);
+            open.extend(
+                next.map(|membership| {
+                    (&membership.role, format!("{path} → `{}`", membership.role))
+                }),
+            );
         }
     }
     None
@@ -180,7 +238,11 @@ fn secrets_have_one_role(policies: &[Policy], problems: &mut Problems) {
         match owners.get(&secret.name) {
             Some((owner, first)) => problems.push_hint(
                 &secret.origin,
-                format!("the secret `{}` belongs to `{owner}` by {}", secret.name, place(first)),
+                format!(
+                    "the secret `{}` belongs to `{owner}` by {}",
+                    secret.name,
+                    place(first)
+                ),
                 "every role has a secret of its own",
             ),
             None => drop(owners.insert(&secret.name, (name, &secret.origin))),
@@ -194,15 +256,20 @@ pub fn warnings(policy: &Policy) -> Vec<Problem> {
     schemas_without_owner(policy, &mut found);
     secrets_without_reader(policy, &mut found);
     grants_outside(policy, &mut found);
-    found.finish().err().map(|problems| problems.0).unwrap_or_default()
+    found
+        .finish()
+        .err()
+        .map(|problems| problems.0)
+        .unwrap_or_default()
 }
 
 fn schemas_without_owner(policy: &Policy, found: &mut Problems) {
-    for (database, schema, origin) in policy
-        .databases
-        .iter()
-        .flat_map(|(database, declared)| declared.schemas.iter().map(move |(name, s)| (database, name, &s.origin)))
-    {
+    for (database, schema, origin) in policy.databases.iter().flat_map(|(database, declared)| {
+        declared
+            .schemas
+            .iter()
+            .map(move |(name, s)| (database, name, &s.origin))
+    }) {
         let owners: Vec<_> = policy
             .roles
             .iter()
@@ -218,7 +285,10 @@ fn schemas_without_owner(policy: &Policy, found: &mut Problems) {
             [_] => {}
             several => found.push_hint(
                 origin,
-                format!("several roles have `ddl` on the schema `{database}.{schema}`: {}", several.join(", ")),
+                format!(
+                    "several roles have `ddl` on the schema `{database}.{schema}`: {}",
+                    several.join(", ")
+                ),
                 "objects of others are taken over only where one role has `ddl`",
             ),
         }
@@ -226,9 +296,16 @@ fn schemas_without_owner(policy: &Policy, found: &mut Problems) {
 }
 
 fn secrets_without_reader(policy: &Policy, found: &mut Problems) {
-    for secret in policy.roles.values().filter_map(|role| role.secret.as_ref()) {
+    for secret in policy
+        .roles
+        .values()
+        .filter_map(|role| role.secret.as_ref())
+    {
         if secret.readers.is_empty() {
-            found.push(&secret.origin, format!("nobody is declared to read the secret `{}`", secret.name.id));
+            found.push(
+                &secret.origin,
+                format!("nobody is declared to read the secret `{}`", secret.name.id),
+            );
         }
     }
 }
@@ -242,11 +319,19 @@ fn grants_outside(policy: &Policy, found: &mut Problems) {
         };
         let managed = |schema: &SchemaName| {
             let own = ["pg_catalog", "information_schema"].contains(&schema.as_str());
-            own || policy.databases.get(&grant.database).is_none_or(|database| database.schemas.contains_key(schema))
+            own || policy
+                .databases
+                .get(&grant.database)
+                .is_none_or(|database| database.schemas.contains_key(schema))
         };
         if let Some(schema) = schema.filter(|schema| !managed(schema)) {
-            found
-                .push(&grant.origin, format!("the schema `{}.{schema}` of this grant is not declared", grant.database));
+            found.push(
+                &grant.origin,
+                format!(
+                    "the schema `{}.{schema}` of this grant is not declared",
+                    grant.database
+                ),
+            );
         }
     }
 }

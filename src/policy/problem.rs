@@ -43,11 +43,24 @@ impl fmt::Display for Problems {
 
 impl Problems {
     pub(super) fn push(&mut self, origin: &Origin, message: impl Into<String>) {
-        self.0.push(Problem { origin: origin.clone(), message: message.into(), hint: None });
+        self.0.push(Problem {
+            origin: origin.clone(),
+            message: message.into(),
+            hint: None,
+        });
     }
 
-    pub(super) fn push_hint(&mut self, origin: &Origin, message: impl Into<String>, hint: impl Into<String>) {
-        self.0.push(Problem { origin: origin.clone(), message: message.into(), hint: Some(hint.into()) });
+    pub(super) fn push_hint(
+        &mut self,
+        origin: &Origin,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.0.push(Problem {
+            origin: origin.clone(),
+            message: message.into(),
+            hint: Some(hint.into()),
+        });
     }
 
     /// Keeps the name of a check that can fail.
@@ -73,14 +86,22 @@ pub(super) fn place(origin: &Origin) -> String {
 }
 
 /// The one of `words` that `wrong` was probably meant to be.
-pub(super) fn closest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn closest<'a>(
+    wrong: &str,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let folded = wrong.to_lowercase();
     let length = folded.chars().count();
     words
         .into_iter()
         // The table that the distance is computed in is as large as the product of the lengths.
         .filter(|word| word.chars().count().abs_diff(length) <= allowed(word))
-        .map(|word| (strsim::damerau_levenshtein(&folded, &word.to_lowercase()), word))
+        .map(|word| {
+            (
+                strsim::damerau_levenshtein(&folded, &word.to_lowercase()),
+                word,
+            )
+        })
         .filter(|(distance, word)| *distance <= allowed(word) && *distance < word.len())
         .min()
         .map(|(_, word)| word)
@@ -101,5 +122,9 @@ pub(super) fn suggestion(wrong: &str, words: &[&str]) -> String {
 
 /// Words in backticks, separated by commas.
 pub(super) fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -14,7 +14,10 @@ pub(super) struct Located<T> {
 
 impl<T> Located<T> {
     pub fn new(value: T, origin: Origin) -> Self {
-        Self { value: Some(value), origin }
+        Self {
+            value: Some(value),
+            origin,
+        }
     }
 
     pub fn get(&self) -> Option<&T> {
@@ -38,7 +41,10 @@ pub(super) trait Read: Sized {
 
 impl<T: Read> Located<T> {
     pub fn read(node: &Node, problems: &mut Problems) -> Self {
-        Self { value: T::read(node, problems), origin: node.origin.clone() }
+        Self {
+            value: T::read(node, problems),
+            origin: node.origin.clone(),
+        }
     }
 
     pub fn join(&mut self, later: Self, key: &str, problems: &mut Problems) {
@@ -84,7 +90,10 @@ impl<T: Read> Field for Located<T> {
             Some(node) => Self::read(node, problems),
             None => {
                 problems.push(owner, format!("`{key}` is missing"));
-                Self { value: None, origin: owner.clone() }
+                Self {
+                    value: None,
+                    origin: owner.clone(),
+                }
             }
         }
     }
@@ -115,7 +124,10 @@ impl<'a> Fields<'a> {
             }
             is_known
         });
-        Some(Self { origin: &node.origin, entries })
+        Some(Self {
+            origin: &node.origin,
+            entries,
+        })
     }
 
     /// Reads the value of `key`.
@@ -168,10 +180,19 @@ impl<T: Read> Read for Named<T> {
 impl<T: Read> Read for Vec<Located<T>> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         match &node.value {
-            Value::List(items) => Some(items.iter().map(|item| Located::read(item, problems)).collect()),
+            Value::List(items) => Some(
+                items
+                    .iter()
+                    .map(|item| Located::read(item, problems))
+                    .collect(),
+            ),
             Value::Scalar(scalar) if scalar.kind() == Kind::Text => {
                 let hint = format!("write [{}]", scalar.text);
-                problems.push_hint(&node.origin, format!("expected a list, found {}", node.shown()), hint);
+                problems.push_hint(
+                    &node.origin,
+                    format!("expected a list, found {}", node.shown()),
+                    hint,
+                );
                 None
             }
             _ => {
@@ -201,7 +222,10 @@ impl<T: Read + FromName> Read for Brief<T> {
         match &node.value {
             Value::Map(_) => T::read(node, problems).map(Self),
             Value::Scalar(_) => {
-                let name = Located { value: Some(String::read(node, problems)?), origin: node.origin.clone() };
+                let name = Located {
+                    value: Some(String::read(node, problems)?),
+                    origin: node.origin.clone(),
+                };
                 Some(Self(T::from_name(name)))
             }
             _ => {

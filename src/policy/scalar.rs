@@ -75,14 +75,22 @@ impl Read for AnyScalar {
 }
 
 /// Reads a scalar of one kind; the quotes that make it text are pointed out.
-fn typed<T>(node: &Node, wanted: &str, problems: &mut Problems, pick: fn(Kind) -> Option<T>) -> Option<T> {
+fn typed<T>(
+    node: &Node,
+    wanted: &str,
+    problems: &mut Problems,
+    pick: fn(Kind) -> Option<T>,
+) -> Option<T> {
     let Value::Scalar(scalar) = &node.value else {
         node.expected(wanted, problems);
         return None;
     };
     let found = pick(scalar.kind());
     if found.is_none() {
-        let bare = Scalar { plain: true, ..scalar.clone() };
+        let bare = Scalar {
+            plain: true,
+            ..scalar.clone()
+        };
         let message = format!("expected {wanted}, found {}", node.shown());
         match pick(bare.kind()) {
             Some(_) => problems.push_hint(&node.origin, message, "write it without quotes"),
@@ -98,12 +106,18 @@ pub(super) trait Word: Copy + PartialEq + 'static {
 
     /// The value that `text` stands for.
     fn from_word(text: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+        Self::WORDS
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value)
     }
 
     /// The word that stands for the value.
     fn as_word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, value)| *value == self).map_or("", |(word, _)| word)
+        Self::WORDS
+            .iter()
+            .find(|(_, value)| *value == self)
+            .map_or("", |(word, _)| word)
     }
 
     /// The words alone.
@@ -119,7 +133,11 @@ pub(super) fn word<T: Word>(node: &Node, problems: &mut Problems) -> Option<T> {
             let found = T::from_word(&scalar.text);
             if found.is_none() {
                 let hint = suggestion(&scalar.text, &T::words());
-                problems.push_hint(&node.origin, format!("unknown value `{}`", scalar.text), hint);
+                problems.push_hint(
+                    &node.origin,
+                    format!("unknown value `{}`", scalar.text),
+                    hint,
+                );
             }
             found
         }

@@ -16,7 +16,9 @@ use crate::model::Preset;
 /// The JSON Schema (2020-12) of a policy file. It is as strict as a schema can be: names, references and everything
 /// across files is for `validate`.
 pub fn json_schema() -> Value {
-    let settings = SchemaSettings::draft2020_12().for_deserialize().with_transform(accept_variables);
+    let settings = SchemaSettings::draft2020_12()
+        .for_deserialize()
+        .with_transform(accept_variables);
     let mut schema = settings.into_generator().into_root_schema_for::<File>();
     schema.insert("title".into(), "Rolewright policy".into());
     schema.to_value()
@@ -25,7 +27,9 @@ pub fn json_schema() -> Value {
 /// Takes back the `null` that stands for an absent key elsewhere, and lets `${NAME}` stand where a number or a word does.
 fn accept_variables(schema: &mut Schema) {
     transform_subschemas(&mut accept_variables, schema);
-    let Some(object) = schema.as_object_mut() else { return };
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|kind| kind != "null");
         if let [only] = types.as_slice() {
@@ -47,13 +51,17 @@ fn accept_variables(schema: &mut Schema) {
             }
         }
     }
-    let is_number = object.get("type").is_some_and(|kind| kind == "integer" || kind == "boolean");
+    let is_number = object
+        .get("type")
+        .is_some_and(|kind| kind == "integer" || kind == "boolean");
     if is_number || object.contains_key("enum") {
         let documentation = object.remove("description");
         let literal = std::mem::take(object);
         object.extend(documentation.map(|text| ("description".to_owned(), text)));
-        object
-            .insert("anyOf".into(), json!([literal, { "type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}" }]));
+        object.insert(
+            "anyOf".into(),
+            json!([literal, { "type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}" }]),
+        );
     }
 }
 

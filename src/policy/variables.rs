@@ -33,9 +33,14 @@ impl Variables {
     pub fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> Self {
         let environment = environment
             .into_iter()
-            .filter_map(|(name, value)| Some((name.strip_prefix(ENVIRONMENT_PREFIX)?.to_owned(), value)))
+            .filter_map(|(name, value)| {
+                Some((name.strip_prefix(ENVIRONMENT_PREFIX)?.to_owned(), value))
+            })
             .collect();
-        Self { environment, ..Self::default() }
+        Self {
+            environment,
+            ..Self::default()
+        }
     }
 
     /// Adds what a `--var-file` says: a YAML map of names to scalars. A later file wins.
@@ -49,12 +54,18 @@ impl Variables {
         for entry in entries.unwrap_or_default() {
             match &entry.value.value {
                 _ if !is_name(&entry.key) => {
-                    problems.push(&entry.origin, VariableError::Name(entry.key.clone()).to_string());
+                    problems.push(
+                        &entry.origin,
+                        VariableError::Name(entry.key.clone()).to_string(),
+                    );
                 }
                 Value::Scalar(scalar) => {
                     self.files.insert(entry.key, scalar.text.clone());
                 }
-                _ => problems.push(&entry.value.origin, format!("a variable is text, not {}", entry.value.shown())),
+                _ => problems.push(
+                    &entry.value.origin,
+                    format!("a variable is text, not {}", entry.value.shown()),
+                ),
             }
         }
         problems.finish()
@@ -65,8 +76,9 @@ impl Variables {
     /// # Errors
     /// Not of that form.
     pub fn assign(&mut self, assignment: &str) -> Result<(), VariableError> {
-        let (name, value) =
-            assignment.split_once('=').ok_or_else(|| VariableError::NoAssignment(assignment.to_owned()))?;
+        let (name, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| VariableError::NoAssignment(assignment.to_owned()))?;
         if !is_name(name) {
             return Err(VariableError::Name(name.to_owned()));
         }
@@ -75,22 +87,31 @@ impl Variables {
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        [&self.given, &self.files, &self.environment].into_iter().find_map(|layer| layer.get(name)).map(String::as_str)
+        [&self.given, &self.files, &self.environment]
+            .into_iter()
+            .find_map(|layer| layer.get(name))
+            .map(String::as_str)
     }
 
     /// Replaces the variables in every value below `node`. What cannot be replaced is told once, here: such a value
     /// is broken to those who read on.
     pub(super) fn replace_in(&self, node: &mut Node, problems: &mut Problems) {
         match &mut node.value {
-            Value::List(items) => items.iter_mut().for_each(|item| self.replace_in(item, problems)),
-            Value::Map(pairs) => pairs.iter_mut().for_each(|(_, value)| self.replace_in(value, problems)),
-            Value::Scalar(scalar) if scalar.text.contains("${") => match self.expand(&scalar.text) {
-                Ok(text) => scalar.text = text,
-                Err((message, hint)) => {
-                    problems.push_hint(&node.origin, message, hint);
-                    node.value = Value::Broken;
+            Value::List(items) => items
+                .iter_mut()
+                .for_each(|item| self.replace_in(item, problems)),
+            Value::Map(pairs) => pairs
+                .iter_mut()
+                .for_each(|(_, value)| self.replace_in(value, problems)),
+            Value::Scalar(scalar) if scalar.text.contains("${") => {
+                match self.expand(&scalar.text) {
+                    Ok(text) => scalar.text = text,
+                    Err((message, hint)) => {
+                        problems.push_hint(&node.origin, message, hint);
+                        node.value = Value::Broken;
+                    }
                 }
-            },
+            }
             Value::Scalar(_) | Value::Broken => {}
         }
     }
@@ -108,7 +129,10 @@ impl Variables {
                 continue;
             }
             let end = reference.find('}').ok_or_else(|| {
-                ("`${` without `}`".to_owned(), "a variable is written ${NAME}, a literal `${` as `$${`".to_owned())
+                (
+                    "`${` without `}`".to_owned(),
+                    "a variable is written ${NAME}, a literal `${` as `$${`".to_owned(),
+                )
             })?;
             expanded.push_str(before);
             expanded.push_str(self.resolve(&reference[2..end])?);
@@ -149,7 +173,9 @@ mod tests {
 
     fn variables(pairs: &[&str]) -> Variables {
         let mut variables = Variables::default();
-        pairs.iter().for_each(|pair| variables.assign(pair).unwrap());
+        pairs
+            .iter()
+            .for_each(|pair| variables.assign(pair).unwrap());
         variables
     }
 
@@ -173,16 +199,26 @@ mod tests {
             ("ROLEWRIGHT_VAR_C".into(), "environment".into()),
             ("HOME".into(), "/root".into()),
         ]);
-        all.read_file(&Source { name: "v.yaml".into(), text: "A: file\nB: file\n".into() }).unwrap();
+        all.read_file(&Source {
+            name: "v.yaml".into(),
+            text: "A: file\nB: file\n".into(),
+        })
+        .unwrap();
         all.assign("A=given").unwrap();
-        assert_eq!(all.expand("${A} ${B} ${C}").unwrap(), "given file environment");
+        assert_eq!(
+            all.expand("${A} ${B} ${C}").unwrap(),
+            "given file environment"
+        );
         assert!(all.expand("${HOME}").is_err());
     }
 
     #[test]
     fn an_assignment_has_a_name_and_an_equals_sign() {
         let mut none = Variables::default();
-        assert_eq!(none.assign("A"), Err(VariableError::NoAssignment("A".into())));
+        assert_eq!(
+            none.assign("A"),
+            Err(VariableError::NoAssignment("A".into()))
+        );
         assert_eq!(none.assign("1=x"), Err(VariableError::Name("1".into())));
         assert_eq!(none.assign("A=b=c"), Ok(()));
         assert_eq!(none.get("A"), Some("b=c"));

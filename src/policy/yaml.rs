@@ -21,13 +21,26 @@ const MAX_ALIASED_NODES: usize = 20_000;
 
 /// Parses one document.
 pub(super) fn parse(source: &Source, problems: &mut Problems) -> Option<Node> {
-    let start = Origin { file: source.name.clone(), line: 1, column: 1 };
+    let start = Origin {
+        file: source.name.clone(),
+        line: 1,
+        column: 1,
+    };
     if source.text.len() > MAX_BYTES {
-        problems
-            .push(&start, format!("{} bytes are too much for one file, the limit is {MAX_BYTES}", source.text.len()));
+        problems.push(
+            &start,
+            format!(
+                "{} bytes are too much for one file, the limit is {MAX_BYTES}",
+                source.text.len()
+            ),
+        );
         return None;
     }
-    if source.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+    if source
+        .text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+    {
         problems.push(&start, "the file is empty");
         return None;
     }
@@ -53,7 +66,11 @@ impl Braces {
     /// The text with other characters in place of the braces of each `${NAME}`: a pair that it has behind no dollar sign.
     fn replace_in(text: &str) -> (Cow<'_, str>, Self) {
         let free = |(open, _): &(char, char)| !text.contains(&format!("${open}"));
-        let Some((open, close)) = Self::CANDIDATES.into_iter().find(free).filter(|_| text.contains("${")) else {
+        let Some((open, close)) = Self::CANDIDATES
+            .into_iter()
+            .find(free)
+            .filter(|_| text.contains("${"))
+        else {
             return (Cow::Borrowed(text), Self(None));
         };
         let mut replaced = String::with_capacity(text.len());
@@ -77,12 +94,16 @@ impl Braces {
 
     /// A scalar with its braces again.
     fn restore(self, text: String) -> String {
-        let Some((open, close)) = self.0 else { return text };
+        let Some((open, close)) = self.0 else {
+            return text;
+        };
         let mut restored = String::with_capacity(text.len());
         let mut rest = text.as_str();
         while let Some(at) = rest.find(&format!("${open}")) {
             let reference = &rest[at + 2..];
-            let Some((name, after)) = reference.split_once(close) else { break };
+            let Some((name, after)) = reference.split_once(close) else {
+                break;
+            };
             restored.extend([&rest[..at], "${", name, "}"]);
             rest = after;
         }
@@ -105,8 +126,14 @@ fn options() -> serde_saphyr::Options {
 }
 
 fn syntax_problem(source: &Source, error: &Error, problems: &mut Problems) {
-    let (line, column) = error.location().map_or((1, 1), |at| (at.line() as usize, at.column() as usize));
-    let origin = |line, column| Origin { file: source.name.clone(), line, column };
+    let (line, column) = error
+        .location()
+        .map_or((1, 1), |at| (at.line() as usize, at.column() as usize));
+    let origin = |line, column| Origin {
+        file: source.name.clone(),
+        line,
+        column,
+    };
     // The parser trips over a tab only after the line before it.
     for number in [line, line + 1] {
         let text = source.text.lines().nth(number - 1).unwrap_or_default();
@@ -134,14 +161,20 @@ fn syntax_message(error: &Error) -> String {
         Error::AliasReplayLimitExceeded { .. } => {
             format!("aliases (`*name`) stand for more than {MAX_ALIASED_NODES} values")
         }
-        Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias inside the value it stands for".into(),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "an alias inside the value it stands for".into()
+        }
         Error::AliasError { error, .. } => syntax_message(error),
         Error::ExternalMessage { msg, .. } | Error::Message { msg, .. } => msg.clone(),
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => "the document is nested too deep".into(),
+        Error::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => "the document is nested too deep".into(),
         Error::Budget { .. } => "the document is too large".into(),
         other => {
             let text = other.to_string();
-            text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+            text.rsplit_once(" at line ")
+                .map_or(text.clone(), |(message, _)| message.to_owned())
         }
     }
 }
@@ -158,13 +191,26 @@ enum RawValue {
 impl Raw {
     fn settle(self, source: &Source, braces: Braces) -> Node {
         let at = self.0.defined;
-        let origin = Origin { file: source.name.clone(), line: at.line() as usize, column: at.column() as usize };
+        let origin = Origin {
+            file: source.name.clone(),
+            line: at.line() as usize,
+            column: at.column() as usize,
+        };
         let value = match self.0.value {
-            RawValue::List(items) => Value::List(items.into_iter().map(|item| item.settle(source, braces)).collect()),
+            RawValue::List(items) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| item.settle(source, braces))
+                    .collect(),
+            ),
             RawValue::Map(pairs) => {
                 let pairs = pairs.into_iter();
                 Value::Map(
-                    pairs.map(|(key, value)| (key.settle(source, braces), value.settle(source, braces))).collect(),
+                    pairs
+                        .map(|(key, value)| {
+                            (key.settle(source, braces), value.settle(source, braces))
+                        })
+                        .collect(),
                 )
             }
             RawValue::Scalar { text } => {
@@ -223,7 +269,9 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<RawValue, E> {
-        Ok(RawValue::Scalar { text: Some(text.to_owned()) })
+        Ok(RawValue::Scalar {
+            text: Some(text.to_owned()),
+        })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<RawValue, A::Error> {

@@ -56,16 +56,29 @@ pub async fn activity(
     let database: Vec<_> = database.iter().map(ToString::to_string).collect();
     session
         .read("the sessions of logins", |client, _| async move {
-            let mut found = Activity { at: 0, logins: Vec::new(), database: None };
+            let mut found = Activity {
+                at: 0,
+                logins: Vec::new(),
+                database: None,
+            };
             rows::each(client, ACTIVITY, &[&names, &database], |columns| {
                 found.at = columns.get(0)?;
                 found.database = columns.get::<Option<i32>>(9)?.zip(columns.get(10)?);
                 // One row without a login tells the time alone.
-                let Some(login) = columns.role_or_none(1)? else { return Ok(()) };
+                let Some(login) = columns.role_or_none(1)? else {
+                    return Ok(());
+                };
                 let logins = &mut found.logins;
                 if logins.last().is_none_or(|last| last.login != login) {
-                    let (can_login, valid_until, limit) = (columns.get(2)?, columns.get(3)?, columns.get(8)?);
-                    logins.push(LoginActivity { login, can_login, valid_until, sessions: Vec::new(), limit });
+                    let (can_login, valid_until, limit) =
+                        (columns.get(2)?, columns.get(3)?, columns.get(8)?);
+                    logins.push(LoginActivity {
+                        login,
+                        can_login,
+                        valid_until,
+                        sessions: Vec::new(),
+                        limit,
+                    });
                 }
                 if let (true, Some(last)) = (columns.get(4)?, logins.last_mut()) {
                     last.sessions.push(ClientSession {

@@ -10,7 +10,15 @@ use std::ops::RangeInclusive;
 pub const ITERATIONS: RangeInclusive<u64> = 4096..=100_000;
 
 /// Methods of `require_auth` that libpq knows.
-const METHODS: [&str; 7] = ["password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"];
+const METHODS: [&str; 7] = [
+    "password",
+    "md5",
+    "gss",
+    "sspi",
+    "scram-sha-256",
+    "oauth",
+    "none",
+];
 
 /// How a server may let a login in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,14 +72,21 @@ impl Methods {
         let (mut excluded, mut count) = (0, 0);
         for word in text.split(',') {
             let name = word.strip_prefix('!');
-            let method = METHODS.into_iter().find(|method| *method == name.unwrap_or(word))?;
+            let method = METHODS
+                .into_iter()
+                .find(|method| *method == name.unwrap_or(word))?;
             excluded += usize::from(name.is_some());
             count += 1;
             named.insert(method).then_some(())?;
         }
         match excluded {
             0 => Some(Self(named)),
-            all if all == count => Some(Self(METHODS.into_iter().filter(|method| !named.contains(method)).collect())),
+            all if all == count => Some(Self(
+                METHODS
+                    .into_iter()
+                    .filter(|method| !named.contains(method))
+                    .collect(),
+            )),
             _ => None,
         }
     }
@@ -84,7 +99,10 @@ impl Methods {
     /// What is left of them where `local` is a unix socket; `None` where SCRAM-SHA-256 is not among them: logins are
     /// proven by it alone.
     pub fn admission(&self, local: bool) -> Option<Admission> {
-        match (self.0.contains("scram-sha-256"), self.0.contains("none") && local) {
+        match (
+            self.0.contains("scram-sha-256"),
+            self.0.contains("none") && local,
+        ) {
             (true, true) => Some(Admission::ScramOrUnasked),
             (true, false) => Some(Admission::Scram),
             (false, _) => None,
@@ -173,7 +191,9 @@ impl UntrustedServer {
                 "a server that asks for nothing may be any server: use the method scram-sha-256 in pg_hba.conf, or \
                  connect through a unix socket"
             }
-            Self::Unproven | Self::Protocol => "look at host and port: this may not be the server that is meant",
+            Self::Unproven | Self::Protocol => {
+                "look at host and port: this may not be the server that is meant"
+            }
             Self::Iterations(_) => {
                 "set the role's password again with scram_iterations between 4096, which is the default, and 100000"
             }

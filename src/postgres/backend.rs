@@ -158,9 +158,16 @@ impl Backend {
         if length < 4 || !expected.contains(&kind) {
             return Err(UntrustedServer::Protocol);
         }
-        let (message, answer) = if self.stage == Stage::Session { (MESSAGE, ANSWER) } else { (LOGIN_MESSAGE, LOGIN) };
+        let (message, answer) = if self.stage == Stage::Session {
+            (MESSAGE, ANSWER)
+        } else {
+            (LOGIN_MESSAGE, LOGIN)
+        };
         if length > message {
-            return Err(UntrustedServer::LongMessage { bytes: length, limit: message });
+            return Err(UntrustedServer::LongMessage {
+                bytes: length,
+                limit: message,
+            });
         }
         self.announced += length;
         if self.announced > answer {
@@ -175,7 +182,10 @@ impl Backend {
         match (self.header[0], self.stage) {
             (b'R', stage) if stage != Stage::Session => {
                 self.stage = self.authentication()?;
-                self.heard.0.admitted.store(self.stage == Stage::Settings, Ordering::Relaxed);
+                self.heard
+                    .0
+                    .admitted
+                    .store(self.stage == Stage::Settings, Ordering::Relaxed);
             }
             (b'K', Stage::Settings) => {
                 let pid = number(&self.body).ok_or(UntrustedServer::Protocol)?;
@@ -195,7 +205,9 @@ impl Backend {
         let code = number(&self.body).ok_or(UntrustedServer::Protocol)?;
         let rest = &self.body[4..];
         match (code, self.stage) {
-            (0, Stage::Request) if self.terms.admission == Admission::ScramOrUnasked => Ok(Stage::Settings),
+            (0, Stage::Request) if self.terms.admission == Admission::ScramOrUnasked => {
+                Ok(Stage::Settings)
+            }
             (0, Stage::Request) => Err(UntrustedServer::Unasked),
             (0, Stage::Confirmation) => Ok(Stage::Settings),
             (0, _) => Err(UntrustedServer::Unproven),
@@ -209,7 +221,8 @@ impl Backend {
 
     /// The mechanisms of SASL that the server offers, each ended by a zero byte.
     fn mechanisms(&self, names: &[u8]) -> Result<Stage, UntrustedServer> {
-        let offers = |mechanism: &[u8]| names.split(|byte| *byte == 0).any(|name| name == mechanism);
+        let offers =
+            |mechanism: &[u8]| names.split(|byte| *byte == 0).any(|name| name == mechanism);
         match (offers(b"SCRAM-SHA-256-PLUS"), offers(b"SCRAM-SHA-256")) {
             (false, _) if self.terms.binding == Binding::Require => Err(UntrustedServer::Unbound),
             (false, false) => Err(UntrustedServer::Mechanisms),
@@ -230,9 +243,17 @@ fn question(code: u32) -> Question {
 /// `r=NONCE,s=SALT,i=ITERATIONS`. <https://datatracker.ietf.org/doc/html/rfc5802#section-5.1>
 fn challenge(text: &[u8]) -> Result<Stage, UntrustedServer> {
     let attributes = str::from_utf8(text).map_err(|_| UntrustedServer::Protocol)?;
-    let iterations = attributes.split(',').find_map(|attribute| attribute.strip_prefix("i="));
-    let iterations = iterations.and_then(|count| count.parse().ok()).ok_or(UntrustedServer::Protocol)?;
-    if ITERATIONS.contains(&iterations) { Ok(Stage::Signature) } else { Err(UntrustedServer::Iterations(iterations)) }
+    let iterations = attributes
+        .split(',')
+        .find_map(|attribute| attribute.strip_prefix("i="));
+    let iterations = iterations
+        .and_then(|count| count.parse().ok())
+        .ok_or(UntrustedServer::Protocol)?;
+    if ITERATIONS.contains(&iterations) {
+        Ok(Stage::Signature)
+    } else {
+        Err(UntrustedServer::Iterations(iterations))
+    }
 }
 
 fn number(body: &[u8]) -> Option<u32> {
@@ -243,7 +264,10 @@ fn number(body: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const TERMS: Terms = Terms { admission: Admission::Scram, binding: Binding::Prefer };
+    const TERMS: Terms = Terms {
+        admission: Admission::Scram,
+        binding: Binding::Prefer,
+    };
 
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
         let length = u32::try_from(body.len() + 4).unwrap();
@@ -279,7 +303,10 @@ mod tests {
         let mut backend = Backend::new(TERMS);
         let heard = backend.heard();
         assert_eq!(backend.hear(&scram("4096").concat()), Ok(()));
-        assert_eq!((backend.stage, heard.pid(), heard.is_admitted()), (Stage::Session, 513, true));
+        assert_eq!(
+            (backend.stage, heard.pid(), heard.is_admitted()),
+            (Stage::Session, 513, true)
+        );
     }
 
     #[test]
@@ -287,8 +314,14 @@ mod tests {
         for (messages, admitted) in [(0, false), (1, false), (2, false), (3, false), (4, true)] {
             let mut backend = Backend::new(TERMS);
             let refusal = message(b'E', b"SFATAL\0C53300\0\0");
-            backend.hear(&[&scram("4096")[..messages].concat()[..], &refusal].concat()).unwrap();
-            assert_eq!(backend.heard().is_admitted(), admitted, "after {messages} messages");
+            backend
+                .hear(&[&scram("4096")[..messages].concat()[..], &refusal].concat())
+                .unwrap();
+            assert_eq!(
+                backend.heard().is_admitted(),
+                admitted,
+                "after {messages} messages"
+            );
         }
     }
 
@@ -337,30 +370,54 @@ mod tests {
     #[test]
     fn only_through_a_socket_may_a_server_let_in_unasked() {
         let unasked = [authentication(0, b""), message(b'Z', b"I")];
-        assert_eq!(heard(Terms { admission: Admission::ScramOrUnasked, ..TERMS }, &unasked), Ok(()));
+        assert_eq!(
+            heard(
+                Terms {
+                    admission: Admission::ScramOrUnasked,
+                    ..TERMS
+                },
+                &unasked
+            ),
+            Ok(())
+        );
         assert_eq!(heard(TERMS, &unasked), Err(UntrustedServer::Unasked));
     }
 
     #[test]
     fn a_channel_that_must_be_bound_is_bound() {
-        let required = Terms { binding: Binding::Require, ..TERMS };
-        assert_eq!(heard(required, &[sasl("SCRAM-SHA-256")]), Err(UntrustedServer::Unbound));
+        let required = Terms {
+            binding: Binding::Require,
+            ..TERMS
+        };
+        assert_eq!(
+            heard(required, &[sasl("SCRAM-SHA-256")]),
+            Err(UntrustedServer::Unbound)
+        );
         assert_eq!(heard(required, &[sasl("SCRAM-SHA-256-PLUS")]), Ok(()));
     }
 
     #[test]
     fn no_message_and_no_answer_takes_all_memory() {
-        let header = |kind: u8, length: usize| [&[kind][..], &u32::try_from(length).unwrap().to_be_bytes()].concat();
+        let header = |kind: u8, length: usize| {
+            [&[kind][..], &u32::try_from(length).unwrap().to_be_bytes()].concat()
+        };
         let long = |bytes, limit| Err(UntrustedServer::LongMessage { bytes, limit });
         for kind in [b'R', b'E'] {
-            assert_eq!(heard(TERMS, &[header(kind, 2_000_000_000)]), long(2_000_000_000, LOGIN_MESSAGE));
+            assert_eq!(
+                heard(TERMS, &[header(kind, 2_000_000_000)]),
+                long(2_000_000_000, LOGIN_MESSAGE)
+            );
         }
-        let in_session = |length| heard(TERMS, &[scram("4096"), vec![header(b'D', length)]].concat());
+        let in_session =
+            |length| heard(TERMS, &[scram("4096"), vec![header(b'D', length)]].concat());
         assert_eq!(in_session(MESSAGE), Ok(()));
         assert_eq!(in_session(MESSAGE + 1), long(MESSAGE + 1, MESSAGE));
         let notices = vec![message(b'N', &[0; 20_000]); 20];
         let endless = [&scram("4096")[..4], &notices].concat();
-        assert_eq!(heard(TERMS, &endless), Err(UntrustedServer::LongAnswer { limit: LOGIN }));
+        assert_eq!(
+            heard(TERMS, &endless),
+            Err(UntrustedServer::LongAnswer { limit: LOGIN })
+        );
     }
 
     #[test]
@@ -371,11 +428,17 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(backend.hear(&row), Ok(()));
         }
-        assert_eq!(backend.hear(&row), Err(UntrustedServer::LongAnswer { limit: ANSWER }));
+        assert_eq!(
+            backend.hear(&row),
+            Err(UntrustedServer::LongAnswer { limit: ANSWER })
+        );
         let mut backend = Backend::new(TERMS);
         backend.hear(&scram("4096").concat()).unwrap();
         for _ in 0..6 {
-            assert_eq!(backend.hear(&[row.clone(), message(b'Z', b"I")].concat()), Ok(()));
+            assert_eq!(
+                backend.hear(&[row.clone(), message(b'Z', b"I")].concat()),
+                Ok(())
+            );
         }
     }
 

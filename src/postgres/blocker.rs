@@ -46,8 +46,16 @@ impl Blocker {
 
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pid, user, application_name, relations: _ } = self;
-        let named = [user, application_name].into_iter().flatten().filter(|name| !name.is_empty());
+        let Self {
+            pid,
+            user,
+            application_name,
+            relations: _,
+        } = self;
+        let named = [user, application_name]
+            .into_iter()
+            .flatten()
+            .filter(|name| !name.is_empty());
         let named: Vec<_> = named.map(|name| format!("`{name}`")).collect();
         match (pid, named.is_empty()) {
             (0, _) => f.write_str("a prepared transaction"),
@@ -65,7 +73,10 @@ impl Session {
     /// The server is gone.
     pub async fn pid(&mut self) -> Result<i32, PostgresError> {
         self.read("its own process", |client, _| async move {
-            Ok(client.query_typed_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?)
+            Ok(client
+                .query_typed_one("SELECT pg_backend_pid()", &[])
+                .await?
+                .try_get(0)?)
         })
         .await
     }
@@ -77,10 +88,19 @@ impl Session {
     pub async fn blocker(&mut self, pid: i32) -> Result<Option<Blocker>, PostgresError> {
         self.read("who holds a lock", |client, _| async move {
             let rows = client.query_typed(BLOCKER, &[(&pid, Type::INT4)]).await?;
-            let Some(row) = rows.first() else { return Ok(None) };
-            let text = |at: usize| Ok::<_, Cause>(row.try_get::<_, Option<Raw<'_>>>(at)?.map(Raw::readable));
+            let Some(row) = rows.first() else {
+                return Ok(None);
+            };
+            let text = |at: usize| {
+                Ok::<_, Cause>(row.try_get::<_, Option<Raw<'_>>>(at)?.map(Raw::readable))
+            };
             let (pid, user, application_name) = (row.try_get(0)?, text(1)?, text(2)?);
-            Ok(Some(Blocker { pid, user, application_name, relations: text(3)? }))
+            Ok(Some(Blocker {
+                pid,
+                user,
+                application_name,
+                relations: text(3)?,
+            }))
         })
         .await
     }
@@ -92,13 +112,21 @@ mod tests {
 
     fn blocker(pid: i32, user: Option<&str>, name: Option<&str>) -> Blocker {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        Blocker { pid, user: owned(user), application_name: owned(name), relations: None }
+        Blocker {
+            pid,
+            user: owned(user),
+            application_name: owned(name),
+            relations: None,
+        }
     }
 
     #[test]
     fn a_blocker_is_named_as_far_as_it_is_known() {
         let named = |pid, user, name| blocker(pid, user, name).to_string();
-        assert_eq!(named(7, Some("alice"), Some("psql")), "process 7 (`alice`, `psql`)");
+        assert_eq!(
+            named(7, Some("alice"), Some("psql")),
+            "process 7 (`alice`, `psql`)"
+        );
         assert_eq!(named(7, Some("alice"), Some("")), "process 7 (`alice`)");
         assert_eq!(named(7, None, None), "process 7");
         assert_eq!(named(7, None, Some("")), "process 7, an autovacuum");
@@ -107,10 +135,17 @@ mod tests {
 
     #[test]
     fn only_sessions_are_advised_to_be_terminated() {
-        let ended = |pid, user, name| blocker(pid, user, name).hint().contains("pg_terminate_backend(7)");
+        let ended = |pid, user, name| {
+            blocker(pid, user, name)
+                .hint()
+                .contains("pg_terminate_backend(7)")
+        };
         assert!(ended(7, Some("alice"), Some("psql")) && ended(7, None, None));
         assert!(!ended(7, None, Some("")));
         let hint = blocker(0, None, None).hint();
-        assert!(hint.contains("SET ROLE to it") && hint.contains("ROLLBACK PREPARED"), "{hint}");
+        assert!(
+            hint.contains("SET ROLE to it") && hint.contains("ROLLBACK PREPARED"),
+            "{hint}"
+        );
     }
 }

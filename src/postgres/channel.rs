@@ -20,13 +20,21 @@ impl<T: TlsStream + Unpin + Send> Transport for T {}
 pub struct Plain<S>(pub S);
 
 impl<S: AsyncRead + Unpin> AsyncRead for Plain<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Plain<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
@@ -54,7 +62,10 @@ pub struct Channel {
 impl Channel {
     /// Nothing was said on `transport` yet, but for TLS.
     pub fn new(transport: Box<dyn Transport>, terms: Terms) -> Self {
-        Self { transport, backend: Backend::new(terms) }
+        Self {
+            transport,
+            backend: Backend::new(terms),
+        }
     }
 
     /// What the server tells of the login.
@@ -64,7 +75,11 @@ impl Channel {
 }
 
 impl AsyncRead for Channel {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let Self { transport, backend } = self.get_mut();
         let before = buffer.filled().len();
         poll_ready!(Pin::new(transport).poll_read(cx, buffer))?;
@@ -75,7 +90,11 @@ impl AsyncRead for Channel {
 }
 
 impl AsyncWrite for Channel {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.transport).poll_write(cx, bytes)
     }
 

@@ -18,9 +18,14 @@ pub type Keywords = BTreeMap<String, Zeroizing<String>>;
 /// # Errors
 /// Neither form.
 pub fn parse(text: &str) -> Result<Keywords, RouteError> {
-    match text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+    match text
+        .strip_prefix("postgres://")
+        .or_else(|| text.strip_prefix("postgresql://"))
+    {
         Some(rest) => parse_url(rest),
-        None if has_scheme(text) => Err(RouteError::Syntax("the scheme is neither `postgres` nor `postgresql`")),
+        None if has_scheme(text) => Err(RouteError::Syntax(
+            "the scheme is neither `postgres` nor `postgresql`",
+        )),
         None => parse_pairs(text),
     }
 }
@@ -32,14 +37,19 @@ fn parse_url(rest: &str) -> Result<Keywords, RouteError> {
     let (credentials, server) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
     let (host, port) = split_port(server)?;
-    for (keyword, value) in
-        [("user", user), ("password", password), ("host", host), ("port", port), ("dbname", database)]
-    {
+    for (keyword, value) in [
+        ("user", user),
+        ("password", password),
+        ("host", host),
+        ("port", port),
+        ("dbname", database),
+    ] {
         put(&mut found, keyword, value)?;
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (keyword, value) =
-            pair.split_once('=').ok_or(RouteError::Syntax("a parameter behind `?` has no `=` and value"))?;
+        let (keyword, value) = pair.split_once('=').ok_or(RouteError::Syntax(
+            "a parameter behind `?` has no `=` and value",
+        ))?;
         put(&mut found, &decode(keyword)?, value)?;
     }
     Ok(found)
@@ -47,8 +57,13 @@ fn parse_url(rest: &str) -> Result<Keywords, RouteError> {
 
 /// A value of the other form may hold `://` as well.
 fn has_scheme(text: &str) -> bool {
-    let is_scheme = |before: &str| before.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    text.split_once("://").is_some_and(|(before, _)| is_scheme(before))
+    let is_scheme = |before: &str| {
+        before
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
+    text.split_once("://")
+        .is_some_and(|(before, _)| is_scheme(before))
 }
 
 fn put(found: &mut Keywords, keyword: &str, value: &str) -> Result<(), RouteError> {
@@ -61,7 +76,9 @@ fn put(found: &mut Keywords, keyword: &str, value: &str) -> Result<(), RouteErro
 /// `host:port`, `[::1]:port`; a socket directory has its slashes percent-encoded and may have colons in it.
 fn split_port(server: &str) -> Result<(&str, &str), RouteError> {
     if let Some(rest) = server.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or(RouteError::Syntax("`[` without `]`"))?;
+        let (host, rest) = rest
+            .split_once(']')
+            .ok_or(RouteError::Syntax("`[` without `]`"))?;
         return match rest.strip_prefix(':') {
             Some(port) => Ok((host, port)),
             None if rest.is_empty() => Ok((host, "")),
@@ -72,14 +89,20 @@ fn split_port(server: &str) -> Result<(&str, &str), RouteError> {
 }
 
 fn decode(text: &str) -> Result<Zeroizing<String>, RouteError> {
-    let broken =
-        text.split('%').skip(1).any(|rest| rest.len() < 2 || !rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()));
+    let broken = text
+        .split('%')
+        .skip(1)
+        .any(|rest| rest.len() < 2 || !rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()));
     if broken {
-        return Err(RouteError::Syntax("a `%` is not followed by two hexadecimal digits; `%` itself is `%25`"));
+        return Err(RouteError::Syntax(
+            "a `%` is not followed by two hexadecimal digits; `%` itself is `%25`",
+        ));
     }
     match percent_decode_str(text).decode_utf8() {
         Ok(decoded) if !decoded.contains('\0') => Ok(Zeroizing::new(decoded.into_owned())),
-        _ => Err(RouteError::Syntax("a percent-encoded part is not UTF-8, or has a NUL byte")),
+        _ => Err(RouteError::Syntax(
+            "a percent-encoded part is not UTF-8, or has a NUL byte",
+        )),
     }
 }
 
@@ -88,11 +111,14 @@ fn parse_pairs(text: &str) -> Result<Keywords, RouteError> {
     let mut found = Keywords::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let (keyword, after) =
-            rest.split_once('=').ok_or(RouteError::Syntax("a keyword is not followed by `=` and its value"))?;
+        let (keyword, after) = rest.split_once('=').ok_or(RouteError::Syntax(
+            "a keyword is not followed by `=` and its value",
+        ))?;
         let keyword = keyword.trim_end();
         if keyword.is_empty() || keyword.contains(char::is_whitespace) {
-            return Err(RouteError::Syntax("a keyword is not followed by `=` and its value"));
+            return Err(RouteError::Syntax(
+                "a keyword is not followed by `=` and its value",
+            ));
         }
         let (value, after) = take_value(after.trim_start())?;
         if !value.is_empty() {
@@ -115,7 +141,11 @@ fn take_value(text: &str) -> Result<(Zeroizing<String>, &str), RouteError> {
             _ => value.push(character),
         }
     }
-    if quoted { Err(RouteError::Syntax("a quoted value has no end")) } else { Ok((value, "")) }
+    if quoted {
+        Err(RouteError::Syntax("a quoted value has no end"))
+    } else {
+        Ok((value, ""))
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +154,11 @@ mod tests {
 
     fn shown(text: &str) -> String {
         match parse(text) {
-            Ok(found) => found.iter().map(|(k, v)| format!("{k}={}", v.as_str())).collect::<Vec<_>>().join(" "),
+            Ok(found) => found
+                .iter()
+                .map(|(k, v)| format!("{k}={}", v.as_str()))
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(error) => format!("error: {error}"),
         }
     }
@@ -132,7 +166,9 @@ mod tests {
     #[test]
     fn a_url_is_taken_apart() {
         assert_eq!(
-            shown("postgres://u%40x:p%3Aw@db.example.com:6543/my%20db?sslmode=verify-ca&sslrootcert=%2Fca.pem"),
+            shown(
+                "postgres://u%40x:p%3Aw@db.example.com:6543/my%20db?sslmode=verify-ca&sslrootcert=%2Fca.pem"
+            ),
             "dbname=my db host=db.example.com password=p:w port=6543 sslmode=verify-ca sslrootcert=/ca.pem user=u@x"
         );
         assert_eq!(shown("postgresql://[::1]:5433"), "host=::1 port=5433");
@@ -142,7 +178,10 @@ mod tests {
     #[test]
     fn only_a_url_has_a_scheme() {
         assert_eq!(shown("host=h password='://'"), "host=h password=://");
-        assert_eq!(shown("password=http://x user=u"), "password=http://x user=u");
+        assert_eq!(
+            shown("password=http://x user=u"),
+            "password=http://x user=u"
+        );
         assert!(shown("mysql://u@h").starts_with("error: "));
     }
 
@@ -152,12 +191,18 @@ mod tests {
             shown("postgresql://u:p@/db?host=/cloudsql/p:r:i"),
             "dbname=db host=/cloudsql/p:r:i password=p user=u"
         );
-        assert_eq!(shown("postgresql://u@%2Fcloudsql%2Fp%3Ar%3Ai/db"), "dbname=db host=/cloudsql/p:r:i user=u");
+        assert_eq!(
+            shown("postgresql://u@%2Fcloudsql%2Fp%3Ar%3Ai/db"),
+            "dbname=db host=/cloudsql/p:r:i user=u"
+        );
     }
 
     #[test]
     fn pairs_may_be_quoted_and_escaped() {
-        assert_eq!(shown(r"host = h user='a b\'c' password=x\ y"), "host=h password=x y user=a b'c");
+        assert_eq!(
+            shown(r"host = h user='a b\'c' password=x\ y"),
+            "host=h password=x y user=a b'c"
+        );
         assert_eq!(shown("dbname='' host=h"), "host=h");
     }
 

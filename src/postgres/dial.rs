@@ -45,14 +45,26 @@ pub async fn dial(address: &Address, tls: &Tls) -> Result<Box<dyn Transport>, Di
     match address {
         Address::Socket { directory, port } => {
             let path = Path::new(directory).join(format!(".s.PGSQL.{port}"));
-            Ok(Box::new(Plain(UnixStream::connect(path).await.map_err(DialError::Socket)?)))
+            Ok(Box::new(Plain(
+                UnixStream::connect(path).await.map_err(DialError::Socket)?,
+            )))
         }
-        Address::Tcp { host, address, port } => {
+        Address::Tcp {
+            host,
+            address,
+            port,
+        } => {
             let addresses = match address {
                 Some(address) => vec![SocketAddr::new(*address, *port)],
-                None => lookup_host((host.as_str(), *port)).await.map_err(DialError::Socket)?.collect(),
+                None => lookup_host((host.as_str(), *port))
+                    .await
+                    .map_err(DialError::Socket)?
+                    .collect(),
             };
-            let mut failed = DialError::Socket(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+            let mut failed = DialError::Socket(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the name has no address",
+            ));
             for address in addresses {
                 match reach(address, host, tls).await {
                     Ok(transport) => return Ok(transport),
@@ -64,19 +76,31 @@ pub async fn dial(address: &Address, tls: &Tls) -> Result<Box<dyn Transport>, Di
     }
 }
 
-async fn reach(address: SocketAddr, host: &str, tls: &Tls) -> Result<Box<dyn Transport>, DialError> {
+async fn reach(
+    address: SocketAddr,
+    host: &str,
+    tls: &Tls,
+) -> Result<Box<dyn Transport>, DialError> {
     let mut stream = connect(address).await.map_err(DialError::Socket)?;
     if !negotiate(&mut stream, tls).await? {
         return Ok(Box::new(Plain(stream)));
     }
     let Ok(connector) = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls.connect(), host);
-    Ok(Box::new(connector.connect(stream).await.map_err(DialError::Handshake)?))
+    Ok(Box::new(
+        connector
+            .connect(stream)
+            .await
+            .map_err(DialError::Handshake)?,
+    ))
 }
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3).with_retries(3);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE / 3)
+        .with_retries(3);
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
     Ok(stream)
 }

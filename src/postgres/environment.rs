@@ -50,19 +50,30 @@ impl Environment {
 
     /// A variable; an empty one is none, as in libpq.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// Keyword and value of every PG* variable that is set.
     pub(super) fn keywords(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let old = self.get(REQUIRE_SSL).filter(|value| value.starts_with('1')).map(|_| ("sslmode", "require"));
-        let set = VARIABLES.iter().filter_map(|(variable, keyword)| Some((*keyword, self.get(variable)?)));
+        let old = self
+            .get(REQUIRE_SSL)
+            .filter(|value| value.starts_with('1'))
+            .map(|_| ("sslmode", "require"));
+        let set = VARIABLES
+            .iter()
+            .filter_map(|(variable, keyword)| Some((*keyword, self.get(variable)?)));
         set.chain(old)
     }
 
     /// The variable that stands in for `keyword`, for messages.
     pub(super) fn variable_of(keyword: &str) -> Option<&'static str> {
-        VARIABLES.iter().find(|row| row.1 == keyword).map(|row| row.0)
+        VARIABLES
+            .iter()
+            .find(|row| row.1 == keyword)
+            .map(|row| row.0)
     }
 
     /// The login name of the operating system's user.

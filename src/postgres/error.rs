@@ -40,8 +40,12 @@ fn context(lines: &str) -> String {
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (SQLSTATE {})", self.message, self.sqlstate)?;
-        self.detail.iter().try_for_each(|detail| write!(f, ": {detail}"))?;
-        self.context.iter().try_for_each(|context| write!(f, ", in {context}"))
+        self.detail
+            .iter()
+            .try_for_each(|detail| write!(f, ": {detail}"))?;
+        self.context
+            .iter()
+            .try_for_each(|context| write!(f, ", in {context}"))
     }
 }
 
@@ -103,13 +107,19 @@ impl Cause {
     /// The same without what may quote the statement.
     pub(super) fn without_context(self) -> Self {
         match self {
-            Self::Server(error) => Self::Server(Box::new(ServerError { context: None, ..*error })),
+            Self::Server(error) => Self::Server(Box::new(ServerError {
+                context: None,
+                ..*error
+            })),
             other => other,
         }
     }
 
     pub(super) fn unknown(what: &'static str, value: impl Into<String>) -> Self {
-        Self::Unknown { what, value: value.into() }
+        Self::Unknown {
+            what,
+            value: value.into(),
+        }
     }
 }
 
@@ -143,13 +153,17 @@ impl From<DialError> for Cause {
 /// has no other sign than its text.
 fn untrusted(error: &tokio_postgres::Error) -> Option<UntrustedServer> {
     let source = error.source()?;
-    if let Some(refused) = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+    if let Some(refused) = source
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
         && let Some(refused) = refused.downcast_ref::<UntrustedServer>()
     {
         return Some(refused.clone());
     }
     match (error.to_string().as_str(), source.to_string().as_str()) {
-        ("authentication error", "server did not use channel binding") => Some(UntrustedServer::Unbound),
+        ("authentication error", "server did not use channel binding") => {
+            Some(UntrustedServer::Unbound)
+        }
         ("authentication error", _) => Some(UntrustedServer::Unproven),
         _ => None,
     }
@@ -245,12 +259,13 @@ impl PostgresError {
     /// Whether somebody else changed the same thing at the same time, so that the whole transaction may be tried again:
     /// a serialization failure, a deadlock, or `tuple concurrently updated`, for which catalogs have no SQLSTATE.
     pub fn is_concurrent_update(&self) -> bool {
-        self.server().is_some_and(|error| match error.sqlstate.as_str() {
-            "40001" | "40P01" => true,
-            // elog() messages are never translated.
-            "XX000" => error.message.starts_with("tuple concurrently "),
-            _ => false,
-        })
+        self.server()
+            .is_some_and(|error| match error.sqlstate.as_str() {
+                "40001" | "40P01" => true,
+                // elog() messages are never translated.
+                "XX000" => error.message.starts_with("tuple concurrently "),
+                _ => false,
+            })
     }
 
     /// Whether the server was not there, or went away: restarting, failing over, or behind a network that lost the
@@ -277,7 +292,15 @@ impl PostgresError {
         match self.cause()? {
             Cause::Server(error) => {
                 // Before the login is over whoever answers has not shown to be the server: its words are no advice of ours.
-                let theirs = error.hint.clone().filter(|_| !matches!(self, Self::Connect { admitted: false, .. }));
+                let theirs = error.hint.clone().filter(|_| {
+                    !matches!(
+                        self,
+                        Self::Connect {
+                            admitted: false,
+                            ..
+                        }
+                    )
+                });
                 theirs.or_else(|| self.advice(error))
             }
             Cause::Client(error) => advice_for_client(error.as_ref()).map(str::to_owned),
@@ -290,10 +313,24 @@ impl PostgresError {
     fn advice(&self, error: &ServerError) -> Option<String> {
         match (self, error.sqlstate.as_str()) {
             (Self::Connect { database, user, .. }, "42501") => Some(grant_connect(database, user)),
-            (Self::Connect { admitted: false, .. }, "28000") => Some(HOST_RULE.into()),
-            (Self::Connect { admitted: true, user, .. }, "28000") => Some(format!("`{user}` is NOLOGIN")),
+            (
+                Self::Connect {
+                    admitted: false, ..
+                },
+                "28000",
+            ) => Some(HOST_RULE.into()),
+            (
+                Self::Connect {
+                    admitted: true,
+                    user,
+                    ..
+                },
+                "28000",
+            ) => Some(format!("`{user}` is NOLOGIN")),
             // PgBouncer's words.
-            (Self::Connect { .. }, "08P01") if error.message.starts_with("unsupported startup parameter") => {
+            (Self::Connect { .. }, "08P01")
+                if error.message.starts_with("unsupported startup parameter") =>
+            {
                 Some(NO_POOLER.into())
             }
             (_, sqlstate) => advice(sqlstate).map(str::to_owned),
@@ -342,7 +379,9 @@ fn is_network(error: &(dyn Error + Send + Sync + 'static)) -> bool {
 
 fn advice(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
-        "28P01" => "the password is wrong, expired, or missing on the server: set PGPASSWORD or PGPASSFILE",
+        "28P01" => {
+            "the password is wrong, expired, or missing on the server: set PGPASSWORD or PGPASSFILE"
+        }
         "28000" => "the role may not log in from here, or may not log in at all",
         "3D000" => "create it: gcloud sql databases create NAME --instance=INSTANCE",
         "53200" => "raise max_locks_per_transaction",
@@ -370,15 +409,22 @@ fn advice_for_client(error: &(dyn Error + Send + Sync + 'static)) -> Option<&'st
                  sslmode=verify-ca and sslrootcert=server-ca.pem",
             );
         }
-        let is_refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+        let is_refused =
+            |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
         if error.downcast_ref().is_some_and(is_refused) {
-            return Some("nobody listens there: look at host and port, and whether the server or its proxy is running");
+            return Some(
+                "nobody listens there: look at host and port, and whether the server or its proxy is running",
+            );
         }
         // The driver has no other sign of these.
         match error.to_string().as_str() {
-            "password missing" => return Some("the server wants a password: set PGPASSWORD or PGPASSFILE"),
+            "password missing" => {
+                return Some("the server wants a password: set PGPASSWORD or PGPASSFILE");
+            }
             "server does not support TLS" => {
-                return Some("turn TLS on at the server, or go through a proxy on loopback with sslmode=disable");
+                return Some(
+                    "turn TLS on at the server, or go through a proxy on loopback with sslmode=disable",
+                );
             }
             _ => {}
         }
@@ -388,7 +434,9 @@ fn advice_for_client(error: &(dyn Error + Send + Sync + 'static)) -> Option<&'st
 }
 
 fn is_certificate(error: &(dyn Error + 'static)) -> bool {
-    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
     let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
     matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
 }
@@ -406,14 +454,20 @@ mod tests {
             context: None,
         };
         let database = DatabaseName::new("d").unwrap();
-        PostgresError::Transaction { operation: "commit", database, source: Cause::Server(Box::new(server)) }
+        PostgresError::Transaction {
+            operation: "commit",
+            database,
+            source: Cause::Server(Box::new(server)),
+        }
     }
 
     #[test]
     fn a_catalog_row_changed_by_two_is_worth_another_try() {
         assert!(failed("XX000", "tuple concurrently updated", None).is_concurrent_update());
         assert!(failed("40P01", "deadlock detected", None).is_concurrent_update());
-        assert!(!failed("XX000", "cache lookup failed for relation 5", None).is_concurrent_update());
+        assert!(
+            !failed("XX000", "cache lookup failed for relation 5", None).is_concurrent_update()
+        );
         assert!(!failed("42501", "permission denied", None).is_concurrent_update());
     }
 
@@ -431,18 +485,29 @@ mod tests {
             source: Cause::Client(error.into()),
         };
         assert!(client(std::io::ErrorKind::ConnectionRefused.into()).is_away());
-        assert!(!client(std::io::ErrorKind::InvalidData.into()).is_away(), "a certificate does not get better");
+        assert!(
+            !client(std::io::ErrorKind::InvalidData.into()).is_away(),
+            "a certificate does not get better"
+        );
     }
 
     #[test]
     fn a_connection_that_does_not_come_about_has_advice() {
         let hint = |error: Box<dyn Error + Send + Sync>| {
             let database = DatabaseName::new("d").unwrap();
-            PostgresError::Transaction { operation: "commit", database, source: Cause::Client(error) }.hint()
+            PostgresError::Transaction {
+                operation: "commit",
+                database,
+                source: Cause::Client(error),
+            }
+            .hint()
         };
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         assert!(hint(refused.into()).is_some_and(|hint| hint.starts_with("nobody listens there")));
-        assert!(hint("server does not support TLS".into()).is_some_and(|hint| hint.contains("sslmode=disable")));
+        assert!(
+            hint("server does not support TLS".into())
+                .is_some_and(|hint| hint.contains("sslmode=disable"))
+        );
         assert_eq!(hint("anything else".into()), None);
     }
 
@@ -457,16 +522,32 @@ mod tests {
                 context: None,
             }));
             let (database, user) = (DatabaseName::new("d").unwrap(), RoleName::new("u").unwrap());
-            PostgresError::Connect { address: "x".into(), database, user, admitted: false, source }.hint()
+            PostgresError::Connect {
+                address: "x".into(),
+                database,
+                user,
+                admitted: false,
+                source,
+            }
+            .hint()
         };
         assert_eq!(refused("XX000"), None);
-        assert_eq!(refused("42501").as_deref(), Some("GRANT CONNECT ON DATABASE d TO u"));
+        assert_eq!(
+            refused("42501").as_deref(),
+            Some("GRANT CONNECT ON DATABASE d TO u")
+        );
     }
 
     #[test]
     fn the_servers_hint_goes_before_ours() {
-        assert_eq!(failed("53200", "m", Some("theirs")).hint().as_deref(), Some("theirs"));
-        assert_eq!(failed("53200", "m", None).hint().as_deref(), Some("raise max_locks_per_transaction"));
+        assert_eq!(
+            failed("53200", "m", Some("theirs")).hint().as_deref(),
+            Some("theirs")
+        );
+        assert_eq!(
+            failed("53200", "m", None).hint().as_deref(),
+            Some("raise max_locks_per_transaction")
+        );
         assert_eq!(failed("XX001", "m", None).hint(), None);
     }
 }

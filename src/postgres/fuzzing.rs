@@ -38,7 +38,10 @@ pub fn judge(keywords: &Keywords) -> Result<(), RouteError> {
 /// # Errors
 /// They must not be read.
 pub fn hear<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Result<bool, UntrustedServer> {
-    let mut backend = Backend::new(Terms { admission: Admission::Scram, binding: Binding::Prefer });
+    let mut backend = Backend::new(Terms {
+        admission: Admission::Scram,
+        binding: Binding::Prefer,
+    });
     for part in parts {
         backend.hear(part)?;
     }

@@ -85,8 +85,12 @@ const UNSUPPORTED: [(&str, &[&str]); 15] = [
 ];
 
 /// Versions of TLS from the oldest on, which is no longer spoken.
-const TLS_VERSIONS: [(&str, Option<&SupportedProtocolVersion>); 4] =
-    [("TLSv1", None), ("TLSv1.1", None), ("TLSv1.2", Some(&TLS12)), ("TLSv1.3", Some(&TLS13))];
+const TLS_VERSIONS: [(&str, Option<&SupportedProtocolVersion>); 4] = [
+    ("TLSv1", None),
+    ("TLSv1.1", None),
+    ("TLSv1.2", Some(&TLS12)),
+    ("TLSv1.3", Some(&TLS13)),
+];
 
 /// Keywords by their meaning.
 pub struct Values<'a>(pub &'a Keywords);
@@ -104,7 +108,9 @@ impl Values<'_> {
             None => Ok(()),
             Some(unknown) => {
                 // Compared in a table as large as the product of the lengths: what is much longer resembles nothing.
-                let near = |known: &&str| unknown.len() <= 32 && strsim::damerau_levenshtein(known, unknown) <= 2;
+                let near = |known: &&str| {
+                    unknown.len() <= 32 && strsim::damerau_levenshtein(known, unknown) <= 2
+                };
                 let known = KNOWN.into_iter().find(near);
                 Err(RouteError::UnknownKeyword { known })
             }
@@ -113,9 +119,13 @@ impl Values<'_> {
 
     /// Refuses what is known to libpq and not done here.
     pub fn check_supported(&self) -> Result<(), RouteError> {
-        let asked =
-            UNSUPPORTED.into_iter().filter_map(|(keyword, supported)| Some((keyword, supported, self.get(keyword)?)));
-        match asked.into_iter().find(|(_, supported, value)| !supported.contains(value)) {
+        let asked = UNSUPPORTED
+            .into_iter()
+            .filter_map(|(keyword, supported)| Some((keyword, supported, self.get(keyword)?)));
+        match asked
+            .into_iter()
+            .find(|(_, supported, value)| !supported.contains(value))
+        {
             Some((keyword, supported, _)) => Err(RouteError::Unsupported { keyword, supported }),
             None => Ok(()),
         }
@@ -132,18 +142,35 @@ impl Values<'_> {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, RouteError> {
         let wrong = RouteError::Value { keyword, expected };
-        self.get(keyword).map(|value| parse(value).ok_or(wrong)).transpose()
+        self.get(keyword)
+            .map(|value| parse(value).ok_or(wrong))
+            .transpose()
     }
 
     pub fn address(&self) -> Result<Address, RouteError> {
-        let port = self.parsed("port", "one port number", |text| text.parse().ok().filter(|port| *port > 0))?;
+        let port = self.parsed("port", "one port number", |text| {
+            text.parse().ok().filter(|port| *port > 0)
+        })?;
         let port = port.unwrap_or(DEFAULT_PORT);
-        let address: Option<IpAddr> = self.parsed("hostaddr", "one IP address", |text| text.parse().ok())?;
-        let host = self.parsed("host", "one host", |text| (!text.contains(',')).then(|| text.to_owned()))?;
+        let address: Option<IpAddr> =
+            self.parsed("hostaddr", "one IP address", |text| text.parse().ok())?;
+        let host = self.parsed("host", "one host", |text| {
+            (!text.contains(',')).then(|| text.to_owned())
+        })?;
         match (host, address) {
-            (Some(directory), None) if directory.starts_with('/') => Ok(Address::Socket { directory, port }),
-            (Some(host), address) => Ok(Address::Tcp { host, address, port }),
-            (None, Some(address)) => Ok(Address::Tcp { host: address.to_string(), address: Some(address), port }),
+            (Some(directory), None) if directory.starts_with('/') => {
+                Ok(Address::Socket { directory, port })
+            }
+            (Some(host), address) => Ok(Address::Tcp {
+                host,
+                address,
+                port,
+            }),
+            (None, Some(address)) => Ok(Address::Tcp {
+                host: address.to_string(),
+                address: Some(address),
+                port,
+            }),
             (None, None) => Err(RouteError::Missing { keyword: "host" }),
         }
     }
@@ -161,7 +188,9 @@ impl Values<'_> {
         };
         match address {
             Address::Socket { .. } => Tls::none(&settings),
-            Address::Tcp { host, address, .. } => Tls::new(asked, is_loopback(host, *address), &settings),
+            Address::Tcp { host, address, .. } => {
+                Tls::new(asked, is_loopback(host, *address), &settings)
+            }
         }
     }
 
@@ -185,14 +214,25 @@ impl Values<'_> {
 
     /// Those that are spoken of those that are asked for.
     pub fn tls_versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, RouteError> {
-        let parse = |text: &str| TLS_VERSIONS.iter().position(|(name, _)| name.eq_ignore_ascii_case(text));
-        let oldest = self.parsed("ssl_min_protocol_version", "TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3", parse)?;
+        let parse = |text: &str| {
+            TLS_VERSIONS
+                .iter()
+                .position(|(name, _)| name.eq_ignore_ascii_case(text))
+        };
+        let oldest = self.parsed(
+            "ssl_min_protocol_version",
+            "TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3",
+            parse,
+        )?;
         let newest = self.parsed("ssl_max_protocol_version", "TLSv1.2 or TLSv1.3", parse)?;
         let asked = oldest.unwrap_or(0)..=newest.unwrap_or(TLS_VERSIONS.len() - 1);
         let spoken: Vec<_> = asked.filter_map(|at| TLS_VERSIONS[at].1).collect();
         if spoken.is_empty() {
             let expected = "TLSv1.2 or TLSv1.3, and no older than ssl_min_protocol_version";
-            return Err(RouteError::Value { keyword: "ssl_max_protocol_version", expected });
+            return Err(RouteError::Value {
+                keyword: "ssl_max_protocol_version",
+                expected,
+            });
         }
         Ok(spoken)
     }
@@ -208,15 +248,24 @@ impl Values<'_> {
 
     pub fn binding(&self) -> Result<Binding, RouteError> {
         let expected = "disable, prefer or require";
-        Ok(self.parsed("channel_binding", expected, Binding::parse)?.unwrap_or(Binding::Prefer))
+        Ok(self
+            .parsed("channel_binding", expected, Binding::parse)?
+            .unwrap_or(Binding::Prefer))
     }
 
     /// What the server has to do to be logged in to.
     pub fn terms(&self, address: &Address) -> Result<Terms, RouteError> {
         let expected = "a list of methods, all of them or none with `!`";
-        let methods = self.parsed("require_auth", expected, Methods::parse)?.unwrap_or_else(Methods::all);
-        let admission = methods.admission(matches!(address, Address::Socket { .. })).ok_or(RouteError::Method)?;
-        Ok(Terms { admission, binding: self.binding()? })
+        let methods = self
+            .parsed("require_auth", expected, Methods::parse)?
+            .unwrap_or_else(Methods::all);
+        let admission = methods
+            .admission(matches!(address, Address::Socket { .. }))
+            .ok_or(RouteError::Method)?;
+        Ok(Terms {
+            admission,
+            binding: self.binding()?,
+        })
     }
 
     pub fn negotiation(&self) -> Result<SslNegotiation, RouteError> {
@@ -225,7 +274,9 @@ impl Values<'_> {
             "direct" => Some(SslNegotiation::Direct),
             _ => None,
         };
-        Ok(self.parsed("sslnegotiation", "postgres or direct", parse)?.unwrap_or(SslNegotiation::Postgres))
+        Ok(self
+            .parsed("sslnegotiation", "postgres or direct", parse)?
+            .unwrap_or(SslNegotiation::Postgres))
     }
 
     pub fn password(
@@ -238,7 +289,10 @@ impl Values<'_> {
         if let Some(password) = self.get("password") {
             return Some(Password::from_text(password.into()));
         }
-        let path = self.get("passfile").map(Into::into).or_else(|| environment.default_passfile())?;
+        let path = self
+            .get("passfile")
+            .map(Into::into)
+            .or_else(|| environment.default_passfile())?;
         let (host, port) = match address {
             Address::Socket { directory, port } => (directory, port),
             Address::Tcp { host, port, .. } => (host, port),
@@ -248,8 +302,12 @@ impl Values<'_> {
 
     pub fn connect_timeout(&self) -> Result<Duration, RouteError> {
         // Zero and less are libpq's "for ever": not for a program that runs unattended.
-        let seconds = self.parsed("connect_timeout", "a number of seconds", |text| text.parse::<i64>().ok())?;
-        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
+        let seconds = self.parsed("connect_timeout", "a number of seconds", |text| {
+            text.parse::<i64>().ok()
+        })?;
+        let seconds = seconds
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .filter(|seconds| *seconds > 0);
         Ok(seconds.map_or(CONNECT_TIMEOUT, Duration::from_secs))
     }
 
@@ -261,7 +319,9 @@ impl Values<'_> {
             _ => None,
         };
         let expected = "any, read-write or read-only";
-        Ok(self.parsed("target_session_attrs", expected, parse)?.unwrap_or(TargetSessionAttrs::Any))
+        Ok(self
+            .parsed("target_session_attrs", expected, parse)?
+            .unwrap_or(TargetSessionAttrs::Any))
     }
 }
 
@@ -279,8 +339,17 @@ mod tests {
 
     #[test]
     fn loopback_is_told_by_where_the_connection_goes() {
-        let local = |host: &str, address: Option<&str>| is_loopback(host, address.map(|text| text.parse().unwrap()));
-        for host in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST"] {
+        let local = |host: &str, address: Option<&str>| {
+            is_loopback(host, address.map(|text| text.parse().unwrap()))
+        };
+        for host in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "::ffff:127.0.0.1",
+            "localhost",
+            "LOCALHOST",
+        ] {
             assert!(local(host, None), "{host}");
         }
         for host in ["10.0.0.1", "localhost.example.com", "db", "::2"] {

@@ -28,14 +28,38 @@ const LIBPQ: [(&str, &str, Meaning); 65] = [
     ("password", "PGPASSWORD", Free),
     ("passfile", "PGPASSFILE", Free),
     ("options", "PGOPTIONS", Free),
-    ("require_auth", "PGREQUIREAUTH", Judged("scram-sha-256", "password")),
-    ("require_auth", "PGREQUIREAUTH", Judged("!password,!none", "none")),
-    ("channel_binding", "PGCHANNELBINDING", Judged("require", "always")),
+    (
+        "require_auth",
+        "PGREQUIREAUTH",
+        Judged("scram-sha-256", "password"),
+    ),
+    (
+        "require_auth",
+        "PGREQUIREAUTH",
+        Judged("!password,!none", "none"),
+    ),
+    (
+        "channel_binding",
+        "PGCHANNELBINDING",
+        Judged("require", "always"),
+    ),
     ("connect_timeout", "PGCONNECT_TIMEOUT", Judged("5", "soon")),
-    ("target_session_attrs", "PGTARGETSESSIONATTRS", Judged("read-write", "primary-ish")),
-    ("target_session_attrs", "PGTARGETSESSIONATTRS", Refused("standby")),
+    (
+        "target_session_attrs",
+        "PGTARGETSESSIONATTRS",
+        Judged("read-write", "primary-ish"),
+    ),
+    (
+        "target_session_attrs",
+        "PGTARGETSESSIONATTRS",
+        Refused("standby"),
+    ),
     ("sslmode", "PGSSLMODE", Judged("require", "no")),
-    ("sslnegotiation", "PGSSLNEGOTIATION", Judged("postgres", "direct")),
+    (
+        "sslnegotiation",
+        "PGSSLNEGOTIATION",
+        Judged("postgres", "direct"),
+    ),
     ("sslrootcert", "PGSSLROOTCERT", Free),
     ("sslcert", "PGSSLCERT", Refused("/nonexistent")),
     ("sslkey", "PGSSLKEY", Refused("/nonexistent")),
@@ -46,16 +70,32 @@ const LIBPQ: [(&str, &str, Meaning); 65] = [
     ("sslpassword", "", Refused("hunter2")),
     ("sslkeylogfile", "", Refused("/tmp/keys")),
     ("sslcompression", "PGSSLCOMPRESSION", WithoutEffect),
-    ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", Judged("TLSv1.3", "SSLv3")),
-    ("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", Judged("tlsv1.2", "TLSv1.1")),
+    (
+        "ssl_min_protocol_version",
+        "PGSSLMINPROTOCOLVERSION",
+        Judged("TLSv1.3", "SSLv3"),
+    ),
+    (
+        "ssl_max_protocol_version",
+        "PGSSLMAXPROTOCOLVERSION",
+        Judged("tlsv1.2", "TLSv1.1"),
+    ),
     ("", "PGREQUIRESSL", Free),
     ("requirepeer", "PGREQUIREPEER", Refused("postgres")),
     ("gssencmode", "PGGSSENCMODE", Judged("disable", "require")),
     ("gssdelegation", "PGGSSDELEGATION", WithoutEffect),
     ("krbsrvname", "PGKRBSRVNAME", WithoutEffect),
     ("gsslib", "PGGSSLIB", WithoutEffect),
-    ("min_protocol_version", "PGMINPROTOCOLVERSION", Judged("3.0", "3.2")),
-    ("max_protocol_version", "PGMAXPROTOCOLVERSION", WithoutEffect),
+    (
+        "min_protocol_version",
+        "PGMINPROTOCOLVERSION",
+        Judged("3.0", "3.2"),
+    ),
+    (
+        "max_protocol_version",
+        "PGMAXPROTOCOLVERSION",
+        WithoutEffect,
+    ),
     ("replication", "", Judged("off", "database")),
     ("service", "PGSERVICE", Refused("prod")),
     ("servicefile", "PGSERVICEFILE", WithoutEffect),
@@ -91,13 +131,27 @@ const LIBPQ: [(&str, &str, Meaning); 65] = [
 
 /// The route that this keyword, or this variable beside the others, makes of a plain one.
 fn route(keyword: Option<&str>, variable: Option<&str>, value: &str) -> Result<String, RouteError> {
-    let port = if keyword == Some("port") || variable == Some("PGPORT") { "" } else { " port=6000" };
-    let pair = keyword.map(|keyword| format!(" {keyword}='{value}'")).unwrap_or_default();
+    let port = if keyword == Some("port") || variable == Some("PGPORT") {
+        ""
+    } else {
+        " port=6000"
+    };
+    let pair = keyword
+        .map(|keyword| format!(" {keyword}='{value}'"))
+        .unwrap_or_default();
     // An address in the text goes before that of the variable.
-    let host = if variable == Some("PGHOSTADDR") { "" } else { "host=127.0.0.1" };
+    let host = if variable == Some("PGHOSTADDR") {
+        ""
+    } else {
+        "host=127.0.0.1"
+    };
     let text = format!("{host}{port}{pair}");
     let variables = variable.map(|variable| (variable.to_owned(), value.to_owned()));
-    let environment = Environment::new(variables.into_iter().chain([("USER".to_owned(), "u".to_owned())]));
+    let environment = Environment::new(
+        variables
+            .into_iter()
+            .chain([("USER".to_owned(), "u".to_owned())]),
+    );
     Route::from_url(&text, &environment).map(|route| format!("{route:?}"))
 }
 
@@ -106,7 +160,9 @@ fn no_keyword_and_no_variable_of_libpq_is_left_out_silently() {
     let plain = route(None, None, "").unwrap();
     for (keyword, variable, meaning) in LIBPQ {
         let names = [(Some(keyword), None), (None, Some(variable))];
-        for (keyword, variable) in names.into_iter().filter(|(keyword, variable)| (*keyword).or(*variable) != Some(""))
+        for (keyword, variable) in names
+            .into_iter()
+            .filter(|(keyword, variable)| (*keyword).or(*variable) != Some(""))
         {
             let of = |value| route(keyword, variable, value);
             let name = format!("{keyword:?} {variable:?}");
@@ -115,11 +171,17 @@ fn no_keyword_and_no_variable_of_libpq_is_left_out_silently() {
                 Judged(good, bad) => {
                     assert!(of(good).is_ok(), "{name}: {:?}", of(good));
                     let refused = of(bad).expect_err(&name);
-                    assert!(!refused.to_string().contains(&format!("`{bad}`")) || bad.starts_with('/'), "{refused}");
+                    assert!(
+                        !refused.to_string().contains(&format!("`{bad}`")) || bad.starts_with('/'),
+                        "{refused}"
+                    );
                 }
                 Refused(value) => {
                     let refused = of(value).expect_err(&name);
-                    assert!(!format!("{refused} {:?}", refused.hint()).contains("hunter2"), "{refused}");
+                    assert!(
+                        !format!("{refused} {:?}", refused.hint()).contains("hunter2"),
+                        "{refused}"
+                    );
                 }
                 WithoutEffect => assert_eq!(of("1").ok().as_ref(), Some(&plain), "{name}"),
             }
@@ -137,10 +199,19 @@ fn what_is_refused_says_what_to_leave_out() {
         told("PGREQUIREPEER", "postgres"),
         "`requirepeer` is not supported; leave it out, and unset PGREQUIREPEER: it is not ignored silently"
     );
-    assert!(told("PGGSSENCMODE", "require").starts_with("`gssencmode` other than disable or prefer is not supported"));
+    assert!(
+        told("PGGSSENCMODE", "require")
+            .starts_with("`gssencmode` other than disable or prefer is not supported")
+    );
     assert!(told("PGREQUIREAUTH", "md5").starts_with("`require_auth` leaves out scram-sha-256"));
-    assert!(told("PGREQUIREAUTH", "scram").starts_with("the value of `require_auth` is not a list of methods"));
-    assert!(told("PGSSLNEGOTIATION", "direct").starts_with("`sslnegotiation=direct` needs `sslmode=require`"));
+    assert!(
+        told("PGREQUIREAUTH", "scram")
+            .starts_with("the value of `require_auth` is not a list of methods")
+    );
+    assert!(
+        told("PGSSLNEGOTIATION", "direct")
+            .starts_with("`sslnegotiation=direct` needs `sslmode=require`")
+    );
 }
 
 #[test]
@@ -158,12 +229,28 @@ fn what_is_understood_is_in_the_route() {
         let shown = route(None, Some(variable), value).unwrap();
         assert!(shown.contains(part), "{variable}={value}: {shown}");
     }
-    let unbound = Route::from_url("host=/run user=u channel_binding=require", &Environment::default()).unwrap_err();
-    assert!(unbound.to_string().starts_with("`channel_binding=require` needs TLS"), "{unbound}");
+    let unbound = Route::from_url(
+        "host=/run user=u channel_binding=require",
+        &Environment::default(),
+    )
+    .unwrap_err();
+    assert!(
+        unbound
+            .to_string()
+            .starts_with("`channel_binding=require` needs TLS"),
+        "{unbound}"
+    );
     let clear = "host=127.0.0.1 user=u sslmode=disable channel_binding=require";
-    assert!(matches!(Route::from_url(clear, &Environment::default()), Err(RouteError::Unbound)));
-    let socket =
-        |rest: &str| format!("{:?}", Route::from_url(&format!("host=/run user=u {rest}"), &Environment::default()));
+    assert!(matches!(
+        Route::from_url(clear, &Environment::default()),
+        Err(RouteError::Unbound)
+    ));
+    let socket = |rest: &str| {
+        format!(
+            "{:?}",
+            Route::from_url(&format!("host=/run user=u {rest}"), &Environment::default())
+        )
+    };
     assert!(socket("").contains("admission: ScramOrUnasked"));
     assert!(socket("require_auth=!none").contains("admission: Scram,"));
 }

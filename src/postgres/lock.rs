@@ -69,7 +69,11 @@ impl Lock {
     pub async fn release(self) {
         let mut session = self.0.into_inner();
         // It goes with the session at the latest.
-        let _ = session.run(&[Statement::plain(format!("SELECT pg_catalog.pg_advisory_unlock({LOCK_KEY})"))]).await;
+        let _ = session
+            .run(&[Statement::plain(format!(
+                "SELECT pg_catalog.pg_advisory_unlock({LOCK_KEY})"
+            ))])
+            .await;
         session.close().await;
     }
 }
@@ -109,21 +113,48 @@ pub enum LockHolder {
 impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Session { pid, login, application_name } if application_name.is_empty() => {
+            Self::Session {
+                pid,
+                login,
+                application_name,
+            } if application_name.is_empty() => {
                 write!(f, "process {pid} of `{login}`")
             }
-            Self::Session { pid, login, application_name } => {
+            Self::Session {
+                pid,
+                login,
+                application_name,
+            } => {
                 write!(f, "process {pid} of `{login}`, `{application_name}`")
             }
-            Self::Orphan { pid, application_name, .. } => {
+            Self::Orphan {
+                pid,
+                application_name,
+                ..
+            } => {
                 write!(f, "process {pid} of a role that was dropped")?;
-                if application_name.is_empty() { Ok(()) } else { write!(f, ", `{application_name}`") }
+                if application_name.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, ", `{application_name}`")
+                }
             }
-            Self::Prepared { login: Some(login), gid } => {
-                write!(f, "prepared transaction {} of `{login}`", quote_literal(gid))
+            Self::Prepared {
+                login: Some(login),
+                gid,
+            } => {
+                write!(
+                    f,
+                    "prepared transaction {} of `{login}`",
+                    quote_literal(gid)
+                )
             }
             Self::Prepared { login: None, gid } => {
-                write!(f, "prepared transaction {} of a role that was dropped", quote_literal(gid))
+                write!(
+                    f,
+                    "prepared transaction {} of a role that was dropped",
+                    quote_literal(gid)
+                )
             }
             Self::Unknown => f.write_str("a process without a login"),
         }
@@ -150,13 +181,17 @@ impl LockError {
                 "wait for it; if that is no run that is at work, `{login}` or a member of pg_signal_backend runs: \
                  SELECT pg_terminate_backend({pid})"
             )),
-            Self::Held(LockHolder::Orphan { pid, .. }) => {
-                Some(format!("a member of pg_signal_backend, or a superuser, runs: SELECT pg_terminate_backend({pid})"))
-            }
-            Self::Held(LockHolder::Prepared { login: None, gid }) => {
-                Some(format!("a superuser, in the database `postgres`: ROLLBACK PREPARED {}", quote_literal(gid)))
-            }
-            Self::Held(LockHolder::Prepared { login: Some(login), gid }) => Some(format!(
+            Self::Held(LockHolder::Orphan { pid, .. }) => Some(format!(
+                "a member of pg_signal_backend, or a superuser, runs: SELECT pg_terminate_backend({pid})"
+            )),
+            Self::Held(LockHolder::Prepared { login: None, gid }) => Some(format!(
+                "a superuser, in the database `postgres`: ROLLBACK PREPARED {}",
+                quote_literal(gid)
+            )),
+            Self::Held(LockHolder::Prepared {
+                login: Some(login),
+                gid,
+            }) => Some(format!(
                 "in the database `postgres`: SET ROLE {}; ROLLBACK PREPARED {}",
                 quote_identifier(login.as_str()),
                 quote_literal(gid)
@@ -187,7 +222,11 @@ async fn take(
     mut evict: impl AsyncFnMut(&LockHolder) -> bool,
 ) -> Result<(), LockError> {
     let mut left = wait;
-    let mut pauses = ConstantBuilder::default().with_delay(INTERVAL).with_jitter().without_max_times().build();
+    let mut pauses = ConstantBuilder::default()
+        .with_delay(INTERVAL)
+        .with_jitter()
+        .without_max_times()
+        .build();
     loop {
         let holder = match try_lock(session).await? {
             Answer::Taken => return Ok(()),
@@ -215,9 +254,11 @@ async fn retake(
 ) -> Result<(), LockError> {
     let own = session.user().clone();
     match take(session, Duration::ZERO, &mut evict).await {
-        Err(LockError::Held(LockHolder::Session { pid, login, application_name }))
-            if application_name == purpose.as_str() && login == own =>
-        {
+        Err(LockError::Held(LockHolder::Session {
+            pid,
+            login,
+            application_name,
+        })) if application_name == purpose.as_str() && login == own => {
             let end = format!("SELECT pg_catalog.pg_terminate_backend({pid})");
             session.run(&[Statement::plain(end)]).await?;
             take(session, UNNOTICED, evict).await
@@ -229,7 +270,10 @@ async fn retake(
 async fn holds(session: &mut Session) -> Result<bool, PostgresError> {
     session
         .read("the advisory lock", |client, _| async move {
-            Ok(client.query_typed_one(HOLDS_LOCK, &[(&LOCK_KEY, Type::INT8)]).await?.try_get(0)?)
+            Ok(client
+                .query_typed_one(HOLDS_LOCK, &[(&LOCK_KEY, Type::INT8)])
+                .await?
+                .try_get(0)?)
         })
         .await
 }
@@ -242,24 +286,37 @@ enum Answer {
 }
 
 async fn try_lock(session: &mut Session) -> Result<Answer, PostgresError> {
-    session.read("the advisory lock", |client, _| ask(client)).await
+    session
+        .read("the advisory lock", |client, _| ask(client))
+        .await
 }
 
 async fn ask(client: &Catalog) -> Result<Answer, Cause> {
-    let row = client.query_typed_one(TRY_LOCK, &[(&LOCK_KEY, Type::INT8)]).await?;
+    let row = client
+        .query_typed_one(TRY_LOCK, &[(&LOCK_KEY, Type::INT8)])
+        .await?;
     if row.try_get(0)? {
         return Ok(Answer::Taken);
     }
-    let Some(true) = row.try_get(1)? else { return Ok(Answer::JustReleased) };
-    let text = |at: usize| Ok::<_, Cause>(row.try_get::<_, Option<Raw<'_>>>(at)?.map(Raw::readable));
+    let Some(true) = row.try_get(1)? else {
+        return Ok(Answer::JustReleased);
+    };
+    let text =
+        |at: usize| Ok::<_, Cause>(row.try_get::<_, Option<Raw<'_>>>(at)?.map(Raw::readable));
     let login: Option<Raw<'_>> = row.try_get(4)?;
     let login = login.map(|name| client.names().role(name)).transpose()?;
     Ok(Answer::Held(match (row.try_get(2)?, login, text(5)?) {
-        (Some(pid), Some(login), _) => {
-            LockHolder::Session { pid, login, application_name: text(3)?.unwrap_or_default() }
-        }
+        (Some(pid), Some(login), _) => LockHolder::Session {
+            pid,
+            login,
+            application_name: text(3)?.unwrap_or_default(),
+        },
         (Some(pid), None, _) => match row.try_get(6)? {
-            Some(role) => LockHolder::Orphan { pid, role, application_name: text(3)?.unwrap_or_default() },
+            Some(role) => LockHolder::Orphan {
+                pid,
+                role,
+                application_name: text(3)?.unwrap_or_default(),
+            },
             None => LockHolder::Unknown,
         },
         (None, login, Some(gid)) => LockHolder::Prepared { login, gid },

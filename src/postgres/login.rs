@@ -77,8 +77,7 @@ impl Refusal {
 }
 
 /// What makes room.
-const FULL: &str =
-    "the password is right: end idle sessions, or raise the CONNECTION LIMIT of the role or the database";
+const FULL: &str = "the password is right: end idle sessions, or raise the CONNECTION LIMIT of the role or the database";
 
 /// Why a login did not work.
 #[derive(Debug, thiserror::Error)]
@@ -102,13 +101,21 @@ pub enum LoginError {
 impl LoginError {
     /// Whether the server keeps another verifier of the password than one for SCRAM-SHA-256.
     pub fn asks_for_another_verifier(&self) -> bool {
-        matches!(self, Self::Refused { source: Refusal::Verifier(_), .. })
+        matches!(
+            self,
+            Self::Refused {
+                source: Refusal::Verifier(_),
+                ..
+            }
+        )
     }
 
     /// Whether the server refuses the password, or was not there to say: what else keeps a login out is no matter of it.
     pub fn leaves_password_open(&self) -> bool {
         match self {
-            Self::Refused { source, .. } => matches!(source, Refusal::Password(_) | Refusal::Verifier(_)),
+            Self::Refused { source, .. } => {
+                matches!(source, Refusal::Password(_) | Refusal::Verifier(_))
+            }
             Self::Unreachable(error) => error.is_away(),
         }
     }
@@ -133,7 +140,10 @@ pub async fn login(
     password: &Password,
     purpose: &ApplicationName,
 ) -> Result<(), LoginError> {
-    enter(route, database, user, password, purpose).await?.close().await;
+    enter(route, database, user, password, purpose)
+        .await?
+        .close()
+        .await;
     Ok(())
 }
 
@@ -150,24 +160,36 @@ pub async fn enter(
 ) -> Result<Session, LoginError> {
     match Session::connect_as(route, database, user, password, purpose).await {
         Ok(session) => Ok(session),
-        Err(PostgresError::Connect { source: Cause::Server(answer), database, user, admitted, address }) => {
-            Err(match Refusal::of(answer, admitted) {
-                Ok(source) => LoginError::Refused { user, database, source },
-                Err(answer) => LoginError::Unreachable(PostgresError::Connect {
-                    source: Cause::Server(answer),
-                    database,
-                    user,
-                    admitted,
-                    address,
-                }),
-            })
-        }
+        Err(PostgresError::Connect {
+            source: Cause::Server(answer),
+            database,
+            user,
+            admitted,
+            address,
+        }) => Err(match Refusal::of(answer, admitted) {
+            Ok(source) => LoginError::Refused {
+                user,
+                database,
+                source,
+            },
+            Err(answer) => LoginError::Unreachable(PostgresError::Connect {
+                source: Cause::Server(answer),
+                database,
+                user,
+                admitted,
+                address,
+            }),
+        }),
         Err(PostgresError::Connect {
             source: Cause::Untrusted(source @ UntrustedServer::Asks(Question::Md5)),
             database,
             user,
             ..
-        }) => Err(LoginError::Refused { user, database, source: Refusal::Verifier(source) }),
+        }) => Err(LoginError::Refused {
+            user,
+            database,
+            source: Refusal::Verifier(source),
+        }),
         Err(error) => Err(LoginError::Unreachable(error)),
     }
 }

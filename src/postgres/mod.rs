@@ -46,8 +46,8 @@ pub use environment::Environment;
 pub use error::{Cause, PostgresError, ServerError};
 pub use identity::identity;
 pub use inspect::{
-    Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared, inspect_ties,
-    inspect_unplannable, snapshot_all, snapshot_database,
+    Asked, ColumnName, Dependents, Shared, inspect_database, inspect_dependents, inspect_shared,
+    inspect_ties, inspect_unplannable, snapshot_all, snapshot_database,
 };
 pub use lock::{LOCK_KEY, Lock, LockError, LockHolder, Standing, lock};
 pub use login::{LoginError, Refusal, enter, login};

@@ -14,7 +14,10 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use super::error::Cause;
-use crate::model::{AclError, AclItem, DatabaseName, Encoding, NameError, RoleName, SchemaName, marked, numbered_name};
+use crate::model::{
+    AclError, AclItem, DatabaseName, Encoding, NameError, RoleName, SchemaName, marked,
+    numbered_name,
+};
 
 /// Sets a name and its OID apart; `sql.rs` writes it into the statements.
 const MARK: u8 = 0xff;
@@ -55,7 +58,10 @@ pub struct Names {
 impl Names {
     /// `listed` holds what the session check found beyond ASCII: kind, OID and name in hexadecimal digits.
     pub fn new(server_encoding: &str, listed: &str) -> Self {
-        let mut names = Self { server_encoding: server_encoding.to_owned(), unnameable: HashMap::new() };
+        let mut names = Self {
+            server_encoding: server_encoding.to_owned(),
+            unnameable: HashMap::new(),
+        };
         let converted = names.encoding() != Encoding::Kept;
         for (kind, oid, name) in listed.split(' ').filter_map(listed_name) {
             let spelt = Raw(&name).spelling(names.is_unchecked()).is_some();
@@ -81,17 +87,27 @@ impl Names {
 
     /// The OID of what has this name and cannot be named by it.
     fn oid(&self, kind: char, name: Raw<'_>) -> Option<u32> {
-        if name.0.is_ascii() { None } else { self.unnameable.get(&(kind, name.0.to_vec())).copied() }
+        if name.0.is_ascii() {
+            None
+        } else {
+            self.unnameable.get(&(kind, name.0.to_vec())).copied()
+        }
     }
 
     /// A role.
     pub fn role(&self, name: Raw<'_>) -> Result<RoleName, Cause> {
-        self.oid('r', name).map_or_else(|| name.parse(RoleName::new), |oid| Ok(RoleName::with_oid(oid)))
+        self.oid('r', name).map_or_else(
+            || name.parse(RoleName::new),
+            |oid| Ok(RoleName::with_oid(oid)),
+        )
     }
 
     /// A database.
     pub fn database(&self, name: Raw<'_>) -> Result<DatabaseName, Cause> {
-        self.oid('d', name).map_or_else(|| name.parse(DatabaseName::new), |oid| Ok(DatabaseName::with_oid(oid)))
+        self.oid('d', name).map_or_else(
+            || name.parse(DatabaseName::new),
+            |oid| Ok(DatabaseName::with_oid(oid)),
+        )
     }
 
     /// A tablespace.
@@ -111,7 +127,10 @@ impl Names {
         // A character for each byte, so that names that are no UTF-8 are told apart.
         let letters: String = text.0.iter().copied().map(char::from).collect();
         let role = |letters: &str| {
-            let bytes: Vec<u8> = letters.chars().filter_map(|letter| u8::try_from(letter).ok()).collect();
+            let bytes: Vec<u8> = letters
+                .chars()
+                .filter_map(|letter| u8::try_from(letter).ok())
+                .collect();
             self.role(Raw(&bytes)).ok()
         };
         AclItem::parse_with(&letters, role).map_err(unknown)
@@ -128,7 +147,9 @@ fn listed_name(line: &str) -> Option<(char, u32, Vec<u8>)> {
 
 fn bytes(digits: &str) -> Option<Vec<u8>> {
     let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 /// The bytes of a text.
@@ -169,9 +190,17 @@ impl<'a> Raw<'a> {
 
     /// The name, and the number that the statement sent behind it.
     pub fn numbered(self) -> (Self, Option<u32>) {
-        let Some(at) = self.0.iter().rposition(|byte| *byte == MARK) else { return (self, None) };
-        let number = Raw(&self.0[at + 1..]).utf8().and_then(|digits| digits.parse().ok());
-        if number.is_some() { (Self(&self.0[..at]), number) } else { (self, None) }
+        let Some(at) = self.0.iter().rposition(|byte| *byte == MARK) else {
+            return (self, None);
+        };
+        let number = Raw(&self.0[at + 1..])
+            .utf8()
+            .and_then(|digits| digits.parse().ok());
+        if number.is_some() {
+            (Self(&self.0[..at]), number)
+        } else {
+            (self, None)
+        }
     }
 
     /// The name, or in its place `words` and the number.
@@ -210,16 +239,25 @@ mod tests {
     #[test]
     fn what_is_no_utf8_is_named_by_its_oid() {
         let names = Names::new("UTF8", LISTED);
-        assert_eq!(names.role(Raw(b"\xe9_x")).unwrap(), RoleName::with_oid(16390));
+        assert_eq!(
+            names.role(Raw(b"\xe9_x")).unwrap(),
+            RoleName::with_oid(16390)
+        );
         assert_eq!(names.role(Raw("é".as_bytes())).unwrap().as_str(), "é");
-        assert_eq!(names.database(Raw(b"\xe9")).unwrap().to_string(), "database with OID 16392");
+        assert_eq!(
+            names.database(Raw(b"\xe9")).unwrap().to_string(),
+            "database with OID 16392"
+        );
         assert!(names.role(Raw(b"\xe9")).is_err(), "made since");
     }
 
     #[test]
     fn a_role_beyond_ascii_has_no_name_where_the_server_converts() {
         let names = Names::new("LATIN1", LISTED);
-        assert_eq!(names.role(Raw("é".as_bytes())).unwrap(), RoleName::with_oid(16391));
+        assert_eq!(
+            names.role(Raw("é".as_bytes())).unwrap(),
+            RoleName::with_oid(16391)
+        );
         assert_eq!(names.encoding(), Encoding::Converted("LATIN1".into()));
     }
 
@@ -228,7 +266,10 @@ mod tests {
         let names = Names::new("SQL_ASCII", LISTED);
         let item = names.acl_item(Raw(b"\"\xe9_x\"=r*w/\xc3\xa9")).unwrap();
         assert_eq!(item.grantee.to_string(), "role with OID 16390");
-        assert_eq!((item.grantor.as_str(), item.privileges.to_string().as_str()), ("é", "SELECT, UPDATE"));
+        assert_eq!(
+            (item.grantor.as_str(), item.privileges.to_string().as_str()),
+            ("é", "SELECT, UPDATE")
+        );
     }
 
     #[test]

@@ -9,9 +9,16 @@ use crate::model::Password;
 
 /// The password for a login from the file at `path`; a file that is missing, or that others may read, has none.
 pub fn lookup(path: &Path, host: &str, port: u16, database: &str, user: &str) -> Option<Password> {
-    let permissions = path.metadata().ok().filter(std::fs::Metadata::is_file)?.permissions();
+    let permissions = path
+        .metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)?
+        .permissions();
     if permissions.mode() & 0o077 != 0 {
-        tracing::warn!("`{}` is ignored: others may read it; chmod 0600 it", path.display());
+        tracing::warn!(
+            "`{}` is ignored: others may read it; chmod 0600 it",
+            path.display()
+        );
         return None;
     }
     let text = Zeroizing::new(std::fs::read_to_string(path).ok()?);
@@ -19,18 +26,20 @@ pub fn lookup(path: &Path, host: &str, port: u16, database: &str, user: &str) ->
 }
 
 pub(super) fn find(text: &str, wanted: &[&str; 4]) -> Option<Password> {
-    text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let mut rest = line;
-        for wanted in wanted {
-            let (field, after) = take_field(rest)?;
-            if rest[..rest.len() - after.len()] != *"*:" && *field != *wanted {
-                return None;
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .find_map(|line| {
+            let mut rest = line;
+            for wanted in wanted {
+                let (field, after) = take_field(rest)?;
+                if rest[..rest.len() - after.len()] != *"*:" && *field != *wanted {
+                    return None;
+                }
+                rest = after;
             }
-            rest = after;
-        }
-        let (password, _) = take_field(rest).unwrap_or_else(|| (unescape(rest), ""));
-        (!password.is_empty()).then(|| Password::from_text(password.as_str().into()))
-    })
+            let (password, _) = take_field(rest).unwrap_or_else(|| (unescape(rest), ""));
+            (!password.is_empty()).then(|| Password::from_text(password.as_str().into()))
+        })
 }
 
 /// The field up to the next colon that no backslash escapes, and what follows the colon.
@@ -48,7 +57,11 @@ fn unescape(text: &str) -> Zeroizing<String> {
     let mut characters = text.chars();
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
     while let Some(character) = characters.next() {
-        plain.push(if character == '\\' { characters.next().unwrap_or('\\') } else { character });
+        plain.push(if character == '\\' {
+            characters.next().unwrap_or('\\')
+        } else {
+            character
+        });
     }
     plain
 }
@@ -70,15 +83,27 @@ mod tests {
 
     #[test]
     fn the_first_line_that_fits_counts() {
-        assert_eq!(password("db.example.com", "payments", "admin").as_deref(), Some("first"));
-        assert_eq!(password("db.example.com", "other", "admin").as_deref(), Some("last"));
-        assert_eq!(password("/cloudsql/p:r:i", "x", "admin").as_deref(), Some("socket"));
+        assert_eq!(
+            password("db.example.com", "payments", "admin").as_deref(),
+            Some("first")
+        );
+        assert_eq!(
+            password("db.example.com", "other", "admin").as_deref(),
+            Some("last")
+        );
+        assert_eq!(
+            password("/cloudsql/p:r:i", "x", "admin").as_deref(),
+            Some("socket")
+        );
         assert_eq!(password("db.example.com", "payments", "nobody"), None);
     }
 
     #[test]
     fn a_backslash_escapes_colons_and_itself() {
-        assert_eq!(password("h", "d", "ad:min").as_deref(), Some("with:colon\\"));
+        assert_eq!(
+            password("h", "d", "ad:min").as_deref(),
+            Some("with:colon\\")
+        );
     }
 
     #[test]

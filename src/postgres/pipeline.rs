@@ -25,12 +25,18 @@ pub struct Statement {
 impl Statement {
     /// A statement that may be shown as it is.
     pub fn plain(text: impl Into<String>) -> Self {
-        Self { text: Zeroizing::new(text.into()), shown: None }
+        Self {
+            text: Zeroizing::new(text.into()),
+            shown: None,
+        }
     }
 
     /// A statement with a verifier in it; `shown` stands for it in errors.
     pub fn secret(text: Zeroizing<String>, shown: impl Into<String>) -> Self {
-        Self { text, shown: Some(shown.into()) }
+        Self {
+            text,
+            shown: Some(shown.into()),
+        }
     }
 
     /// What may be shown of it.
@@ -58,7 +64,11 @@ pub struct Notice {
 
 impl Notice {
     fn new(statement: usize, notice: &DbError) -> Self {
-        Self { statement, severity: notice.severity().to_owned(), said: notice.into() }
+        Self {
+            statement,
+            severity: notice.severity().to_owned(),
+            said: notice.into(),
+        }
     }
 }
 
@@ -69,17 +79,34 @@ pub(super) struct Failed {
 }
 
 /// Sends all statements, up to [`WINDOW`] ahead, until one fails.
-pub(super) async fn run(client: &Client, wire: &mut Wire, statements: &[Statement]) -> Result<Vec<Notice>, Failed> {
+pub(super) async fn run(
+    client: &Client,
+    wire: &mut Wire,
+    statements: &[Statement],
+) -> Result<Vec<Notice>, Failed> {
     let done = AtomicUsize::new(0);
     let mut notices = Vec::new();
-    let on_notice = |notice: &DbError| notices.push(Notice::new(done.load(Ordering::Relaxed), notice));
+    let on_notice =
+        |notice: &DbError| notices.push(Notice::new(done.load(Ordering::Relaxed), notice));
     let so_far = || done.load(Ordering::Relaxed);
-    match wire.drive_with(send(client, statements, &done), on_notice, so_far).await {
+    match wire
+        .drive_with(send(client, statements, &done), on_notice, so_far)
+        .await
+    {
         Ok(()) => Ok(notices),
         Err(cause) => {
             let index = done.into_inner();
-            let secret = statements.get(index).is_some_and(|statement| statement.shown.is_some());
-            Err(Failed { index, cause: if secret { cause.without_context() } else { cause } })
+            let secret = statements
+                .get(index)
+                .is_some_and(|statement| statement.shown.is_some());
+            Err(Failed {
+                index,
+                cause: if secret {
+                    cause.without_context()
+                } else {
+                    cause
+                },
+            })
         }
     }
 }
@@ -100,7 +127,9 @@ async fn send(client: &Client, statements: &[Statement], done: &AtomicUsize) -> 
                 }
                 unanswered.push_back(answer);
             }
-            let Some(first) = unanswered.front_mut() else { return Poll::Ready(Ok(())) };
+            let Some(first) = unanswered.front_mut() else {
+                return Poll::Ready(Ok(()));
+            };
             match first.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),

@@ -46,7 +46,10 @@ pub enum Attempt {
 pub async fn begin_probe(session: &mut Session) -> Result<(), PostgresError> {
     session.begin_write(LOCK_TIMEOUT).await?;
     // Planning is all that is asked for: a view that takes longer is not worth the wait.
-    session.run(&[Statement::plain("SET LOCAL statement_timeout = '10s'")]).await.map(drop)
+    session
+        .run(&[Statement::plain("SET LOCAL statement_timeout = '10s'")])
+        .await
+        .map(drop)
 }
 
 /// What the session's current role may do with each of `objects`: relations, sequences, routines, schemas and databases.
@@ -54,23 +57,36 @@ pub async fn begin_probe(session: &mut Session) -> Result<(), PostgresError> {
 ///
 /// # Errors
 /// The server refused, or is gone.
-pub async fn holdings(session: &mut Session, objects: &[&Object]) -> Result<Vec<Holding>, PostgresError> {
-    let part = |of: fn(&Object) -> String| objects.iter().map(|object| of(object)).collect::<Vec<_>>();
-    let asked = [part(class), part(schema), part(object_name), part(arguments)];
+pub async fn holdings(
+    session: &mut Session,
+    objects: &[&Object],
+) -> Result<Vec<Holding>, PostgresError> {
+    let part =
+        |of: fn(&Object) -> String| objects.iter().map(|object| of(object)).collect::<Vec<_>>();
+    let asked = [
+        part(class),
+        part(schema),
+        part(object_name),
+        part(arguments),
+    ];
     session
         .read("what the session holds", |client, major| async move {
             let parameters: Vec<&[String]> = asked.iter().map(Vec::as_slice).collect();
             let mut found = Vec::new();
             rows::each(client, &for_major(HELD, major), &parameters, |columns| {
                 let ordinal = columns.get::<i64>(0)?;
-                let index =
-                    usize::try_from(ordinal - 1).map_err(|_| Cause::unknown("the object", ordinal.to_string()))?;
-                let privileges = columns
-                    .get::<Vec<&str>>(1)?
-                    .into_iter()
-                    .map(|word| word.parse().map_err(|()| Cause::unknown("the privilege", word)));
+                let index = usize::try_from(ordinal - 1)
+                    .map_err(|_| Cause::unknown("the object", ordinal.to_string()))?;
+                let privileges = columns.get::<Vec<&str>>(1)?.into_iter().map(|word| {
+                    word.parse()
+                        .map_err(|()| Cause::unknown("the privilege", word))
+                });
                 let privileges = privileges.collect::<Result<Privileges, Cause>>()?;
-                found.push(Holding { index, privileges, column: columns.get(2)? });
+                found.push(Holding {
+                    index,
+                    privileges,
+                    column: columns.get(2)?,
+                });
                 Ok(())
             })
             .await?;
@@ -83,7 +99,10 @@ pub async fn holdings(session: &mut Session, objects: &[&Object]) -> Result<Vec<
 ///
 /// # Errors
 /// The server refused, or is gone.
-pub async fn ask(session: &mut Session, questions: &[&str]) -> Result<Vec<Option<bool>>, PostgresError> {
+pub async fn ask(
+    session: &mut Session,
+    questions: &[&str],
+) -> Result<Vec<Option<bool>>, PostgresError> {
     let mut answers = Vec::new();
     for some in questions.chunks(QUESTIONS) {
         let statement = format!("SELECT ARRAY[{}]::bool[]", some.join(", "));
@@ -105,11 +124,17 @@ pub async fn ask(session: &mut Session, questions: &[&str]) -> Result<Vec<Option
 ///
 /// # Errors
 /// The server is gone.
-pub async fn try_harmless(session: &mut Session, statements: &[&str]) -> Result<Vec<Attempt>, PostgresError> {
+pub async fn try_harmless(
+    session: &mut Session,
+    statements: &[&str],
+) -> Result<Vec<Attempt>, PostgresError> {
     let mut attempts = Vec::new();
     while attempts.len() < statements.len() {
         let rest = &statements[attempts.len()..];
-        let sent: Vec<_> = std::iter::once(SAVEPOINT).chain(rest.iter().copied()).map(Statement::plain).collect();
+        let sent: Vec<_> = std::iter::once(SAVEPOINT)
+            .chain(rest.iter().copied())
+            .map(Statement::plain)
+            .collect();
         match session.run(&sent).await {
             Ok(_) => attempts.extend(rest.iter().map(|_| Attempt::Done(Vec::new()))),
             Err(error) => {
@@ -129,7 +154,10 @@ pub async fn try_harmless(session: &mut Session, statements: &[&str]) -> Result<
 /// # Errors
 /// The server is gone.
 pub async fn try_undone(session: &mut Session, statement: &str) -> Result<Attempt, PostgresError> {
-    let attempt = match session.run(&[Statement::plain(SAVEPOINT), Statement::plain(statement)]).await {
+    let attempt = match session
+        .run(&[Statement::plain(SAVEPOINT), Statement::plain(statement)])
+        .await
+    {
         Ok(notices) => Attempt::Done(notices),
         Err(error) => Attempt::Refused(refusal(error)?.1),
     };
@@ -140,7 +168,11 @@ pub async fn try_undone(session: &mut Session, statement: &str) -> Result<Attemp
 /// Which statement the server refused, and why; everything else is an error.
 fn refusal(error: PostgresError) -> Result<(usize, Box<ServerError>), PostgresError> {
     match error {
-        PostgresError::Statement { index, source: Cause::Server(refused), .. } if index > 0 => Ok((index, refused)),
+        PostgresError::Statement {
+            index,
+            source: Cause::Server(refused),
+            ..
+        } if index > 0 => Ok((index, refused)),
         error => Err(error),
     }
 }
@@ -168,7 +200,9 @@ fn object_name(object: &Object) -> String {
         Object::Database(name) => name.as_str().into(),
         Object::Schema(_) => String::new(),
         Object::Column { relation, .. } => relation.to_string(),
-        Object::Routine { name, .. } | Object::InSchema { name, .. } | Object::Bare { name, .. } => name.to_string(),
+        Object::Routine { name, .. }
+        | Object::InSchema { name, .. }
+        | Object::Bare { name, .. } => name.to_string(),
     }
 }
 

@@ -96,5 +96,9 @@ impl RouteError {
 }
 
 fn other_than(supported: &[&str]) -> String {
-    if supported.is_empty() { String::new() } else { format!(" other than {}", supported.join(" or ")) }
+    if supported.is_empty() {
+        String::new()
+    } else {
+        format!(" other than {}", supported.join(" or "))
+    }
 }

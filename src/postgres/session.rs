@@ -90,10 +90,17 @@ impl Session {
         password: &Password,
         purpose: &ApplicationName,
     ) -> Result<Self, PostgresError> {
-        let options = options(route.options(), route.statement_timeout(), Begins::AsItsSettingSays);
+        let options = options(
+            route.options(),
+            route.statement_timeout(),
+            Begins::AsItsSettingSays,
+        );
         let config = config(options, database, user, Some(password), purpose);
         // A server that asks for no password proves nothing about it, through a socket neither.
-        let terms = Terms { admission: Admission::Scram, ..route.terms() };
+        let terms = Terms {
+            admission: Admission::Scram,
+            ..route.terms()
+        };
         Self::open(route, config, terms, database, user).await
     }
 
@@ -105,11 +112,22 @@ impl Session {
         user: &RoleName,
     ) -> Result<Self, PostgresError> {
         let opened = tokio::time::timeout(route.connect_timeout(), async {
-            let transport = dial(route.server(), route.tls()).await.map_err(|error| Failed::unheard(error.into()))?;
+            let transport = dial(route.server(), route.tls())
+                .await
+                .map_err(|error| Failed::unheard(error.into()))?;
             let silence = silence(route.statement_timeout());
-            begin(transport, config, terms, route.session_attributes(), silence).await
+            begin(
+                transport,
+                config,
+                terms,
+                route.session_attributes(),
+                silence,
+            )
+            .await
         });
-        let opened = opened.await.unwrap_or(Err(Failed::unheard(Cause::Timeout(route.connect_timeout()))));
+        let opened = opened.await.unwrap_or(Err(Failed::unheard(Cause::Timeout(
+            route.connect_timeout(),
+        ))));
         Self::adopt(opened, route.address(), database, user)
     }
 
@@ -132,9 +150,19 @@ impl Session {
         let options = options(None, STATEMENT_TIMEOUT, Begins::AsItsSettingSays);
         let config = config(options, database, user, password, purpose);
         // The stream is already encrypted, so that there is nothing left to bind the password exchange to.
-        let terms = Terms { admission: Admission::Scram, binding: Binding::Disable };
+        let terms = Terms {
+            admission: Admission::Scram,
+            binding: Binding::Disable,
+        };
         let silence = silence(STATEMENT_TIMEOUT);
-        let opened = begin(Box::new(Plain(stream)), config, terms, TargetSessionAttrs::Any, silence).await;
+        let opened = begin(
+            Box::new(Plain(stream)),
+            config,
+            terms,
+            TargetSessionAttrs::Any,
+            silence,
+        )
+        .await;
         Self::adopt(opened, address.to_owned(), database, user)
     }
 
@@ -144,17 +172,22 @@ impl Session {
         database: &DatabaseName,
         user: &RoleName,
     ) -> Result<Self, PostgresError> {
-        let (client, version, wire) = opened.map_err(|Failed { cause, admitted }| PostgresError::Connect {
-            address: address.clone(),
-            database: database.clone(),
-            user: user.clone(),
-            admitted,
-            source: cause,
-        })?;
+        let (client, version, wire) =
+            opened.map_err(|Failed { cause, admitted }| PostgresError::Connect {
+                address: address.clone(),
+                database: database.clone(),
+                user: user.clone(),
+                admitted,
+                source: cause,
+            })?;
         match major_of(&version) {
-            Some(major) if major >= OLDEST => {
-                Ok(Self { client, wire, database: database.clone(), user: user.clone(), major })
-            }
+            Some(major) if major >= OLDEST => Ok(Self {
+                client,
+                wire,
+                database: database.clone(),
+                user: user.clone(),
+                major,
+            }),
             _ => Err(PostgresError::Version { address, version }),
         }
     }
@@ -211,11 +244,24 @@ impl Session {
         self.transaction("roll back", "ROLLBACK").await
     }
 
-    async fn transaction(&mut self, operation: &'static str, statements: &str) -> Result<(), PostgresError> {
-        let Self { client, wire, database, .. } = self;
+    async fn transaction(
+        &mut self,
+        operation: &'static str,
+        statements: &str,
+    ) -> Result<(), PostgresError> {
+        let Self {
+            client,
+            wire,
+            database,
+            ..
+        } = self;
         wire.drive(async { Ok(client.batch_execute(statements).await?) })
             .await
-            .map_err(|source| PostgresError::Transaction { operation, database: database.clone(), source })
+            .map_err(|source| PostgresError::Transaction {
+                operation,
+                database: database.clone(),
+                source,
+            })
     }
 
     /// Runs `statements` in order and returns what the server remarked. They are sent ahead of the answers, so that this
@@ -224,13 +270,18 @@ impl Session {
     /// # Errors
     /// The first statement that failed.
     pub async fn run(&mut self, statements: &[Statement]) -> Result<Vec<Notice>, PostgresError> {
-        pipeline::run(&self.client, &mut self.wire, statements).await.map_err(|failed| PostgresError::Statement {
-            index: failed.index,
-            number: failed.index + 1,
-            statement: statements.get(failed.index).map(|statement| shortened(statement.shown())).unwrap_or_default(),
-            database: self.database.clone(),
-            source: failed.cause,
-        })
+        pipeline::run(&self.client, &mut self.wire, statements)
+            .await
+            .map_err(|failed| PostgresError::Statement {
+                index: failed.index,
+                number: failed.index + 1,
+                statement: statements
+                    .get(failed.index)
+                    .map(|statement| shortened(statement.shown()))
+                    .unwrap_or_default(),
+                database: self.database.clone(),
+                source: failed.cause,
+            })
     }
 
     /// Waits for `work` on this session's client.
@@ -242,12 +293,20 @@ impl Session {
     where
         F: Future<Output = Result<T, Cause>>,
     {
-        let Self { client, wire, database, major, .. } = self;
-        wire.drive(work(client, *major)).await.map_err(|source| PostgresError::Read {
-            what,
-            database: database.clone(),
-            source,
-        })
+        let Self {
+            client,
+            wire,
+            database,
+            major,
+            ..
+        } = self;
+        wire.drive(work(client, *major))
+            .await
+            .map_err(|source| PostgresError::Read {
+                what,
+                database: database.clone(),
+                source,
+            })
     }
 
     /// Ends the session. Dropping it does too, with a line about a lost connection in some servers' logs.
@@ -280,7 +339,10 @@ struct Failed {
 impl Failed {
     /// The server was not heard.
     fn unheard(cause: Cause) -> Self {
-        Self { cause, admitted: false }
+        Self {
+            cause,
+            admitted: false,
+        }
     }
 }
 
@@ -295,7 +357,10 @@ async fn begin(
     let channel = Channel::new(transport, terms);
     let heard = channel.heard();
     let begun = log_in(channel, config, terms, attributes, silence).await;
-    begun.map_err(|cause| Failed { cause, admitted: heard.is_admitted() })
+    begun.map_err(|cause| Failed {
+        cause,
+        admitted: heard.is_admitted(),
+    })
 }
 
 async fn log_in(
@@ -312,9 +377,14 @@ async fn log_in(
         Binding::Require => ChannelBinding::Require,
     });
     let (client, connection) = config.connect_raw(channel, AsItIs).await?;
-    let version = connection.parameter("server_version").unwrap_or_default().to_owned();
+    let version = connection
+        .parameter("server_version")
+        .unwrap_or_default()
+        .to_owned();
     let mut wire = Wire::new(connection, silence);
-    let names = wire.drive(session_check::check(&client, heard.pid(), attributes)).await?;
+    let names = wire
+        .drive(session_check::check(&client, heard.pid(), attributes))
+        .await?;
     Ok((Catalog::new(client, names), version, wire))
 }
 
@@ -327,8 +397,14 @@ fn config(
     purpose: &ApplicationName,
 ) -> Config {
     let mut config = Config::new();
-    config.user(user.as_str()).dbname(database.as_str()).application_name(purpose.as_str());
-    config.options(options).ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+    config
+        .user(user.as_str())
+        .dbname(database.as_str())
+        .application_name(purpose.as_str());
+    config
+        .options(options)
+        .ssl_mode(SslMode::Require)
+        .ssl_negotiation(SslNegotiation::Direct);
     if let Some(password) = password {
         config.password(password.expose());
     }
@@ -337,7 +413,11 @@ fn config(
 
 /// The leading number of `server_version`: `15.18 (Debian 15.18-1)`, `18beta1`.
 fn major_of(version: &str) -> Option<u32> {
-    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    version
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

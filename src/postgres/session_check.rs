@@ -21,7 +21,9 @@ pub const NO_POOLER: &str = "connect to the server itself, not through a connect
 #[non_exhaustive]
 pub enum SessionError {
     /// Another process serves it than the one that logged it in.
-    #[error("a connection pooler is between: the login named process {named}, and process {serving} answers")]
+    #[error(
+        "a connection pooler is between: the login named process {named}, and process {serving} answers"
+    )]
     Pooler {
         /// As told at login.
         named: i32,
@@ -61,7 +63,11 @@ impl SessionError {
 ///
 /// # Errors
 /// It is served by another process than `named`, began otherwise than asked, or is not fit for `attributes`.
-pub async fn check(client: &Client, named: i32, attributes: TargetSessionAttrs) -> Result<Names, Cause> {
+pub async fn check(
+    client: &Client,
+    named: i32,
+    attributes: TargetSessionAttrs,
+) -> Result<Names, Cause> {
     let answer = client.simple_query(SESSION_CHECK).await?;
     let row = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
@@ -70,23 +76,37 @@ pub async fn check(client: &Client, named: i32, attributes: TargetSessionAttrs) 
     let row = row.ok_or_else(|| Cause::unknown("session", "without a row"))?;
     let serving = value(row, "pid");
     if serving.parse() != Ok(named) {
-        return Err(SessionError::Pooler { named, serving: serving.to_owned() }.into());
+        return Err(SessionError::Pooler {
+            named,
+            serving: serving.to_owned(),
+        }
+        .into());
     }
     settings(row)?;
     fits(value(row, "read_only"), attributes)?;
     let names = Names::new(value(row, "encoding"), value(row, "unspelt"));
     if names.is_unchecked() {
         // The server would refuse to send what is not UTF-8.
-        client.batch_execute("SET client_encoding = 'SQL_ASCII'").await?;
+        client
+            .batch_execute("SET client_encoding = 'SQL_ASCII'")
+            .await?;
     }
     Ok(names)
 }
 
 fn settings(row: &SimpleQueryRow) -> Result<(), SessionError> {
-    for (name, asked) in row.columns().iter().filter_map(|column| setting(column.name())) {
+    for (name, asked) in row
+        .columns()
+        .iter()
+        .filter_map(|column| setting(column.name()))
+    {
         let value = value(row, name);
         if value != asked {
-            return Err(SessionError::Setting { name, value: value.to_owned(), asked });
+            return Err(SessionError::Setting {
+                name,
+                value: value.to_owned(),
+                asked,
+            });
         }
     }
     Ok(())

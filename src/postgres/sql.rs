@@ -6,7 +6,10 @@ pub const SERVER: &str = include_str!("sql/server.sql");
 pub const ROLES: &str = include_str!("sql/roles.sql");
 pub const MEMBERSHIPS: &str = include_str!("sql/memberships.sql");
 pub const SHARED_OBJECTS: &str = include_str!("sql/shared_objects.sql");
-pub const OBJECTS: &str = concat!(include_str!("sql/objects.sql"), include_str!("sql/exposed.sql"));
+pub const OBJECTS: &str = concat!(
+    include_str!("sql/objects.sql"),
+    include_str!("sql/exposed.sql")
+);
 pub const DEFAULTS: &str = include_str!("sql/defaults.sql");
 pub const BELONGINGS: &str = concat!(
     include_str!("sql/belongings.sql"),
@@ -14,7 +17,10 @@ pub const BELONGINGS: &str = concat!(
     include_str!("sql/session_user.sql")
 );
 pub const CALLS: &str = concat!(include_str!("sql/code.sql"), include_str!("sql/calls.sql"));
-pub const UNPLANNABLE: &str = concat!(include_str!("sql/code.sql"), include_str!("sql/unplannable.sql"));
+pub const UNPLANNABLE: &str = concat!(
+    include_str!("sql/code.sql"),
+    include_str!("sql/unplannable.sql")
+);
 pub const EXTENSION_VERSIONS: &str = include_str!("sql/extension_versions.sql");
 pub const VIEWS: &str = include_str!("sql/views.sql");
 pub const BLOCKER: &str = include_str!("sql/blocker.sql");
@@ -36,7 +42,12 @@ pub fn for_major(statement: &str, major: u32) -> Cow<'_, str> {
     if !statement.contains("-->=") && !statement.contains("--<") {
         return Cow::Borrowed(statement);
     }
-    statement.lines().map(|line| line_for(line, major)).flat_map(|line| [line, "\n"]).collect::<String>().into()
+    statement
+        .lines()
+        .map(|line| line_for(line, major))
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .into()
 }
 
 /// The statement for a database that keeps bytes of any encoding: a column of a name, which ends with its number in a comment,
@@ -58,7 +69,10 @@ fn line_for(line: &str, major: u32) -> &str {
         (_, Some(rest)) => (rest, false),
         _ => return line,
     };
-    match rest.split_once(' ').and_then(|(bound, text)| Some((bound.parse::<u32>().ok()?, text))) {
+    match rest
+        .split_once(' ')
+        .and_then(|(bound, text)| Some((bound.parse::<u32>().ok()?, text)))
+    {
         Some((bound, text)) if (major >= bound) == from => text,
         _ => line,
     }
@@ -78,14 +92,33 @@ mod tests {
     #[test]
     fn names_have_their_numbers_behind_them() {
         let statement = "SELECT a::text/*b.oid*/, c::text /* d */";
-        assert_eq!(with_numbers(statement), "SELECT a::text || E'\\xff' || b.oid, c::text /* d */");
+        assert_eq!(
+            with_numbers(statement),
+            "SELECT a::text || E'\\xff' || b.oid, c::text /* d */"
+        );
     }
 
     #[test]
     fn no_mark_stands_where_it_would_stay_a_comment() {
-        for statement in [SERVER, ROLES, MEMBERSHIPS, SHARED_OBJECTS, OBJECTS, DEFAULTS, BELONGINGS, VIEWS, HELD] {
-            for line in statement.lines().filter(|line| line.contains("-->=") || line.contains("--<")) {
-                assert!(line_for(line, 0) != line || line_for(line, 99) != line, "{line}");
+        for statement in [
+            SERVER,
+            ROLES,
+            MEMBERSHIPS,
+            SHARED_OBJECTS,
+            OBJECTS,
+            DEFAULTS,
+            BELONGINGS,
+            VIEWS,
+            HELD,
+        ] {
+            for line in statement
+                .lines()
+                .filter(|line| line.contains("-->=") || line.contains("--<"))
+            {
+                assert!(
+                    line_for(line, 0) != line || line_for(line, 99) != line,
+                    "{line}"
+                );
             }
         }
     }

@@ -43,9 +43,16 @@ pub enum Begins {
 pub fn options(theirs: Option<&str>, statement_timeout: Duration, begins: Begins) -> String {
     let theirs = theirs.into_iter().flat_map(without_role).map(str::to_owned);
     let role = (begins == Begins::AsLogin).then_some(("role", "none"));
-    let ours = SETTINGS.into_iter().chain(role).map(|(name, value)| format!("-c {name}={value}"));
+    let ours = SETTINGS
+        .into_iter()
+        .chain(role)
+        .map(|(name, value)| format!("-c {name}={value}"));
     let timeout = format!("-c statement_timeout={}", statement_timeout.as_millis());
-    theirs.chain(ours).chain([timeout]).collect::<Vec<_>>().join(" ")
+    theirs
+        .chain(ours)
+        .chain([timeout])
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The words of `options` but for those that set `role`: `-c role=x`, `-crole=x`, `--role=x`.
@@ -55,7 +62,10 @@ fn without_role(options: &str) -> Vec<&str> {
     let mut words = words(options).into_iter();
     while let Some(word) = words.next() {
         let next = if word == "-c" { words.next() } else { None };
-        let setting = next.or_else(|| word.strip_prefix("--")).or_else(|| word.strip_prefix("-c")).unwrap_or_default();
+        let setting = next
+            .or_else(|| word.strip_prefix("--"))
+            .or_else(|| word.strip_prefix("-c"))
+            .unwrap_or_default();
         let name = setting.split_once('=').map_or(setting, |(name, _)| name);
         if !name.eq_ignore_ascii_case("role") {
             kept.extend([word].into_iter().chain(next));
@@ -72,7 +82,10 @@ fn words(options: &str) -> Vec<&str> {
         escaped = letter == '\\' && !escaped;
         separates
     };
-    options.split(separates).filter(|word| !word.is_empty()).collect()
+    options
+        .split(separates)
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -84,8 +97,14 @@ mod tests {
         for (given, kept) in [
             ("-c role=boss", ""),
             ("-crole=boss --role=boss -c ROLE=b\\ oss", ""),
-            ("-c  work_mem=8MB -c role=boss  --geqo=off", "-c work_mem=8MB --geqo=off"),
-            ("-c application_name=a\\ role=b -e", "-c application_name=a\\ role=b -e"),
+            (
+                "-c  work_mem=8MB -c role=boss  --geqo=off",
+                "-c work_mem=8MB --geqo=off",
+            ),
+            (
+                "-c application_name=a\\ role=b -e",
+                "-c application_name=a\\ role=b -e",
+            ),
             ("--role_x=1 -c", "--role_x=1 -c"),
         ] {
             assert_eq!(without_role(given).join(" "), kept, "{given}");

@@ -8,7 +8,9 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
+};
 use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -122,8 +124,13 @@ impl Tls {
     ///
     /// # Errors
     /// `disable` away from loopback, or where TLS is needed; a file that cannot be read.
-    pub fn new(asked: Option<Mode>, local: bool, settings: &Settings<'_>) -> Result<Self, RouteError> {
-        let decided = decide(asked, local, settings.names_authority()).ok_or(RouteError::Unencrypted)?;
+    pub fn new(
+        asked: Option<Mode>,
+        local: bool,
+        settings: &Settings<'_>,
+    ) -> Result<Self, RouteError> {
+        let decided =
+            decide(asked, local, settings.names_authority()).ok_or(RouteError::Unencrypted)?;
         let (mode, check) = match decided {
             (SslMode::Disable, _) if settings.bound => return Err(RouteError::Unbound),
             (SslMode::Prefer, check) if settings.bound => (SslMode::Require, check),
@@ -144,11 +151,16 @@ impl Tls {
             Check::ChainAndName => builder.with_root_certificates(roots(settings.roots)?),
             Check::Chain => {
                 let roots = Some(roots(settings.roots)?);
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(WithoutName { roots, provider }))
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(WithoutName { roots, provider }))
             }
-            Check::Nothing => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(WithoutName { roots: None, provider }))
-            }
+            Check::Nothing => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(WithoutName {
+                    roots: None,
+                    provider,
+                })),
         };
         let mut config = match settings.identity {
             None => builder.with_no_client_auth(),
@@ -158,7 +170,11 @@ impl Tls {
         };
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         config.enable_sni = settings.server_name;
-        Ok(Self { mode, negotiation: settings.negotiation, connect: MakeRustlsConnect::new(config) })
+        Ok(Self {
+            mode,
+            negotiation: settings.negotiation,
+            connect: MakeRustlsConnect::new(config),
+        })
     }
 
     pub fn mode(&self) -> SslMode {
@@ -179,7 +195,9 @@ fn roots(file: Option<&str>) -> Result<RootCertStore, RouteError> {
     match file {
         Some(path) if path != "system" => {
             for certificate in certificates(path)? {
-                store.add(certificate).map_err(|source| RouteError::Tls(source.into()))?;
+                store
+                    .add(certificate)
+                    .map_err(|source| RouteError::Tls(source.into()))?;
             }
         }
         _ => {
@@ -190,14 +208,25 @@ fn roots(file: Option<&str>) -> Result<RootCertStore, RouteError> {
 }
 
 fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, RouteError> {
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| RouteError::File { path: path.into(), source };
-    let found: Vec<_> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|source| unreadable(source.into()))?;
-    if found.is_empty() { Err(unreadable("no certificate in it".into())) } else { Ok(found) }
+    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| RouteError::File {
+        path: path.into(),
+        source,
+    };
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|source| unreadable(source.into()))?;
+    if found.is_empty() {
+        Err(unreadable("no certificate in it".into()))
+    } else {
+        Ok(found)
+    }
 }
 
 fn private_key(path: &str) -> Result<PrivateKeyDer<'static>, RouteError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|source| RouteError::File { path: path.into(), source: source.into() })
+    PrivateKeyDer::from_pem_file(path).map_err(|source| RouteError::File {
+        path: path.into(),
+        source: source.into(),
+    })
 }
 
 /// Checks no name: the chain only where there are roots, else nothing at all.
@@ -234,7 +263,12 @@ impl ServerCertVerifier for WithoutName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -243,11 +277,18 @@ impl ServerCertVerifier for WithoutName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -257,8 +298,18 @@ mod tests {
 
     #[test]
     fn away_from_loopback_the_server_is_always_verified() {
-        for asked in [None, Some(Mode::Prefer), Some(Mode::Require), Some(Mode::VerifyCa), Some(Mode::VerifyFull)] {
-            assert_eq!(decide(asked, false, false), Some((SslMode::Require, Check::ChainAndName)), "{asked:?}");
+        for asked in [
+            None,
+            Some(Mode::Prefer),
+            Some(Mode::Require),
+            Some(Mode::VerifyCa),
+            Some(Mode::VerifyFull),
+        ] {
+            assert_eq!(
+                decide(asked, false, false),
+                Some((SslMode::Require, Check::ChainAndName)),
+                "{asked:?}"
+            );
         }
         assert_eq!(decide(Some(Mode::Disable), false, false), None);
         assert_eq!(decide(Some(Mode::Disable), false, true), None);
@@ -266,18 +317,45 @@ mod tests {
 
     #[test]
     fn an_authority_of_ones_own_may_stand_for_the_name() {
-        assert_eq!(decide(Some(Mode::VerifyCa), false, true), Some((SslMode::Require, Check::Chain)));
-        assert_eq!(decide(Some(Mode::Require), false, true), Some((SslMode::Require, Check::Chain)));
-        assert_eq!(decide(None, false, true), Some((SslMode::Require, Check::ChainAndName)));
-        assert_eq!(decide(Some(Mode::VerifyFull), false, true), Some((SslMode::Require, Check::ChainAndName)));
+        assert_eq!(
+            decide(Some(Mode::VerifyCa), false, true),
+            Some((SslMode::Require, Check::Chain))
+        );
+        assert_eq!(
+            decide(Some(Mode::Require), false, true),
+            Some((SslMode::Require, Check::Chain))
+        );
+        assert_eq!(
+            decide(None, false, true),
+            Some((SslMode::Require, Check::ChainAndName))
+        );
+        assert_eq!(
+            decide(Some(Mode::VerifyFull), false, true),
+            Some((SslMode::Require, Check::ChainAndName))
+        );
     }
 
     #[test]
     fn on_loopback_sslmode_means_what_libpq_says() {
-        assert_eq!(decide(None, true, false), Some((SslMode::Prefer, Check::Nothing)));
-        assert_eq!(decide(Some(Mode::Disable), true, false), Some((SslMode::Disable, Check::Nothing)));
-        assert_eq!(decide(Some(Mode::Require), true, false), Some((SslMode::Require, Check::Nothing)));
-        assert_eq!(decide(Some(Mode::Require), true, true), Some((SslMode::Require, Check::Chain)));
-        assert_eq!(decide(Some(Mode::VerifyFull), true, false), Some((SslMode::Require, Check::ChainAndName)));
+        assert_eq!(
+            decide(None, true, false),
+            Some((SslMode::Prefer, Check::Nothing))
+        );
+        assert_eq!(
+            decide(Some(Mode::Disable), true, false),
+            Some((SslMode::Disable, Check::Nothing))
+        );
+        assert_eq!(
+            decide(Some(Mode::Require), true, false),
+            Some((SslMode::Require, Check::Nothing))
+        );
+        assert_eq!(
+            decide(Some(Mode::Require), true, true),
+            Some((SslMode::Require, Check::Chain))
+        );
+        assert_eq!(
+            decide(Some(Mode::VerifyFull), true, false),
+            Some((SslMode::Require, Check::ChainAndName))
+        );
     }
 }

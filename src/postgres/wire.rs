@@ -33,11 +33,18 @@ impl Wire {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        Self { poll_message: Box::new(move |cx| connection.poll_message(cx)), silence, ended: false }
+        Self {
+            poll_message: Box::new(move |cx| connection.poll_message(cx)),
+            silence,
+            ended: false,
+        }
     }
 
     /// Completes `work`, which waits for answers on this connection.
-    pub async fn drive<T>(&mut self, work: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
+    pub async fn drive<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Cause>>,
+    ) -> Result<T, Cause> {
         self.drive_with(work, |_| {}, || 0).await
     }
 
@@ -77,7 +84,9 @@ impl Wire {
                     Poll::Ready(Err(cause)) => {
                         return match work.as_mut().poll(cx) {
                             Poll::Ready(Ok(value)) => Poll::Ready(Ok(value)),
-                            Poll::Ready(Err(answer)) if answer.sqlstate().is_some() => Poll::Ready(Err(answer)),
+                            Poll::Ready(Err(answer)) if answer.sqlstate().is_some() => {
+                                Poll::Ready(Err(answer))
+                            }
                             _ => Poll::Ready(Err(cause)),
                         };
                     }

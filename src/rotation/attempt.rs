@@ -23,7 +23,10 @@ impl State {
             // Its password is never offered a second time.
             return Some(Step::Record(self.ledger.given_up().into()));
         }
-        let found = self.found.pending.filter(|_| !self.made && self.server == ServerSide::Unknown);
+        let found = self
+            .found
+            .pending
+            .filter(|_| !self.made && self.server == ServerSide::Unknown);
         let in_place = self.ledger.login.as_ref() == Some(&login);
         let step = match found {
             Some(version) => self.found_again(pending, login, version),
@@ -50,7 +53,9 @@ impl State {
     fn if_ours(&self, pending: &Pending, login: Login) -> Step {
         let give_up = || Step::Record(self.ledger.given_up().into());
         let previous = self.ledger.previous().map(|previous| previous.version);
-        let Some(current) = self.ledger.current() else { return give_up() };
+        let Some(current) = self.ledger.current() else {
+            return give_up();
+        };
         let is_shown = match pending.mark.copy_of() {
             None => pending.mark.is_proven().then_some(true),
             Some(version) if Some(version) == previous => match self.seals.get(&version) {
@@ -60,7 +65,10 @@ impl State {
             Some(_) => None,
         };
         match (is_shown, self.takes(current, &login)) {
-            (Some(true), None) => Step::Probe { version: current, login },
+            (Some(true), None) => Step::Probe {
+                version: current,
+                login,
+            },
             (Some(true), Some(true)) => self.replaced(login),
             _ => give_up(),
         }
@@ -77,7 +85,9 @@ impl State {
     /// Whoever made the payload took it along; the server may have its password, which nobody knows.
     fn again(&self, pending: &Pending, login: Login) -> Step {
         match pending.source {
-            Some(version) if !self.is_enabled(version) => Step::Record(self.ledger.given_up().into()),
+            Some(version) if !self.is_enabled(version) => {
+                Step::Record(self.ledger.given_up().into())
+            }
             Some(version) if self.is_unasked(version) => match self.begin_from(login, version) {
                 Step::Begin { .. } => Step::Record(self.ledger.given_up().into()),
                 step => step,
@@ -85,7 +95,9 @@ impl State {
             Some(version) if self.ledger.current() == Some(version) => {
                 self.while_taken(|| self.begin_from(login, version))
             }
-            Some(version) => self.begin_back(login, version, || Step::Record(self.ledger.given_up().into())),
+            Some(version) => self.begin_back(login, version, || {
+                Step::Record(self.ledger.given_up().into())
+            }),
             None => self.anew(pending, &login),
         }
     }
@@ -98,7 +110,10 @@ impl State {
         // What nothing shows to be ours began nothing here, and no attempt is for the login of the credential before.
         let is_ours = pending.mark.is_proven() && !self.is_before(login);
         // The policy may be another one by now.
-        match self.next_login().filter(|next| is_ours && !self.is_before(next)) {
+        match self
+            .next_login()
+            .filter(|next| is_ours && !self.is_before(next))
+        {
             Some(next) => self.another(next, next == login),
             None => Step::Record(self.ledger.given_up().into()),
         }
@@ -107,19 +122,24 @@ impl State {
     /// Whether it is the login of the credential before alone, which works until it is closed.
     fn is_before(&self, login: &Login) -> bool {
         let previous = self.ledger.previous();
-        previous.is_some_and(|previous| previous.login == login) && self.ledger.login.as_ref() != Some(login)
+        previous.is_some_and(|previous| previous.login == login)
+            && self.ledger.login.as_ref() != Some(login)
     }
 
     /// A way back of which nothing is stored is not gone on with by a run that is to do what is due.
     fn is_unasked(&self, source: i64) -> bool {
-        let is_back = self.ledger.previous().is_some_and(|previous| previous.version == source);
+        let is_back = self
+            .ledger
+            .previous()
+            .is_some_and(|previous| previous.version == source);
         is_back && matches!(self.order, Order::Due | Order::Now)
     }
 
     /// `step`, where the server takes the credential in use: what does not log in has not been published here, or is not what
     /// the server has any more.
     pub(super) fn while_taken(&self, step: impl FnOnce() -> Step) -> Step {
-        let (Some(version), Some(login)) = (self.ledger.current(), self.ledger.login.clone()) else {
+        let (Some(version), Some(login)) = (self.ledger.current(), self.ledger.login.clone())
+        else {
             return Step::Hold(Held::NotPublished);
         };
         match self.takes(version, &login) {
@@ -132,7 +152,11 @@ impl State {
     /// `step`, which is no more than a look, or for which the server has taken the credential in use: until then nothing shows
     /// that the secret says which that is.
     pub(super) fn once_taken(&self, step: Step) -> Step {
-        if step.only_looks() { step } else { self.while_taken(|| step) }
+        if step.only_looks() {
+            step
+        } else {
+            self.while_taken(|| step)
+        }
     }
 
     /// The same for a step to another credential, which the attempt under way may have brought into use already, and which is
@@ -140,14 +164,25 @@ impl State {
     pub(super) fn unless_refused(&self, step: Step) -> Step {
         let has_it = self.made || matches!(self.server, ServerSide::Set | ServerSide::Proven);
         let is_at_work = self.in_hand && has_it;
-        let pending = self.ledger.pending.as_ref().and_then(|pending| pending.login.as_ref()).zip(self.found.pending);
+        let pending = self
+            .ledger
+            .pending
+            .as_ref()
+            .and_then(|pending| pending.login.as_ref())
+            .zip(self.found.pending);
         let works = pending.map(|(login, version)| (self.takes(version, login), login, version));
         let is_asked_for = self.order == Order::Now && self.is_refused();
-        let is_gone = self.ledger.current().is_none_or(|version| !self.is_enabled(version));
+        let is_gone = self
+            .ledger
+            .current()
+            .is_none_or(|version| !self.is_enabled(version));
         match works {
             _ if is_at_work || is_asked_for || is_gone => step,
             Some((Some(true), ..)) => step,
-            Some((None, login, version)) if self.is_refused() => Step::Probe { version, login: login.clone() },
+            Some((None, login, version)) if self.is_refused() => Step::Probe {
+                version,
+                login: login.clone(),
+            },
             _ => self.once_taken(step),
         }
     }
@@ -161,20 +196,38 @@ impl State {
     /// Whether the credential before is one to go back to: the server takes it; or it was replaced in place, which the
     /// credential in use shows, and which the server takes.
     pub(super) fn works_before(&self) -> Result<bool, Step> {
-        let (Some(previous), Some(current)) = (self.ledger.previous(), self.ledger.current()) else { return Ok(false) };
+        let (Some(previous), Some(current)) = (self.ledger.previous(), self.ledger.current())
+        else {
+            return Ok(false);
+        };
         let login = previous.login.clone();
         if self.ledger.login.as_ref() != Some(&login) {
             let version = previous.version;
-            return self.takes(version, &login).ok_or(Step::Probe { version, login });
+            return self
+                .takes(version, &login)
+                .ok_or(Step::Probe { version, login });
         }
-        let is_sealed = self.seals.get(&previous.version).copied().ok_or(Step::CheckSeal(previous.version))?;
-        let is_taken =
-            || self.takes(current, &login).ok_or_else(|| Step::Probe { version: current, login: login.clone() });
+        let is_sealed = self
+            .seals
+            .get(&previous.version)
+            .copied()
+            .ok_or(Step::CheckSeal(previous.version))?;
+        let is_taken = || {
+            self.takes(current, &login).ok_or_else(|| Step::Probe {
+                version: current,
+                login: login.clone(),
+            })
+        };
         Ok(is_sealed && is_taken()?)
     }
 
     /// Back to the credential before; `refused` where it is none.
-    pub(super) fn begin_back(&self, login: Login, version: i64, refused: impl FnOnce() -> Step) -> Step {
+    pub(super) fn begin_back(
+        &self,
+        login: Login,
+        version: i64,
+        refused: impl FnOnce() -> Step,
+    ) -> Step {
         let begin = self.begin_from(login, version);
         if !matches!(begin, Step::Begin { .. }) {
             return begin;
@@ -190,20 +243,29 @@ impl State {
     /// one. An idle login that was armed already has no sessions but those of the run that died, which proved it.
     fn another(&self, login: &Login, is_armed: bool) -> Step {
         let is_idle = is_armed && self.ledger.login.as_ref() != Some(login);
-        let held = if is_idle { None } else { self.in_the_way(login) };
+        let held = if is_idle {
+            None
+        } else {
+            self.in_the_way(login)
+        };
         held.map_or_else(|| self.begin_anew(login.clone()), Step::Hold)
     }
 
     /// A new password.
     pub(super) fn begin_anew(&self, login: Login) -> Step {
-        self.once_tried(Step::Begin { login, source: Source::Fresh })
+        self.once_tried(Step::Begin {
+            login,
+            source: Source::Fresh,
+        })
     }
 
     /// `begin`, once it is known whether the server takes the credential in use. That is noted with the attempt: only one that
     /// works shows later what is ours, and is one to come back to.
     fn once_tried(&self, begin: Step) -> Step {
         match (self.ledger.current(), self.ledger.login.clone()) {
-            (Some(version), Some(login)) if self.is_enabled(version) && self.takes(version, &login).is_none() => {
+            (Some(version), Some(login))
+                if self.is_enabled(version) && self.takes(version, &login).is_none() =>
+            {
                 Step::Probe { version, login }
             }
             _ => begin,
@@ -213,7 +275,9 @@ impl State {
     /// An idle login is armed and proven before anybody can read its password.
     fn alternated(&self, login: Login) -> Step {
         match (self.server, self.found.pending) {
-            (ServerSide::Unknown | ServerSide::Prepared | ServerSide::Refused, _) => Step::Arm(login),
+            (ServerSide::Unknown | ServerSide::Prepared | ServerSide::Refused, _) => {
+                Step::Arm(login)
+            }
             (ServerSide::Set, _) => Step::Prove(login),
             (ServerSide::Proven, None) => Step::Store,
             (ServerSide::Proven, Some(version)) => self.promote(version),
@@ -235,9 +299,21 @@ impl State {
 
     fn promote(&self, version: i64) -> Step {
         // They are ours as far as the credential shows that was in use when this one was made.
-        let is_proven = self.ledger.pending.as_ref().is_some_and(|pending| pending.mark.is_proven());
-        let mut surplus = if is_proven { self.found.orphans.clone() } else { Vec::new() };
-        if let Some(displaced) = self.ledger.displaced().filter(|version| self.is_enabled(*version)) {
+        let is_proven = self
+            .ledger
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.mark.is_proven());
+        let mut surplus = if is_proven {
+            self.found.orphans.clone()
+        } else {
+            Vec::new()
+        };
+        if let Some(displaced) = self
+            .ledger
+            .displaced()
+            .filter(|version| self.is_enabled(*version))
+        {
             match self.identities.get(&displaced) {
                 None => return Step::Identify(displaced),
                 Some(Identity::Of(_) | Identity::Generated) => surplus.push(displaced),
@@ -247,7 +323,11 @@ impl State {
         }
         let after = self.ledger.promoted(version, &surplus, self.now);
         // The login before gets its deadline next, in the name of the same run.
-        let lease = self.ledger.lease.clone().filter(|_| self.terms.deadline.is_some());
+        let lease = self
+            .ledger
+            .lease
+            .clone()
+            .filter(|_| self.terms.deadline.is_some());
         Step::Record(Ledger { lease, ..after }.into())
     }
 
@@ -257,9 +337,10 @@ impl State {
             None => Step::Identify(version),
             Some(Identity::Of(found)) if *found != login => Step::Hold(self.not_ours(version)),
             Some(Identity::Foreign) => Step::Hold(self.not_ours(version)),
-            Some(Identity::Of(_) | Identity::Generated | Identity::Unknown) => {
-                Step::Begin { login, source: Source::Version(version) }
-            }
+            Some(Identity::Of(_) | Identity::Generated | Identity::Unknown) => Step::Begin {
+                login,
+                source: Source::Version(version),
+            },
         }
     }
 
@@ -275,15 +356,35 @@ impl State {
             .into_iter()
             .find(|alias| self.ledger.aliases.get(*alias) == Some(&version));
         let place = alias.map_or(Place::Annotation(Annotations::RETIRED), Place::Alias);
-        let Ledger { ending, previous_login, previous_version, .. } = &self.ledger;
+        let Ledger {
+            ending,
+            previous_login,
+            previous_version,
+            ..
+        } = &self.ledger;
         let is_previous = alias == Some(Annotations::PREVIOUS);
         let with = [
-            ending.filter(|_| alias.is_none()).map(|_| Annotations::ENDING),
-            previous_login.as_ref().filter(|_| is_previous).map(|_| Annotations::PREVIOUS_LOGIN),
-            previous_version.filter(|_| is_previous).map(|_| Annotations::PREVIOUS_VERSION),
+            ending
+                .filter(|_| alias.is_none())
+                .map(|_| Annotations::ENDING),
+            previous_login
+                .as_ref()
+                .filter(|_| is_previous)
+                .map(|_| Annotations::PREVIOUS_LOGIN),
+            previous_version
+                .filter(|_| is_previous)
+                .map(|_| Annotations::PREVIOUS_VERSION),
         ];
-        let problem = Problem { place, fault, with: with.into_iter().flatten().collect() };
-        Held::Untrusted { secret: self.secret.clone(), role: None, problems: vec![problem] }
+        let problem = Problem {
+            place,
+            fault,
+            with: with.into_iter().flatten().collect(),
+        };
+        Held::Untrusted {
+            secret: self.secret.clone(),
+            role: None,
+            problems: vec![problem],
+        }
     }
 
     /// The right of this run to write the secret.
@@ -293,7 +394,10 @@ impl State {
 
     /// The same, as it was taken at that moment.
     pub(super) fn lease_at(&self, moment: Timestamp) -> Lease {
-        Lease { owner: self.owner.clone(), until: after(moment, LEASE) }
+        Lease {
+            owner: self.owner.clone(),
+            until: after(moment, LEASE),
+        }
     }
 
     /// Who is still on the login that is to get a password.
@@ -315,13 +419,19 @@ impl State {
                 since: holder.started,
             });
             blockers.extend(holders);
-            let pin = consumer.references.iter().find_map(|reference| match reference {
-                super::Reference::Pinned(version) => Some(*version),
-                _ => None,
-            });
+            let pin = consumer
+                .references
+                .iter()
+                .find_map(|reference| match reference {
+                    super::Reference::Pinned(version) => Some(*version),
+                    _ => None,
+                });
             // A service with nothing running has nothing to lose; a pinned job fails at its next execution.
             let pinned = pin.filter(|_| !self.leave.roll || consumer.kind == CloudRunKind::Service);
-            blockers.extend(pinned.map(|version| Blocker::Pin { resource: consumer.resource.clone(), version }));
+            blockers.extend(pinned.map(|version| Blocker::Pin {
+                resource: consumer.resource.clone(),
+                version,
+            }));
         }
         (!blockers.is_empty()).then_some(Held::Outage(blockers))
     }
@@ -345,7 +455,11 @@ impl State {
                 None => found.push((session, 1)),
             }
         }
-        let of = |(session, count)| Blocker::Session { login: login.clone(), session, count };
+        let of = |(session, count)| Blocker::Session {
+            login: login.clone(),
+            session,
+            count,
+        };
         found.into_iter().map(of).collect()
     }
 }

@@ -107,18 +107,26 @@ impl Consumer {
 
     /// Whether another credential has it changed, where that is allowed: a pin, or a service that runs.
     pub fn will_move(&self) -> bool {
-        pins(&self.references).next().is_some() || (self.kind == CloudRunKind::Service && !self.holders.is_empty())
+        pins(&self.references).next().is_some()
+            || (self.kind == CloudRunKind::Service && !self.holders.is_empty())
     }
 
     /// What of it may still hold a credential from before.
     pub fn holding(&self, publication: Publication) -> impl Iterator<Item = &Holder> {
-        self.holders.iter().filter(move |holder| holder.holds_old(publication))
+        self.holders
+            .iter()
+            .filter(move |holder| holder.holds_old(publication))
     }
 
     /// Whether it names the version by its number, itself or in something that runs of it.
     pub fn names(&self, version: i64) -> bool {
-        let running = self.holders.iter().flat_map(|holder| pins(&holder.references));
-        pins(&self.references).chain(running).any(|number| number == version)
+        let running = self
+            .holders
+            .iter()
+            .flat_map(|holder| pins(&holder.references));
+        pins(&self.references)
+            .chain(running)
+            .any(|number| number == version)
     }
 
     /// Whether it gets whatever was stored last.
@@ -129,7 +137,9 @@ impl Consumer {
     /// Only a new revision holds the new credential. Where there is one already, an older one gets requests because whoever
     /// runs the service wants it so: another revision would change nothing.
     pub fn wants_revision(&self, publication: Publication) -> bool {
-        let is_older = self.newest.is_none_or(|newest| publication.may_follow(newest));
+        let is_older = self
+            .newest
+            .is_none_or(|newest| publication.may_follow(newest));
         self.kind == CloudRunKind::Service
             && is_older
             && self.noted <= Some(publication.before)
@@ -142,9 +152,14 @@ impl Holder {
     /// says itself, or its time is so much later that it must have been.
     fn holds_old(&self, publication: Publication) -> bool {
         let by_pin = pins(&self.references).any(|number| number != publication.version);
-        let by_age = self.references.iter().any(|one| !matches!(one, Reference::Pinned(_)))
+        let by_age = self
+            .references
+            .iter()
+            .any(|one| !matches!(one, Reference::Pinned(_)))
             && self.since <= Some(publication.before)
-            && self.started.is_none_or(|started| publication.may_follow(started));
+            && self
+                .started
+                .is_none_or(|started| publication.may_follow(started));
         by_pin || by_age
     }
 }
@@ -160,28 +175,62 @@ fn pins(references: &[Reference]) -> impl Iterator<Item = i64> {
 mod tests {
     use super::*;
 
-    const PUBLISHED: Publication = Publication { version: 3, before: 2, at: Timestamp::UNIX_EPOCH };
+    const PUBLISHED: Publication = Publication {
+        version: 3,
+        before: 2,
+        at: Timestamp::UNIX_EPOCH,
+    };
 
     fn holder(reference: &str, seconds: i64, since: Option<i64>) -> Holder {
         let started = Timestamp::from_second(seconds).ok();
         let references = vec![Reference::parse(reference)];
-        Holder { name: "h".into(), kind: HolderKind::Revision, started, references, since }
+        Holder {
+            name: "h".into(),
+            kind: HolderKind::Revision,
+            started,
+            references,
+            since,
+        }
     }
 
     fn service(holders: Vec<Holder>) -> Consumer {
         let newest = holders.iter().filter_map(|holder| holder.started).max();
         let noted = holders.iter().filter_map(|holder| holder.since).max();
-        Consumer { resource: "s".into(), kind: CloudRunKind::Service, references: Vec::new(), holders, newest, noted }
+        Consumer {
+            resource: "s".into(),
+            kind: CloudRunKind::Service,
+            references: Vec::new(),
+            holders,
+            newest,
+            noted,
+        }
     }
 
     #[test]
     fn what_starts_while_two_clocks_and_a_call_leave_it_open_may_hold_the_old_one() {
-        for (seconds, old) in [(-3600, true), (0, true), (59, true), (180, true), (181, false), (3600, false)] {
+        for (seconds, old) in [
+            (-3600, true),
+            (0, true),
+            (59, true),
+            (180, true),
+            (181, false),
+            (3600, false),
+        ] {
             for reference in ["latest", "current"] {
-                assert_eq!(holder(reference, seconds, None).holds_old(PUBLISHED), old, "{reference} {seconds}");
+                assert_eq!(
+                    holder(reference, seconds, None).holds_old(PUBLISHED),
+                    old,
+                    "{reference} {seconds}"
+                );
             }
         }
-        assert!(Holder { started: None, ..holder("latest", 0, None) }.holds_old(PUBLISHED));
+        assert!(
+            Holder {
+                started: None,
+                ..holder("latest", 0, None)
+            }
+            .holds_old(PUBLISHED)
+        );
     }
 
     #[test]
@@ -194,8 +243,18 @@ mod tests {
 
     #[test]
     fn what_says_that_it_came_after_needs_none_either() {
-        for (since, old) in [(None, true), (Some(1), true), (Some(2), true), (Some(3), false), (Some(4), false)] {
-            assert_eq!(holder("current", 1, since).holds_old(PUBLISHED), old, "{since:?}");
+        for (since, old) in [
+            (None, true),
+            (Some(1), true),
+            (Some(2), true),
+            (Some(3), false),
+            (Some(4), false),
+        ] {
+            assert_eq!(
+                holder("current", 1, since).holds_old(PUBLISHED),
+                old,
+                "{since:?}"
+            );
         }
     }
 
@@ -203,7 +262,10 @@ mod tests {
     fn one_revision_a_publication_is_made() {
         assert!(service(vec![holder("current", -60, None)]).wants_revision(PUBLISHED));
         // Traffic stays with the old one.
-        let rolled = service(vec![holder("current", -60, None), holder("current", 1, Some(3))]);
+        let rolled = service(vec![
+            holder("current", -60, None),
+            holder("current", 1, Some(3)),
+        ]);
         assert!(!rolled.wants_revision(PUBLISHED) && rolled.holding(PUBLISHED).count() == 1);
         // Deployed by others a moment after: nobody can tell what it holds.
         assert!(service(vec![holder("current", 30, Some(1))]).wants_revision(PUBLISHED));

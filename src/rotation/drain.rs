@@ -10,8 +10,12 @@ impl State {
     pub(super) fn drain(&self) -> Option<Step> {
         let step = self.draining()?;
         // What the server refuses is nothing to wait for: a rotation that is asked for replaces it at once.
-        let waits = self.order == Order::Now && matches!(step, Step::Wait(_) | Step::Hold(Held::StillUsed(..)));
-        let (Some(version), Some(login)) = (self.ledger.current(), self.ledger.login.clone().filter(|_| waits)) else {
+        let waits = self.order == Order::Now
+            && matches!(step, Step::Wait(_) | Step::Hold(Held::StillUsed(..)));
+        let (Some(version), Some(login)) = (
+            self.ledger.current(),
+            self.ledger.login.clone().filter(|_| waits),
+        ) else {
             return Some(step);
         };
         match self.takes(version, &login) {
@@ -34,7 +38,11 @@ impl State {
         let refused = is_other && self.takes(previous.version, previous.login) == Some(false);
         if self.now < grace && !(refused && self.in_use(&previous, current).is_empty()) {
             let in_place = self.ledger.login.as_ref() == Some(previous.login);
-            return Some(Step::Wait(if in_place { Wait::Kept(grace) } else { Wait::Grace(grace) }));
+            return Some(Step::Wait(if in_place {
+                Wait::Kept(grace)
+            } else {
+                Wait::Grace(grace)
+            }));
         }
         Some(self.retire(&previous, current))
     }
@@ -57,15 +65,23 @@ impl State {
 
     fn retire(&self, previous: &Previous<'_>, current: i64) -> Step {
         let other = self.ledger.login.as_ref() != Some(previous.login);
-        let expired = self.login(previous.login).valid_until.is_some_and(|until| until <= self.now);
+        let expired = self
+            .login(previous.login)
+            .valid_until
+            .is_some_and(|until| until <= self.now);
         if let Some(step) = self.unused(previous).filter(|_| other && !expired) {
             return step;
         }
         // What the server refuses already is closed, whoever would still like to use it.
-        let blockers = if expired { Vec::new() } else { self.in_use(previous, current) };
+        let blockers = if expired {
+            Vec::new()
+        } else {
+            self.in_use(previous, current)
+        };
         if !blockers.is_empty() {
             let deadline = self.terms.deadline.filter(|_| other);
-            let refused = deadline.and_then(|deadline| Some(after(self.ledger.published?, deadline)));
+            let refused =
+                deadline.and_then(|deadline| Some(after(self.ledger.published?, deadline)));
             return Step::Hold(Held::StillUsed(blockers, refused));
         }
         if other && self.login(previous.login).can_login {
@@ -89,7 +105,14 @@ impl State {
             Some(Identity::Of(_) | Identity::Generated) => {
                 // It is disabled next, in the name of the same run.
                 let (lease, ending) = (Some(self.lease()), Some(version));
-                Step::Record(Ledger { lease, ending, ..ledger.forgotten(self.now) }.into())
+                Step::Record(
+                    Ledger {
+                        lease,
+                        ending,
+                        ..ledger.forgotten(self.now)
+                    }
+                    .into(),
+                )
             }
         }
     }
@@ -105,18 +128,34 @@ impl State {
             return Some(Step::Record(ledger.into()));
         }
         let until = after(self.ledger.used?, self.terms.grace);
-        (self.now < until && self.login(previous.login).sessions.is_empty())
-            .then(|| Step::Wait(Wait::Unused { login: previous.login.clone(), until }))
+        (self.now < until && self.login(previous.login).sessions.is_empty()).then(|| {
+            Step::Wait(Wait::Unused {
+                login: previous.login.clone(),
+                until,
+            })
+        })
     }
 
     /// A job or service that only a change of it brings to the version in use.
     pub(super) fn roll(&self, current: i64) -> Option<Step> {
         let since = self.ledger.previous().zip(self.ledger.published);
-        let since = since.map(|(previous, at)| Publication { version: current, before: previous.version, at });
-        let behind =
-            |one: &&super::Consumer| one.may_move(current) || since.is_some_and(|since| one.wants_revision(since));
-        let consumer = self.consumers.iter().filter(|_| self.leave.roll).find(behind)?;
-        Some(Step::Roll { resource: consumer.resource.clone(), version: current })
+        let since = since.map(|(previous, at)| Publication {
+            version: current,
+            before: previous.version,
+            at,
+        });
+        let behind = |one: &&super::Consumer| {
+            one.may_move(current) || since.is_some_and(|since| one.wants_revision(since))
+        };
+        let consumer = self
+            .consumers
+            .iter()
+            .filter(|_| self.leave.roll)
+            .find(behind)?;
+        Some(Step::Roll {
+            resource: consumer.resource.clone(),
+            version: current,
+        })
     }
 
     fn deadline(&self, previous: &Previous<'_>) -> Option<Step> {
@@ -128,8 +167,14 @@ impl State {
             return Some(self.unlike(previous).unwrap_or(step));
         }
         let open = self.ledger.login.as_ref() != Some(previous.login) && login.can_login;
-        let expire = || self.with_lease(Step::Expire { login: previous.login.clone(), at });
-        (open && login.valid_until != Some(at)).then(|| self.unlike(previous).unwrap_or_else(expire))
+        let expire = || {
+            self.with_lease(Step::Expire {
+                login: previous.login.clone(),
+                at,
+            })
+        };
+        (open && login.valid_until != Some(at))
+            .then(|| self.unlike(previous).unwrap_or_else(expire))
     }
 
     /// Ends the sessions of `login`, where that is allowed and there are some.
@@ -140,20 +185,42 @@ impl State {
 
     /// The same for a login that is not in use, once the server lets it in no more.
     pub(super) fn shut_sessions(&self, login: &Login) -> Option<Step> {
-        let LoginFacts { can_login, valid_until, .. } = self.login(login);
+        let LoginFacts {
+            can_login,
+            valid_until,
+            ..
+        } = self.login(login);
         let is_shut = !can_login || valid_until.is_some_and(|until| until <= self.now);
-        self.left_sessions(login).filter(|_| is_shut && self.ledger.login.as_ref() != Some(login))
+        self.left_sessions(login)
+            .filter(|_| is_shut && self.ledger.login.as_ref() != Some(login))
     }
 
     /// Who still uses the credential before, if there is one, or is left in a session of a login that is given up.
     pub fn users_of_previous(&self) -> Vec<Blocker> {
         let users = self.ledger.previous().zip(self.ledger.current());
-        let mut users = users.map(|(previous, current)| self.in_use(&previous, current)).unwrap_or_default();
+        let mut users = users
+            .map(|(previous, current)| self.in_use(&previous, current))
+            .unwrap_or_default();
         let previous = self.ledger.previous().map(|previous| previous.login);
-        let pending = self.ledger.pending.as_ref().and_then(|pending| pending.login.as_ref());
-        let in_use = [self.ledger.login.as_ref(), previous, pending].into_iter().flatten().collect::<Vec<_>>();
-        let own = self.terms.logins.iter().chain(&self.terms.former).filter(|login| !in_use.contains(login));
-        users.extend(own.filter(|_| self.ledger.login.is_some()).flat_map(|login| self.sessions(login)));
+        let pending = self
+            .ledger
+            .pending
+            .as_ref()
+            .and_then(|pending| pending.login.as_ref());
+        let in_use = [self.ledger.login.as_ref(), previous, pending]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>();
+        let own = self
+            .terms
+            .logins
+            .iter()
+            .chain(&self.terms.former)
+            .filter(|login| !in_use.contains(login));
+        users.extend(
+            own.filter(|_| self.ledger.login.is_some())
+                .flat_map(|login| self.sessions(login)),
+        );
         users
     }
 
@@ -162,7 +229,13 @@ impl State {
     pub(super) fn stray(&self) -> Option<Step> {
         let in_use = self.ledger.login.as_ref()?;
         let is_open = |login: &&Login| *login != in_use && self.login(login).can_login;
-        let login = self.terms.former.iter().chain(&self.terms.logins).find(is_open)?.clone();
+        let login = self
+            .terms
+            .former
+            .iter()
+            .chain(&self.terms.logins)
+            .find(is_open)?
+            .clone();
         let is_used = !self.login(&login).sessions.is_empty();
         if self.ledger.used.is_none() || (is_used && self.ledger.used < Some(self.seen)) {
             let mut ledger = self.ledger.clone();
@@ -179,13 +252,23 @@ impl State {
     /// Who still uses the credential before.
     fn in_use(&self, previous: &Previous<'_>, current: i64) -> Vec<Blocker> {
         let at = self.ledger.published.unwrap_or(self.now);
-        let publication = Publication { version: current, before: previous.version, at };
+        let publication = Publication {
+            version: current,
+            before: previous.version,
+            at,
+        };
         let in_place = self.ledger.login.as_ref() == Some(previous.login);
-        let mut blockers = if in_place { Vec::new() } else { self.sessions(previous.login) };
+        let mut blockers = if in_place {
+            Vec::new()
+        } else {
+            self.sessions(previous.login)
+        };
         for consumer in &self.consumers {
             let resource = || consumer.resource.clone();
-            blockers
-                .extend(consumer.pinned_behind(current).map(|version| Blocker::Pin { resource: resource(), version }));
+            blockers.extend(consumer.pinned_behind(current).map(|version| Blocker::Pin {
+                resource: resource(),
+                version,
+            }));
             let holders = consumer.holding(publication);
             blockers.extend(holders.map(|holder| Blocker::Holder {
                 resource: resource(),
@@ -220,39 +303,82 @@ impl State {
     /// this run on the secret: whoever moves an alias between them is noticed, since the second one is refused.
     pub(super) fn tidy(&self, current: i64) -> Option<Step> {
         let retired = self.ledger.retired.as_ref()?;
-        let state = |version: &i64| self.versions.get(version).copied().unwrap_or(VersionState::Destroyed);
-        let mut idle =
-            retired.versions.iter().copied().filter(|version| *version != current && !self.is_referenced(*version));
+        let state = |version: &i64| {
+            self.versions
+                .get(version)
+                .copied()
+                .unwrap_or(VersionState::Destroyed)
+        };
+        let mut idle = retired
+            .versions
+            .iter()
+            .copied()
+            .filter(|version| *version != current && !self.is_referenced(*version));
         let soaked = self.now >= after(retired.since, self.terms.grace);
         let may_end = |version: &i64| soaked || self.ledger.ending == Some(*version);
-        if let Some(version) = idle.clone().find(|version| state(version) == VersionState::Enabled && may_end(version))
+        if let Some(version) = idle
+            .clone()
+            .find(|version| state(version) == VersionState::Enabled && may_end(version))
         {
-            return Some(self.if_sealed(version, |step| self.ending(version, step), Step::Disable(version)));
+            return Some(self.if_sealed(
+                version,
+                |step| self.ending(version, step),
+                Step::Disable(version),
+            ));
         }
-        let is_kept = |version: &&i64| state(version) != VersionState::Destroyed && !self.doomed.contains(*version);
+        let is_kept = |version: &&i64| {
+            state(version) != VersionState::Destroyed && !self.doomed.contains(*version)
+        };
         let billed = retired.versions.iter().filter(is_kept).count();
         let kept = billed + 1 + usize::from(self.ledger.previous().is_some());
-        let surplus = soaked && kept > usize::try_from(self.terms.keep.max(1)).unwrap_or(usize::MAX);
-        idle.find(|version| surplus && state(version) == VersionState::Disabled && !self.doomed.contains(version))
-            .map(|version| self.if_sealed(version, |step| self.ending(version, step), Step::Destroy(version)))
+        let surplus =
+            soaked && kept > usize::try_from(self.terms.keep.max(1)).unwrap_or(usize::MAX);
+        idle.find(|version| {
+            surplus && state(version) == VersionState::Disabled && !self.doomed.contains(version)
+        })
+        .map(|version| {
+            self.if_sealed(
+                version,
+                |step| self.ending(version, step),
+                Step::Destroy(version),
+            )
+        })
     }
 
     /// `step`, or first the word of this run that it is about to end the version. What is disabled rests from when the last of
     /// them is, not since it was meant to be.
     fn ending(&self, version: i64, step: Step) -> Step {
         let retired = self.ledger.retired_numbers();
-        let is_left = |other: &i64| *other != version && self.is_enabled(*other) && !self.is_referenced(*other);
+        let is_left = |other: &i64| {
+            *other != version && self.is_enabled(*other) && !self.is_referenced(*other)
+        };
         let disables = matches!(step, Step::Disable(_)) && !retired.iter().any(is_left);
-        let said = if disables { self.ledger.retired.as_ref().map(|retired| retired.since) } else { None };
+        let said = if disables {
+            self.ledger.retired.as_ref().map(|retired| retired.since)
+        } else {
+            None
+        };
         let is_said = said.map_or_else(
-            || self.ledger.lease.as_ref().is_some_and(|lease| lease.owner == self.owner),
+            || {
+                self.ledger
+                    .lease
+                    .as_ref()
+                    .is_some_and(|lease| lease.owner == self.owner)
+            },
             |since| self.ledger.lease == Some(self.lease_at(since)),
         );
         if is_said && self.ledger.ending == Some(version) {
             return step;
         }
-        let mut ledger = Ledger { ending: Some(version), ..self.ledger.leased(self.lease()) };
-        ledger.retired.iter_mut().filter(|_| disables).for_each(|retired| retired.since = self.now);
+        let mut ledger = Ledger {
+            ending: Some(version),
+            ..self.ledger.leased(self.lease())
+        };
+        ledger
+            .retired
+            .iter_mut()
+            .filter(|_| disables)
+            .for_each(|retired| retired.since = self.now);
         Step::Record(ledger.into())
     }
 }

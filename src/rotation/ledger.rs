@@ -89,24 +89,78 @@ pub struct Lease {
 impl Ledger {
     /// The annotations that say the same, among those of others in `before`.
     pub fn annotations(&self, before: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let Self { login, version, vouchers, published, aliases: _, previous_login, .. } = self;
-        let Self { previous_version, previous_seal, pending, abandoned, retired, used, lease, ending, .. } = self;
-        let vouchers: Vec<_> = vouchers.iter().map(|(version, seal)| format!("{version}:{seal}")).collect();
-        let seal = previous_seal.as_ref().map(|seal| format!(":{seal}")).unwrap_or_default();
+        let Self {
+            login,
+            version,
+            vouchers,
+            published,
+            aliases: _,
+            previous_login,
+            ..
+        } = self;
+        let Self {
+            previous_version,
+            previous_seal,
+            pending,
+            abandoned,
+            retired,
+            used,
+            lease,
+            ending,
+            ..
+        } = self;
+        let vouchers: Vec<_> = vouchers
+            .iter()
+            .map(|(version, seal)| format!("{version}:{seal}"))
+            .collect();
+        let seal = previous_seal
+            .as_ref()
+            .map(|seal| format!(":{seal}"))
+            .unwrap_or_default();
         let marks: Vec<_> = abandoned.iter().map(Mark::to_string).collect();
         let of_attempt = |part: fn(&Pending) -> Option<String>| pending.as_ref().and_then(part);
         let ours = [
             (Annotations::LOGIN, login.as_ref().map(ToString::to_string)),
-            (Annotations::VERSION, version.map(|number| number.to_string())),
-            (Annotations::SEAL, (!vouchers.is_empty()).then(|| vouchers.join(" "))),
-            (Annotations::PUBLISHED, published.map(|time| time.to_string())),
-            (Annotations::PREVIOUS_VERSION, previous_version.map(|number| format!("{number}{seal}"))),
-            (Annotations::PREVIOUS_LOGIN, previous_login.as_ref().map(ToString::to_string)),
-            (Annotations::PENDING, of_attempt(|one| Some(one.mark.to_string()))),
-            (Annotations::NEXT, of_attempt(|one| one.login.as_ref().map(ToString::to_string))),
-            (Annotations::SOURCE, of_attempt(|one| one.source.map(|number| number.to_string()))),
-            (Annotations::ABANDONED, (!marks.is_empty()).then(|| marks.join(" "))),
-            (Annotations::RETIRED, retired.as_ref().map(ToString::to_string)),
+            (
+                Annotations::VERSION,
+                version.map(|number| number.to_string()),
+            ),
+            (
+                Annotations::SEAL,
+                (!vouchers.is_empty()).then(|| vouchers.join(" ")),
+            ),
+            (
+                Annotations::PUBLISHED,
+                published.map(|time| time.to_string()),
+            ),
+            (
+                Annotations::PREVIOUS_VERSION,
+                previous_version.map(|number| format!("{number}{seal}")),
+            ),
+            (
+                Annotations::PREVIOUS_LOGIN,
+                previous_login.as_ref().map(ToString::to_string),
+            ),
+            (
+                Annotations::PENDING,
+                of_attempt(|one| Some(one.mark.to_string())),
+            ),
+            (
+                Annotations::NEXT,
+                of_attempt(|one| one.login.as_ref().map(ToString::to_string)),
+            ),
+            (
+                Annotations::SOURCE,
+                of_attempt(|one| one.source.map(|number| number.to_string())),
+            ),
+            (
+                Annotations::ABANDONED,
+                (!marks.is_empty()).then(|| marks.join(" ")),
+            ),
+            (
+                Annotations::RETIRED,
+                retired.as_ref().map(ToString::to_string),
+            ),
             (Annotations::USED, used.map(|time| time.to_string())),
             (Annotations::LEASE, lease.as_ref().map(ToString::to_string)),
             (Annotations::ENDING, ending.map(|number| number.to_string())),
@@ -125,20 +179,36 @@ impl Ledger {
     pub fn let_go(&self, after: &Self) -> Vec<i64> {
         let named = |ledger: &Self| {
             let previous = ledger.previous().map(|previous| previous.version);
-            ledger.retired_numbers().into_iter().chain(ledger.current()).chain(previous).collect::<Vec<_>>()
+            ledger
+                .retired_numbers()
+                .into_iter()
+                .chain(ledger.current())
+                .chain(previous)
+                .collect::<Vec<_>>()
         };
         let kept = named(after);
-        named(self).into_iter().filter(|version| !kept.contains(version)).collect()
+        named(self)
+            .into_iter()
+            .filter(|version| !kept.contains(version))
+            .collect()
     }
 
     /// The numbers of retired versions.
     pub fn retired_numbers(&self) -> Vec<i64> {
-        self.retired.iter().flat_map(|retired| &retired.versions).copied().collect()
+        self.retired
+            .iter()
+            .flat_map(|retired| &retired.versions)
+            .copied()
+            .collect()
     }
 
     /// Those of them that stand in an annotation.
     pub fn sealed_numbers(&self) -> Vec<i64> {
-        self.retired.iter().flat_map(|retired| retired.seals.keys()).copied().collect()
+        self.retired
+            .iter()
+            .flat_map(|retired| retired.seals.keys())
+            .copied()
+            .collect()
     }
 
     /// The version in use.
@@ -149,12 +219,16 @@ impl Ledger {
     /// The credential before, while it is not given up.
     pub fn previous(&self) -> Option<Previous<'_>> {
         let version = *self.aliases.get(Annotations::PREVIOUS)?;
-        Some(Previous { version, login: self.previous_login.as_ref()? })
+        Some(Previous {
+            version,
+            login: self.previous_login.as_ref()?,
+        })
     }
 
     /// It says whose credentials the aliases stand for, and since when. What is missing is never guessed.
     pub fn is_told(&self) -> bool {
-        let names_previous = self.aliases.contains_key(Annotations::PREVIOUS) || self.previous_version.is_some();
+        let names_previous =
+            self.aliases.contains_key(Annotations::PREVIOUS) || self.previous_version.is_some();
         let in_use = self.current().is_some() && self.login.is_some() && self.published.is_some();
         in_use && (!names_previous || self.previous().is_some())
     }
@@ -162,14 +236,23 @@ impl Ledger {
     /// An attempt begins; one that is under way is given up for it.
     #[must_use]
     pub fn begun(&self, pending: Pending, lease: Lease) -> Self {
-        Self { pending: Some(pending), lease: Some(lease), ..self.given_up() }
+        Self {
+            pending: Some(pending),
+            lease: Some(lease),
+            ..self.given_up()
+        }
     }
 
     /// The attempt under way is given up. Should its version turn up later, it will be known.
     #[must_use]
     pub fn given_up(&self) -> Self {
-        let mut after = Self { pending: None, ..self.released() };
-        after.abandoned.extend(self.pending.iter().map(|pending| pending.mark.clone()));
+        let mut after = Self {
+            pending: None,
+            ..self.released()
+        };
+        after
+            .abandoned
+            .extend(self.pending.iter().map(|pending| pending.mark.clone()));
         let surplus = after.abandoned.len().saturating_sub(REMEMBERED);
         after.abandoned.drain(..surplus);
         after
@@ -178,13 +261,20 @@ impl Ledger {
     /// The run at work is another one.
     #[must_use]
     pub fn leased(&self, lease: Lease) -> Self {
-        Self { lease: Some(lease), ..self.clone() }
+        Self {
+            lease: Some(lease),
+            ..self.clone()
+        }
     }
 
     /// No run is at work.
     #[must_use]
     pub fn released(&self) -> Self {
-        Self { lease: None, ending: None, ..self.clone() }
+        Self {
+            lease: None,
+            ending: None,
+            ..self.clone()
+        }
     }
 
     /// The version that nothing needs once the one of the attempt is in use: the same credential in an older version, or
@@ -192,16 +282,26 @@ impl Ledger {
     pub fn displaced(&self) -> Option<i64> {
         let (pending, current) = (self.pending.as_ref()?, self.current()?);
         let before = || self.previous().map(|previous| previous.version);
-        if pending.source == Some(current) { Some(current) } else { before() }
+        if pending.source == Some(current) {
+            Some(current)
+        } else {
+            before()
+        }
     }
 
     /// The version of the attempt is the one in use. `surplus`: older versions of ours that nothing will need.
     #[must_use]
     pub fn promoted(&self, version: i64, surplus: &[i64], now: Timestamp) -> Self {
-        let (Some(pending), Some(current)) = (&self.pending, self.current()) else { return self.clone() };
-        let mut after = Self { pending: None, ..self.released() };
+        let (Some(pending), Some(current)) = (&self.pending, self.current()) else {
+            return self.clone();
+        };
+        let mut after = Self {
+            pending: None,
+            ..self.released()
+        };
         after.aliases.insert(Annotations::CURRENT.into(), version);
-        (after.version, after.vouchers, after.previous_seal) = (Some(version), BTreeMap::new(), None);
+        (after.version, after.vouchers, after.previous_seal) =
+            (Some(version), BTreeMap::new(), None);
         // Otherwise it is the same credential in a newer version.
         if pending.source != Some(current) {
             after.login.clone_from(&pending.login);
@@ -211,7 +311,10 @@ impl Ledger {
             after.used = None;
             after.aliases.insert(Annotations::PREVIOUS.into(), current);
         }
-        after.retire(surplus.iter().copied().filter(|number| *number < version), now)
+        after.retire(
+            surplus.iter().copied().filter(|number| *number < version),
+            now,
+        )
     }
 
     /// The credential before is given up, and its version is retired.
@@ -224,7 +327,12 @@ impl Ledger {
     /// The credential before is given up, and its version stays as it is.
     #[must_use]
     pub fn left_alone(&self) -> Self {
-        let mut after = Self { previous_login: None, previous_version: None, used: None, ..self.released() };
+        let mut after = Self {
+            previous_login: None,
+            previous_version: None,
+            used: None,
+            ..self.released()
+        };
         after.previous_seal = None;
         after.aliases.remove(Annotations::PREVIOUS);
         after
@@ -235,10 +343,18 @@ impl Ledger {
     pub fn with_previous(&self, previous: Option<(i64, Login, Option<Seal>)>) -> Self {
         let mut after = self.clone();
         after.aliases.remove(Annotations::PREVIOUS);
-        (after.previous_login, after.previous_version, after.previous_seal) = (None, None, None);
+        (
+            after.previous_login,
+            after.previous_version,
+            after.previous_seal,
+        ) = (None, None, None);
         if let Some((version, login, seal)) = previous {
             after.aliases.insert(Annotations::PREVIOUS.into(), version);
-            (after.previous_login, after.previous_version, after.previous_seal) = (Some(login), Some(version), seal);
+            (
+                after.previous_login,
+                after.previous_version,
+                after.previous_seal,
+            ) = (Some(login), Some(version), seal);
         }
         after
     }
@@ -260,7 +376,10 @@ impl Ledger {
         if versions.is_empty() {
             return self;
         }
-        let retired = self.retired.get_or_insert(Retired { since: now, ..Retired::default() });
+        let retired = self.retired.get_or_insert(Retired {
+            since: now,
+            ..Retired::default()
+        });
         retired.since = now;
         retired.versions.extend(versions);
         retired.versions.sort_unstable();
@@ -272,14 +391,17 @@ impl Ledger {
 impl Pending {
     /// Whether it announced this payload, with the password in the version `source`, whose payload is the `key`.
     pub fn is_of(&self, payload: &Payload, source: i64, key: &Payload) -> bool {
-        self.mark.is_of(payload, Some(key), |version| version == source)
+        self.mark
+            .is_of(payload, Some(key), |version| version == source)
     }
 }
 
 impl std::fmt::Display for Retired {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.since)?;
-        self.seals.iter().try_for_each(|(version, seal)| write!(f, " {version}:{seal}"))
+        self.seals
+            .iter()
+            .try_for_each(|(version, seal)| write!(f, " {version}:{seal}"))
     }
 }
 

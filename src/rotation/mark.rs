@@ -41,20 +41,35 @@ impl Mark {
     /// That of a payload which replaces the one in use, the `key`.
     pub fn keyed(id: String, payload: &Payload, key: &Payload, proven: bool) -> Self {
         let code = code(&id, payload, key, proven);
-        Self { id, sign: Sign::Keyed { code, proven } }
+        Self {
+            id,
+            sign: Sign::Keyed { code, proven },
+        }
     }
 
     /// That of a password which was not generated, and is stored in `version` already.
     pub fn copy(id: String, version: i64) -> Self {
-        Self { id, sign: Sign::CopyOf(version) }
+        Self {
+            id,
+            sign: Sign::CopyOf(version),
+        }
     }
 
     /// Whether it was made for this payload, with this key; `is_copy` compares it with a version.
-    pub fn is_of(&self, payload: &Payload, key: Option<&Payload>, is_copy: impl Fn(i64) -> bool) -> bool {
+    pub fn is_of(
+        &self,
+        payload: &Payload,
+        key: Option<&Payload>,
+        is_copy: impl Fn(i64) -> bool,
+    ) -> bool {
         match &self.sign {
             // With a version in use there was a key.
-            Sign::Fingerprint(fingerprint) => key.is_none() && payload.fingerprint(&self.id) == *fingerprint,
-            Sign::Keyed { code: made, proven } => key.is_some_and(|key| code(&self.id, payload, key, *proven) == *made),
+            Sign::Fingerprint(fingerprint) => {
+                key.is_none() && payload.fingerprint(&self.id) == *fingerprint
+            }
+            Sign::Keyed { code: made, proven } => {
+                key.is_some_and(|key| code(&self.id, payload, key, *proven) == *made)
+            }
             Sign::CopyOf(version) => is_copy(*version),
         }
     }
@@ -75,13 +90,21 @@ impl Mark {
     /// Reads it off an annotation.
     pub fn parse(text: &str) -> Option<Self> {
         let (id, text) = text.split_once(':')?;
-        let keyed = KEYED.into_iter().find_map(|(word, proven)| Some((text.strip_prefix(word)?, proven)));
+        let keyed = KEYED
+            .into_iter()
+            .find_map(|(word, proven)| Some((text.strip_prefix(word)?, proven)));
         let sign = match (keyed, text.strip_prefix('=')) {
-            (Some((code, proven)), _) => Sign::Keyed { code: code.to_owned(), proven },
+            (Some((code, proven)), _) => Sign::Keyed {
+                code: code.to_owned(),
+                proven,
+            },
             (None, Some(version)) => Sign::CopyOf(version.parse().ok()?),
             (None, None) => Sign::Fingerprint(text.to_owned()),
         };
-        Some(Self { id: id.to_owned(), sign })
+        Some(Self {
+            id: id.to_owned(),
+            sign,
+        })
     }
 }
 
@@ -116,12 +139,21 @@ mod tests {
             let mark = Mark::keyed("x".into(), &one, &key, proven);
             assert_eq!(Mark::parse(&mark.to_string()), Some(mark.clone()));
             assert!(mark.is_of(&one, Some(&key), never));
-            for (payload, key) in [(&other, Some(&key)), (&one, Some(&other)), (&one, Some(&one)), (&one, None)] {
+            for (payload, key) in [
+                (&other, Some(&key)),
+                (&one, Some(&other)),
+                (&one, Some(&one)),
+                (&one, None),
+            ] {
                 assert!(!mark.is_of(payload, key, never));
             }
             // What says more than it was made for is not of it.
             let text = mark.to_string();
-            let turned = if proven { text.replace("proven-", "keyed-") } else { text.replace("keyed-", "proven-") };
+            let turned = if proven {
+                text.replace("proven-", "keyed-")
+            } else {
+                text.replace("keyed-", "proven-")
+            };
             assert!(!Mark::parse(&turned).unwrap().is_of(&one, Some(&key), never));
         }
         let first = Mark::first("x".into(), &one);

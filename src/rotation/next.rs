@@ -9,8 +9,12 @@ use crate::model::{Annotations, Login, VersionState};
 /// put to work that the server does not take, and that no credential shows to be ours which the server takes.
 pub fn next(state: &State) -> Step {
     let step = decided(state);
-    let is_held =
-        |held: &Held| matches!(held, Held::StillUsed(..) | Held::Outage(_) | Held::NotIdle(_) | Held::Full(..));
+    let is_held = |held: &Held| {
+        matches!(
+            held,
+            Held::StillUsed(..) | Held::Outage(_) | Held::NotIdle(_) | Held::Full(..)
+        )
+    };
     let is_over = match &step {
         Step::Rest(_) | Step::Wait(_) => true,
         Step::Hold(held) => is_held(held),
@@ -18,14 +22,22 @@ pub fn next(state: &State) -> Step {
     };
     // Nobody is at work any more: neither this run, nor the one that was killed here.
     let is_at_work = state.ledger.lease.is_some() || state.ledger.ending.is_some();
-    if is_over && is_at_work { Step::Record(state.ledger.released().into()) } else { step }
+    if is_over && is_at_work {
+        Step::Record(state.ledger.released().into())
+    } else {
+        step
+    }
 }
 
 fn decided(state: &State) -> Step {
     if let Some(held) = state.off_limits.clone() {
         return Step::Hold(held);
     }
-    let Some(current) = state.ledger.current().filter(|_| state.ledger.login.is_some()) else {
+    let Some(current) = state
+        .ledger
+        .current()
+        .filter(|_| state.ledger.login.is_some())
+    else {
         return Step::Hold(state.not_told());
     };
     // What has begun is finished first: until then the server may have a password that nobody is told.
@@ -42,12 +54,18 @@ fn decided(state: &State) -> Step {
         return Step::Hold(Held::Unreadable(current));
     }
     let under_way = || {
-        state.repair(current).or_else(|| state.roll(current)).or_else(|| state.tidy(current)).or_else(|| state.drain())
+        state
+            .repair(current)
+            .or_else(|| state.roll(current))
+            .or_else(|| state.tidy(current))
+            .or_else(|| state.drain())
     };
     match state.back(current).or_else(under_way) {
         Some(step) => match state.once_taken(step) {
             // A refused credential is replaced on request before what is under way goes on.
-            Step::Hold(Held::Refused { .. }) if state.order == Order::Now => state.unless_refused(state.begin()),
+            Step::Hold(Held::Refused { .. }) if state.order == Order::Now => {
+                state.unless_refused(state.begin())
+            }
             step => step,
         },
         None => state.unless_refused(state.begin()),
@@ -57,10 +75,23 @@ fn decided(state: &State) -> Step {
 impl State {
     /// Why it is not known which credential is in use.
     fn not_told(&self) -> Held {
-        let Ledger { login, version, published, aliases, .. } = &self.ledger;
-        let has_alias = [Annotations::CURRENT, Annotations::PREVIOUS].iter().any(|alias| aliases.contains_key(*alias));
-        let was_published = has_alias || login.is_some() || version.is_some() || published.is_some();
-        if was_published { Held::NotTold } else { Held::NotPublished }
+        let Ledger {
+            login,
+            version,
+            published,
+            aliases,
+            ..
+        } = &self.ledger;
+        let has_alias = [Annotations::CURRENT, Annotations::PREVIOUS]
+            .iter()
+            .any(|alias| aliases.contains_key(*alias));
+        let was_published =
+            has_alias || login.is_some() || version.is_some() || published.is_some();
+        if was_published {
+            Held::NotTold
+        } else {
+            Held::NotPublished
+        }
     }
 
     /// Back to the credential before, which has to work.
@@ -69,7 +100,11 @@ impl State {
             return None;
         }
         let refuse = |why| Some(Step::Hold(Held::NothingBefore(why)));
-        let Some(previous) = self.ledger.previous().filter(|previous| previous.version != current) else {
+        let Some(previous) = self
+            .ledger
+            .previous()
+            .filter(|previous| previous.version != current)
+        else {
             return refuse("no rotation is under way, and what was before the last one is closed");
         };
         if self.versions.get(&previous.version) != Some(&VersionState::Enabled) {
@@ -77,7 +112,9 @@ impl State {
         }
         let login = self.login(previous.login);
         let in_place = self.ledger.login.as_ref() == Some(previous.login);
-        if !in_place && (!login.can_login || login.valid_until.is_some_and(|until| until <= self.now)) {
+        if !in_place
+            && (!login.can_login || login.valid_until.is_some_and(|until| until <= self.now))
+        {
             return refuse("the server does not take the credential before any more");
         }
         if let Some(held) = self.full(previous.login).filter(|_| in_place) {
@@ -96,9 +133,13 @@ impl State {
     fn repair(&self, current: i64) -> Option<Step> {
         let login = self.ledger.login.clone()?;
         let late = self.found.orphans.iter().any(|orphan| *orphan > current);
-        let newest = self.versions.last_key_value().filter(|(number, _)| **number > current);
+        let newest = self
+            .versions
+            .last_key_value()
+            .filter(|(number, _)| **number > current);
         // A rotation that is wanted stores another one anyway.
-        let taken_back = newest.is_some_and(|(_, state)| *state != VersionState::Enabled) && !self.is_wanted();
+        let taken_back =
+            newest.is_some_and(|(_, state)| *state != VersionState::Enabled) && !self.is_wanted();
         let ours = self.found.foreign.is_empty() && (late || taken_back);
         let given_up = self.is_wanted() && self.takes(current, &login) == Some(false);
         (ours && !given_up).then(|| self.begin_from(login, current))
@@ -117,7 +158,9 @@ impl State {
 
     /// Nothing is under way: begin, if it is time.
     fn begin(&self) -> Step {
-        let Some(login) = self.next_login().cloned() else { return Step::Hold(Held::NotPublished) };
+        let Some(login) = self.next_login().cloned() else {
+            return Step::Hold(Held::NotPublished);
+        };
         if let Some(step) = self.shut_sessions(&login) {
             return step;
         }
@@ -131,15 +174,22 @@ impl State {
         if let Some(foreign) = self.found.foreign.first() {
             return Step::Hold(Held::Foreign(*foreign));
         }
-        self.in_the_way(&login).map_or_else(|| self.begin_anew(login), Step::Hold)
+        self.in_the_way(&login)
+            .map_or_else(|| self.begin_anew(login), Step::Hold)
     }
 
     /// Asked for, due, or in use is a login of another strategy.
     fn is_wanted(&self) -> bool {
-        let moves = self.ledger.login.as_ref().is_some_and(|login| !self.terms.logins.contains(login));
+        let moves = self
+            .ledger
+            .login
+            .as_ref()
+            .is_some_and(|login| !self.terms.logins.contains(login));
         match self.order {
             Order::Now => true,
-            Order::Due => moves || is_due(&self.terms, &self.secret, self.ledger.published, self.now),
+            Order::Due => {
+                moves || is_due(&self.terms, &self.secret, self.ledger.published, self.now)
+            }
             Order::Finish | Order::Back => false,
         }
     }

@@ -50,20 +50,34 @@ pub enum Fault {
 }
 
 /// Annotations that mean something only together: one of them is removed with the others.
-const TOGETHER: [&[&str]; 2] =
-    [&[Annotations::PENDING, Annotations::NEXT, Annotations::SOURCE], &[Annotations::RETIRED, Annotations::ENDING]];
+const TOGETHER: [&[&str]; 2] = [
+    &[Annotations::PENDING, Annotations::NEXT, Annotations::SOURCE],
+    &[Annotations::RETIRED, Annotations::ENDING],
+];
 
 impl Problem {
     /// One of an annotation, among those that the secret has.
     pub fn of(key: &'static str, fault: Fault, annotations: &BTreeMap<String, String>) -> Self {
-        let group = TOGETHER.into_iter().find(|group| group.contains(&key)).unwrap_or_default();
+        let group = TOGETHER
+            .into_iter()
+            .find(|group| group.contains(&key))
+            .unwrap_or_default();
         let is_other = |other: &&'static str| *other != key && annotations.contains_key(*other);
         let with = group.iter().copied().filter(is_other).collect();
-        Self { place: Place::Annotation(key), fault, with }
+        Self {
+            place: Place::Annotation(key),
+            fault,
+            with,
+        }
     }
 
     /// What to do about all of them.
-    pub fn advice(problems: &[Self], secret: &SecretName, role: Option<&RoleName>, given: &Given) -> String {
+    pub fn advice(
+        problems: &[Self],
+        secret: &SecretName,
+        role: Option<&RoleName>,
+        given: &Given,
+    ) -> String {
         let command = Self::remedy(problems, secret);
         let is_moved = |problem: &Self| matches!(problem.fault, Fault::Moved { .. });
         let is_back = |problem: &Self| matches!(problem.fault, Fault::Moved { back: true, .. });
@@ -75,7 +89,9 @@ impl Problem {
             None => format!("put it back: {command}"),
             Some(role) => {
                 let rollback = given.command_for("rollback", role, &[]);
-                format!("put it back: {command}; or, to use the credential before again while it works: {rollback}")
+                format!(
+                    "put it back: {command}; or, to use the credential before again while it works: {rollback}"
+                )
             }
         }
     }
@@ -86,12 +102,17 @@ impl Problem {
         for problem in problems {
             match (problem.place, &problem.fault) {
                 (Place::Annotation(key), _) => annotations.push(key.to_owned()),
-                (Place::Alias(alias), Fault::Moved { from, .. }) => moved.push(format!("{alias}={from}")),
+                (Place::Alias(alias), Fault::Moved { from, .. }) => {
+                    moved.push(format!("{alias}={from}"))
+                }
                 (Place::Alias(alias), _) => aliases.push(alias.to_owned()),
             }
             annotations.extend(problem.with.iter().map(|key| (*key).to_owned()));
         }
-        let mut command = format!("gcloud secrets update {} --project={}", secret.id, secret.project);
+        let mut command = format!(
+            "gcloud secrets update {} --project={}",
+            secret.id, secret.project
+        );
         for (flag, mut names) in [
             ("remove-annotations", annotations),
             ("remove-version-aliases", aliases),
@@ -121,16 +142,29 @@ const SHOWN: usize = 63;
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, fault, with: _ } = self;
+        let Self {
+            place,
+            fault,
+            with: _,
+        } = self;
         match fault {
             Fault::Malformed => write!(f, "{place} is malformed"),
             Fault::OtherLogin(text) => {
-                let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+                let shown: String = text
+                    .chars()
+                    .take(SHOWN)
+                    .flat_map(char::escape_debug)
+                    .collect();
                 write!(f, "{place} names `{shown}`, which is no login of this role")
             }
             Fault::Future(time) => write!(f, "{place} is in the future: {time}"),
-            Fault::OtherVersion(version) => write!(f, "{place} names version {version}, which was not stored here"),
-            Fault::Moved { from, to, back: _ } => write!(f, "{place} was moved from version {from} to version {to}"),
+            Fault::OtherVersion(version) => write!(
+                f,
+                "{place} names version {version}, which was not stored here"
+            ),
+            Fault::Moved { from, to, back: _ } => {
+                write!(f, "{place} was moved from version {from} to version {to}")
+            }
         }
     }
 }

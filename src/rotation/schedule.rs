@@ -17,7 +17,12 @@ pub fn due(terms: &Terms, secret: &SecretName, published: Timestamp) -> Option<T
 }
 
 /// Whether it is due at `now`.
-pub fn is_due(terms: &Terms, secret: &SecretName, published: Option<Timestamp>, now: Timestamp) -> bool {
+pub fn is_due(
+    terms: &Terms,
+    secret: &SecretName,
+    published: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
     match published {
         // Nobody knows how old it is.
         None => terms.every.is_some(),
@@ -27,7 +32,10 @@ pub fn is_due(terms: &Terms, secret: &SecretName, published: Option<Timestamp>, 
 
 fn early(secret: &SecretName, every: i64) -> i64 {
     let digest = Sha256::digest(secret.to_string());
-    let number = digest.iter().take(4).fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte));
+    let number = digest
+        .iter()
+        .take(4)
+        .fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte));
     number % (every / SPREAD).max(1)
 }
 
@@ -43,7 +51,10 @@ mod tests {
     use crate::model::{ProjectId, SecretId, Strategy};
 
     fn secret(id: &str) -> SecretName {
-        SecretName { project: ProjectId::new("p").unwrap(), id: SecretId::new(id).unwrap() }
+        SecretName {
+            project: ProjectId::new("p").unwrap(),
+            id: SecretId::new(id).unwrap(),
+        }
     }
 
     fn terms(every: Option<i64>) -> Terms {
@@ -67,10 +78,19 @@ mod tests {
     #[test]
     fn secrets_are_due_apart_from_each_other_and_a_tenth_early_at_most() {
         let every = 30 * 24 * 3600;
-        let at = |id: &str| due(&terms(Some(every)), &secret(id), Timestamp::UNIX_EPOCH).unwrap().as_second();
+        let at = |id: &str| {
+            due(&terms(Some(every)), &secret(id), Timestamp::UNIX_EPOCH)
+                .unwrap()
+                .as_second()
+        };
         let moments: std::collections::BTreeSet<_> = ["a", "b", "c", "d", "e"].map(at).into();
         assert_eq!(moments.len(), 5);
-        assert!(moments.iter().all(|at| (every - every / SPREAD..=every).contains(at)), "{moments:?}");
+        assert!(
+            moments
+                .iter()
+                .all(|at| (every - every / SPREAD..=every).contains(at)),
+            "{moments:?}"
+        );
         assert_eq!(at("a"), at("a"));
     }
 }

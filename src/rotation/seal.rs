@@ -16,7 +16,10 @@ pub struct Seal(String);
 impl Seal {
     /// Reads it off an annotation.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_one = text.len() == LENGTH && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_one = text.len() == LENGTH
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         is_one.then(|| Self(text.to_owned()))
     }
 }
@@ -37,12 +40,21 @@ impl<'a> SealKey<'a> {
     /// The key in a payload of `login`; `None` where its password was not generated, so that a seal would help to guess it.
     pub fn of(wanted: &'a SecretPolicy, payload: &'a Payload, login: &RoleName) -> Option<Self> {
         let credential = wanted.credential_of(payload, login, None)?;
-        credential.password.is_random().then_some(Self { secret: &wanted.name, payload })
+        credential.password.is_random().then_some(Self {
+            secret: &wanted.name,
+            payload,
+        })
     }
 
     /// The key in a payload of any of `logins`.
-    pub fn of_any(wanted: &'a SecretPolicy, payload: &'a Payload, logins: &[Login]) -> Option<Self> {
-        logins.iter().find_map(|login| Self::of(wanted, payload, login))
+    pub fn of_any(
+        wanted: &'a SecretPolicy,
+        payload: &'a Payload,
+        logins: &[Login],
+    ) -> Option<Self> {
+        logins
+            .iter()
+            .find_map(|login| Self::of(wanted, payload, login))
     }
 
     /// The seal of the number of a retired version.
@@ -52,12 +64,18 @@ impl<'a> SealKey<'a> {
 
     /// The seal of the version before the one in use, and of its login.
     pub fn previous(&self, version: i64, login: &Login) -> Seal {
-        self.seal(&format!("rolewright previous {} {version} {login}", self.secret.id))
+        self.seal(&format!(
+            "rolewright previous {} {version} {login}",
+            self.secret.id
+        ))
     }
 
     /// The seal of a version that is published for `login`.
     pub fn published(&self, version: i64, login: &Login) -> Seal {
-        self.seal(&format!("rolewright published {} {version} {login}", self.secret.id))
+        self.seal(&format!(
+            "rolewright published {} {version} {login}",
+            self.secret.id
+        ))
     }
 
     fn seal(&self, text: &str) -> Seal {
@@ -80,13 +98,18 @@ pub struct Keys<'a> {
 impl Ledger {
     /// Whether the number of a retired version was sealed with this key.
     pub fn is_sealed(&self, version: i64, key: &SealKey<'_>) -> bool {
-        let seal = self.retired.as_ref().and_then(|retired| retired.seals.get(&version));
+        let seal = self
+            .retired
+            .as_ref()
+            .and_then(|retired| retired.seals.get(&version));
         seal.is_some_and(|seal| *seal == key.retired(version))
     }
 
     /// Whether the version before the one in use was sealed with this key.
     pub fn is_previous_sealed(&self, key: &SealKey<'_>) -> bool {
-        let seal = self.previous().map(|previous| key.previous(previous.version, previous.login));
+        let seal = self
+            .previous()
+            .map(|previous| key.previous(previous.version, previous.login));
         self.previous_seal.is_some() && self.previous_seal == seal
     }
 
@@ -100,21 +123,37 @@ impl Ledger {
     /// The same with every number of a retired version sealed with the key `now`. Those that neither `before` had sealed nor
     /// this run has `identified` are left alone, as all are where there is no key.
     #[must_use]
-    pub fn sealed(&self, identified: &BTreeSet<i64>, before: Option<&SealKey<'_>>, now: Option<&SealKey<'_>>) -> Self {
+    pub fn sealed(
+        &self,
+        identified: &BTreeSet<i64>,
+        before: Option<&SealKey<'_>>,
+        now: Option<&SealKey<'_>>,
+    ) -> Self {
         let was_sealed = |version: i64| before.is_some_and(|key| self.is_sealed(version, key));
         let is_ours = |version: i64| identified.contains(&version) || was_sealed(version);
         let mut after = self.without(|version| now.is_none() || !is_ours(version));
         if let (Some(retired), Some(key)) = (&mut after.retired, now) {
-            retired.seals = retired.versions.iter().map(|version| (*version, key.retired(*version))).collect();
+            retired.seals = retired
+                .versions
+                .iter()
+                .map(|version| (*version, key.retired(*version)))
+                .collect();
         }
         let retired = after.retired.as_ref();
-        after.ending = after.ending.filter(|ending| retired.is_some_and(|retired| retired.versions.contains(ending)));
+        after.ending = after
+            .ending
+            .filter(|ending| retired.is_some_and(|retired| retired.versions.contains(ending)));
         after
     }
 
     /// The same with the version before it sealed with the key `now`, where `old` had it sealed with the key `was`.
     #[must_use]
-    pub fn resealed(&self, old: &Self, was: Option<&SealKey<'_>>, now: Option<&SealKey<'_>>) -> Self {
+    pub fn resealed(
+        &self,
+        old: &Self,
+        was: Option<&SealKey<'_>>,
+        now: Option<&SealKey<'_>>,
+    ) -> Self {
         let is_known = was.is_some_and(|key| old.is_previous_sealed(key));
         self.with_previous_seal(if is_known { now } else { None })
     }
@@ -124,20 +163,37 @@ impl Ledger {
     #[must_use]
     pub fn vouched(&self, old: &Self, keys: &Keys<'_>, proven: bool) -> Self {
         let (was, now) = (keys.before.as_ref(), keys.now.as_ref());
-        let replaces = self.previous().is_some_and(|previous| old.current() == Some(previous.version));
+        let replaces = self
+            .previous()
+            .is_some_and(|previous| old.current() == Some(previous.version));
         let mut after = match replaces {
             true => self.with_previous_seal(now.filter(|_| proven)),
             false => self.resealed(old, was, now),
         };
-        let (Some(version), Some(login)) = (self.current(), &self.login) else { return after };
+        let (Some(version), Some(login)) = (self.current(), &self.login) else {
+            return after;
+        };
         let now = now.map(|key| (version, key));
-        let keys = keys.others.iter().map(|(number, key)| (*number, key)).chain(now);
-        after.vouchers = keys.map(|(number, key)| (number, key.published(version, login))).collect::<BTreeMap<_, _>>();
+        let keys = keys
+            .others
+            .iter()
+            .map(|(number, key)| (*number, key))
+            .chain(now);
+        after.vouchers = keys
+            .map(|(number, key)| (number, key.published(version, login)))
+            .collect::<BTreeMap<_, _>>();
         after
     }
 
     fn with_previous_seal(&self, key: Option<&SealKey<'_>>) -> Self {
-        let seal = || self.previous().zip(key).map(|(previous, key)| key.previous(previous.version, previous.login));
-        Self { previous_seal: seal(), ..self.clone() }
+        let seal = || {
+            self.previous()
+                .zip(key)
+                .map(|(previous, key)| key.previous(previous.version, previous.login))
+        };
+        Self {
+            previous_seal: seal(),
+            ..self.clone()
+        }
     }
 }

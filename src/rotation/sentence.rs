@@ -12,7 +12,10 @@ impl fmt::Display for Wait {
         match self {
             Self::Grace(until) => write!(f, "the old credential works until {until} at least"),
             Self::Kept(until) => {
-                write!(f, "the old password is refused, and its version stays readable until {until} at least")
+                write!(
+                    f,
+                    "the old password is refused, and its version stays readable until {until} at least"
+                )
             }
             Self::Unused { login, until } => write!(f, "`{login}` has to be unused until {until}"),
         }
@@ -90,14 +93,23 @@ impl Held {
             Self::NotPublished | Self::NotTold | Self::NotReady(_) => {
                 return format!("run `{}` first", command("apply")).into();
             }
-            Self::Unreadable(_) => return format!("enable that version, or run `{}`", command("apply")).into(),
+            Self::Unreadable(_) => {
+                return format!("enable that version, or run `{}`", command("apply")).into();
+            }
             Self::Refused { .. } => {
                 let (apply, rotate) = (command("apply"), given.command("rotate", &["--now"]));
-                return format!("`{apply}` sets the stored password again, `{rotate}` replaces it").into();
+                return format!("`{apply}` sets the stored password again, `{rotate}` replaces it")
+                    .into();
             }
-            Self::Managed => "two rotations of one password would undo each other: use another secret",
+            Self::Managed => {
+                "two rotations of one password would undo each other: use another secret"
+            }
             Self::Others { .. } => "use another secret, or remove its `rolewright.*` annotations",
-            Self::Untrusted { secret, role, problems } => {
+            Self::Untrusted {
+                secret,
+                role,
+                problems,
+            } => {
                 return Problem::advice(problems, secret, role.as_ref(), given).into();
             }
             Self::ReadByOthers { readers: _, advice } => return advice.clone().into(),
@@ -133,9 +145,16 @@ impl Held {
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Session { login, session, count } => {
-                let application =
-                    if session.application.is_empty() { "an unnamed application" } else { &session.application };
+            Self::Session {
+                login,
+                session,
+                count,
+            } => {
+                let application = if session.application.is_empty() {
+                    "an unnamed application"
+                } else {
+                    &session.application
+                };
                 match count {
                     1 => write!(f, "a session of `{login}`: {application}")?,
                     more => write!(f, "{more} sessions of `{login}`: {application}")?,
@@ -145,10 +164,18 @@ impl fmt::Display for Blocker {
                     None => f.write_str(" on a socket, or at an address that is not shown")?,
                 }
                 let oldest = if *count > 1 { "the oldest " } else { "" };
-                session.since.map_or(Ok(()), |since| write!(f, ", {oldest}since {since}"))
+                session
+                    .since
+                    .map_or(Ok(()), |since| write!(f, ", {oldest}since {since}"))
             }
-            Self::Pin { resource, version } => write!(f, "{resource} is pinned to version {version}"),
-            Self::Holder { resource, name, since } => {
+            Self::Pin { resource, version } => {
+                write!(f, "{resource} is pinned to version {version}")
+            }
+            Self::Holder {
+                resource,
+                name,
+                since,
+            } => {
                 write!(f, "{name} of {resource} may hold it")?;
                 since.map_or(Ok(()), |since| write!(f, ", since {since}"))
             }
@@ -165,11 +192,18 @@ impl fmt::Display for Step {
             Self::Hold(held) => held.fmt(f),
             Self::Begin { login, .. } => write!(f, "begin a rotation to `{login}`"),
             Self::Identify(version) => write!(f, "look whose credential version {version} holds"),
-            Self::CheckSeal(version) => write!(f, "look whether version {version} was retired here"),
-            Self::Probe { version, login } => write!(f, "log in as `{login}` with version {version}"),
-            Self::Record(_) | Self::Arm(_) | Self::Prepare(_) | Self::Commit(_) | Self::Prove(_) | Self::Store => {
-                f.write_str("finish what has begun")
+            Self::CheckSeal(version) => {
+                write!(f, "look whether version {version} was retired here")
             }
+            Self::Probe { version, login } => {
+                write!(f, "log in as `{login}` with version {version}")
+            }
+            Self::Record(_)
+            | Self::Arm(_)
+            | Self::Prepare(_)
+            | Self::Commit(_)
+            | Self::Prove(_)
+            | Self::Store => f.write_str("finish what has begun"),
             Self::Roll { resource, version } => write!(f, "bring {resource} to version {version}"),
             Self::Expire { login, at } => write!(f, "let the password of `{login}` end at {at}"),
             Self::EndSessions(login) => write!(f, "end the sessions of `{login}`"),

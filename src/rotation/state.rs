@@ -135,7 +135,11 @@ impl Full {
     /// Whether so many `sessions` reach `limit`, which is none where it is negative.
     pub fn of(of: String, limit: i32, sessions: u64) -> Option<Self> {
         let limit = u64::try_from(limit).ok()?;
-        (sessions >= limit).then_some(Self { of, limit, sessions })
+        (sessions >= limit).then_some(Self {
+            of,
+            limit,
+            sessions,
+        })
     }
 }
 
@@ -196,7 +200,9 @@ impl State {
     /// Until when the credential before works for sure, if there is one.
     pub fn grace(&self) -> Option<Timestamp> {
         self.ledger.previous()?;
-        self.ledger.published.map(|published| super::schedule::after(published, self.terms.grace))
+        self.ledger
+            .published
+            .map(|published| super::schedule::after(published, self.terms.grace))
     }
 
     /// How far a rotation is.
@@ -204,10 +210,19 @@ impl State {
         let grace = self.grace();
         if self.ledger.current().is_none() {
             Phase::Unpublished
-        } else if self.ledger.pending.as_ref().is_some_and(|pending| pending.login.is_some()) {
+        } else if self
+            .ledger
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.login.is_some())
+        {
             Phase::Beginning
         } else if self.ledger.previous().is_some() {
-            if grace.is_some_and(|grace| self.now < grace) { Phase::Grace } else { Phase::Draining }
+            if grace.is_some_and(|grace| self.now < grace) {
+                Phase::Grace
+            } else {
+                Phase::Draining
+            }
         } else {
             Phase::Settled
         }
@@ -215,15 +230,28 @@ impl State {
 
     /// What is left of the order: an attempt under way that goes back already is all there is to going back.
     pub fn order_left(&self) -> Order {
-        let source = self.ledger.pending.as_ref().and_then(|pending| pending.source);
-        let goes_back = source.is_some() && source == self.ledger.previous().map(|previous| previous.version);
-        if self.order == Order::Back && goes_back { Order::Finish } else { self.order }
+        let source = self
+            .ledger
+            .pending
+            .as_ref()
+            .and_then(|pending| pending.source);
+        let goes_back =
+            source.is_some() && source == self.ledger.previous().map(|previous| previous.version);
+        if self.order == Order::Back && goes_back {
+            Order::Finish
+        } else {
+            self.order
+        }
     }
 
     /// The login the next password is for: of a pair the one that is not in use.
     pub fn next_login(&self) -> Option<&Login> {
         let in_use = self.ledger.login.as_ref();
-        let mut others = self.terms.logins.iter().filter(|login| Some(*login) != in_use);
+        let mut others = self
+            .terms
+            .logins
+            .iter()
+            .filter(|login| Some(*login) != in_use);
         match self.terms.strategy {
             Strategy::Alternate => others.next(),
             Strategy::Single => self.terms.logins.first(),
@@ -238,7 +266,13 @@ impl State {
 
     /// An alias or a job or service names it.
     pub fn is_named(&self, version: i64) -> bool {
-        self.ledger.aliases.values().any(|number| *number == version)
-            || self.consumers.iter().any(|consumer| consumer.names(version))
+        self.ledger
+            .aliases
+            .values()
+            .any(|number| *number == version)
+            || self
+                .consumers
+                .iter()
+                .any(|consumer| consumer.names(version))
     }
 }

@@ -6,8 +6,8 @@ use super::refused::{Verdict, judge};
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    Annotations, Lifecycle, Login, Logins, NoCredential, Password, Policy, RoleName, RolePolicy, Secret, SecretPolicy,
-    Shape, State, Version, VersionState,
+    Annotations, Lifecycle, Login, Logins, NoCredential, Password, Policy, RoleName, RolePolicy,
+    Secret, SecretPolicy, Shape, State, Version, VersionState,
 };
 use crate::plan::{Failure, Finding, Rule};
 use crate::postgres::{LoginError, login};
@@ -62,15 +62,29 @@ struct Entry {
 
 /// Every role of the policy that is to have a stored credential.
 pub(super) fn holders(policy: &Policy) -> impl Iterator<Item = Holder<'_>> {
-    let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
-    present.filter_map(|(name, role)| Some(Holder { name, role, wanted: role.secret.as_ref()?, policy }))
+    let present = policy
+        .roles
+        .iter()
+        .filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+    present.filter_map(|(name, role)| {
+        Some(Holder {
+            name,
+            role,
+            wanted: role.secret.as_ref()?,
+            policy,
+        })
+    })
 }
 
 /// Logs in once with each stored credential that is meant to work: a server may lock a user out after several failures.
 ///
 /// # Errors
 /// A server or Google that cannot be asked: then nothing is known of the credential.
-pub async fn probe(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<Probed, ApplyError> {
+pub async fn probe(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    state: &State,
+) -> Result<Probed, ApplyError> {
     let mut probed = Probed::default();
     for holder in holders(policy) {
         for tried in log_in(edges, holder, state).await? {
@@ -116,10 +130,18 @@ pub async fn refused(
 }
 
 /// Each credential that is meant to work, once it has logged in to the database that its payload names.
-pub(super) async fn log_in(edges: &Edges<'_>, holder: Holder<'_>, state: &State) -> Result<Vec<LogIn>, ApplyError> {
+pub(super) async fn log_in(
+    edges: &Edges<'_>,
+    holder: Holder<'_>,
+    state: &State,
+) -> Result<Vec<LogIn>, ApplyError> {
     let google = edges.google.ok_or(ApplyError::NoGoogle)?;
     let name = &holder.wanted.name;
-    let Some((secret, current)) = state.secrets.get(name).and_then(|secret| Some((secret, secret.current()?))) else {
+    let Some((secret, current)) = state
+        .secrets
+        .get(name)
+        .and_then(|secret| Some((secret, secret.current()?)))
+    else {
         let message = format!("{name} has no published version");
         let finding = holder.finding(Rule::SecretMissing, message);
         // A login whose password nobody stored is not given another one unasked.
@@ -134,29 +156,76 @@ pub(super) async fn log_in(edges: &Edges<'_>, holder: Holder<'_>, state: &State)
     let mut found = Vec::new();
     let logins = Logins::of(holder.policy, holder.name, &state.roles);
     for entry in entries(holder, secret, current, &logins, state) {
-        found.push(match stored(google, holder, secret, &entry, &logins).await? {
-            Ok(stored) => enter(edges, holder, stored, state).await?,
-            Err(finding) => LogIn::Found(finding),
-        });
+        found.push(
+            match stored(google, holder, secret, &entry, &logins).await? {
+                Ok(stored) => enter(edges, holder, stored, state).await?,
+                Err(finding) => LogIn::Found(finding),
+            },
+        );
     }
     Ok(found)
 }
 
 /// The version in use, and the one before while that is meant to work beside it.
-fn entries(holder: Holder<'_>, secret: &Secret, current: &Version, logins: &Logins, state: &State) -> Vec<Entry> {
-    let Reading { ledger, problems: _ } = read(secret, logins, state.server.now);
-    let logs_in = |before: &Previous<'_>| state.roles.get(before.login.name()).is_some_and(|role| role.login);
-    let before = overlap(&ledger, &holder.role.rotation, logs_in, state.server.now.unwrap_or_default());
-    let before = before.map(|(number, login)| Entry { number, alias: Annotations::PREVIOUS, login: Some(login) });
-    let current = Entry { number: current.number, alias: Annotations::CURRENT, login: ledger.login };
+fn entries(
+    holder: Holder<'_>,
+    secret: &Secret,
+    current: &Version,
+    logins: &Logins,
+    state: &State,
+) -> Vec<Entry> {
+    let Reading {
+        ledger,
+        problems: _,
+    } = read(secret, logins, state.server.now);
+    let logs_in = |before: &Previous<'_>| {
+        state
+            .roles
+            .get(before.login.name())
+            .is_some_and(|role| role.login)
+    };
+    let before = overlap(
+        &ledger,
+        &holder.role.rotation,
+        logs_in,
+        state.server.now.unwrap_or_default(),
+    );
+    let before = before.map(|(number, login)| Entry {
+        number,
+        alias: Annotations::PREVIOUS,
+        login: Some(login),
+    });
+    let current = Entry {
+        number: current.number,
+        alias: Annotations::CURRENT,
+        login: ledger.login,
+    };
     std::iter::once(current).chain(before).collect()
 }
 
-async fn enter(edges: &Edges<'_>, holder: Holder<'_>, stored: Stored, state: &State) -> Result<LogIn, ApplyError> {
-    let Stored { login: user, password } = &stored;
-    match login(edges.route, &holder.wanted.database, user, password, edges.purpose).await {
+async fn enter(
+    edges: &Edges<'_>,
+    holder: Holder<'_>,
+    stored: Stored,
+    state: &State,
+) -> Result<LogIn, ApplyError> {
+    let Stored {
+        login: user,
+        password,
+    } = &stored;
+    match login(
+        edges.route,
+        &holder.wanted.database,
+        user,
+        password,
+        edges.purpose,
+    )
+    .await
+    {
         Ok(()) => Ok(LogIn::Done(stored)),
-        Err(LoginError::Refused { source, database, .. }) => Ok(match judge(holder, user, &database, &source, state) {
+        Err(LoginError::Refused {
+            source, database, ..
+        }) => Ok(match judge(holder, user, &database, &source, state) {
             Verdict::Finding(finding) if finding.rule == Rule::CredentialRejected => {
                 LogIn::Refused(user.name().clone(), finding)
             }
@@ -175,30 +244,52 @@ async fn stored(
     entry: &Entry,
     own: &Logins,
 ) -> Result<Result<Stored, Box<Finding>>, ApplyError> {
-    let (name, Entry { number, alias, login }) = (&secret.name, entry);
-    let is_it = |version: &&Version| version.number == *number && version.state == VersionState::Enabled;
+    let (
+        name,
+        Entry {
+            number,
+            alias,
+            login,
+        },
+    ) = (&secret.name, entry);
+    let is_it =
+        |version: &&Version| version.number == *number && version.state == VersionState::Enabled;
     if secret.versions.iter().find(is_it).is_none() {
-        let message = format!("version {number} of {name}, which `{alias}` names, cannot be accessed");
+        let message =
+            format!("version {number} of {name}, which `{alias}` names, cannot be accessed");
         return Ok(Err(holder.finding(Rule::SecretVersion, message)));
     }
     let payload = google.access(name, *number).await?;
-    let rejected = |what: &str| holder.finding(Rule::CredentialRejected, format!("version {number} of {name} {what}"));
+    let rejected = |what: &str| {
+        holder.finding(
+            Rule::CredentialRejected,
+            format!("version {number} of {name} {what}"),
+        )
+    };
     // A strategy that was changed does not take the login before away.
     // Until `apply` has stored it in the declared form, it is in the one before.
-    let shape = secret.annotations.get(Annotations::SHAPE).and_then(|text| Shape::parse(text));
+    let shape = secret
+        .annotations
+        .get(Annotations::SHAPE)
+        .and_then(|text| Shape::parse(text));
     let noted = shape.as_ref().zip(login.as_ref());
-    let noted = noted.and_then(|(shape, login)| holder.wanted.credential_of(&payload, login, Some(shape)));
-    let credential = match noted.map_or_else(|| holder.wanted.credential(&payload, own.every_login()), Ok) {
-        Ok(credential) => credential,
-        Err(NoCredential::Form) => return Ok(Err(rejected("is not of the declared form"))),
-        Err(NoCredential::OtherLogin) => return Ok(Err(rejected("is for another login"))),
-    };
+    let noted =
+        noted.and_then(|(shape, login)| holder.wanted.credential_of(&payload, login, Some(shape)));
+    let credential =
+        match noted.map_or_else(|| holder.wanted.credential(&payload, own.every_login()), Ok) {
+            Ok(credential) => credential,
+            Err(NoCredential::Form) => return Ok(Err(rejected("is not of the declared form"))),
+            Err(NoCredential::OtherLogin) => return Ok(Err(rejected("is for another login"))),
+        };
     let login = match &credential.user {
         Some(user) => own.parse(user),
         None => login.clone().or_else(|| own.declared().first().cloned()),
     };
     Ok(login
-        .map(|login| Stored { login, password: credential.password })
+        .map(|login| Stored {
+            login,
+            password: credential.password,
+        })
         .ok_or_else(|| rejected("is for another login")))
 }
 
@@ -208,14 +299,16 @@ impl Holder<'_> {
         let secret = state.secrets.get(&self.wanted.name)?;
         let logins = Logins::of(self.policy, self.name, &state.roles);
         let Reading { ledger, problems } = read(secret, &logins, state.server.now);
-        let is_published = problems.is_empty() && ledger.current().is_some() && ledger.login.is_some();
+        let is_published =
+            problems.is_empty() && ledger.current().is_some() && ledger.login.is_some();
         is_published.then_some(ledger)
     }
 
     /// Whether a version is published and no other is on its way: what a rotation has begun, it ends, and until then the
     /// server may have the password of the next version.
     fn is_settled(self, state: &State) -> bool {
-        self.ledger(state).is_some_and(|ledger| ledger.pending.is_none())
+        self.ledger(state)
+            .is_some_and(|ledger| ledger.pending.is_none())
     }
 
     pub(super) fn finding(self, rule: Rule, message: String) -> Box<Finding> {
@@ -223,8 +316,15 @@ impl Holder<'_> {
             role: Some(self.name.to_string()),
             object: Some(format!("secret {}", self.wanted.name)),
             origin: Some(self.wanted.origin.clone()),
-            path: vec![self.name.to_string(), format!("secret {}", self.wanted.name)],
-            fix: Some(self.policy.given.command_for("rotate", self.name, &["--now"])),
+            path: vec![
+                self.name.to_string(),
+                format!("secret {}", self.wanted.name),
+            ],
+            fix: Some(
+                self.policy
+                    .given
+                    .command_for("rotate", self.name, &["--now"]),
+            ),
             ..Finding::new(rule, message)
         })
     }

@@ -5,12 +5,12 @@ use super::refused::{Verdict, judge};
 use crate::apply::{ApplyError, Edges};
 use crate::model::{Object, Policy, State};
 use crate::plan::{
-    Charter, Expected, Failure, Finding, Found, Held, Holdings, Proof, Proven, Trial, Tried, Way, charters,
-    untrusted_owners,
+    Charter, Expected, Failure, Finding, Found, Held, Holdings, Proof, Proven, Trial, Tried, Way,
+    charters, untrusted_owners,
 };
 use crate::postgres::{
-    Attempt, LoginError, Session, Statement, ask, begin_probe, enter, holdings, inspect_unplannable, try_harmless,
-    try_undone,
+    Attempt, LoginError, Session, Statement, ask, begin_probe, enter, holdings,
+    inspect_unplannable, try_harmless, try_undone,
 };
 
 /// SQLSTATE of what is refused for want of a privilege.
@@ -34,7 +34,11 @@ pub struct Proofs {
 ///
 /// # Errors
 /// A server or Google that cannot be asked.
-pub async fn prove(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<Proofs, ApplyError> {
+pub async fn prove(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    state: &State,
+) -> Result<Proofs, ApplyError> {
     let mut all = Proofs::default();
     for holder in holders(policy) {
         let charters = planned(edges, policy, state, holder).await?;
@@ -57,7 +61,10 @@ pub async fn prove(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<
             for charter in &charters {
                 let proof = match prove_charter(edges, holder, &stored, charter, state).await? {
                     Ok(proof) => proof,
-                    Err(Verdict::Finding(finding)) => Proof { findings: vec![*finding], ..Proof::default() },
+                    Err(Verdict::Finding(finding)) => Proof {
+                        findings: vec![*finding],
+                        ..Proof::default()
+                    },
                     Err(Verdict::Full(finding)) => {
                         all.no_room(*finding);
                         continue;
@@ -68,7 +75,10 @@ pub async fn prove(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<
                     }
                 };
                 // Two logins of one role show the same.
-                let new = proof.findings.into_iter().filter(|finding| !all.findings.contains(finding));
+                let new = proof
+                    .findings
+                    .into_iter()
+                    .filter(|finding| !all.findings.contains(finding));
                 let new: Vec<_> = new.collect();
                 all.findings.extend(new);
                 all.proven.push(Proven {
@@ -89,7 +99,10 @@ pub async fn prove(edges: &Edges<'_>, policy: &Policy, state: &State) -> Result<
 impl Proofs {
     /// The password is right; what the role can do could not be looked at.
     fn no_room(&mut self, finding: Finding) {
-        self.errors.push(Failure { causes: vec![finding.message.clone()], hint: None });
+        self.errors.push(Failure {
+            causes: vec![finding.message.clone()],
+            hint: None,
+        });
         self.findings.push(finding);
     }
 }
@@ -121,7 +134,15 @@ async fn prove_charter(
     state: &State,
 ) -> Result<Result<Proof, Verdict>, ApplyError> {
     let Stored { login, password } = stored;
-    let mut session = match enter(edges.route, &charter.database, login, password, edges.purpose).await {
+    let mut session = match enter(
+        edges.route,
+        &charter.database,
+        login,
+        password,
+        edges.purpose,
+    )
+    .await
+    {
         Ok(session) => session,
         Err(LoginError::Refused { source, .. }) => {
             return Ok(Err(judge(holder, login, &charter.database, &source, state)));
@@ -147,7 +168,10 @@ async fn prove_charter(
 async fn found_by(session: &mut Session, charter: &Charter, way: Way) -> Result<Found, ApplyError> {
     session.run(&[Statement::plain(way.statement())]).await?;
     let questions: Vec<&str> = charter.forbidden().map(|(_, question)| question).collect();
-    Ok(Found { held: held(session, charter).await?, answers: ask(session, &questions).await? })
+    Ok(Found {
+        held: held(session, charter).await?,
+        answers: ask(session, &questions).await?,
+    })
 }
 
 async fn held(session: &mut Session, charter: &Charter) -> Result<Holdings, ApplyError> {
@@ -155,29 +179,55 @@ async fn held(session: &mut Session, charter: &Charter) -> Result<Holdings, Appl
     let found = holdings(session, &objects).await?;
     let of_object = |holding: crate::postgres::Holding| {
         let object = objects.get(holding.index).copied()?.clone();
-        Some((object, Held { privileges: holding.privileges, column: holding.column }))
+        Some((
+            object,
+            Held {
+                privileges: holding.privileges,
+                column: holding.column,
+            },
+        ))
     };
     Ok(found.into_iter().filter_map(of_object).collect())
 }
 
 /// What comes of each trial. What must be refused is not tried where the catalogs say that it would work.
 async fn try_all(session: &mut Session, trials: &[Trial]) -> Result<Vec<Tried>, ApplyError> {
-    let questions: Vec<&str> = trials.iter().map(|trial| trial.question.as_deref().unwrap_or("NULL")).collect();
+    let questions: Vec<&str> = trials
+        .iter()
+        .map(|trial| trial.question.as_deref().unwrap_or("NULL"))
+        .collect();
     let answers = ask(session, &questions).await?;
-    let mut outcomes: Vec<Option<Tried>> =
-        trials.iter().zip(&answers).map(|(trial, answer)| by_answer(trial, *answer)).collect();
-    let harmless: Vec<usize> =
-        (0..trials.len()).filter(|at| outcomes[*at].is_none() && is_harmless(&trials[*at])).collect();
-    let statements: Vec<&str> = harmless.iter().filter_map(|at| trials[*at].statement.as_deref()).collect();
-    for (at, attempt) in harmless.into_iter().zip(try_harmless(session, &statements).await?) {
+    let mut outcomes: Vec<Option<Tried>> = trials
+        .iter()
+        .zip(&answers)
+        .map(|(trial, answer)| by_answer(trial, *answer))
+        .collect();
+    let harmless: Vec<usize> = (0..trials.len())
+        .filter(|at| outcomes[*at].is_none() && is_harmless(&trials[*at]))
+        .collect();
+    let statements: Vec<&str> = harmless
+        .iter()
+        .filter_map(|at| trials[*at].statement.as_deref())
+        .collect();
+    for (at, attempt) in harmless
+        .into_iter()
+        .zip(try_harmless(session, &statements).await?)
+    {
         outcomes[at] = Some(tried(attempt));
     }
-    for (trial, outcome) in trials.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none()) {
+    for (trial, outcome) in trials
+        .iter()
+        .zip(&mut outcomes)
+        .filter(|(_, outcome)| outcome.is_none())
+    {
         if let Some(statement) = &trial.statement {
             *outcome = Some(tried(try_undone(session, statement).await?));
         }
     }
-    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(Tried::Open)).collect())
+    Ok(outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or(Tried::Open))
+        .collect())
 }
 
 /// What the catalogs' answer alone decides.
@@ -194,16 +244,26 @@ fn by_answer(trial: &Trial, answer: Option<bool>) -> Option<Tried> {
 
 /// An EXPLAIN that works leaves nothing behind; one that must be refused is tried by itself.
 fn is_harmless(trial: &Trial) -> bool {
-    trial.expected == Expected::Works && trial.statement.as_deref().is_some_and(|text| text.starts_with("EXPLAIN "))
+    trial.expected == Expected::Works
+        && trial
+            .statement
+            .as_deref()
+            .is_some_and(|text| text.starts_with("EXPLAIN "))
 }
 
 fn tried(attempt: Attempt) -> Tried {
     match attempt {
-        Attempt::Done(notices) if notices.iter().any(|one| one.said.sqlstate == PRIVILEGE_NOT_GRANTED) => {
+        Attempt::Done(notices)
+            if notices
+                .iter()
+                .any(|one| one.said.sqlstate == PRIVILEGE_NOT_GRANTED) =>
+        {
             Tried::Denied("with a warning".into())
         }
         Attempt::Done(_) => Tried::Done,
-        Attempt::Refused(refused) if refused.sqlstate == INSUFFICIENT_PRIVILEGE => Tried::Denied(refused.to_string()),
+        Attempt::Refused(refused) if refused.sqlstate == INSUFFICIENT_PRIVILEGE => {
+            Tried::Denied(refused.to_string())
+        }
         Attempt::Refused(_) => Tried::Open,
     }
 }
@@ -228,6 +288,12 @@ mod tests {
         let refused = trial(Expected::Refused, Some("DROP TABLE t"));
         assert_eq!(by_answer(&refused, Some(true)), Some(Tried::Done));
         assert_eq!(by_answer(&refused, Some(false)), None);
-        assert_eq!(by_answer(&trial(Expected::Works, Some("CREATE TABLE t ()")), Some(false)), Some(Tried::Open));
+        assert_eq!(
+            by_answer(
+                &trial(Expected::Works, Some("CREATE TABLE t ()")),
+                Some(false)
+            ),
+            Some(Tried::Open)
+        );
     }
 }

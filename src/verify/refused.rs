@@ -26,15 +26,21 @@ pub(super) fn judge(
 ) -> Verdict {
     let said = format!("the server refuses `{login}` at database `{database}`: {refusal}");
     match refusal {
-        Refusal::Password(_) | Refusal::Verifier(_) => Verdict::Finding(password(holder, login, said, state)),
+        Refusal::Password(_) | Refusal::Verifier(_) => {
+            Verdict::Finding(password(holder, login, said, state))
+        }
         Refusal::Rule(_) => rule(holder, login, said, refusal, state),
         Refusal::Full(_) => Verdict::Full(full(holder, login, refusal, state)),
         Refusal::NoLogin(_) => {
-            let message = format!("{login} is NOLOGIN: the password in {} is right", holder.wanted.name);
+            let message = format!(
+                "{login} is NOLOGIN: the password in {} is right",
+                holder.wanted.name
+            );
             Verdict::Finding(attribute(holder, login, message))
         }
         Refusal::Database(error) if error.sqlstate == NO_CONNECT => {
-            let finding = holder.finding(Rule::GrantMissing, format!("{said}: the password is right"));
+            let finding =
+                holder.finding(Rule::GrantMissing, format!("{said}: the password is right"));
             Verdict::Finding(Box::new(Finding {
                 database: Some(database.clone()),
                 object: Some(Object::Database(database.clone()).to_string()),
@@ -43,7 +49,10 @@ pub(super) fn judge(
                 ..*finding
             }))
         }
-        Refusal::Database(_) => Verdict::Unknown(Failure { causes: vec![said], hint: refusal.hint() }),
+        Refusal::Database(_) => Verdict::Unknown(Failure {
+            causes: vec![said],
+            hint: refusal.hint(),
+        }),
     }
 }
 
@@ -52,14 +61,23 @@ const NO_CONNECT: &str = "42501";
 
 /// Wrong, or past its date: the server does not tell which.
 fn password(holder: Holder<'_>, login: &RoleName, said: String, state: &State) -> Box<Finding> {
-    let until = state.roles.get(login).and_then(|role| role.valid_until.as_ref());
+    let until = state
+        .roles
+        .get(login)
+        .and_then(|role| role.valid_until.as_ref());
     let now = state.server.now;
-    let passed =
-        until.filter(|until| until.parse::<jiff::Timestamp>().ok().zip(now).is_some_and(|(end, now)| end <= now));
+    let passed = until.filter(|until| {
+        until
+            .parse::<jiff::Timestamp>()
+            .ok()
+            .zip(now)
+            .is_some_and(|(end, now)| end <= now)
+    });
     match passed {
         None => holder.rejected(login, said, state),
         Some(until) => {
-            let message = format!("the password of {login} is valid until {until}, which has passed");
+            let message =
+                format!("the password of {login} is valid until {until}, which has passed");
             attribute(holder, login, message)
         }
     }
@@ -70,9 +88,15 @@ impl Holder<'_> {
     /// not stored here is never overwritten.
     fn rejected(self, login: &RoleName, said: String, state: &State) -> Box<Finding> {
         let given = &self.policy.given;
-        let (apply, rotate) = (given.command("apply", &[]), given.command_for("rotate", self.name, &["--now"]));
+        let (apply, rotate) = (
+            given.command("apply", &[]),
+            given.command_for("rotate", self.name, &["--now"]),
+        );
         let finding = |message: String, fix: String| {
-            Box::new(Finding { fix: Some(fix), ..*self.finding(Rule::CredentialRejected, message) })
+            Box::new(Finding {
+                fix: Some(fix),
+                ..*self.finding(Rule::CredentialRejected, message)
+            })
         };
         let Some(ledger) = self.ledger(state) else {
             let quoted = quote_identifier(login.as_str());
@@ -84,7 +108,10 @@ impl Holder<'_> {
             );
         };
         match ledger.login.is_some_and(|in_use| *in_use.name() == *login) {
-            true => finding(format!("{said}; `{apply}` sets the stored password again"), rotate),
+            true => finding(
+                format!("{said}; `{apply}` sets the stored password again"),
+                rotate,
+            ),
             false => finding(said, apply),
         }
     }
@@ -101,19 +128,37 @@ fn attribute(holder: Holder<'_>, login: &RoleName, message: String) -> Box<Findi
 }
 
 /// Cloud SQL has one such rule that depends on the role: its memberships tell.
-fn rule(holder: Holder<'_>, login: &RoleName, said: String, refusal: &Refusal, state: &State) -> Verdict {
-    let found = iam_only(holder.policy, state).into_iter().find(|one| one.logins.contains(login));
+fn rule(
+    holder: Holder<'_>,
+    login: &RoleName,
+    said: String,
+    refusal: &Refusal,
+    state: &State,
+) -> Verdict {
+    let found = iam_only(holder.policy, state)
+        .into_iter()
+        .find(|one| one.logins.contains(login));
     match found {
-        Some(found) => {
-            Verdict::Finding(Box::new(Finding { origin: Some(holder.wanted.origin.clone()), ..found.finding() }))
-        }
-        None => Verdict::Unknown(Failure { causes: vec![said], hint: refusal.hint() }),
+        Some(found) => Verdict::Finding(Box::new(Finding {
+            origin: Some(holder.wanted.origin.clone()),
+            ..found.finding()
+        })),
+        None => Verdict::Unknown(Failure {
+            causes: vec![said],
+            hint: refusal.hint(),
+        }),
     }
 }
 
 fn full(holder: Holder<'_>, login: &RoleName, refusal: &Refusal, state: &State) -> Box<Finding> {
-    let limit = state.roles.get(login).map(|role| role.connection_limit).filter(|limit| *limit >= 0);
-    let limit = limit.map(|limit| format!("; its CONNECTION LIMIT is {limit}")).unwrap_or_default();
+    let limit = state
+        .roles
+        .get(login)
+        .map(|role| role.connection_limit)
+        .filter(|limit| *limit >= 0);
+    let limit = limit
+        .map(|limit| format!("; its CONNECTION LIMIT is {limit}"))
+        .unwrap_or_default();
     let message = format!(
         "no more sessions of {login} are let in ({refusal}), and its password is right{limit}: end idle sessions, or raise the \
          limit"

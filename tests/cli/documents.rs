@@ -10,7 +10,14 @@ fn the_policy_of_the_readme_is_one() {
     let (text, _) = rest.split_once("```").unwrap();
     let mut variables = Variables::default();
     variables.assign("PROJECT=acme").unwrap();
-    let policies = policy::load(&[Source { name: "README.md".into(), text: text.into() }], &variables).unwrap();
+    let policies = policy::load(
+        &[Source {
+            name: "README.md".into(),
+            text: text.into(),
+        }],
+        &variables,
+    )
+    .unwrap();
     assert!(policy::warnings(&policies[0]).is_empty());
 }
 

@@ -14,17 +14,31 @@ const COMMANDS: [&[&str]; 8] = [
 ];
 
 fn run(command: &[&str], more: &[&str], environment: &[(&str, &str)]) -> Output {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/transcripts/connection.in");
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/cli/transcripts/connection.in"
+    );
     let mut run = Command::new(env!("CARGO_BIN_EXE_rolewright"));
-    run.current_dir(folder).arg(command[0]).arg("broken.yaml").args(&command[1..]);
+    run.current_dir(folder)
+        .arg(command[0])
+        .arg("broken.yaml")
+        .args(&command[1..]);
     if command[0] == "explain" {
         run.arg("app");
     }
-    run.args(more).env_clear().envs(environment.iter().copied()).output().unwrap()
+    run.args(more)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
 }
 
 fn first_line(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[test]
@@ -33,7 +47,11 @@ fn every_command_that_contacts_google_names_another_endpoint_first() {
     let url = "http://127.0.0.1:9";
     for command in COMMANDS {
         for format in [&[][..], &["--format", "json"]] {
-            let by_flag = run(command, &[format, &["--google-endpoint", url]].concat(), &[]);
+            let by_flag = run(
+                command,
+                &[format, &["--google-endpoint", url]].concat(),
+                &[],
+            );
             let by_variable = run(command, format, &[("ROLEWRIGHT_GOOGLE_ENDPOINT", url)]);
             for output in [by_flag, by_variable] {
                 assert_eq!(first_line(&output), expected, "{command:?}");
@@ -50,6 +68,10 @@ fn another_metadata_server_is_named() {
     let expected = "note: the metadata server is \"127.0.0.1:9\\u{1b}[2J\" (GCE_METADATA_HOST)";
     assert_eq!(first_line(&run(&["check"], &[], &[elsewhere])), expected);
     // Without credentials it is not asked.
-    let output = run(&["check"], &["--google-endpoint", "http://127.0.0.1:9"], &[elsewhere]);
+    let output = run(
+        &["check"],
+        &["--google-endpoint", "http://127.0.0.1:9"],
+        &[elsewhere],
+    );
     assert!(!String::from_utf8_lossy(&output.stderr).contains("metadata server"));
 }

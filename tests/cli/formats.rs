@@ -18,30 +18,58 @@ fn plain(result: &Rendered) -> String {
 
 fn planned(plan: &Plan, format: PlanFormat) -> String {
     let transaction = |database, statement: &str| {
-        let statements = ["BEGIN ISOLATION LEVEL READ COMMITTED", statement, "COMMIT"].map(String::from).to_vec();
-        Transaction { database, changes: Vec::new(), statements, batch: Batch { number: 1, of: 1 } }
+        let statements = ["BEGIN ISOLATION LEVEL READ COMMITTED", statement, "COMMIT"]
+            .map(String::from)
+            .to_vec();
+        Transaction {
+            database,
+            changes: Vec::new(),
+            statements,
+            batch: Batch { number: 1, of: 1 },
+        }
     };
     let script = vec![
-        transaction(None, "CREATE ROLE \"app_user_a\" NOINHERIT CONNECTION LIMIT 20"),
+        transaction(
+            None,
+            "CREATE ROLE \"app_user_a\" NOINHERIT CONNECTION LIMIT 20",
+        ),
         transaction(
             Some(sample::plan().pending[0].database.clone()),
             "COMMENT ON TABLE \"public\".\"orders\" IS '```'",
         ),
     ];
     let script = if plan.is_empty() { &[][..] } else { &script };
-    plain(&output::plan(&Planned { digest: "6f1d0c2a", instances: vec![PlannedInstance { plan, script }] }, format))
+    plain(&output::plan(
+        &Planned {
+            digest: "6f1d0c2a",
+            instances: vec![PlannedInstance { plan, script }],
+        },
+        format,
+    ))
 }
 
 fn applied(plan: Plan, done: usize, stop: Option<Stop>) -> Applied {
     let events = vec!["published version 1 of projects/acme/secrets/db-app-url".into()];
     let instance = plan.instance.clone();
     let events = if plan.is_empty() { Vec::new() } else { events };
-    Applied { instances: vec![Outcome { instance, report: Some(Report { plan, done, events }), stop }] }
+    Applied {
+        instances: vec![Outcome {
+            instance,
+            report: Some(Report { plan, done, events }),
+            stop,
+        }],
+    }
 }
 
 fn lost_connection() -> Stop {
-    let causes = vec!["cannot commit in database `payments`".into(), "connection closed".into()];
-    Stop::Failed(Failure { causes, hint: Some("run it again: it goes on where it ended".into()) })
+    let causes = vec![
+        "cannot commit in database `payments`".into(),
+        "connection closed".into(),
+    ];
+    Stop::Failed(Failure {
+        causes,
+        hint: Some("run it again: it goes on where it ended".into()),
+    })
 }
 
 fn checked(verdict: &Verdict, format: CheckFormat) -> String {
@@ -64,10 +92,19 @@ fn a_plan_without_changes_for_people() {
 
 #[test]
 fn a_plan_that_cannot_be_applied() {
-    insta::assert_snapshot!("refused_plan_for_people", planned(&sample::refused(), PlanFormat::Text));
-    insta::assert_snapshot!("refused_plan_for_a_pull_request", planned(&sample::refused(), PlanFormat::Markdown));
+    insta::assert_snapshot!(
+        "refused_plan_for_people",
+        planned(&sample::refused(), PlanFormat::Text)
+    );
+    insta::assert_snapshot!(
+        "refused_plan_for_a_pull_request",
+        planned(&sample::refused(), PlanFormat::Markdown)
+    );
     let document = json(&planned(&sample::refused(), PlanFormat::Json));
-    assert_eq!(document["instances"][0]["refusals"][0]["message"], "database `ledger` does not exist");
+    assert_eq!(
+        document["instances"][0]["refusals"][0]["message"],
+        "database `ledger` does not exist"
+    );
 }
 
 #[test]
@@ -90,29 +127,46 @@ fn everything_applied() {
     let mut plan = sample::plan();
     plan.withheld.clear();
     let all = plan.steps.len();
-    insta::assert_snapshot!(plain(&output::apply(&applied(plan, all, None), ApplyFormat::Text)));
+    insta::assert_snapshot!(plain(&output::apply(
+        &applied(plan, all, None),
+        ApplyFormat::Text
+    )));
 }
 
 #[test]
 fn nothing_to_apply() {
-    insta::assert_snapshot!(plain(&output::apply(&applied(sample::nothing(), 0, None), ApplyFormat::Text)));
+    insta::assert_snapshot!(plain(&output::apply(
+        &applied(sample::nothing(), 0, None),
+        ApplyFormat::Text
+    )));
 }
 
 #[test]
 fn applied_half_way() {
     let half = applied(sample::plan(), 2, Some(lost_connection()));
-    insta::assert_snapshot!("applied_half_way_for_people", plain(&output::apply(&half, ApplyFormat::Text)));
+    insta::assert_snapshot!(
+        "applied_half_way_for_people",
+        plain(&output::apply(&half, ApplyFormat::Text))
+    );
     let document = json(&plain(&output::apply(&half, ApplyFormat::Json)));
     assert_eq!(document["status"], "failed");
     let one = &document["instances"][0];
     assert_eq!(one["changes"].as_array().unwrap().len(), 2);
-    assert_eq!(one["remaining"].as_array().unwrap().len(), sample::plan().steps.len() - 2);
-    assert_eq!(one["errors"][0]["message"], "cannot commit in database `payments`: connection closed");
+    assert_eq!(
+        one["remaining"].as_array().unwrap().len(),
+        sample::plan().steps.len() - 2
+    );
+    assert_eq!(
+        one["errors"][0]["message"],
+        "cannot commit in database `payments`: connection closed"
+    );
 }
 
 #[test]
 fn how_an_apply_ended_is_its_status() {
-    let status = |applied: Applied| json(&plain(&output::apply(&applied, ApplyFormat::Json)))["status"].clone();
+    let status = |applied: Applied| {
+        json(&plain(&output::apply(&applied, ApplyFormat::Json)))["status"].clone()
+    };
     let without = |withheld: usize| {
         let mut plan = sample::plan();
         plan.withheld.truncate(withheld);
@@ -123,29 +177,59 @@ fn how_an_apply_ended_is_its_status() {
     assert_eq!(status(applied(without(0), 18, None)), "applied");
     assert_eq!(status(applied(without(1), 18, None)), "held");
     assert_eq!(status(applied(without(2), 18, None)), "failed");
-    let locked = Failure { causes: vec!["another run holds the lock".into()], hint: None };
-    let held = Outcome { instance: None, report: None, stop: Some(Stop::Held(locked)) };
-    assert_eq!(status(Applied { instances: vec![held] }), "held");
+    let locked = Failure {
+        causes: vec!["another run holds the lock".into()],
+        hint: None,
+    };
+    let held = Outcome {
+        instance: None,
+        report: None,
+        stop: Some(Stop::Held(locked)),
+    };
+    assert_eq!(
+        status(Applied {
+            instances: vec![held]
+        }),
+        "held"
+    );
 }
 
 #[test]
 fn a_verdict_for_people() {
-    insta::assert_snapshot!("drift_for_people", checked(&sample::drift(), CheckFormat::Text));
-    insta::assert_snapshot!("in_sync_for_people", checked(&sample::in_sync(), CheckFormat::Text));
-    insta::assert_snapshot!("unknown_for_people", checked(&sample::unknown(), CheckFormat::Text));
+    insta::assert_snapshot!(
+        "drift_for_people",
+        checked(&sample::drift(), CheckFormat::Text)
+    );
+    insta::assert_snapshot!(
+        "in_sync_for_people",
+        checked(&sample::in_sync(), CheckFormat::Text)
+    );
+    insta::assert_snapshot!(
+        "unknown_for_people",
+        checked(&sample::unknown(), CheckFormat::Text)
+    );
 }
 
 #[test]
 fn a_verdict_for_programs() {
-    insta::assert_snapshot!("drift_for_programs", checked(&sample::drift(), CheckFormat::Json));
-    insta::assert_snapshot!("unknown_for_programs", checked(&sample::unknown(), CheckFormat::Json));
+    insta::assert_snapshot!(
+        "drift_for_programs",
+        checked(&sample::drift(), CheckFormat::Json)
+    );
+    insta::assert_snapshot!(
+        "unknown_for_programs",
+        checked(&sample::unknown(), CheckFormat::Json)
+    );
 }
 
 #[test]
 fn a_finding_has_all_its_keys_and_no_other() {
     let document = json(&checked(&sample::drift(), CheckFormat::Json));
     let keys: Vec<_> = document.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["version", "status", "errors", "findings", "credentials"]);
+    assert_eq!(
+        keys,
+        ["version", "status", "errors", "findings", "credentials"]
+    );
     for finding in document["findings"].as_array().unwrap() {
         let keys: Vec<_> = finding.as_object().unwrap().keys().collect();
         assert_eq!(
@@ -184,17 +268,32 @@ fn a_verdict_for_code_scanning() {
     assert_eq!(results.len(), 5);
     for result in results {
         assert!(declared.contains(&result.rule_id.as_deref().unwrap()));
-        let place = result.locations.as_ref().unwrap()[0].physical_location.as_ref().unwrap();
-        assert_eq!(place.artifact_location.as_ref().unwrap().uri.as_deref(), Some("policies/payments.yaml"));
+        let place = result.locations.as_ref().unwrap()[0]
+            .physical_location
+            .as_ref()
+            .unwrap();
+        assert_eq!(
+            place.artifact_location.as_ref().unwrap().uri.as_deref(),
+            Some("policies/payments.yaml")
+        );
         assert!(place.region.as_ref().unwrap().start_line >= Some(1));
-        assert_eq!(result.partial_fingerprints.as_ref().unwrap()["rolewright/v1"].len(), 32);
+        assert_eq!(
+            result.partial_fingerprints.as_ref().unwrap()["rolewright/v1"].len(),
+            32
+        );
     }
-    let suppressed: Vec<_> = results.iter().map(|result| result.suppressions.is_some()).collect();
+    let suppressed: Vec<_> = results
+        .iter()
+        .map(|result| result.suppressions.is_some())
+        .collect();
     assert_eq!(suppressed, [false, false, false, false, true]);
     assert_eq!(json(&text)["version"], "2.1.0");
     let mut result = json(&text)["runs"][0]["results"][0].clone();
     result["partialFingerprints"] = Value::Null;
-    insta::assert_snapshot!("drift_for_code_scanning", serde_json::to_string_pretty(&result).unwrap());
+    insta::assert_snapshot!(
+        "drift_for_code_scanning",
+        serde_json::to_string_pretty(&result).unwrap()
+    );
 }
 
 #[test]
@@ -203,8 +302,14 @@ fn a_verdict_for_test_reports() {
     let report = quick_junit::Report::deserialize_from_str(&text).unwrap();
     assert_eq!((report.failures, report.errors), (3, 0));
     let cases = &report.test_suites[0].test_cases;
-    let passed = cases.iter().filter(|case| matches!(case.status, TestCaseStatus::Success { .. })).count();
-    let broken: BTreeSet<_> = sample::drift().findings().map(|finding| finding.rule).collect();
+    let passed = cases
+        .iter()
+        .filter(|case| matches!(case.status, TestCaseStatus::Success { .. }))
+        .count();
+    let broken: BTreeSet<_> = sample::drift()
+        .findings()
+        .map(|finding| finding.rule)
+        .collect();
     assert_eq!(passed, Rule::every().count() - broken.len());
     insta::assert_snapshot!("drift_for_test_reports", without_passes(&text));
     let unknown = checked(&sample::unknown(), CheckFormat::Junit);
@@ -216,7 +321,9 @@ fn without_passes(text: &str) -> String {
     let mut lines = text.lines().peekable();
     let mut kept = Vec::new();
     while let Some(line) = lines.next() {
-        if line.contains("<testcase") && lines.next_if(|next| next.contains("</testcase>")).is_some() {
+        if line.contains("<testcase")
+            && lines.next_if(|next| next.contains("</testcase>")).is_some()
+        {
             continue;
         }
         kept.push(line);
@@ -226,14 +333,26 @@ fn without_passes(text: &str) -> String {
 
 #[test]
 fn a_verdict_for_a_pull_request() {
-    insta::assert_snapshot!("drift_for_a_pull_request", checked(&sample::drift(), CheckFormat::Markdown));
-    insta::assert_snapshot!("unknown_for_a_pull_request", checked(&sample::unknown(), CheckFormat::Markdown));
+    insta::assert_snapshot!(
+        "drift_for_a_pull_request",
+        checked(&sample::drift(), CheckFormat::Markdown)
+    );
+    insta::assert_snapshot!(
+        "unknown_for_a_pull_request",
+        checked(&sample::unknown(), CheckFormat::Markdown)
+    );
 }
 
 #[test]
 fn a_verdict_for_github() {
-    insta::assert_snapshot!("drift_for_github", checked(&sample::drift(), CheckFormat::Github));
-    insta::assert_snapshot!("unknown_for_github", checked(&sample::unknown(), CheckFormat::Github));
+    insta::assert_snapshot!(
+        "drift_for_github",
+        checked(&sample::drift(), CheckFormat::Github)
+    );
+    insta::assert_snapshot!(
+        "unknown_for_github",
+        checked(&sample::unknown(), CheckFormat::Github)
+    );
 }
 
 #[test]
@@ -241,8 +360,14 @@ fn a_policy_in_every_format() {
     use clap::ValueEnum as _;
     for format in CheckFormat::value_variants() {
         let name = format!("{format:?}").to_lowercase();
-        insta::assert_snapshot!(format!("invalid_{name}"), plain(&output::validate(&sample::validation(), *format)));
-        insta::assert_snapshot!(format!("valid_{name}"), plain(&output::validate(&sample::valid(), *format)));
+        insta::assert_snapshot!(
+            format!("invalid_{name}"),
+            plain(&output::validate(&sample::validation(), *format))
+        );
+        insta::assert_snapshot!(
+            format!("valid_{name}"),
+            plain(&output::validate(&sample::valid(), *format))
+        );
     }
 }
 
@@ -275,16 +400,23 @@ fn hostile() -> impl Strategy<Value = String> {
         "a",
         "é",
     ]);
-    prop_oneof![prop::collection::vec(pieces, 0..6).prop_map(|all| all.concat()), any::<String>()]
+    prop_oneof![
+        prop::collection::vec(pieces, 0..6).prop_map(|all| all.concat()),
+        any::<String>()
+    ]
 }
 
 /// Findings and errors in which every text is `name`.
 fn named(name: &str) -> Verdict {
     let mut verdict = sample::drift();
     for instance in &mut verdict.instances {
-        instance.errors.push(Failure { causes: vec![name.into(), name.into()], hint: Some(name.into()) });
+        instance.errors.push(Failure {
+            causes: vec![name.into(), name.into()],
+            hint: Some(name.into()),
+        });
         for finding in &mut instance.findings {
-            (finding.message, finding.fix, finding.path) = (name.into(), Some(name.into()), vec![name.into()]);
+            (finding.message, finding.fix, finding.path) =
+                (name.into(), Some(name.into()), vec![name.into()]);
             (finding.role, finding.object, finding.privilege) =
                 (Some(name.into()), Some(name.into()), Some(name.into()));
             finding.allowed = finding.allowed.as_ref().map(|_| name.into());
@@ -326,7 +458,8 @@ proptest! {
 fn no_format_lets_an_escape_sequence_through() {
     use clap::ValueEnum as _;
     for format in CheckFormat::value_variants() {
-        let (Rendered::Text(whole) | Rendered::Exact(whole)) = output::check(&sample::drift(), *format);
+        let (Rendered::Text(whole) | Rendered::Exact(whole)) =
+            output::check(&sample::drift(), *format);
         assert!(!whole.contains("\u{1b}[2J"), "{format:?}");
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use rolewright::model::{
-    DatabaseName, DefaultPrivilege, DefaultsFor, Given, Grantee, InstanceName, Login, Logins, Membership, Object,
-    ObjectKind, Origin, Privilege, Privileges, ProjectId, RelationKind, RoleName, SchemaName, SecretId, SecretName,
-    Server, Setting, Strategy, VersionState,
+    DatabaseName, DefaultPrivilege, DefaultsFor, Given, Grantee, InstanceName, Login, Logins,
+    Membership, Object, ObjectKind, Origin, Privilege, Privileges, ProjectId, RelationKind,
+    RoleName, SchemaName, SecretId, SecretName, Server, Setting, Strategy, VersionState,
 };
 use rolewright::output::{Diagnostic, Validation};
 use rolewright::plan::{
-    Attribute, Change, Credential, CredentialSource, Edge, Extent, Failure, Finding, InstanceVerdict, Pending, Plan,
-    Refusal, RefusalCause, Rule, Severity, Step, Verdict, Withheld, WithheldKind,
+    Attribute, Change, Credential, CredentialSource, Edge, Extent, Failure, Finding,
+    InstanceVerdict, Pending, Plan, Refusal, RefusalCause, Rule, Severity, Step, Verdict, Withheld,
+    WithheldKind,
 };
 use rolewright::policy::{Source, Variables, load};
 
@@ -22,8 +23,13 @@ fn role(name: &str) -> RoleName {
 fn login() -> Login {
     let text = "{version: 1, instance: acme:us-central1:payments, databases: {payments: {schemas: [public]}}, roles: {app_user: \
         {access: dml, secret: {name: db-app-url, payload: url}, rotate: {strategy: alternate}}}}";
-    let source = Source { name: "payments.yaml".into(), text: text.into() };
-    let policy = load(&[source], &Variables::default()).unwrap_or_else(|problems| panic!("{problems}")).remove(0);
+    let source = Source {
+        name: "payments.yaml".into(),
+        text: text.into(),
+    };
+    let policy = load(&[source], &Variables::default())
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .remove(0);
     Logins::of(&policy, &role("app_user"), &BTreeMap::new()).declared()[0].clone()
 }
 
@@ -40,23 +46,48 @@ fn instance() -> InstanceName {
 }
 
 fn secret() -> SecretName {
-    SecretName { project: ProjectId::new("acme").unwrap(), id: SecretId::new("db-app-url").unwrap() }
+    SecretName {
+        project: ProjectId::new("acme").unwrap(),
+        id: SecretId::new("db-app-url").unwrap(),
+    }
 }
 
 fn table(name: &str) -> Object {
-    Object::InSchema { kind: ObjectKind::Relation(RelationKind::Table), schema: schema("public"), name: name.into() }
+    Object::InSchema {
+        kind: ObjectKind::Relation(RelationKind::Table),
+        schema: schema("public"),
+        name: name.into(),
+    }
 }
 
 fn origin(line: usize, column: usize) -> Origin {
-    Origin { file: "policies/payments.yaml".into(), line, column }
+    Origin {
+        file: "policies/payments.yaml".into(),
+        line,
+        column,
+    }
 }
 
 fn step(rule: Rule, change: Change) -> Step {
-    Step { change, rule, path: Vec::new(), asked: None, origin: Some(origin(12, 3)), by_run: false, brings: Vec::new() }
+    Step {
+        change,
+        rule,
+        path: Vec::new(),
+        asked: None,
+        origin: Some(origin(12, 3)),
+        by_run: false,
+        brings: Vec::new(),
+    }
 }
 
 fn roles_of_the_instance() -> Vec<Step> {
-    let edge = Edge { role: role("app_user"), member: role("app_user_a"), admin: false, inherit: true, set: true };
+    let edge = Edge {
+        role: role("app_user"),
+        member: role("app_user_a"),
+        admin: false,
+        inherit: true,
+        set: true,
+    };
     let membership = Membership {
         role: role("cloudsqlsuperuser"),
         member: role("app_user"),
@@ -65,12 +96,20 @@ fn roles_of_the_instance() -> Vec<Step> {
         inherit: true,
         set: true,
     };
-    let setting =
-        |parameter: &str, value: &str, database| Setting { database, parameter: parameter.into(), value: value.into() };
+    let setting = |parameter: &str, value: &str, database| Setting {
+        database,
+        parameter: parameter.into(),
+        value: value.into(),
+    };
     vec![
         step(
             Rule::RoleMissing,
-            Change::CreateRole { role: role("app_user_a"), login: false, inherit: false, connection_limit: 20 },
+            Change::CreateRole {
+                role: role("app_user_a"),
+                login: false,
+                inherit: false,
+                connection_limit: 20,
+            },
         ),
         step(
             Rule::RoleAttribute,
@@ -81,7 +120,10 @@ fn roles_of_the_instance() -> Vec<Step> {
         ),
         step(
             Rule::RoleSetting,
-            Change::SetParameter { role: role("migration_user"), setting: setting("lock_timeout", "5s", None) },
+            Change::SetParameter {
+                role: role("migration_user"),
+                setting: setting("lock_timeout", "5s", None),
+            },
         ),
         step(
             Rule::RoleSetting,
@@ -91,7 +133,13 @@ fn roles_of_the_instance() -> Vec<Step> {
             },
         ),
         step(Rule::MembershipMissing, Change::GrantMembership { edge }),
-        step(Rule::MembershipUnexpected, Change::RevokeMembership { membership, cascade: Vec::new() }),
+        step(
+            Rule::MembershipUnexpected,
+            Change::RevokeMembership {
+                membership,
+                cascade: Vec::new(),
+            },
+        ),
     ]
 }
 
@@ -126,10 +174,19 @@ fn objects_of_the_database() -> Vec<Step> {
             via: None,
         },
     );
-    revoke.path = vec!["app_user".into(), "TRUNCATE on table public.orders granted by migration_user".into()];
+    revoke.path = vec![
+        "app_user".into(),
+        "TRUNCATE on table public.orders granted by migration_user".into(),
+    ];
     revoke.origin = None;
     vec![
-        step(Rule::SchemaMissing, Change::CreateSchema { database: database(), schema: schema("audit") }),
+        step(
+            Rule::SchemaMissing,
+            Change::CreateSchema {
+                database: database(),
+                schema: schema("audit"),
+            },
+        ),
         step(
             Rule::ExtensionMissing,
             Change::CreateExtension {
@@ -175,10 +232,20 @@ fn objects_of_the_database() -> Vec<Step> {
             },
         ),
         revoke,
-        step(Rule::DefaultMissing, Change::GrantDefault { database: database(), default }),
+        step(
+            Rule::DefaultMissing,
+            Change::GrantDefault {
+                database: database(),
+                default,
+            },
+        ),
         step(
             Rule::DefaultUnexpected,
-            Change::RevokeDefault { database: database(), default: public, extent: Extent::Privileges },
+            Change::RevokeDefault {
+                database: database(),
+                default: public,
+                extent: Extent::Privileges,
+            },
         ),
     ]
 }
@@ -186,7 +253,13 @@ fn objects_of_the_database() -> Vec<Step> {
 fn credentials_and_readers() -> Vec<Step> {
     let member = |name: &str| format!("serviceAccount:{name}@acme.iam.gserviceaccount.com");
     vec![
-        step(Rule::SecretMissing, Change::CreateSecret { secret: secret(), role: role("app_user") }),
+        step(
+            Rule::SecretMissing,
+            Change::CreateSecret {
+                secret: secret(),
+                role: role("app_user"),
+            },
+        ),
         step(
             Rule::SecretMissing,
             Change::Credential {
@@ -197,14 +270,31 @@ fn credentials_and_readers() -> Vec<Step> {
                 source: CredentialSource::Generate,
             },
         ),
-        step(Rule::BindingMissing, Change::Bind { secret: secret(), member: member("api") }),
-        step(Rule::BindingUnexpected, Change::Unbind { secret: secret(), member: member("old") }),
+        step(
+            Rule::BindingMissing,
+            Change::Bind {
+                secret: secret(),
+                member: member("api"),
+            },
+        ),
+        step(
+            Rule::BindingUnexpected,
+            Change::Unbind {
+                secret: secret(),
+                member: member("old"),
+            },
+        ),
     ]
 }
 
 /// A plan with every kind of change but one, something pending, withheld for either reason, and a note.
 pub fn plan() -> Plan {
-    let steps = [roles_of_the_instance(), objects_of_the_database(), credentials_and_readers()].concat();
+    let steps = [
+        roles_of_the_instance(),
+        objects_of_the_database(),
+        credentials_and_readers(),
+    ]
+    .concat();
     Plan {
         instance: Some(instance()),
         server: Server::default(),
@@ -219,7 +309,8 @@ pub fn plan() -> Plan {
                     )
                 }],
                 summary: None,
-                reason: "it is SECURITY DEFINER: it would run with the rights of migration_user".into(),
+                reason: "it is SECURITY DEFINER: it would run with the rights of migration_user"
+                    .into(),
                 advice: "review it, then run with --take-over".into(),
                 kind: WithheldKind::Decision,
             },
@@ -241,7 +332,10 @@ pub fn plan() -> Plan {
         notes: vec![accepted()],
         iam_only: Vec::new(),
         members: BTreeMap::new(),
-        given: Given { files: vec!["policies/".into()], options: Vec::new() },
+        given: Given {
+            files: vec!["policies/".into()],
+            options: Vec::new(),
+        },
     }
 }
 
@@ -266,11 +360,18 @@ pub fn refused() -> Plan {
         hint: "gcloud sql databases create ledger --instance=payments".into(),
         cause: RefusalCause::Instance,
     };
-    Plan { refusals: vec![refusal], ..nothing() }
+    Plan {
+        refusals: vec![refusal],
+        ..nothing()
+    }
 }
 
 fn finding(rule: Rule, message: &str) -> Finding {
-    Finding { instance: Some(instance()), database: Some(database()), ..Finding::new(rule, message) }
+    Finding {
+        instance: Some(instance()),
+        database: Some(database()),
+        ..Finding::new(rule, message)
+    }
 }
 
 fn accepted() -> Finding {
@@ -280,7 +381,10 @@ fn accepted() -> Finding {
         privilege: Some("SELECT".into()),
         allowed: Some("year-end audit, TICKET-431".into()),
         origin: Some(origin(40, 5)),
-        ..finding(Rule::GrantUnexpected, "auditor holds SELECT on table public.accounts")
+        ..finding(
+            Rule::GrantUnexpected,
+            "auditor holds SELECT on table public.accounts",
+        )
     }
 }
 
@@ -290,29 +394,48 @@ pub fn drift() -> Verdict {
         role: Some("app_user".into()),
         object: Some("table public.orders".into()),
         privilege: Some("TRUNCATE".into()),
-        path: ["app_user", "member of reporting", "TRUNCATE on table public.orders granted by migration_user"]
-            .map(String::from)
-            .to_vec(),
+        path: [
+            "app_user",
+            "member of reporting",
+            "TRUNCATE on table public.orders granted by migration_user",
+        ]
+        .map(String::from)
+        .to_vec(),
         fix: Some("REVOKE \"reporting\" FROM \"app_user\"".into()),
         origin: Some(origin(14, 3)),
-        ..finding(Rule::PrivilegeEffective, "app_user can TRUNCATE table public.orders")
+        ..finding(
+            Rule::PrivilegeEffective,
+            "app_user can TRUNCATE table public.orders",
+        )
     };
     let hostile = Finding {
         role: Some("x\u{1b}[2J|`<b>".into()),
-        ..finding(Rule::RoleUndeclared, "role \"x\u{1b}[2J|`<b>\n::error::y\" can reach 100% of public, and more")
+        ..finding(
+            Rule::RoleUndeclared,
+            "role \"x\u{1b}[2J|`<b>\n::error::y\" can reach 100% of public, and more",
+        )
     };
     let warning = Finding {
         severity: Severity::Warning,
         object: Some("function public.balance_of(uuid)".into()),
-        ..finding(Rule::PrivilegeEffective, "function public.balance_of(uuid) is SECURITY DEFINER")
+        ..finding(
+            Rule::PrivilegeEffective,
+            "function public.balance_of(uuid) is SECURITY DEFINER",
+        )
     };
     let binding = Finding {
         database: None,
         role: Some("app_user".into()),
         object: Some(secret().to_string()),
-        ..finding(Rule::BindingMissing, "serviceAccount:api@acme.iam.gserviceaccount.com may not read it")
+        ..finding(
+            Rule::BindingMissing,
+            "serviceAccount:api@acme.iam.gserviceaccount.com may not read it",
+        )
     };
-    verdict(vec![reachable, hostile, warning, binding, accepted()], Vec::new())
+    verdict(
+        vec![reachable, hostile, warning, binding, accepted()],
+        Vec::new(),
+    )
 }
 
 /// A verdict over an instance where everything is as it should be.
@@ -323,7 +446,10 @@ pub fn in_sync() -> Verdict {
 /// A verdict that is none.
 pub fn unknown() -> Verdict {
     let failure = Failure {
-        causes: vec!["cannot read the IAM policy of `projects/acme/secrets/db-app-url`".into(), "403 Forbidden".into()],
+        causes: vec![
+            "cannot read the IAM policy of `projects/acme/secrets/db-app-url`".into(),
+            "403 Forbidden".into(),
+        ],
         hint: Some("grant secretmanager.secrets.getIamPolicy".into()),
     };
     verdict(Vec::new(), vec![failure])
@@ -340,28 +466,53 @@ fn verdict(findings: Vec<Finding>, errors: Vec<Failure>) -> Verdict {
         published: Some("2026-11-01T03:00:00Z".into()),
     };
     let file = Some("policies/payments.yaml".into());
-    let one = InstanceVerdict { instance: Some(instance()), file, errors, findings, credentials: vec![credential] };
-    Verdict { instances: vec![one] }
+    let one = InstanceVerdict {
+        instance: Some(instance()),
+        file,
+        errors,
+        findings,
+        credentials: vec![credential],
+    };
+    Verdict {
+        instances: vec![one],
+    }
 }
 
 /// One good file, and one with an error and a warning.
 pub fn validation() -> Validation {
     let one = |severity, line, message: &str, hint: Option<&str>| Diagnostic {
         severity,
-        origin: Origin { file: "policies/app.yaml".into(), line, column: 7 },
+        origin: Origin {
+            file: "policies/app.yaml".into(),
+            line,
+            column: 7,
+        },
         message: message.into(),
         hint: hint.map(String::from),
     };
     Validation {
         files: vec!["policies/app.yaml".into(), "policies/base.yaml".into()],
         diagnostics: vec![
-            one(Severity::Error, 14, "unknown privilege `SELCT` on a table", Some("did you mean `SELECT`?")),
-            one(Severity::Warning, 20, "`every` is shorter than `grace`", None),
+            one(
+                Severity::Error,
+                14,
+                "unknown privilege `SELCT` on a table",
+                Some("did you mean `SELECT`?"),
+            ),
+            one(
+                Severity::Warning,
+                20,
+                "`every` is shorter than `grace`",
+                None,
+            ),
         ],
     }
 }
 
 /// Files nothing is wrong with.
 pub fn valid() -> Validation {
-    Validation { files: vec!["policies/app.yaml".into()], diagnostics: Vec::new() }
+    Validation {
+        files: vec!["policies/app.yaml".into()],
+        diagnostics: Vec::new(),
+    }
 }

@@ -12,7 +12,10 @@ fn scripts() -> Vec<(PathBuf, String)> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                found.push((path.clone(), fs::read_to_string(path).unwrap().replace("\\\n", " ")));
+                found.push((
+                    path.clone(),
+                    fs::read_to_string(path).unwrap().replace("\\\n", " "),
+                ));
             }
         }
     }
@@ -21,7 +24,8 @@ fn scripts() -> Vec<(PathBuf, String)> {
 
 /// The lines of scripts in which a program is told to install something, without what people are told.
 fn commands<'a>(text: &'a str, program: &'a str) -> impl Iterator<Item = &'a str> {
-    text.lines().filter(move |line| line.contains(program) && !line.trim_start().starts_with('#'))
+    text.lines()
+        .filter(move |line| line.contains(program) && !line.trim_start().starts_with('#'))
 }
 
 #[test]
@@ -30,7 +34,10 @@ fn nothing_is_installed_that_is_not_pinned() {
     for (path, text) in scripts() {
         for line in commands(&text, "-m pip ") {
             assert!(line.contains("--require-hashes"), "{path:?}: {line}");
-            assert!(line.contains("--only-binary"), "a source distribution runs its own code: {line}");
+            assert!(
+                line.contains("--only-binary"),
+                "a source distribution runs its own code: {line}"
+            );
             pip += 1;
         }
         for line in commands(&text, "npm ci ").chain(commands(&text, "npm pack ")) {
@@ -38,47 +45,99 @@ fn nothing_is_installed_that_is_not_pinned() {
             npm += 1;
         }
         for line in commands(&text, "cargo install ") {
-            assert!(line.contains("--locked") && line.contains("--version"), "{path:?}: {line}");
+            assert!(
+                line.contains("--locked") && line.contains("--version"),
+                "{path:?}: {line}"
+            );
             cargo += 1;
         }
-        for other in ["npm install ", "npm i ", "npx ", "@latest", "scripts/hydrate", "| sh", "| bash"] {
+        for other in [
+            "npm install ",
+            "npm i ",
+            "npx ",
+            "@latest",
+            "scripts/hydrate",
+            "| sh",
+            "| bash",
+        ] {
             assert_eq!(commands(&text, other).next(), None, "{path:?}");
         }
     }
-    assert_eq!((pip, npm, cargo), (3, 2, 1), "what this test looks for is there");
+    assert_eq!(
+        (pip, npm, cargo),
+        (3, 2, 1),
+        "what this test looks for is there"
+    );
 }
 
 fn locked(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lib/locked").join(name)).unwrap()
+    fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("scripts/lib/locked")
+            .join(name),
+    )
+    .unwrap()
 }
 
 #[test]
 fn every_pinned_package_has_its_hash() {
-    for name in ["migration-tools/requirements.txt", "python-client.txt", "dump-clients.txt"] {
+    for name in [
+        "migration-tools/requirements.txt",
+        "python-client.txt",
+        "dump-clients.txt",
+    ] {
         let text = locked(name).replace("\\\n", " ");
         for line in text.lines().filter(|line| !line.starts_with('#')) {
-            assert!(line.contains("==") && line.contains("--hash=sha256:"), "{name}: {line}");
+            assert!(
+                line.contains("==") && line.contains("--hash=sha256:"),
+                "{name}: {line}"
+            );
         }
     }
-    let lock: serde_json::Value = serde_json::from_str(&locked("migration-tools/package-lock.json")).unwrap();
-    for (name, package) in lock["packages"].as_object().unwrap().iter().filter(|(name, _)| !name.is_empty()) {
-        assert!(package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-")), "{name}");
+    let lock: serde_json::Value =
+        serde_json::from_str(&locked("migration-tools/package-lock.json")).unwrap();
+    for (name, package) in lock["packages"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| !name.is_empty())
+    {
+        assert!(
+            package["integrity"]
+                .as_str()
+                .is_some_and(|hash| hash.starts_with("sha512-")),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn every_postgres_build_has_its_hash() {
     let table = locked("postgres");
-    let rows: Vec<Vec<&str>> =
-        table.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').collect()).collect();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split(' ').collect())
+        .collect();
     for row in &rows {
-        let [platform, major, version, integrity] = row[..] else { panic!("{row:?}") };
-        assert!(platform.starts_with("linux-") || platform.starts_with("darwin-"), "{row:?}");
+        let [platform, major, version, integrity] = row[..] else {
+            panic!("{row:?}")
+        };
+        assert!(
+            platform.starts_with("linux-") || platform.starts_with("darwin-"),
+            "{row:?}"
+        );
         assert!(version.starts_with(&format!("{major}.")), "{row:?}");
-        assert!(integrity.len() == 95 && integrity.starts_with("sha512-") && integrity.ends_with("=="), "{row:?}");
+        assert!(
+            integrity.len() == 95 && integrity.starts_with("sha512-") && integrity.ends_with("=="),
+            "{row:?}"
+        );
     }
     for major in ["14", "15", "16", "17", "18"] {
-        assert!(rows.iter().any(|row| row[..2] == ["linux-x64", major]), "{major}");
+        assert!(
+            rows.iter().any(|row| row[..2] == ["linux-x64", major]),
+            "{major}"
+        );
     }
 }
 

@@ -12,13 +12,22 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("plan", &["model", "access", "rotation"]),
     ("postgres", &["model"]),
     ("google", &["model"]),
-    ("apply", &["model", "rotation", "plan", "postgres", "google"]),
-    ("verify", &["model", "rotation", "plan", "postgres", "google", "apply"]),
+    (
+        "apply",
+        &["model", "rotation", "plan", "postgres", "google"],
+    ),
+    (
+        "verify",
+        &["model", "rotation", "plan", "postgres", "google", "apply"],
+    ),
     ("cli", &["model", "google"]),
     ("output", &["model", "access", "rotation", "plan", "cli"]),
     (
         "commands",
-        &["model", "access", "policy", "rotation", "plan", "postgres", "google", "apply", "verify", "cli", "output"],
+        &[
+            "model", "access", "policy", "rotation", "plan", "postgres", "google", "apply",
+            "verify", "cli", "output",
+        ],
     ),
 ];
 
@@ -31,7 +40,10 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("google_cloud_secretmanager_v1", &["google"]),
     ("google_cloud_auth", &["google"]),
     ("serde_saphyr", &["policy"]),
-    ("tokio", &["main", "postgres", "google", "apply", "commands"]),
+    (
+        "tokio",
+        &["main", "postgres", "google", "apply", "commands"],
+    ),
 ];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
@@ -45,7 +57,12 @@ fn sources() -> Vec<(String, PathBuf, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let below = path.strip_prefix(&root).unwrap();
-                let module = below.components().next().unwrap().as_os_str().to_string_lossy();
+                let module = below
+                    .components()
+                    .next()
+                    .unwrap()
+                    .as_os_str()
+                    .to_string_lossy();
                 let module = module.trim_end_matches(".rs").to_owned();
                 let text = std::fs::read_to_string(&path).unwrap();
                 found.push((module, path, code_of(&text)));
@@ -58,20 +75,33 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 /// The code without comments and without the tests at its end.
 fn code_of(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-    code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+    code.lines()
+        .map(|line| line.split("//").next().unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The first path segment behind each occurrence of `prefix`.
 fn segments<'a>(code: &'a str, prefix: &str) -> BTreeSet<&'a str> {
-    let word = |rest: &'a str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-    code.split(prefix).skip(1).map(word).filter(|word| !word.is_empty()).collect()
+    let word = |rest: &'a str| {
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()
+            .unwrap()
+    };
+    code.split(prefix)
+        .skip(1)
+        .map(word)
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 #[test]
 fn every_module_imports_only_what_lies_below_it() {
     let mut wrong = Vec::new();
     for (module, path, code) in sources() {
-        let Some((_, allowed)) = MAY_IMPORT.iter().find(|row| row.0 == module) else { continue };
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|row| row.0 == module) else {
+            continue;
+        };
         for imported in segments(&code, "crate::") {
             let known = MAY_IMPORT.iter().any(|row| row.0 == imported);
             if known && imported != module && !allowed.contains(&imported) {
@@ -94,7 +124,9 @@ fn every_crate_stays_where_it_belongs() {
         for (name, allowed) in CRATES {
             let word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
             let prefix = format!("{name}::");
-            let used = code.match_indices(&prefix).any(|(at, _)| !code[..at].ends_with(word));
+            let used = code
+                .match_indices(&prefix)
+                .any(|(at, _)| !code[..at].ends_with(word));
             if used && !allowed.contains(&module.as_str()) {
                 wrong.push(format!("{} uses {name}", path.display()));
             }
@@ -105,8 +137,11 @@ fn every_crate_stays_where_it_belongs() {
 
 #[test]
 fn secrets_are_exposed_by_their_own_types_only() {
-    let exposing: Vec<_> =
-        sources().into_iter().filter(|(_, _, code)| code.contains("expose_secret")).map(|(_, path, _)| path).collect();
+    let exposing: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, _, code)| code.contains("expose_secret"))
+        .map(|(_, path, _)| path)
+        .collect();
     assert_eq!(exposing.len(), 1, "{exposing:#?}");
     assert!(exposing[0].ends_with("model/password.rs"));
 }
@@ -114,7 +149,13 @@ fn secrets_are_exposed_by_their_own_types_only() {
 #[test]
 fn nothing_prints_but_output_and_main() {
     for (module, path, code) in sources() {
-        let prints = ["println!", "eprintln!", "print!(", "dbg!"].iter().any(|word| code.contains(word));
-        assert!(!prints || module == "output" || module == "main", "{}", path.display());
+        let prints = ["println!", "eprintln!", "print!(", "dbg!"]
+            .iter()
+            .any(|word| code.contains(word));
+        assert!(
+            !prints || module == "output" || module == "main",
+            "{}",
+            path.display()
+        );
     }
 }

@@ -47,7 +47,8 @@ fn tampered(more: &str) -> Plan {
 
 fn planned(more: &str, options: &Options) -> Plan {
     let mut state = world(17, &format!("{IN_SYNC}{more}"));
-    let database = "database shop of cloudsqlsuperuser { mig=cT/cloudsqlsuperuser app=c/cloudsqlsuperuser }";
+    let database =
+        "database shop of cloudsqlsuperuser { mig=cT/cloudsqlsuperuser app=c/cloudsqlsuperuser }";
     state.shared = world(17, database).shared.split_off(1);
     diff(&policy(POLICY), &state, options)
 }
@@ -125,8 +126,9 @@ fn what_a_delegate_granted_on_to_somebody_undeclared_keeps_the_delegates_option(
 
 #[test]
 fn a_table_of_the_apps_is_taken_over_with_its_columns() {
-    let plan =
-        tampered("table app.u of app { mig=r/app }\n column app.u.c of app { mig=w/app =r/app }\n view app.v of app");
+    let plan = tampered(
+        "table app.u of app { mig=r/app }\n column app.u.c of app { mig=w/app =r/app }\n view app.v of app",
+    );
     assert_snapshot!(shown(&plan), @r#"
     change the owner of table app.u from app to mig [owner.unexpected]
     revoke SELECT on column app.u(c) from PUBLIC, granted by mig [public.unexpected]
@@ -138,8 +140,13 @@ fn a_table_of_the_apps_is_taken_over_with_its_columns() {
 
 #[test]
 fn an_entry_of_a_role_that_is_gone_cannot_be_revoked() {
-    let plan =
-        planned("table app.u of mig { app=arwd/mig 16999=r/mig }", &Options { prune: true, ..Options::default() });
+    let plan = planned(
+        "table app.u of mig { app=arwd/mig 16999=r/mig }",
+        &Options {
+            prune: true,
+            ..Options::default()
+        },
+    );
     assert_snapshot!(shown(&plan), @r#"
     withheld: 16999 holds SELECT on table app.u [role.undeclared]
       no role has the name `16999`: the entry is left over from a role that is gone: make the object anew as its owner; until then accept it with `allow`
@@ -162,7 +169,8 @@ fn memberships_end_with_the_admin_option_they_hang_on() {
 
 #[test]
 fn somebody_elses_schema_keeps_its_owner_from_being_helped() {
-    let plan = tampered("role boss login superuser\n schema hr of boss\n table hr.x of mig { app=r/mig }");
+    let plan =
+        tampered("role boss login superuser\n schema hr of boss\n table hr.x of mig { app=r/mig }");
     assert_snapshot!(shown(&plan), @r#"
     withheld: mig owns table hr.x, outside the schemas of the policy [privilege.effective]
       the policy does not speak of this schema: declare the schema, give it to somebody else, or let the role make schemas (`create_schemas: true`); there is no statement for that here, since the new owner would run code that it brings along: read its definition, and make it anew as an admin rather than giving it to one

@@ -19,21 +19,34 @@ use rolewright::model::Policy;
 use rolewright::policy::{Problems, Source, Variables, load};
 
 /// A file that begins all right: one instance, one database, two schemas.
-const SHOP: &str = "version: 1\ninstance: p:r:i\ndatabases:\n  shop:\n    schemas: [public, audit]\n";
+const SHOP: &str =
+    "version: 1\ninstance: p:r:i\ndatabases:\n  shop:\n    schemas: [public, audit]\n";
 
 fn read(texts: &[&str]) -> Result<Vec<Policy>, Problems> {
     let name = |index: usize| match texts {
         [_] => "p.yaml".to_owned(),
         _ => format!("{}.yaml", ["a", "b", "c"][index]),
     };
-    let sources: Vec<_> =
-        texts.iter().enumerate().map(|(index, text)| Source { name: name(index), text: (*text).into() }).collect();
+    let sources: Vec<_> = texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| Source {
+            name: name(index),
+            text: (*text).into(),
+        })
+        .collect();
     load(&sources, &given())
 }
 
 fn given() -> Variables {
     let mut variables = Variables::default();
-    for assignment in ["PROJECT=my-project", "PROJECT_NUMBER=123456789012", "N=10", "EMPTY=", "YAML=a, b]: {c"] {
+    for assignment in [
+        "PROJECT=my-project",
+        "PROJECT_NUMBER=123456789012",
+        "N=10",
+        "EMPTY=",
+        "YAML=a, b]: {c",
+    ] {
         variables.assign(assignment).unwrap();
     }
     variables

@@ -21,7 +21,11 @@ const EVENTS: u32 = 3;
 /// No run takes more steps than this: it would never end.
 const STEPS: usize = 40;
 
-const EVERYTHING: Leave = Leave { roll: true, outage: true, end_sessions: false };
+const EVERYTHING: Leave = Leave {
+    roll: true,
+    outage: true,
+    end_sessions: false,
+};
 
 /// What happened on the way to a world.
 #[derive(Clone, Copy, Default)]
@@ -59,11 +63,22 @@ impl Explored {
         self.add(start, Way::default());
         while let Some((world, way)) = self.left.pop_front() {
             if way.events < EVENTS {
-                events(&world).into_iter().for_each(|next| self.add(next, Way { events: way.events + 1, ..way }));
+                events(&world).into_iter().for_each(|next| {
+                    self.add(
+                        next,
+                        Way {
+                            events: way.events + 1,
+                            ..way
+                        },
+                    )
+                });
             }
             self.run(&world, way, Order::Finish, Leave::default());
             if way.events < EVENTS {
-                let way = Way { events: way.events + 1, ..way };
+                let way = Way {
+                    events: way.events + 1,
+                    ..way
+                };
                 self.run(&world, way, Order::Now, EVERYTHING);
                 self.run(&world, way, Order::Back, EVERYTHING);
             }
@@ -84,12 +99,21 @@ impl Explored {
             let goes_on = run.act(&step, &mut world, false);
             if !goes_on {
                 let refused = matches!(step, Step::Hold(Held::NothingBefore(_)));
-                assert!(refused || world.ledger.lease.is_none(), "{step:?}, and said to be at work: {world:#?}");
+                assert!(
+                    refused || world.ledger.lease.is_none(),
+                    "{step:?}, and said to be at work: {world:#?}"
+                );
                 return self.add(world, way);
             }
             assert_sound(&world);
             if way.faults < self.faults {
-                self.add(world.clone(), Way { faults: way.faults + 1, ..way });
+                self.add(
+                    world.clone(),
+                    Way {
+                        faults: way.faults + 1,
+                        ..way
+                    },
+                );
             }
         }
         panic!("this never ends: {:?} in {world:#?}", run.next(&world));
@@ -97,32 +121,54 @@ impl Explored {
 
     /// The run is paused before `step`; another one does all there is to do; then it wakes up.
     fn late(&mut self, run: &Run, step: &Step, world: &World, way: Way) {
-        if matches!(step, Step::Rest(_) | Step::Wait(_) | Step::Hold(_) | Step::Prove(_)) {
+        if matches!(
+            step,
+            Step::Rest(_) | Step::Wait(_) | Step::Hold(_) | Step::Prove(_)
+        ) {
             return;
         }
         self.late += 1;
         let (mut world, mut run) = (world.clone(), run.clone());
         to_the_end(&mut world, Order::Due);
         run.act(step, &mut world, true);
-        self.add(world, Way { faults: way.faults + 1, ..way });
+        self.add(
+            world,
+            Way {
+                faults: way.faults + 1,
+                ..way
+            },
+        );
     }
 }
 
 /// What can happen from outside.
 fn events(world: &World) -> Vec<World> {
-    let later = World { now: world.now + GRACE, ..world.clone() };
+    let later = World {
+        now: world.now + GRACE,
+        ..world.clone()
+    };
     let mut changed = vec![later];
     let mut session = world.clone();
     if session.sessions.is_empty() {
-        session.sessions.extend(world.ledger.previous().map(|previous| previous.login.name().clone()));
-        session.sessions.extend(world.ledger.login.iter().map(|login| login.name().clone()));
+        session.sessions.extend(
+            world
+                .ledger
+                .previous()
+                .map(|previous| previous.login.name().clone()),
+        );
+        session
+            .sessions
+            .extend(world.ledger.login.iter().map(|login| login.name().clone()));
     } else {
         session.sessions.clear();
     }
     changed.push(session);
     let settled = world.ledger.pending.is_none() && world.ledger.previous().is_none();
     if settled {
-        changed.push(World { alternate: !world.alternate, ..world.clone() });
+        changed.push(World {
+            alternate: !world.alternate,
+            ..world.clone()
+        });
     }
     changed
 }
@@ -144,23 +190,44 @@ fn to_the_end(world: &mut World, order: Order) -> Step {
 #[track_caller]
 fn assert_sound(world: &World) {
     let current = world.ledger.current().unwrap();
-    let published =
-        world.readable(current).unwrap_or_else(|| panic!("the published version is unreadable: {world:#?}"));
+    let published = world
+        .readable(current)
+        .unwrap_or_else(|| panic!("the published version is unreadable: {world:#?}"));
     let in_place = |pending: &rolewright::rotation::Pending| pending.login == world.ledger.login;
-    let about_to = world.ledger.pending.as_ref().filter(|pending| in_place(pending)).is_some_and(|pending| {
-        let stored = world.versions.keys().filter_map(|number| world.readable(*number));
-        stored.filter(|payload| payload.mark.as_ref() == Some(&pending.mark)).any(|payload| world.takes(payload))
-    });
-    assert!(world.takes(published) || about_to, "what is published does not work: {world:#?}");
+    let about_to = world
+        .ledger
+        .pending
+        .as_ref()
+        .filter(|pending| in_place(pending))
+        .is_some_and(|pending| {
+            let stored = world
+                .versions
+                .keys()
+                .filter_map(|number| world.readable(*number));
+            stored
+                .filter(|payload| payload.mark.as_ref() == Some(&pending.mark))
+                .any(|payload| world.takes(payload))
+        });
+    assert!(
+        world.takes(published) || about_to,
+        "what is published does not work: {world:#?}"
+    );
     if let Some(previous) = world.ledger.previous() {
         let before = world.readable(previous.version);
-        let before = before.unwrap_or_else(|| panic!("the version before is unreadable: {world:#?}"));
+        let before =
+            before.unwrap_or_else(|| panic!("the version before is unreadable: {world:#?}"));
         let in_grace = world.now < world.ledger.published.unwrap().as_second() + GRACE;
         let another = Some(previous.login) != world.ledger.login.as_ref();
-        assert!(!in_grace || !another || world.takes(before), "within grace the old one does not work: {world:#?}");
+        assert!(
+            !in_grace || !another || world.takes(before),
+            "within grace the old one does not work: {world:#?}"
+        );
     }
     if let Some(number) = world.pin {
-        assert!(world.readable(number).is_some(), "the pinned version is unreadable: {world:#?}");
+        assert!(
+            world.readable(number).is_some(),
+            "the pinned version is unreadable: {world:#?}"
+        );
     }
     for session in &world.sessions {
         assert!(world.accounts.contains_key(session));
@@ -178,24 +245,53 @@ fn assert_ends_clean(world: &World) {
     }
     assert_eq!(last, Step::Rest(None), "{world:#?}");
     assert_eq!(
-        (&world.ledger.pending, world.ledger.previous(), &world.ledger.lease),
+        (
+            &world.ledger.pending,
+            world.ledger.previous(),
+            &world.ledger.lease
+        ),
         (&None, None, &None),
         "{world:#?}"
     );
     let current = world.ledger.current().unwrap();
     assert_eq!(world.latest(), current, "{world:#?}");
-    let open: Vec<_> = world.accounts.iter().filter(|(_, account)| account.can_login).map(|(name, _)| name).collect();
-    assert_eq!(open, [world.ledger.login.as_ref().unwrap().name()], "{world:#?}");
-    let of_strategy = world.terms().logins.iter().any(|login| login.name() == open[0]);
+    let open: Vec<_> = world
+        .accounts
+        .iter()
+        .filter(|(_, account)| account.can_login)
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        open,
+        [world.ledger.login.as_ref().unwrap().name()],
+        "{world:#?}"
+    );
+    let of_strategy = world
+        .terms()
+        .logins
+        .iter()
+        .any(|login| login.name() == open[0]);
     assert!(of_strategy, "{world:#?}");
-    let readable: Vec<_> = world.versions.keys().filter(|number| world.readable(**number).is_some()).collect();
+    let readable: Vec<_> = world
+        .versions
+        .keys()
+        .filter(|number| world.readable(**number).is_some())
+        .collect();
     assert_eq!(readable, [&current], "{world:#?}");
-    let billed = world.versions.values().filter(|(state, _)| *state != VersionState::Destroyed).count();
+    let billed = world
+        .versions
+        .values()
+        .filter(|(state, _)| *state != VersionState::Destroyed)
+        .count();
     assert!(billed <= 2, "{world:#?}");
 }
 
 fn explore(alternate: bool, pin: bool, deadline: bool, faults: u32) {
-    let explored = Explored { faults, ..Explored::default() }.all(World::new(alternate, pin, deadline));
+    let explored = Explored {
+        faults,
+        ..Explored::default()
+    }
+    .all(World::new(alternate, pin, deadline));
     let kind = if alternate { "alternate" } else { "single" };
     // Also where it passes: what `println!` says then, the runner keeps to itself.
     let _ = writeln!(
@@ -251,7 +347,11 @@ fn a_killed_rotation_costs_one_version_at_most() {
             let mut resumed = world.clone();
             to_the_end(&mut resumed, Order::Due);
             assert!(resumed.latest() <= whole.latest() + 1, "{resumed:#?}");
-            assert_eq!(resumed.latest(), whole.latest(), "after {step:?}: {resumed:#?}");
+            assert_eq!(
+                resumed.latest(),
+                whole.latest(),
+                "after {step:?}: {resumed:#?}"
+            );
         }
     }
 }
@@ -260,7 +360,10 @@ fn a_killed_rotation_costs_one_version_at_most() {
 fn first_change(run: &mut Run, world: &mut World) -> Step {
     loop {
         let step = run.next(world);
-        if !matches!(step, Step::Probe { .. } | Step::CheckSeal(_) | Step::Identify(_)) {
+        if !matches!(
+            step,
+            Step::Probe { .. } | Step::CheckSeal(_) | Step::Identify(_)
+        ) {
             return step;
         }
         run.act(&step, world, false);
@@ -279,12 +382,20 @@ fn a_killed_rotation_in_place_waits_for_sessions() {
         let mut world = world.clone();
         first_change(&mut Run::new(&world, Order::Due, leave), &mut world)
     };
-    world.sessions.extend(world.ledger.login.iter().map(|login| login.name().clone()));
+    world
+        .sessions
+        .extend(world.ledger.login.iter().map(|login| login.name().clone()));
     world.ledger = world.ledger.released();
-    assert!(matches!(resumed(&world, Leave::default()), Step::Hold(Held::Outage(_))));
+    assert!(matches!(
+        resumed(&world, Leave::default()),
+        Step::Hold(Held::Outage(_))
+    ));
     assert!(matches!(resumed(&world, EVERYTHING), Step::Begin { .. }));
     world.sessions.clear();
-    assert!(matches!(resumed(&world, Leave::default()), Step::Begin { .. }));
+    assert!(matches!(
+        resumed(&world, Leave::default()),
+        Step::Begin { .. }
+    ));
 }
 
 /// A way back that was killed and is gone again leads back, not there and back.
@@ -323,22 +434,34 @@ fn a_version_that_is_named_as_it_ends_is_brought_back() {
             assert!(run.act(&step, &mut world, false), "{step:?}");
             step = run.next(&world);
         }
-        let Step::Disable(number) = step else { unreachable!() };
+        let Step::Disable(number) = step else {
+            unreachable!()
+        };
         world.ledger.aliases.insert("theirs".into(), number);
         world.etag += 1;
         run.act(&step, &mut world, false);
         assert!(world.readable(number).is_none());
         let mut killed = world.clone();
-        assert!(!run.act(&run.next(&world), &mut world, false), "the word of this run is taken back on an old etag");
+        assert!(
+            !run.act(&run.next(&world), &mut world, false),
+            "the word of this run is taken back on an old etag"
+        );
         for world in [&mut world, &mut killed] {
             for _ in 0..3 {
                 to_the_end(world, Order::Due);
-                assert!(world.readable(number).is_some() && world.ledger.lease.is_none(), "{world:#?}");
+                assert!(
+                    world.readable(number).is_some() && world.ledger.lease.is_none(),
+                    "{world:#?}"
+                );
                 world.now += GRACE;
             }
             world.ledger.aliases.remove("theirs");
             to_the_end(world, Order::Due);
-            assert_eq!(world.versions[&number].0, VersionState::Disabled, "it rests before it is destroyed");
+            assert_eq!(
+                world.versions[&number].0,
+                VersionState::Disabled,
+                "it rests before it is destroyed"
+            );
         }
     }
 }

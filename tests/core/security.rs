@@ -25,7 +25,12 @@ fn functions(folder: PathBuf) -> BTreeSet<String> {
 }
 
 fn defined(code: &str) -> Vec<String> {
-    let words = |line: &str| line.split("fn ").nth(1).and_then(|rest| rest.split('(').next()).map(str::to_owned);
+    let words = |line: &str| {
+        line.split("fn ")
+            .nth(1)
+            .and_then(|rest| rest.split('(').next())
+            .map(str::to_owned)
+    };
     code.lines().filter_map(words).collect()
 }
 
@@ -38,7 +43,11 @@ fn shown_by(page: &str) -> Vec<Vec<String>> {
         match cells[..] {
             [_, _, "test"] => is_shown = true,
             [_, _, test] if is_shown && line.starts_with('|') => {
-                rows.push(test.split(", ").map(|name| name.trim_matches('`').to_owned()).collect());
+                rows.push(
+                    test.split(", ")
+                        .map(|name| name.trim_matches('`').to_owned())
+                        .collect(),
+                );
             }
             _ if !line.starts_with('|') => is_shown = false,
             _ => {}

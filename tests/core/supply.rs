@@ -10,7 +10,10 @@ fn file(name: &str) -> String {
 fn is_by_digest(image: &str) -> bool {
     let digest = image.split_once("@sha256:").map(|(_, digest)| digest);
     digest.is_some_and(|digest| {
-        digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+        digest.len() == 64
+            && digest
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
     })
 }
 
@@ -20,7 +23,9 @@ fn bases(dockerfile: &str) -> Vec<&str> {
     let mut bases = Vec::new();
     for line in dockerfile.lines() {
         let words: Vec<_> = line.split_whitespace().collect();
-        let ["FROM", image, rest @ ..] = &words[..] else { continue };
+        let ["FROM", image, rest @ ..] = &words[..] else {
+            continue;
+        };
         if !stages.contains(image) {
             bases.push(*image);
         }
@@ -34,11 +39,16 @@ fn bases(dockerfile: &str) -> Vec<&str> {
 #[test]
 fn container_images_are_named_by_digest() {
     let (dockerfile, compose) = (file("Dockerfile"), file("docker-compose.yml"));
-    let services = compose.lines().filter_map(|line| line.trim().strip_prefix("image: "));
+    let services = compose
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("image: "));
     let images: Vec<_> = bases(&dockerfile).into_iter().chain(services).collect();
     assert!(images.len() >= 3, "{images:?}");
     for image in images {
         assert!(is_by_digest(image), "{image} is named by a tag only");
     }
-    assert!(!dockerfile.contains("# syntax="), "a frontend of BuildKit is an image as well");
+    assert!(
+        !dockerfile.contains("# syntax="),
+        "a frontend of BuildKit is an image as well"
+    );
 }

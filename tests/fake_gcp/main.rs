@@ -29,8 +29,13 @@ struct Arguments {
 
 fn parse_project(text: &str) -> Result<Project, String> {
     let (id, number) = text.split_once('=').ok_or("expected ID=NUMBER")?;
-    let number = number.parse().map_err(|error| format!("`{number}` is no number: {error}"))?;
-    Ok(Project { id: id.to_owned(), number })
+    let number = number
+        .parse()
+        .map_err(|error| format!("`{number}` is no number: {error}"))?;
+    Ok(Project {
+        id: id.to_owned(),
+        number,
+    })
 }
 
 fn main() -> ExitCode {

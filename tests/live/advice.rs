@@ -75,13 +75,19 @@ fn is_container(finding: &Value) -> bool {
 
 fn drifting(checked: &Value) -> Vec<Value> {
     let all = checked["findings"].as_array().into_iter().flatten();
-    all.filter(|one| one["severity"] == "error").cloned().collect()
+    all.filter(|one| one["severity"] == "error")
+        .cloned()
+        .collect()
 }
 
 /// The statement that a piece of advice ends in.
 fn statement(advice: &str) -> Option<&str> {
-    let statement = advice.rsplit_once("runs: ").map_or(advice, |(_, statement)| statement);
-    let is_sql = ["GRANT ", "ALTER ", "REVOKE "].iter().any(|verb| statement.starts_with(verb));
+    let statement = advice
+        .rsplit_once("runs: ")
+        .map_or(advice, |(_, statement)| statement);
+    let is_sql = ["GRANT ", "ALTER ", "REVOKE "]
+        .iter()
+        .any(|verb| statement.starts_with(verb));
     (is_sql && !statement.contains('…')).then_some(statement)
 }
 

@@ -12,7 +12,10 @@ const ROLES: &str = "  mig: { access: ddl }
 fn found(stage: &Stage, rule: &str) -> Vec<Value> {
     let verdict = stage.run("check", &["--format", "json"]).json();
     let findings = verdict["findings"].as_array().expect("findings").clone();
-    findings.into_iter().filter(|one| one["rule"] == rule).collect()
+    findings
+        .into_iter()
+        .filter(|one| one["rule"] == rule)
+        .collect()
 }
 
 each_major! {

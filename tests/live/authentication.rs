@@ -3,10 +3,14 @@
 use std::time::{Duration, Instant};
 
 use rolewright::model::{DatabaseName, Password, RoleName};
-use rolewright::postgres::{ApplicationName, Environment, LoginError, PostgresError, Route, Session, login};
+use rolewright::postgres::{
+    ApplicationName, Environment, LoginError, PostgresError, Route, Session, login,
+};
 
 use crate::stage::Stage;
-use crate::support::impostor::{Impostor, Says, announcement, authentication, message, sasl, welcome};
+use crate::support::impostor::{
+    Impostor, Says, announcement, authentication, message, sasl, welcome,
+};
 use crate::support::{Cluster, Proxy, each_major, newest, on_a_runtime};
 
 const SECRET: &str = "correct-horse-battery";
@@ -31,28 +35,53 @@ fn database() -> DatabaseName {
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 fn challenged(then: impl IntoIterator<Item = Says>) -> Vec<Says> {
-    [sasl(&["SCRAM-SHA-256"]), Says::Challenge(4096)].into_iter().chain(then).collect()
+    [sasl(&["SCRAM-SHA-256"]), Says::Challenge(4096)]
+        .into_iter()
+        .chain(then)
+        .collect()
 }
 
 /// What an impostor may say, and what is said of it.
 fn impostors() -> Vec<(&'static str, Vec<Says>, &'static str)> {
     let once = |bytes| vec![Says::Bytes(bytes)];
     vec![
-        ("clear text", once(authentication(3, b"")), "asks for the password in clear text"),
-        ("MD5", once(authentication(5, b"salt")), "asks for an MD5 hash"),
+        (
+            "clear text",
+            once(authentication(3, b"")),
+            "asks for the password in clear text",
+        ),
+        (
+            "MD5",
+            once(authentication(5, b"salt")),
+            "asks for an MD5 hash",
+        ),
         ("Kerberos", once(authentication(2, b"")), "ticket"),
         ("GSSAPI", once(authentication(7, b"")), "ticket"),
         ("SSPI", once(authentication(9, b"")), "ticket"),
-        ("unknown", once(authentication(99, b"")), "authentication method 99"),
-        ("other mechanisms", vec![sasl(&["OAUTHBEARER", "PLAIN"])], "offers no SCRAM-SHA-256"),
+        (
+            "unknown",
+            once(authentication(99, b"")),
+            "authentication method 99",
+        ),
+        (
+            "other mechanisms",
+            vec![sasl(&["OAUTHBEARER", "PLAIN"])],
+            "offers no SCRAM-SHA-256",
+        ),
         ("no mechanism", vec![sasl(&[])], "offers no SCRAM-SHA-256"),
         (
             "clear text after SASL",
-            vec![sasl(&["SCRAM-SHA-256"]), Says::Bytes(authentication(3, b""))],
+            vec![
+                sasl(&["SCRAM-SHA-256"]),
+                Says::Bytes(authentication(3, b"")),
+            ],
             "asks for the password in clear text",
         ),
         (
@@ -60,7 +89,11 @@ fn impostors() -> Vec<(&'static str, Vec<Says>, &'static str)> {
             vec![sasl(&["SCRAM-SHA-256"]), Says::Bytes(welcome())],
             "did not prove that it knows the password",
         ),
-        ("no signature", challenged([Says::Bytes(welcome())]), "did not prove that it knows the password"),
+        (
+            "no signature",
+            challenged([Says::Bytes(welcome())]),
+            "did not prove that it knows the password",
+        ),
         (
             "clear text after the proof",
             challenged([Says::Bytes(authentication(3, b""))]),
@@ -68,47 +101,93 @@ fn impostors() -> Vec<(&'static str, Vec<Says>, &'static str)> {
         ),
         (
             "a wrong signature",
-            challenged([Says::Bytes([authentication(12, b"v=d3Jvbmc="), welcome()].concat())]),
+            challenged([Says::Bytes(
+                [authentication(12, b"v=d3Jvbmc="), welcome()].concat(),
+            )]),
             "did not prove that it knows the password",
         ),
-        ("one iteration", vec![sasl(&["SCRAM-SHA-256"]), Says::Challenge(1)], "1 iterations"),
-        ("all iterations", vec![sasl(&["SCRAM-SHA-256"]), Says::Challenge(4_000_000_000)], "4000000000 iterations"),
-        ("another protocol", once(b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec()), "does not speak PostgreSQL's protocol"),
+        (
+            "one iteration",
+            vec![sasl(&["SCRAM-SHA-256"]), Says::Challenge(1)],
+            "1 iterations",
+        ),
+        (
+            "all iterations",
+            vec![sasl(&["SCRAM-SHA-256"]), Says::Challenge(4_000_000_000)],
+            "4000000000 iterations",
+        ),
+        (
+            "another protocol",
+            once(b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec()),
+            "does not speak PostgreSQL's protocol",
+        ),
         (
             "a nonce of its own",
-            vec![sasl(&["SCRAM-SHA-256"]), Says::Bytes(authentication(11, b"r=mine,s=c2FsdA==,i=4096"))],
+            vec![
+                sasl(&["SCRAM-SHA-256"]),
+                Says::Bytes(authentication(11, b"r=mine,s=c2FsdA==,i=4096")),
+            ],
             "did not prove that it knows the password",
         ),
-        ("a huge question", once(announcement(b'R', 2_000_000_000)), "2000000000 bytes"),
-        ("a huge error", once(announcement(b'E', 2_000_000_000)), "2000000000 bytes"),
-        ("notices", vec![Says::Endlessly(message(b'N', &[b'x'; 1000]))], "does not speak PostgreSQL's protocol"),
-        ("parameters", vec![Says::Endlessly(message(b'S', b"a\0b\0"))], "does not speak PostgreSQL's protocol"),
+        (
+            "a huge question",
+            once(announcement(b'R', 2_000_000_000)),
+            "2000000000 bytes",
+        ),
+        (
+            "a huge error",
+            once(announcement(b'E', 2_000_000_000)),
+            "2000000000 bytes",
+        ),
+        (
+            "notices",
+            vec![Says::Endlessly(message(b'N', &[b'x'; 1000]))],
+            "does not speak PostgreSQL's protocol",
+        ),
+        (
+            "parameters",
+            vec![Says::Endlessly(message(b'S', b"a\0b\0"))],
+            "does not speak PostgreSQL's protocol",
+        ),
     ]
 }
 
 async fn refused_as_admin(impostor: &Impostor) -> PostgresError {
-    let route = route(&format!("{} user=csadmin password={SECRET}", impostor.address()));
-    Session::connect(&route, &database(), &purpose()).await.expect_err("an impostor")
+    let route = route(&format!(
+        "{} user=csadmin password={SECRET}",
+        impostor.address()
+    ));
+    Session::connect(&route, &database(), &purpose())
+        .await
+        .expect_err("an impostor")
 }
 
 async fn refused_as_login(impostor: &Impostor) -> LoginError {
     let route = route(&format!("{} user=csadmin", impostor.address()));
     let password = Password::from_text(SECRET.to_owned().into());
-    login(&route, &database(), &role("app"), &password, &purpose()).await.expect_err("an impostor")
+    login(&route, &database(), &role("app"), &password, &purpose())
+        .await
+        .expect_err("an impostor")
 }
 
 #[track_caller]
 fn assert_kept(heard: &[u8], name: &str) {
     let text = String::from_utf8_lossy(heard);
     assert!(text.contains("user\0"), "{name}: nobody logged in");
-    assert!(!text.contains(SECRET) && !text.contains(HASH), "{name}: {text}");
+    assert!(
+        !text.contains(SECRET) && !text.contains(HASH),
+        "{name}: {text}"
+    );
 }
 
 #[tokio::test]
 async fn no_impostor_gets_a_password() {
     for (name, script, told) in impostors() {
         let started = Instant::now();
-        for impostor in [Impostor::on_loopback(script.clone()), Impostor::on_a_socket(script.clone())] {
+        for impostor in [
+            Impostor::on_loopback(script.clone()),
+            Impostor::on_a_socket(script.clone()),
+        ] {
             let admin = refused_as_admin(&impostor).await;
             assert!(chain(&admin).contains(told), "{name}: {}", chain(&admin));
             assert!(!admin.is_away(), "{name} does not get better");
@@ -116,15 +195,25 @@ async fn no_impostor_gets_a_password() {
             assert!(chain(&app).contains(told), "{name}: {}", chain(&app));
             assert_kept(&impostor.heard(), name);
         }
-        assert!(started.elapsed() < Duration::from_secs(9), "{name}: {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(9),
+            "{name}: {:?}",
+            started.elapsed()
+        );
     }
 }
 
 #[tokio::test]
 async fn a_server_that_asks_for_nothing_is_trusted_by_the_admin_through_a_socket_only() {
     let everywhere = Impostor::on_loopback(vec![Says::Bytes(welcome())]);
-    for error in [chain(&refused_as_admin(&everywhere).await), chain(&refused_as_login(&everywhere).await)] {
-        assert!(error.ends_with("lets the login in without SCRAM-SHA-256"), "{error}");
+    for error in [
+        chain(&refused_as_admin(&everywhere).await),
+        chain(&refused_as_login(&everywhere).await),
+    ] {
+        assert!(
+            error.ends_with("lets the login in without SCRAM-SHA-256"),
+            "{error}"
+        );
     }
     assert_kept(&everywhere.heard(), "a server that asks for nothing");
     let row = |pid: &[u8]| {
@@ -132,31 +221,70 @@ async fn a_server_that_asks_for_nothing_is_trusted_by_the_admin_through_a_socket
         let described = message(b'T', &[&[0, 1], &column[..]].concat());
         let length = u32::try_from(pid.len()).unwrap().to_be_bytes();
         let row = message(b'D', &[&[0, 1], &length[..], pid].concat());
-        Says::Bytes([described, row, message(b'C', b"SELECT 1\0"), message(b'Z', b"I")].concat())
+        Says::Bytes(
+            [
+                described,
+                row,
+                message(b'C', b"SELECT 1\0"),
+                message(b'Z', b"I"),
+            ]
+            .concat(),
+        )
     };
     let local = Impostor::on_a_socket(vec![Says::Bytes(welcome()), row(b"7")]);
     let text = format!("{} user=csadmin", local.address());
-    Session::connect(&route(&text), &database(), &purpose()).await.unwrap();
+    Session::connect(&route(&text), &database(), &purpose())
+        .await
+        .unwrap();
     let strict = route(&format!("{text} require_auth=scram-sha-256"));
-    let error = Session::connect(&strict, &database(), &purpose()).await.unwrap_err();
-    assert!(chain(&error).ends_with("lets the login in without SCRAM-SHA-256"), "{}", chain(&error));
+    let error = Session::connect(&strict, &database(), &purpose())
+        .await
+        .unwrap_err();
+    assert!(
+        chain(&error).ends_with("lets the login in without SCRAM-SHA-256"),
+        "{}",
+        chain(&error)
+    );
     // It proves nothing about a password.
     let error = chain(&refused_as_login(&local).await);
-    assert!(error.ends_with("lets the login in without SCRAM-SHA-256"), "{error}");
+    assert!(
+        error.ends_with("lets the login in without SCRAM-SHA-256"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_session_reads_no_message_that_takes_all_memory() {
-    for (kind, announced) in [(b'T', 2_000_000_000), (b'D', 100_000_000), (b'N', 1_000_000_000), (b'E', 3_000_000_000)]
-    {
-        let local = Impostor::on_a_socket(vec![Says::Bytes(welcome()), Says::Bytes(announcement(kind, announced))]);
+    for (kind, announced) in [
+        (b'T', 2_000_000_000),
+        (b'D', 100_000_000),
+        (b'N', 1_000_000_000),
+        (b'E', 3_000_000_000),
+    ] {
+        let local = Impostor::on_a_socket(vec![
+            Says::Bytes(welcome()),
+            Says::Bytes(announcement(kind, announced)),
+        ]);
         let error = refused_as_admin(&local).await;
-        assert!(chain(&error).contains(&format!("announces a message of {announced} bytes")), "{}", chain(&error));
+        assert!(
+            chain(&error).contains(&format!("announces a message of {announced} bytes")),
+            "{}",
+            chain(&error)
+        );
     }
-    let flood = Impostor::on_a_socket(vec![Says::Bytes(welcome()), Says::Endlessly(message(b'N', &[b'x'; 60_000]))]);
+    let flood = Impostor::on_a_socket(vec![
+        Says::Bytes(welcome()),
+        Says::Endlessly(message(b'N', &[b'x'; 60_000])),
+    ]);
     let text = format!("{} user=csadmin connect_timeout=60", flood.address());
-    let error = Session::connect(&route(&text), &database(), &purpose()).await.unwrap_err();
-    assert!(!chain(&error).contains("no answer within"), "{}", chain(&error));
+    let error = Session::connect(&route(&text), &database(), &purpose())
+        .await
+        .unwrap_err();
+    assert!(
+        !chain(&error).contains("no answer within"),
+        "{}",
+        chain(&error)
+    );
 }
 
 #[test]
@@ -168,10 +296,14 @@ async fn keeps_the_passwords_of_a_run(major: u32) {
     let stage = Stage::new(major);
     stage.roles("  app: { access: dml, secret: { name: app, payload: password } }\n");
     let proxy = Proxy::to(stage.cluster.port());
-    let rolewright = stage.rolewright.clone().env("ROLEWRIGHT_ADMIN_URL", &proxy.url(stage.cluster.admin_url()));
+    let rolewright = stage.rolewright.clone().env(
+        "ROLEWRIGHT_ADMIN_URL",
+        &proxy.url(stage.cluster.admin_url()),
+    );
     let file = stage.file();
     let file = file.to_str().unwrap();
-    let run = |arguments: &[&str]| rolewright.run([&[arguments[0], file], &arguments[1..]].concat());
+    let run =
+        |arguments: &[&str]| rolewright.run([&[arguments[0], file], &arguments[1..]].concat());
     let questions = [
         (authentication(3, b""), "clear text"),
         (authentication(5, b"salt"), "MD5"),
@@ -199,7 +331,9 @@ async fn keeps_the_passwords_of_a_run(major: u32) {
     let payloads = stage.fake.payloads();
     assert!(payloads.len() > 1);
     for payload in payloads {
-        let sent = overheard.windows(payload.data.len()).any(|part| *part == payload.data[..]);
+        let sent = overheard
+            .windows(payload.data.len())
+            .any(|part| *part == payload.data[..]);
         assert!(!sent, "a password was sent");
     }
     assert!(!text.contains(HASH), "a hash was sent: {text}");
@@ -218,8 +352,15 @@ fn the_admins_password_out_of_a_secret_is_kept_too() {
             let file = stage.file();
             let file = file.to_str().unwrap();
             let secret = "projects/shop-prod/secrets/admin";
-            let failed = rolewright.run(["check", file, "--admin-password-secret", secret]).assert_status(1);
-            assert!(failed.stderr.contains("asks for the password in clear text"), "{failed:?}");
+            let failed = rolewright
+                .run(["check", file, "--admin-password-secret", secret])
+                .assert_status(1);
+            assert!(
+                failed
+                    .stderr
+                    .contains("asks for the password in clear text"),
+                "{failed:?}"
+            );
             assert!(failed.stderr.contains("no password was sent"), "{failed:?}");
             assert_kept(&impostor.heard(), "the admin");
         });

@@ -14,12 +14,16 @@ fn stage_with(major: u32, settings: &[(&str, &str)]) -> Stage {
     let options = Options::default().database("shop").log_all_statements();
     Stage::with(Cluster::with(
         major,
-        settings.iter().fold(options, |options, (name, value)| options.setting(name, value)),
+        settings.iter().fold(options, |options, (name, value)| {
+            options.setting(name, value)
+        }),
     ))
 }
 
 async fn first(stage: &Stage, query: &str) -> String {
-    texts(&stage.cluster.connect_superuser("shop").await, query).await.remove(0)
+    texts(&stage.cluster.connect_superuser("shop").await, query)
+        .await
+        .remove(0)
 }
 
 /// Tables of the admin's and of `cloudsqlsuperuser`'s, each with somebody else's grants.
@@ -43,8 +47,14 @@ const HALF_DONE: &str = "SELECT relname::text FROM pg_class c
 impl Stage {
     /// Starts `apply` and kills it once this many tables are taken over.
     async fn kill_after(&self, taken: usize) -> usize {
-        let mut apply = self.rolewright.command(["apply", "--yes", self.file().to_str().expect("UTF-8")]);
-        let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut apply =
+            self.rolewright
+                .command(["apply", "--yes", self.file().to_str().expect("UTF-8")]);
+        let mut apply = apply
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
         let superuser = self.cluster.connect_superuser("shop").await;
         let started = Instant::now();
         loop {
@@ -54,8 +64,14 @@ impl Stage {
                 apply.wait().expect("it is ours");
                 return so_far;
             }
-            assert!(apply.try_wait().expect("it is ours").is_none(), "it ended before {taken} tables");
-            assert!(started.elapsed() < Duration::from_secs(120), "no {taken} tables");
+            assert!(
+                apply.try_wait().expect("it is ours").is_none(),
+                "it ended before {taken} tables"
+            );
+            assert!(
+                started.elapsed() < Duration::from_secs(120),
+                "no {taken} tables"
+            );
             sleep(Duration::from_millis(5));
         }
     }
@@ -137,7 +153,9 @@ impl Stage {
 }
 
 fn on_a_runtime(case: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
+    tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(case);
 }
 
 /// Somebody reads a table in a transaction that stays open. Whoever else reads it waits behind our ALTER no longer than
@@ -154,16 +172,24 @@ fn a_table_that_somebody_holds_is_waited_for_and_then_named() {
                 .await;
             let holder = stage.cluster.connect_superuser("shop").await;
             holder
-                .batch_execute("SET application_name = 'a report'; BEGIN; SELECT FROM app.\"Held here\"")
+                .batch_execute(
+                    "SET application_name = 'a report'; BEGIN; SELECT FROM app.\"Held here\"",
+                )
                 .await
                 .unwrap();
-            let pid = texts(&holder, "SELECT pg_backend_pid()::text").await.remove(0);
+            let pid = texts(&holder, "SELECT pg_backend_pid()::text")
+                .await
+                .remove(0);
             let reader = stage.cluster.connect_superuser("shop").await;
             let reading = tokio::spawn(async move {
                 let (mut longest, mut reads) = (Duration::ZERO, 0);
                 loop {
                     let begun = Instant::now();
-                    if reader.batch_execute("SELECT FROM app.\"Held here\"").await.is_err() {
+                    if reader
+                        .batch_execute("SELECT FROM app.\"Held here\"")
+                        .await
+                        .is_err()
+                    {
                         return (longest, reads);
                     }
                     longest = longest.max(begun.elapsed());
@@ -175,10 +201,16 @@ fn a_table_that_somebody_holds_is_waited_for_and_then_named() {
                 }
             });
             let held = stage.apply(&[]).assert_status(3);
-            for words in
-                ["app.\"Held here\"", &format!("process {pid} (`cloudsqladmin`, `a report`)"), "pg_terminate_backend"]
-            {
-                assert!(held.stderr.contains(words), "no `{words}` in {}", held.stderr);
+            for words in [
+                "app.\"Held here\"",
+                &format!("process {pid} (`cloudsqladmin`, `a report`)"),
+                "pg_terminate_backend",
+            ] {
+                assert!(
+                    held.stderr.contains(words),
+                    "no `{words}` in {}",
+                    held.stderr
+                );
             }
             // The same, let go while it is being tried again.
             let letting_go = tokio::spawn(async move {
@@ -191,7 +223,10 @@ fn a_table_that_somebody_holds_is_waited_for_and_then_named() {
             stage.sql_in_shop("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT FROM app.%' AND pid <> pg_backend_pid()").await;
             let (longest, reads) = reading.await.expect("it ends");
             assert!(reads > 100, "{reads}");
-            println!("a reader beside both runs: {reads} reads, the longest {longest:?}\n{}", applied.stdout);
+            println!(
+                "a reader beside both runs: {reads} reads, the longest {longest:?}\n{}",
+                applied.stdout
+            );
         });
     });
 }
@@ -215,7 +250,11 @@ fn an_acl_that_fills_its_row_is_named() {
             stage.policy(&policy);
             let failed = stage.apply(&[]).assert_status(1);
             for words in ["table app.crowded", "row is too big", "group role"] {
-                assert!(failed.stderr.contains(words), "no `{words}` in {}", failed.stderr);
+                assert!(
+                    failed.stderr.contains(words),
+                    "no `{words}` in {}",
+                    failed.stderr
+                );
             }
             println!("{}", failed.stderr);
             stage.sql_in_shop("SET ROLE mig; DO $$ BEGIN FOR i IN 1..50 LOOP EXECUTE format('REVOKE ALL ON app.crowded FROM crowd_%s', i); END LOOP; END $$").await;
@@ -232,7 +271,11 @@ fn hundreds_of_roles_take_no_more_statements() {
             let stage = stage_with(major, &[]);
             let declared: String = (0..300)
                 .map(|n| {
-                    format!("  role{n}: {{ access: {}, member_of: [role{}] }}\n", ["dml", "read"][n % 2], 300 + n % 10)
+                    format!(
+                        "  role{n}: {{ access: {}, member_of: [role{}] }}\n",
+                        ["dml", "read"][n % 2],
+                        300 + n % 10
+                    )
                 })
                 .collect();
             let groups: String = (300..310).map(|n| format!("  role{n}: {{}}\n")).collect();
@@ -255,7 +298,8 @@ fn hundreds_of_roles_take_no_more_statements() {
             let asked = log[before..]
                 .lines()
                 .filter(|line| {
-                    line.contains("rolewright/check") && (line.contains(" statement: ") || line.contains(" execute "))
+                    line.contains("rolewright/check")
+                        && (line.contains(" statement: ") || line.contains(" execute "))
                 })
                 .count();
             assert!(asked <= 12, "{asked}");

@@ -29,7 +29,12 @@ struct Scene {
     planted: Vec<(i64, String, String, String)>,
 }
 
-const SCENES: [(&str, &str); 4] = [("dml", "alternate"), ("ddl", "alternate"), ("dml", "single"), ("ddl", "single")];
+const SCENES: [(&str, &str); 4] = [
+    ("dml", "alternate"),
+    ("ddl", "alternate"),
+    ("dml", "single"),
+    ("ddl", "single"),
+];
 
 impl Scene {
     async fn new(major: u32, access: &str, strategy: &str) -> Self {
@@ -40,10 +45,19 @@ impl Scene {
         ));
         stage.apply(&[]).assert_status(0);
         stage.run("rotate", &["--now"]).assert_status(0);
-        let logins = if strategy == "single" { ("app", "app") } else { ("app_b", "app_a") };
+        let logins = if strategy == "single" {
+            ("app", "app")
+        } else {
+            ("app_b", "app_a")
+        };
         let in_use = stage.payload("app", "current").await;
         let logins = (logins.0.to_owned(), logins.1.to_owned());
-        Self { stage, logins, in_use, planted: Vec::new() }
+        Self {
+            stage,
+            logins,
+            in_use,
+            planted: Vec::new(),
+        }
     }
 
     /// A version with a password that the writer knows, of the form of those that are generated here.
@@ -52,12 +66,18 @@ impl Scene {
         let payload = format!("postgresql://{login}:{password}@db:5432/shop");
         self.stage.add_version("app", &payload).await;
         let number = i64::try_from(self.stage.versions("app").await.len()).expect("a small number");
-        self.planted.push((number, login.to_owned(), payload, password));
+        self.planted
+            .push((number, login.to_owned(), payload, password));
         number
     }
 
     fn payload(&self, number: i64) -> &str {
-        &self.planted.iter().find(|one| one.0 == number).expect("it was planted").2
+        &self
+            .planted
+            .iter()
+            .find(|one| one.0 == number)
+            .expect("it was planted")
+            .2
     }
 
     async fn write(&self, annotations: &Value, aliases: &Value) {
@@ -69,16 +89,35 @@ impl Scene {
                 text => map.insert(format!("rolewright.{key}"), text.clone()),
             };
         }
-        self.stage.patch_secret("app", "annotations", json!({ "annotations": whole })).await;
-        self.stage.patch_secret("app", "versionAliases", json!({ "versionAliases": aliases })).await;
+        self.stage
+            .patch_secret("app", "annotations", json!({ "annotations": whole }))
+            .await;
+        self.stage
+            .patch_secret(
+                "app",
+                "versionAliases",
+                json!({ "versionAliases": aliases }),
+            )
+            .await;
     }
 
     async fn assert_works(&self, words: &str) {
         for (_, login, _, password) in &self.planted {
-            assert!(!self.stage.logs_in(login, password).await, "{words}: a planted password works for {login}");
+            assert!(
+                !self.stage.logs_in(login, password).await,
+                "{words}: a planted password works for {login}"
+            );
         }
-        let password = self.in_use.split(':').nth(2).and_then(|rest| rest.split('@').next()).expect("a password");
-        assert!(self.stage.logs_in(&self.logins.0, password).await, "{words}: the one in use does not work");
+        let password = self
+            .in_use
+            .split(':')
+            .nth(2)
+            .and_then(|rest| rest.split('@').next())
+            .expect("a password");
+        assert!(
+            self.stage.logs_in(&self.logins.0, password).await,
+            "{words}: the one in use does not work"
+        );
     }
 
     /// Plants versions 3 and 4.
@@ -88,19 +127,29 @@ impl Scene {
         let fingerprint = |number| format!("x:{}", fingerprint("x", self.payload(number)));
         let [first, second] = [one, two].map(|number| self.payload(number).to_owned());
         let of = |text: &str| Payload::new(text.to_owned().into_bytes());
-        let keyed = |of_payload: &str, key: &str| Mark::keyed("x".into(), &of(of_payload), &of(key), true).to_string();
+        let keyed = |of_payload: &str, key: &str| {
+            Mark::keyed("x".into(), &of(of_payload), &of(key), true).to_string()
+        };
         let published = |payload: &str, number: i64, login: &str| {
-            let code = of(payload).authentication_code(&format!("rolewright published app {number} {login}"));
+            let code = of(payload)
+                .authentication_code(&format!("rolewright published app {number} {login}"));
             format!("{number}:{}", &code[..32])
         };
         let previous = |number: i64, key: &str| {
-            let code = of(key).authentication_code(&format!("rolewright previous app {number} {in_use}"));
+            let code =
+                of(key).authentication_code(&format!("rolewright previous app {number} {in_use}"));
             format!("{number}:{}", &code[..32])
         };
-        let other = if next == in_use { "app_a" } else { next.as_str() };
+        let other = if next == in_use {
+            "app_a"
+        } else {
+            next.as_str()
+        };
         let retired = |key: &str| {
-            let code =
-                |number: i64| of(key).authentication_code(&format!("rolewright retired app {number}"))[..32].to_owned();
+            let code = |number: i64| {
+                of(key).authentication_code(&format!("rolewright retired app {number}"))[..32]
+                    .to_owned()
+            };
             format!("{LONG_AGO} 1:{} 2:{}", code(1), code(2))
         };
         let (rotate, apply) = (("rotate", vec!["--role", "app"]), ("apply", vec!["--yes"]));
@@ -229,7 +278,11 @@ impl Scene {
 const LONG_AGO: &str = "2026-01-01T00:00:00Z";
 
 fn fingerprint(id: &str, payload: &str) -> String {
-    let digest = sha2::Sha256::new().chain_update(id).chain_update([0]).chain_update(payload).finalize();
+    let digest = sha2::Sha256::new()
+        .chain_update(id)
+        .chain_update([0])
+        .chain_update(payload)
+        .finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -407,7 +460,11 @@ each_major! {
 
 async fn open_logins(stage: &Stage) -> Vec<String> {
     let superuser = stage.cluster.connect_superuser("postgres").await;
-    let query = "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'app_%' AND rolcanlogin ORDER BY 1";
-    let rows = superuser.query(query, &[]).await.expect("the catalogs are read");
+    let query =
+        "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'app_%' AND rolcanlogin ORDER BY 1";
+    let rows = superuser
+        .query(query, &[])
+        .await
+        .expect("the catalogs are read");
     rows.iter().map(|row| row.get(0)).collect()
 }

@@ -36,13 +36,24 @@ impl<'a> Rotated<'a> {
 /// A command on a machine whose clock is so many seconds ahead.
 fn run(lane: &Lane, command: &str, options: &[&str], seconds: i64) -> Outcome {
     let clock = shifted(seconds).expect("Linux");
-    let rolewright = clock.into_iter().fold(lane.stage.rolewright.clone(), |run, (name, value)| run.env(name, &value));
+    let rolewright = clock
+        .into_iter()
+        .fold(lane.stage.rolewright.clone(), |run, (name, value)| {
+            run.env(name, &value)
+        });
     let file = lane.stage.file();
-    rolewright.run([command, file.to_str().expect("UTF-8")].iter().chain(options))
+    rolewright.run(
+        [command, file.to_str().expect("UTF-8")]
+            .iter()
+            .chain(options),
+    )
 }
 
 fn standing(lane: &Lane, seconds: i64) -> Value {
-    run(lane, "status", &["--format", "json"], seconds).assert_status(0).json()["credentials"][0].take()
+    run(lane, "status", &["--format", "json"], seconds)
+        .assert_status(0)
+        .json()["credentials"][0]
+        .take()
 }
 
 #[allow(clippy::disallowed_methods, reason = "a clock that is right")]
@@ -53,7 +64,11 @@ fn present() -> Timestamp {
 /// About the present: the machine may be busy.
 fn is_now(time: &Value) -> bool {
     let time: Timestamp = time.as_str().expect("a time").parse().expect("a time");
-    (present() - time).total(jiff::Unit::Second).expect("seconds").abs() < 600.0
+    (present() - time)
+        .total(jiff::Unit::Second)
+        .expect("seconds")
+        .abs()
+        < 600.0
 }
 
 /// Whoever rotates, by whatever clock: what is written is the server's time, and grace and deadline are by it.
@@ -62,19 +77,32 @@ async fn of_the_machine(major: u32) {
     for seconds in [400 * DAY, -400 * DAY] {
         let rotated = Rotated::by_a_clock(&lane, seconds).await;
         let annotations = rotated.scene.annotations().await;
-        assert!(is_now(&annotations["rolewright.published"]), "{seconds}: {annotations}");
-        rotated.assert_both_work("the deadline is by the server's clock").await;
+        assert!(
+            is_now(&annotations["rolewright.published"]),
+            "{seconds}: {annotations}"
+        );
+        rotated
+            .assert_both_work("the deadline is by the server's clock")
+            .await;
         for other in [-2 * DAY, 0, 2 * DAY] {
             run(&lane, "rotate", &[], other).assert_status(0);
             rotated.assert_both_work("within grace").await;
             let standing = standing(&lane, other);
             assert_eq!(standing["phase"], "grace", "{standing}");
-            assert!((0..600).contains(&standing["age"].as_i64().expect("an age")), "{standing}");
+            assert!(
+                (0..600).contains(&standing["age"].as_i64().expect("an age")),
+                "{standing}"
+            );
         }
         // A day and an hour later grace is over, for a machine that is behind as well.
-        lane.stage.later(&rotated.scene.name, SignedDuration::from_hours(25)).await;
+        lane.stage
+            .later(&rotated.scene.name, SignedDuration::from_hours(25))
+            .await;
         run(&lane, "rotate", &[], -2 * DAY).assert_status(0);
-        assert!(!rotated.scene.works(&rotated.before).await, "the old one is closed");
+        assert!(
+            !rotated.scene.works(&rotated.before).await,
+            "the old one is closed"
+        );
         rotated.scene.assert_clean("after grace").await;
     }
 }
@@ -91,18 +119,34 @@ async fn of_whoever_looks(major: u32) {
         assert!(is_now(&published), "{seconds}: {published}");
         run(&lane, "rotate", &["--now"], seconds).assert_status(0);
         let found = |options: &[&str]| {
-            let check = run(&lane, "check", &[options, &["--format", "json"]].concat(), seconds).json();
-            let rules = check["findings"].as_array().expect("findings").iter().map(|one| one["rule"].clone());
+            let check = run(
+                &lane,
+                "check",
+                &[options, &["--format", "json"]].concat(),
+                seconds,
+            )
+            .json();
+            let rules = check["findings"]
+                .as_array()
+                .expect("findings")
+                .iter()
+                .map(|one| one["rule"].clone());
             // The logins of the scene before are no declared ones by now.
-            rules.filter(|rule| rule != "lock.exposed").collect::<Vec<_>>()
+            rules
+                .filter(|rule| rule != "lock.exposed")
+                .collect::<Vec<_>>()
         };
         assert!(found(&["--probe"]).is_empty(), "{seconds}: it is new");
         // Within grace, both log in; after it, and closed, one does.
         assert_eq!(verified(&lane, seconds), 2, "{seconds}");
-        lane.stage.later(&scene.name, SignedDuration::from_hours(25)).await;
+        lane.stage
+            .later(&scene.name, SignedDuration::from_hours(25))
+            .await;
         run(&lane, "rotate", &[], seconds).assert_status(0);
         assert_eq!(verified(&lane, seconds), 1, "{seconds}");
-        lane.stage.later(&scene.name, SignedDuration::from_hours(31 * 24)).await;
+        lane.stage
+            .later(&scene.name, SignedDuration::from_hours(31 * 24))
+            .await;
         assert_eq!(found(&[]), ["secret.age"], "{seconds}: it is old");
     }
 }
@@ -119,36 +163,69 @@ async fn of_the_server(major: u32) {
     let lane = Lane::new(major);
     let mut rotated = Rotated::by_a_clock(&lane, 0).await;
     let google = present();
-    for jump in [SignedDuration::from_hours(-24 * 365), SignedDuration::from_hours(24 * 365)] {
+    for jump in [
+        SignedDuration::from_hours(-24 * 365),
+        SignedDuration::from_hours(24 * 365),
+    ] {
         lane.stage.fake.set_clock(google + jump);
         lane.stage.run("rotate", &[]).assert_status(0);
         rotated.assert_both_work("Google's clock").await;
     }
     lane.stage.fake.set_clock(google);
 
-    lane.stage.later(&rotated.scene.name, SignedDuration::from_mins(-4)).await;
+    lane.stage
+        .later(&rotated.scene.name, SignedDuration::from_mins(-4))
+        .await;
     lane.stage.run("rotate", &[]).assert_status(0);
     lane.stage.run("rotate", &["--now"]).assert_status(0);
     rotated.assert_both_work("the clock jumped back").await;
     let found = standing(&lane, 0);
-    assert_eq!((&found["phase"], &found["age"]), (&"grace".into(), &0.into()), "{found}");
+    assert_eq!(
+        (&found["phase"], &found["age"]),
+        (&"grace".into(), &0.into()),
+        "{found}"
+    );
     rotated.scene.assert_clean("the clock jumped back").await;
 
-    lane.stage.later(&rotated.scene.name, SignedDuration::from_hours(-24 * 7)).await;
+    lane.stage
+        .later(&rotated.scene.name, SignedDuration::from_hours(-24 * 7))
+        .await;
     let held = lane.stage.run("rotate", &["--now"]).assert_status(3);
-    assert!(held.stdout.contains("`rolewright.published` is in the future"), "{}", held.stdout);
-    rotated.assert_both_work("the clock jumped back by a week").await;
+    assert!(
+        held.stdout
+            .contains("`rolewright.published` is in the future"),
+        "{}",
+        held.stdout
+    );
+    rotated
+        .assert_both_work("the clock jumped back by a week")
+        .await;
     assert_eq!(standing(&lane, 0)["phase"], "unknown");
-    lane.stage.later(&rotated.scene.name, SignedDuration::from_hours(24 * 7)).await;
+    lane.stage
+        .later(&rotated.scene.name, SignedDuration::from_hours(24 * 7))
+        .await;
     rotated.scene.assert_clean("the clock is right again").await;
 
     // Without a deadline: the server itself would go by its clock.
-    rotated.scene.policy("strategy: alternate, every: 30d, grace: 24h");
+    rotated
+        .scene
+        .policy("strategy: alternate, every: 30d, grace: 24h");
     let (user, password) = &rotated.before;
-    let session = lane.stage.cluster.connect_as("postgres", user, password).await.expect("it logs in");
-    lane.stage.later(&rotated.scene.name, SignedDuration::from_hours(24 * 14)).await;
+    let session = lane
+        .stage
+        .cluster
+        .connect_as("postgres", user, password)
+        .await
+        .expect("it logs in");
+    lane.stage
+        .later(&rotated.scene.name, SignedDuration::from_hours(24 * 14))
+        .await;
     let held = lane.stage.run("rotate", &["--wait", "0s"]).assert_status(3);
-    assert!(held.stdout.contains(&format!("a session of `{user}`")), "{}", held.stdout);
+    assert!(
+        held.stdout.contains(&format!("a session of `{user}`")),
+        "{}",
+        held.stdout
+    );
     rotated.assert_both_work("the clock jumped ahead").await;
     drop(session);
     rotated.now = rotated.scene.credential("current").await;

@@ -4,7 +4,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use rolewright::model::{DatabaseName, Password, RoleName};
-use rolewright::postgres::{ApplicationName, Environment, LoginError, PostgresError, Refusal, Route, Session, login};
+use rolewright::postgres::{
+    ApplicationName, Environment, LoginError, PostgresError, Refusal, Route, Session, login,
+};
 use tempfile::TempDir;
 
 use crate::support::{Cluster, Options, each_major};
@@ -30,22 +32,32 @@ fn password(text: &str) -> Password {
 }
 
 async fn enters(route: Route) {
-    let session = Session::connect(&route, route.start_database(), &purpose()).await.unwrap();
+    let session = Session::connect(&route, route.start_database(), &purpose())
+        .await
+        .unwrap();
     session.close().await;
 }
 
 async fn refusal(route: Route) -> PostgresError {
-    Session::connect(&route, route.start_database(), &purpose()).await.unwrap_err()
+    Session::connect(&route, route.start_database(), &purpose())
+        .await
+        .unwrap_err()
 }
 
 /// An error with everything below it, as a user reads it.
 fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// The admin's password, as the test world made it.
 fn admin_password(cluster: &Cluster) -> String {
-    let rest = cluster.admin_url().strip_prefix("postgres://csadmin:").unwrap();
+    let rest = cluster
+        .admin_url()
+        .strip_prefix("postgres://csadmin:")
+        .unwrap();
     rest.split_once('@').unwrap().0.to_owned()
 }
 
@@ -63,16 +75,32 @@ async fn with_tls(major: u32, subject: &str, names: &str) -> Option<(Cluster, Te
          chmod 600 server.key"
     );
     // The server's account makes the files, so that they belong to it.
-    let made = admin.batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{make}'")).await;
-    let library: String = admin.query_one("SHOW ssl_library", &[]).await.unwrap().get(0);
+    let made = admin
+        .batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{make}'"))
+        .await;
+    let library: String = admin
+        .query_one("SHOW ssl_library", &[])
+        .await
+        .unwrap()
+        .get(0);
     if made.is_err() || library.is_empty() {
         // Not `eprintln!`, which the test runner captures.
         eprintln!("skipped: no openssl, or a server without TLS: {made:?}");
         return None;
     }
-    admin.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
-    admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-    let certificate: String = admin.query_one("SELECT pg_read_file('ca.crt')", &[]).await.unwrap().get(0);
+    admin
+        .batch_execute("ALTER SYSTEM SET ssl = on")
+        .await
+        .unwrap();
+    admin
+        .batch_execute("SELECT pg_reload_conf()")
+        .await
+        .unwrap();
+    let certificate: String = admin
+        .query_one("SELECT pg_read_file('ca.crt')", &[])
+        .await
+        .unwrap()
+        .get(0);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ca.crt");
     std::fs::write(&path, certificate).unwrap();
@@ -83,33 +111,59 @@ async fn with_tls(major: u32, subject: &str, names: &str) -> Option<(Cluster, Te
 }
 
 async fn is_encrypted(cluster: &Cluster, mode: &str) -> bool {
-    let route = Route::from_url(&format!("{}?sslmode={mode}", cluster.admin_url()), &Environment::default()).unwrap();
-    let Ok(session) = Session::connect(&route, route.start_database(), &purpose()).await else { return false };
+    let route = Route::from_url(
+        &format!("{}?sslmode={mode}", cluster.admin_url()),
+        &Environment::default(),
+    )
+    .unwrap();
+    let Ok(session) = Session::connect(&route, route.start_database(), &purpose()).await else {
+        return false;
+    };
     let encrypted = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
         WHERE application_name = 'rolewright/test/connect'";
-    let rows = cluster.connect_superuser("postgres").await.query(encrypted, &[]).await.unwrap();
+    let rows = cluster
+        .connect_superuser("postgres")
+        .await
+        .query(encrypted, &[])
+        .await
+        .unwrap();
     session.close().await;
     rows[0].get(0)
 }
 
 async fn verified(cluster: &Cluster, mode: &str, authority: &Path) -> Result<(), String> {
-    let url = format!("{}?sslmode={mode}&sslrootcert={}", cluster.admin_url(), authority.display());
+    let url = format!(
+        "{}?sslmode={mode}&sslrootcert={}",
+        cluster.admin_url(),
+        authority.display()
+    );
     let route = Route::from_url(&url, &Environment::default()).unwrap();
     match Session::connect(&route, route.start_database(), &purpose()).await {
         Ok(session) => {
             session.close().await;
             Ok(())
         }
-        Err(error) => Err(format!("{}; {}", chain(&error), error.hint().unwrap_or_default())),
+        Err(error) => Err(format!(
+            "{}; {}",
+            chain(&error),
+            error.hint().unwrap_or_default()
+        )),
     }
 }
 
 #[tokio::test]
 async fn a_silent_address_is_given_up() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let text = format!("host=127.0.0.1 port={} user=u connect_timeout=1", silent.local_addr().unwrap().port());
+    let text = format!(
+        "host=127.0.0.1 port={} user=u connect_timeout=1",
+        silent.local_addr().unwrap().port()
+    );
     let error = refusal(Route::from_url(&text, &Environment::default()).unwrap()).await;
-    assert!(chain(&error).ends_with("no answer within 1s"), "{}", chain(&error));
+    assert!(
+        chain(&error).ends_with("no answer within 1s"),
+        "{}",
+        chain(&error)
+    );
 }
 
 each_major! {

@@ -19,7 +19,9 @@ fn seed(stage: &Stage, kind: RunKind, name: &str, version: &str) {
         "serviceAccount": format!("{name}@{PROJECT}.iam.gserviceaccount.com"),
         "containers": [{"image": "x", "env": [{"name": "URL", "valueSource": {"secretKeyRef": reference}}]}],
     });
-    stage.fake.seed(kind, [PROJECT, REGION, name], whole(kind, workload));
+    stage
+        .fake
+        .seed(kind, [PROJECT, REGION, name], whole(kind, workload));
 }
 
 /// Of a job, what runs lies one level deeper.
@@ -31,13 +33,21 @@ fn whole(kind: RunKind, workload: Value) -> Value {
 }
 
 fn path(kind: RunKind, name: &str, rest: &str) -> String {
-    let collection = if kind == RunKind::Job { "jobs" } else { "services" };
+    let collection = if kind == RunKind::Job {
+        "jobs"
+    } else {
+        "services"
+    };
     format!("/v2/projects/{PROJECT}/locations/{REGION}/{collection}/{name}{rest}")
 }
 
 /// The line of a policy that declares a role with a secret that the job or service of the same name reads.
 fn declared(kind: RunKind, name: &str, rotate: &str) -> String {
-    let reader = if kind == RunKind::Job { "cloud_run_job" } else { "cloud_run_service" };
+    let reader = if kind == RunKind::Job {
+        "cloud_run_job"
+    } else {
+        "cloud_run_service"
+    };
     format!(
         "  {name}: {{ access: dml, secret: {{ name: {name}, payload: url, readers: [{{ {reader}: {REGION}/{name} }}] }}, \
          rotate: {{ {rotate} }} }}\n"
@@ -46,8 +56,15 @@ fn declared(kind: RunKind, name: &str, rotate: &str) -> String {
 
 /// The number that the job names.
 async fn pin(stage: &Stage, name: &str) -> Value {
-    let mut job = stage.must(reqwest::Method::GET, &path(RunKind::Job, name, ""), Value::Null).await;
-    job["template"]["template"]["containers"][0]["env"][0]["valueSource"]["secretKeyRef"]["version"].take()
+    let mut job = stage
+        .must(
+            reqwest::Method::GET,
+            &path(RunKind::Job, name, ""),
+            Value::Null,
+        )
+        .await;
+    job["template"]["template"]["containers"][0]["env"][0]["valueSource"]["secretKeyRef"]["version"]
+        .take()
 }
 
 async fn previous(stage: &Stage, name: &str) -> Value {
@@ -70,7 +87,13 @@ async fn nobody_can_tell(major: u32) {
     seed(&stage, RunKind::Job, "job", "current");
     seed(&stage, RunKind::Service, "web", "1");
     let rotate = "strategy: alternate, grace: 1s";
-    stage.roles(&[declared(RunKind::Job, "job", rotate), declared(RunKind::Service, "web", rotate)].concat());
+    stage.roles(
+        &[
+            declared(RunKind::Job, "job", rotate),
+            declared(RunKind::Service, "web", rotate),
+        ]
+        .concat(),
+    );
     stage.apply(&[]).assert_status(0);
     stage.run("rotate", &["--now", "--roll"]).assert_status(0);
     after_grace();
@@ -81,21 +104,42 @@ async fn nobody_can_tell(major: u32) {
         ("web", "run.revisions.list"),
     ] {
         stage.fake.deny("anonymous", &[permission]);
-        let status = stage.run("status", &["--role", name, "--format", "json"]).assert_status(1).json();
-        assert_eq!(status["credentials"][0]["phase"], "unknown", "{permission}: {status}");
+        let status = stage
+            .run("status", &["--role", name, "--format", "json"])
+            .assert_status(1)
+            .json();
+        assert_eq!(
+            status["credentials"][0]["phase"], "unknown",
+            "{permission}: {status}"
+        );
         let rotate = stage.run("rotate", &["--role", name]).assert_status(1);
-        assert!(rotate.stderr.contains(permission), "{permission}: {}", rotate.stderr);
+        assert!(
+            rotate.stderr.contains(permission),
+            "{permission}: {}",
+            rotate.stderr
+        );
         assert_eq!(previous(&stage, name).await, "1", "{permission}");
-        assert_eq!(stage.versions(name).await, ["1 ENABLED", "2 ENABLED"], "{permission}");
+        assert_eq!(
+            stage.versions(name).await,
+            ["1 ENABLED", "2 ENABLED"],
+            "{permission}"
+        );
         if permission.ends_with(".get") {
-            let verdict = stage.run("check", &["--format", "json"]).assert_status(1).json();
+            let verdict = stage
+                .run("check", &["--format", "json"])
+                .assert_status(1)
+                .json();
             assert_eq!(verdict["status"], "unknown", "{permission}");
         }
         stage.fake.lift("anonymous");
     }
     stage.run("rotate", &[]).assert_status(0);
     for name in ["job", "web"] {
-        assert_eq!(stage.versions(name).await, ["1 DISABLED", "2 ENABLED"], "{name}");
+        assert_eq!(
+            stage.versions(name).await,
+            ["1 DISABLED", "2 ENABLED"],
+            "{name}"
+        );
     }
 }
 
@@ -111,15 +155,29 @@ async fn moved_along(major: u32) {
     stage.roles(&declared(RunKind::Job, "job", "grace: 1s"));
     stage.apply(&[]).assert_status(0);
     let held = stage.run("rotate", &["--now"]).assert_status(3);
-    assert!(held.stdout.contains("jobs/job is pinned to version 1"), "{}", held.stdout);
+    assert!(
+        held.stdout.contains("jobs/job is pinned to version 1"),
+        "{}",
+        held.stdout
+    );
     assert_eq!(stage.versions("job").await, ["1 ENABLED"]);
     // One that runs is not helped by that.
     let running = json!({"runningCount": 1});
-    stage.fake.seed_below(RunKind::Job, [PROJECT, REGION, "job"], ["executions", "job-1"], &running);
+    stage.fake.seed_below(
+        RunKind::Job,
+        [PROJECT, REGION, "job"],
+        ["executions", "job-1"],
+        &running,
+    );
     let held = stage.run("rotate", &["--now", "--roll"]).assert_status(3);
     assert!(held.stdout.contains("job-1 of "), "{}", held.stdout);
     let ended = json!({"completionTime": "2026-01-01T00:00:00Z"});
-    stage.fake.seed_below(RunKind::Job, [PROJECT, REGION, "job"], ["executions", "job-1"], &ended);
+    stage.fake.seed_below(
+        RunKind::Job,
+        [PROJECT, REGION, "job"],
+        ["executions", "job-1"],
+        &ended,
+    );
     stage.run("rotate", &["--now", "--roll"]).assert_status(0);
     assert_eq!(pin(&stage, "job").await, "2");
     stage.assert_in_sync();
@@ -153,25 +211,65 @@ async fn not_permitted(major: u32) {
         stage.fake.deny("anonymous", &[permission]);
         stage.fake.forget_requests();
         let before = (stage.secret(name).await, logins(&stage).await);
-        let refused = stage.run("rotate", &["--role", name, "--now", "--roll"]).assert_status(1);
-        assert!(refused.stderr.contains(permission) && refused.stderr.contains(name), "{}", refused.stderr);
-        assert!((stage.secret(name).await, logins(&stage).await) == before, "{permission}: something has changed");
+        let refused = stage
+            .run("rotate", &["--role", name, "--now", "--roll"])
+            .assert_status(1);
+        assert!(
+            refused.stderr.contains(permission) && refused.stderr.contains(name),
+            "{}",
+            refused.stderr
+        );
+        assert!(
+            (stage.secret(name).await, logins(&stage).await) == before,
+            "{permission}: something has changed"
+        );
         let asked = stage.fake.requests();
         let asks = |path: &str| path.ends_with(":testIamPermissions");
-        assert!(asked.iter().all(|seen| seen.method == "GET" || asks(&seen.path)), "{permission}");
+        assert!(
+            asked
+                .iter()
+                .all(|seen| seen.method == "GET" || asks(&seen.path)),
+            "{permission}"
+        );
         stage.fake.lift("anonymous");
     }
     // Nothing of it is asked for where nothing is to be moved, or may be.
-    stage.fake.deny("anonymous", &["run.jobs.update", "run.services.update", "iam.serviceAccounts.actAs"]);
+    stage.fake.deny(
+        "anonymous",
+        &[
+            "run.jobs.update",
+            "run.services.update",
+            "iam.serviceAccounts.actAs",
+        ],
+    );
     stage.fake.forget_requests();
-    stage.run("rotate", &["--role", "free", "--now", "--roll"]).assert_status(0);
-    stage.run("rotate", &["--role", "web", "--now"]).assert_status(0);
-    assert!(!stage.fake.requests().iter().any(|seen| seen.path.ends_with(":testIamPermissions")));
+    stage
+        .run("rotate", &["--role", "free", "--now", "--roll"])
+        .assert_status(0);
+    stage
+        .run("rotate", &["--role", "web", "--now"])
+        .assert_status(0);
+    assert!(
+        !stage
+            .fake
+            .requests()
+            .iter()
+            .any(|seen| seen.path.ends_with(":testIamPermissions"))
+    );
     stage.fake.lift("anonymous");
     // Whether one may act as an account cannot be asked where the IAM API is not enabled: that is said.
-    stage.fake.fault("disabled", json!({"method": "serviceAccounts.testIamPermissions", "effect": "deny"}));
-    let rolled = stage.run("rotate", &["--role", "job", "--now", "--roll"]).assert_status(0);
-    assert!(rolled.stdout.contains("cannot be asked"), "{}", rolled.stdout);
+    stage.fake.fault(
+        "disabled",
+        json!({"method": "serviceAccounts.testIamPermissions", "effect": "deny"}),
+    );
+    let rolled = stage
+        .run("rotate", &["--role", "job", "--now", "--roll"])
+        .assert_status(0);
+    assert!(
+        rolled.stdout.contains("cannot be asked"),
+        "{}",
+        rolled.stdout
+    );
     assert_eq!(pin(&stage, "job").await, "2");
 }
 
@@ -193,7 +291,11 @@ fn a_version_that_a_job_names_outlives_its_login() {
 async fn outlived(major: u32) {
     let stage = Stage::new(major);
     seed(&stage, RunKind::Job, "job", "1");
-    stage.roles(&declared(RunKind::Job, "job", "strategy: alternate, grace: 1s, deadline: 1s"));
+    stage.roles(&declared(
+        RunKind::Job,
+        "job",
+        "strategy: alternate, grace: 1s, deadline: 1s",
+    ));
     stage.apply(&[]).assert_status(0);
     for _ in 0..2 {
         stage.run("rotate", &["--now"]).assert_status(0);
@@ -204,9 +306,20 @@ async fn outlived(major: u32) {
     stage.run("rotate", &[]).assert_status(0);
     assert_eq!(previous(&stage, "job").await, Value::Null);
     // Nobody names the second one.
-    assert_eq!(stage.versions("job").await, ["1 ENABLED", "2 DESTROYED", "3 ENABLED"]);
-    let verdict = stage.run("check", &["--format", "json"]).assert_status(0).json();
-    let found: Vec<_> = verdict["findings"].as_array().expect("findings").iter().map(|one| &one["rule"]).collect();
+    assert_eq!(
+        stage.versions("job").await,
+        ["1 ENABLED", "2 DESTROYED", "3 ENABLED"]
+    );
+    let verdict = stage
+        .run("check", &["--format", "json"])
+        .assert_status(0)
+        .json();
+    let found: Vec<_> = verdict["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|one| &one["rule"])
+        .collect();
     assert_eq!(found, ["job.reference"], "{verdict}");
     stage.run("rotate", &["--roll"]).assert_status(0);
     assert_eq!(pin(&stage, "job").await, "3");
@@ -225,23 +338,45 @@ fn an_execution_that_starts_during_a_rotation_is_waited_for() {
 async fn started_meanwhile(major: u32) {
     let stage = Stage::new(major);
     seed(&stage, RunKind::Job, "job", "current");
-    stage.roles(&declared(RunKind::Job, "job", "strategy: alternate, grace: 1s"));
+    stage.roles(&declared(
+        RunKind::Job,
+        "job",
+        "strategy: alternate, grace: 1s",
+    ));
     stage.apply(&[]).assert_status(0);
     // The version is being stored; or the alias is about to move, and Google's clock is ahead.
     let publishing = json!({"method": "secrets.patch", "nth": 2, "effect": "hang"});
-    for (rule, ahead) in [(json!({"method": "secrets.addVersion", "effect": "hang"}), 0), (publishing, 50)] {
-        stage.fake.advance_clock(jiff::SignedDuration::from_secs(ahead));
+    for (rule, ahead) in [
+        (json!({"method": "secrets.addVersion", "effect": "hang"}), 0),
+        (publishing, 50),
+    ] {
+        stage
+            .fake
+            .advance_clock(jiff::SignedDuration::from_secs(ahead));
         let before = stage.versions("job").await;
         stage.fake.fault("held", rule);
         let file = stage.file();
-        let mut rotate = stage.rolewright.command(["rotate", "--now", file.to_str().expect("UTF-8")]);
-        let mut rotate = rotate.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+        let mut rotate =
+            stage
+                .rolewright
+                .command(["rotate", "--now", file.to_str().expect("UTF-8")]);
+        let mut rotate = rotate
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("it starts");
         while stage.fake.met("held") == 0 {
-            assert!(rotate.try_wait().expect("it is ours").is_none(), "it ended too early");
+            assert!(
+                rotate.try_wait().expect("it is ours").is_none(),
+                "it ended too early"
+            );
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         let job = [PROJECT, REGION, "job"];
-        let below = |seen: &Value| stage.fake.seed_below(RunKind::Job, job, ["executions", "meanwhile"], seen);
+        let below = |seen: &Value| {
+            stage
+                .fake
+                .seed_below(RunKind::Job, job, ["executions", "meanwhile"], seen)
+        };
         below(&json!({"runningCount": 1}));
         stage.fake.mend("held");
         assert!(rotate.wait().expect("it ends").success());
@@ -249,9 +384,15 @@ async fn started_meanwhile(major: u32) {
         let held = stage.run("rotate", &[]).assert_status(3);
         assert!(held.stdout.contains("meanwhile of "), "{}", held.stdout);
         let old = |versions: &[String]| versions[before.len() - 1].clone();
-        assert_eq!(old(&stage.versions("job").await), format!("{} ENABLED", before.len()));
+        assert_eq!(
+            old(&stage.versions("job").await),
+            format!("{} ENABLED", before.len())
+        );
         below(&json!({"completionTime": "2026-01-01T00:00:00Z"}));
         stage.run("rotate", &[]).assert_status(0);
-        assert_eq!(old(&stage.versions("job").await), format!("{} DISABLED", before.len()));
+        assert_eq!(
+            old(&stage.versions("job").await),
+            format!("{} DISABLED", before.len())
+        );
     }
 }

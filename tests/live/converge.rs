@@ -58,8 +58,10 @@ UNION ALL SELECT 'extension', xmin::text, ctid::text FROM pg_extension
 ORDER BY 1, 2, 3";
 
 /// How a statement begins that changes something.
-const WRITING: [&str; 11] =
-    ["ALTER", "COMMENT", "CREATE", "DELETE", "DO", "DROP", "GRANT", "INSERT", "REASSIGN", "REVOKE", "UPDATE"];
+const WRITING: [&str; 11] = [
+    "ALTER", "COMMENT", "CREATE", "DELETE", "DO", "DROP", "GRANT", "INSERT", "REASSIGN", "REVOKE",
+    "UPDATE",
+];
 
 /// Memberships through which an admin has a managed role's privileges or may become it.
 pub const LEFT_OVER: &str = "
@@ -71,8 +73,18 @@ SELECT format('%s in %s', m.member::regrole, m.roleid::regrole)
  ORDER BY 1";
 
 pub async fn texts(client: &Client, query: &str) -> Vec<String> {
-    let rows = client.query(query, &[]).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
-    rows.iter().map(|row| (0..row.len()).map(|n| row.get::<_, String>(n)).collect::<Vec<_>>().join(" ")).collect()
+    let rows = client
+        .query(query, &[])
+        .await
+        .unwrap_or_else(|error| panic!("{query}: {error:?}"));
+    rows.iter()
+        .map(|row| {
+            (0..row.len())
+                .map(|n| row.get::<_, String>(n))
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect()
 }
 
 #[track_caller]
@@ -96,9 +108,15 @@ impl Stage {
 
     /// A login with these attributes, and its admin URL.
     async fn admin(&self, name: &str, attributes: &str) -> String {
-        self.sql(&format!("CREATE ROLE \"{name}\" LOGIN PASSWORD 'secret' {attributes}")).await;
+        self.sql(&format!(
+            "CREATE ROLE \"{name}\" LOGIN PASSWORD 'secret' {attributes}"
+        ))
+        .await;
         let user = name.replace('@', "%40");
-        format!("postgres://{user}:secret@127.0.0.1:{}/postgres", self.cluster.port())
+        format!(
+            "postgres://{user}:secret@127.0.0.1:{}/postgres",
+            self.cluster.port()
+        )
     }
 
     /// From here on everything is done as another admin.

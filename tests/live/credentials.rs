@@ -12,7 +12,9 @@ const ALTERNATE: &str = "  app: { access: dml, secret: { name: app, payload: url
 /// The password in a payload of the form `url`.
 fn password_in(url: &str) -> String {
     let parsed = url::Url::parse(url).expect("a URL");
-    percent_encoding::percent_decode_str(parsed.password().expect("a password")).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode_str(parsed.password().expect("a password"))
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 /// `login` and whether there is a password, of each role that begins with `app`.
@@ -21,7 +23,13 @@ async fn logins(stage: &Stage) -> Vec<String> {
     let query = "SELECT concat_ws(' ', rolname, CASE WHEN rolcanlogin THEN 'login' END,
             CASE WHEN rolpassword LIKE 'SCRAM-SHA-256$%' THEN 'verifier' WHEN rolpassword IS NOT NULL THEN 'other' END)
         FROM pg_authid WHERE rolname LIKE 'app%' ORDER BY rolname";
-    superuser.query(query, &[]).await.expect("pg_authid").iter().map(|row| row.get(0)).collect()
+    superuser
+        .query(query, &[])
+        .await
+        .expect("pg_authid")
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
 }
 
 /// What Google says of a secret that holds a credential in use.
@@ -36,7 +44,10 @@ async fn assert_described(stage: &Stage, login: &str) {
         ["app", INSTANCE, login]
     );
     assert!(annotations["rolewright.pending"].is_null(), "{annotations}");
-    assert!(annotations["rolewright.published"].is_string(), "{annotations}");
+    assert!(
+        annotations["rolewright.published"].is_string(),
+        "{annotations}"
+    );
     assert_eq!(stage.versions("app").await, ["1 ENABLED"]);
     let accessor = json!([{"role": "roles/secretmanager.secretAccessor", "members": [READER]}]);
     assert_eq!(stage.bindings("app").await, accessor);
@@ -151,8 +162,10 @@ fn googles_clients_read_what_logs_in() {
             stage.roles(SINGLE);
             stage.apply(&[]).assert_status(0);
             let base = stage.fake.base_url();
-            let read =
-                [gcloud_access(&base, PROJECT, "app", "current"), python_access(&base, PROJECT, "app", "current")];
+            let read = [
+                gcloud_access(&base, PROJECT, "app", "current"),
+                python_access(&base, PROJECT, "app", "current"),
+            ];
             for bytes in read.into_iter().flatten() {
                 let password = String::from_utf8(bytes).expect("text");
                 assert!(stage.logs_in("app", &password).await);

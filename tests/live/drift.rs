@@ -47,11 +47,20 @@ each_major! {
 fn cases(major: u32) -> impl Iterator<Item = Case<'static>> {
     let lines = TABLES.iter().flat_map(|table| table.lines().skip(1));
     let only = chosen_cases();
-    let chosen = move |case: &Case<'_>| only.as_ref().is_none_or(|only| case.id.contains(only.as_str()));
-    lines.map(Case::parse).filter(move |case| case.majors.contains(&major)).filter(chosen)
+    let chosen = move |case: &Case<'_>| {
+        only.as_ref()
+            .is_none_or(|only| case.id.contains(only.as_str()))
+    };
+    lines
+        .map(Case::parse)
+        .filter(move |case| case.majors.contains(&major))
+        .filter(chosen)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a short loop runs the cases at hand")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a short loop runs the cases at hand"
+)]
 fn chosen_cases() -> Option<String> {
     std::env::var("ROLEWRIGHT_TEST_CASES").ok()
 }
@@ -96,7 +105,16 @@ impl<'a> Case<'a> {
             sql => Undo::Sql(sql),
         };
         let (from, to) = majors.split_once('-').unwrap_or((majors, "99"));
-        Self { id, majors: major(from)..=major(to), what, sql, undo, expect, rules, apply }
+        Self {
+            id,
+            majors: major(from)..=major(to),
+            what,
+            sql,
+            undo,
+            expect,
+            rules,
+            apply,
+        }
     }
 
     /// What `apply` is to come to on this major, and the flag it needs.
@@ -111,7 +129,10 @@ impl<'a> Case<'a> {
 
 /// Everything that mending could have dropped, roles included.
 async fn objects(superuser: &tokio_postgres::Client) -> Result<BTreeSet<String>, String> {
-    let rows = superuser.query(OBJECTS, &[]).await.map_err(|error| format!("the objects: {error:?}"))?;
+    let rows = superuser
+        .query(OBJECTS, &[])
+        .await
+        .map_err(|error| format!("the objects: {error:?}"))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
@@ -135,7 +156,8 @@ enum Undo<'a> {
 }
 
 fn major(text: &str) -> u32 {
-    text.parse().unwrap_or_else(|_| panic!("`{text}` is no major version"))
+    text.parse()
+        .unwrap_or_else(|_| panic!("`{text}` is no major version"))
 }
 
 type Verdict = Result<(), String>;
@@ -159,26 +181,43 @@ impl World {
     async fn make(major: u32, policy: &str) -> Self {
         let cluster = Cluster::with(major, Options::default().database("shop"));
         let rolewright = Rolewright::new(&cluster, "http://127.0.0.1:1");
-        let world = Self { major, cluster, rolewright, policy: format!("tests/live/cases/{policy}.yaml") };
+        let world = Self {
+            major,
+            cluster,
+            rolewright,
+            policy: format!("tests/live/cases/{policy}.yaml"),
+        };
         world.cluster.batch("shop", BEFORE).await;
         world.apply(&[]).assert_status(0);
         world.cluster.batch("shop", MIGRATIONS).await;
         world.apply(&[]).assert_status(0);
         world.check().assert_status(0);
-        world.cluster.batch("postgres", "CREATE DATABASE pristine TEMPLATE shop OWNER cloudsqlsuperuser").await;
+        world
+            .cluster
+            .batch(
+                "postgres",
+                "CREATE DATABASE pristine TEMPLATE shop OWNER cloudsqlsuperuser",
+            )
+            .await;
         world
     }
 
     async fn try_case(&self, case: &Case<'_>) -> Verdict {
         let superuser = self.cluster.connect_superuser("shop").await;
-        superuser.batch_execute(case.sql).await.map_err(|error| format!("the case itself: {error:?}"))?;
+        superuser
+            .batch_execute(case.sql)
+            .await
+            .map_err(|error| format!("the case itself: {error:?}"))?;
         let before = objects(&superuser).await?;
         let mut result = match case.expect {
             "in-sync" => self.stays_in_sync(),
             "warning" => self.is_said(case),
             _ => self.drifts(case),
         };
-        let gone: Vec<_> = before.difference(&objects(&superuser).await?).cloned().collect();
+        let gone: Vec<_> = before
+            .difference(&objects(&superuser).await?)
+            .cloned()
+            .collect();
         if !gone.is_empty() {
             result = result.and_then(|_| Err(format!("dropped: {gone:?}")));
         }
@@ -237,15 +276,22 @@ impl World {
         let applied = self.apply(&["--format", "json"]);
         exits(&applied, status, "apply")?;
         let json = applied.json();
-        let named = json["instances"][0]["withheld"].as_array().into_iter().flatten().any(|one| {
-            one["kind"] == kind
-                && has_rule(&one["findings"], "error", &case.rules).is_ok()
-                && [&one["reason"], &one["advice"]]
-                    .iter()
-                    .all(|text| text.as_str().is_some_and(|text| !text.is_empty()))
-        });
+        let named = json["instances"][0]["withheld"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|one| {
+                one["kind"] == kind
+                    && has_rule(&one["findings"], "error", &case.rules).is_ok()
+                    && [&one["reason"], &one["advice"]]
+                        .iter()
+                        .all(|text| text.as_str().is_some_and(|text| !text.is_empty()))
+            });
         if !named {
-            return Err(format!("apply did not name it as {kind}: {}", applied.stdout));
+            return Err(format!(
+                "apply did not name it as {kind}: {}",
+                applied.stdout
+            ));
         }
         exits(&self.check(), 2, "check after it")?;
         Ok(End::Drift)
@@ -257,39 +303,62 @@ impl World {
             Undo::Nothing if in_sync => return Ok(()),
             Undo::Sql(undo) => {
                 let superuser = self.cluster.connect_superuser("shop").await;
-                superuser.batch_execute(undo).await.map_err(|error| format!("{error:?}"))?;
+                superuser
+                    .batch_execute(undo)
+                    .await
+                    .map_err(|error| format!("{error:?}"))?;
                 if self.check().status == 0 {
                     return Ok(());
                 }
             }
             Undo::Nothing | Undo::Database => {}
         }
-        self.cluster.batch("postgres", "DROP DATABASE shop WITH (FORCE)").await;
-        self.cluster.batch("postgres", "CREATE DATABASE shop TEMPLATE pristine OWNER cloudsqlsuperuser").await;
+        self.cluster
+            .batch("postgres", "DROP DATABASE shop WITH (FORCE)")
+            .await;
+        self.cluster
+            .batch(
+                "postgres",
+                "CREATE DATABASE shop TEMPLATE pristine OWNER cloudsqlsuperuser",
+            )
+            .await;
         exits(&self.apply(&[]), 0, "apply")?;
         exits(&self.check(), 0, "check")
     }
 
     fn apply(&self, flags: &[&str]) -> Outcome {
-        self.rolewright.run([&["apply", "--yes", self.policy.as_str()][..], flags].concat())
+        self.rolewright
+            .run([&["apply", "--yes", self.policy.as_str()][..], flags].concat())
     }
 
     fn check(&self) -> Outcome {
-        self.rolewright.run(["check", "--format", "json", self.policy.as_str()])
+        self.rolewright
+            .run(["check", "--format", "json", self.policy.as_str()])
     }
 }
 
 fn exits(outcome: &Outcome, expected: i32, what: &str) -> Verdict {
-    let Outcome { status, stdout, stderr } = outcome;
+    let Outcome {
+        status,
+        stdout,
+        stderr,
+    } = outcome;
     if *status == expected {
         return Ok(());
     }
-    Err(format!("{what} exits {status}, not {expected}\n{stdout}{stderr}"))
+    Err(format!(
+        "{what} exits {status}, not {expected}\n{stdout}{stderr}"
+    ))
 }
 
 /// Every finding says how the role comes to it, and what mends it.
 fn is_explained(case: &Case<'_>, findings: &Value, severity: &str) -> Verdict {
-    for finding in findings.as_array().into_iter().flatten().filter(|one| one["severity"] == severity) {
+    for finding in findings
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|one| one["severity"] == severity)
+    {
         let path = finding["path"].as_array().map_or(0, Vec::len);
         if path < 2 || finding["path"][0] == "" {
             return Err(format!("no path: {finding:#}"));
@@ -304,10 +373,21 @@ fn is_explained(case: &Case<'_>, findings: &Value, severity: &str) -> Verdict {
 }
 
 fn has_rule(findings: &Value, severity: &str, rules: &[&str]) -> Verdict {
-    let found: Vec<_> = findings.as_array().into_iter().flatten().filter(|one| one["severity"] == severity).collect();
-    if found.iter().any(|one| rules.iter().any(|rule| one["rule"] == *rule)) {
+    let found: Vec<_> = findings
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|one| one["severity"] == severity)
+        .collect();
+    if found
+        .iter()
+        .any(|one| rules.iter().any(|rule| one["rule"] == *rule))
+    {
         return Ok(());
     }
-    let found: Vec<_> = found.iter().map(|one| format!("{}: {}", one["rule"], one["message"])).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| format!("{}: {}", one["rule"], one["message"]))
+        .collect();
     Err(format!("none of {} among {found:#?}", rules.join(", ")))
 }

@@ -43,13 +43,21 @@ impl Stage {
             .current_dir(self.folder.path())
             .output()
             .expect(name);
-        assert!(ran.status.success(), "{name}: {}", String::from_utf8_lossy(&ran.stderr));
+        assert!(
+            ran.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
     }
 
     /// The server's own program, or where it came with none, that of a newer PostgreSQL.
     fn client(&self, name: &str) -> PathBuf {
         let own = self.cluster.program(name);
-        if self.has_own() { own } else { clients().map_or(own, |folder| folder.join(name)) }
+        if self.has_own() {
+            own
+        } else {
+            clients().map_or(own, |folder| folder.join(name))
+        }
     }
 
     fn has_own(&self) -> bool {
@@ -60,22 +68,40 @@ impl Stage {
     fn restore(&self, url: &str, options: &[&str], dump: &str) {
         let script = self.folder.path().join("restored.sql");
         let to_file = [&["--file=restored.sql"], options, &[dump]].concat();
-        let ran = Command::new(self.client("pg_restore")).args(to_file).current_dir(self.folder.path()).output();
+        let ran = Command::new(self.client("pg_restore"))
+            .args(to_file)
+            .current_dir(self.folder.path())
+            .output();
         assert!(ran.expect("pg_restore").status.success());
         let text = std::fs::read_to_string(&script).expect("a script");
-        std::fs::write(&script, text.replace("SET transaction_timeout = 0;\n", "")).expect("it is written");
-        self.tool("psql", url, &["--quiet", "--set=ON_ERROR_STOP=1", "--file=restored.sql"]);
+        std::fs::write(&script, text.replace("SET transaction_timeout = 0;\n", ""))
+            .expect("it is written");
+        self.tool(
+            "psql",
+            url,
+            &["--quiet", "--set=ON_ERROR_STOP=1", "--file=restored.sql"],
+        );
     }
 
     async fn empty_database(&self) {
-        self.cluster.batch("postgres", "DROP DATABASE shop WITH (FORCE)").await;
-        self.cluster.batch("postgres", "CREATE DATABASE shop OWNER cloudsqlsuperuser").await;
+        self.cluster
+            .batch("postgres", "DROP DATABASE shop WITH (FORCE)")
+            .await;
+        self.cluster
+            .batch("postgres", "CREATE DATABASE shop OWNER cloudsqlsuperuser")
+            .await;
     }
 
     fn rules(&self) -> Vec<String> {
         let checked = self.run("check", &["--format", "json"]).json();
-        let errors = checked["findings"].as_array().into_iter().flatten().filter(|one| one["severity"] == "error");
-        let mut rules: Vec<_> = errors.filter_map(|one| one["rule"].as_str().map(str::to_owned)).collect();
+        let errors = checked["findings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|one| one["severity"] == "error");
+        let mut rules: Vec<_> = errors
+            .filter_map(|one| one["rule"].as_str().map(str::to_owned))
+            .collect();
         rules.sort();
         rules.dedup();
         rules
@@ -83,9 +109,14 @@ impl Stage {
 }
 
 /// `scripts/lib/dump-clients` fetches them.
-#[expect(clippy::disallowed_methods, reason = "a test's environment says which programs there are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's environment says which programs there are"
+)]
 fn clients() -> Option<PathBuf> {
-    std::env::var("ROLEWRIGHT_TEST_CLIENTS").ok().map(Into::into)
+    std::env::var("ROLEWRIGHT_TEST_CLIENTS")
+        .ok()
+        .map(Into::into)
 }
 
 #[track_caller]
@@ -93,10 +124,18 @@ fn only_the_database_has_lost(stage: &Stage, tool: &str) {
     let checked = stage.run("check", &["--format", "json"]).json();
     let findings = checked["findings"].as_array().into_iter().flatten();
     let errors = || findings.clone().filter(|one| one["severity"] == "error");
-    assert_eq!(stage.rules(), ["grant.missing", "public.unexpected"], "{tool}: only what the database has lost");
+    assert_eq!(
+        stage.rules(),
+        ["grant.missing", "public.unexpected"],
+        "{tool}: only what the database has lost"
+    );
     // Up to 14 a new database lets PUBLIC create in `public`, and a dump does not say that this one does not.
     let lost = |object: &Value| object == "database shop" || object == "schema public";
-    assert_eq!(errors().filter(|one| !lost(&one["object"])).count(), 0, "{tool}: {checked:#}");
+    assert_eq!(
+        errors().filter(|one| !lost(&one["object"])).count(),
+        0,
+        "{tool}: {checked:#}"
+    );
     stage.apply(&[]).assert_status(0);
     stage.assert_in_sync();
 }
@@ -107,7 +146,11 @@ async fn elsewhere(from: &Stage, major: u32) {
     stage.policy(POLICY);
     stage.apply(&[]).assert_status(0);
     stage.empty_database().await;
-    std::fs::copy(from.folder.path().join("shop.dump"), stage.folder.path().join("shop.dump")).expect("it is copied");
+    std::fs::copy(
+        from.folder.path().join("shop.dump"),
+        stage.folder.path().join("shop.dump"),
+    )
+    .expect("it is copied");
     stage.restore(stage.cluster.superuser_url(), &[], "shop.dump");
     only_the_database_has_lost(&stage, "another server");
 }
@@ -123,14 +166,25 @@ async fn restored(major: u32) {
     stage.cluster.batch("shop", MIGRATED).await;
     stage.apply(&[]).assert_status(0);
     assert_eq!(stage.rules(), [""; 0]);
-    stage.tool("pg_dump", &superuser, &["--format=custom", "--file=shop.dump"]);
-    stage.tool("pg_dump", &superuser, &["--format=plain", "--file=shop.sql"]);
+    stage.tool(
+        "pg_dump",
+        &superuser,
+        &["--format=custom", "--file=shop.dump"],
+    );
+    stage.tool(
+        "pg_dump",
+        &superuser,
+        &["--format=plain", "--file=shop.sql"],
+    );
 
     // As whoever may: owners, ACLs and default privileges are all in it, but for those of the database itself.
     if stage.has_own() {
         for (tool, arguments) in [
             ("pg_restore", &["--exit-on-error", "shop.dump"][..]),
-            ("psql", &["--quiet", "--set=ON_ERROR_STOP=1", "--file=shop.sql"]),
+            (
+                "psql",
+                &["--quiet", "--set=ON_ERROR_STOP=1", "--file=shop.sql"],
+            ),
         ] {
             stage.empty_database().await;
             stage.tool(tool, &superuser, arguments);
@@ -146,15 +200,33 @@ async fn restored(major: u32) {
     stage.empty_database().await;
     let admin = stage.cluster.admin_url().to_owned();
     stage.restore(&admin, &["--no-owner", "--no-acl"], "shop.dump");
-    for rule in ["owner.unexpected", "grant.missing", "default.missing", "public.unexpected"] {
-        assert!(stage.rules().iter().any(|found| found == rule), "{rule}: {:?}", stage.rules());
+    for rule in [
+        "owner.unexpected",
+        "grant.missing",
+        "default.missing",
+        "public.unexpected",
+    ] {
+        assert!(
+            stage.rules().iter().any(|found| found == rule),
+            "{rule}: {:?}",
+            stage.rules()
+        );
     }
     let held = stage.apply(&[]).assert_status(3);
-    assert!(held.stdout.contains("--take-over"), "views and what runs as its owner wait for a word: {}", held.stdout);
+    assert!(
+        held.stdout.contains("--take-over"),
+        "views and what runs as its owner wait for a word: {}",
+        held.stdout
+    );
     stage.apply(&["--take-over"]).assert_status(0);
     stage.assert_in_sync();
     let kept = stage.cluster.connect_superuser("shop").await;
-    let rows = kept.query_one("SELECT count(*) FROM app.orders JOIN audit.log ON order_id = orders.id", &[]).await;
+    let rows = kept
+        .query_one(
+            "SELECT count(*) FROM app.orders JOIN audit.log ON order_id = orders.id",
+            &[],
+        )
+        .await;
     assert_eq!(rows.expect("it is read").get::<_, i64>(0), 1);
 }
 

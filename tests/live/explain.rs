@@ -32,13 +32,23 @@ ALTER ROLE reporting NOSUPERUSER; GRANT SELECT (rolpassword) ON pg_catalog.pg_au
 
 impl Stage {
     fn why(&self, role: &str, privilege: &str, object: &str) -> Value {
-        self.run("explain", &[role, privilege, object, "--format", "json"]).assert_status(0).json()
+        self.run("explain", &[role, privilege, object, "--format", "json"])
+            .assert_status(0)
+            .json()
     }
 }
 
 fn paths(answer: &Value) -> Vec<Vec<&str>> {
     let ways = answer["ways"].as_array().into_iter().flatten();
-    ways.map(|way| way["path"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()).collect()
+    ways.map(|way| {
+        way["path"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    })
+    .collect()
 }
 
 each_major! {

@@ -15,12 +15,27 @@ const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 
 /// Each happens to one secret of the same run.
 const FAULTS: [(&str, &str); 10] = [
-    ("quota", r#"{"effect": {"answer": {"status": 429, "retryAfter": 1}}}"#),
-    ("unavailable", r#"{"effect": {"answer": {"status": 503}}, "times": 2}"#),
-    ("page", r#"{"effect": {"answer": {"status": 503, "body": "html"}}}"#),
+    (
+        "quota",
+        r#"{"effect": {"answer": {"status": 429, "retryAfter": 1}}}"#,
+    ),
+    (
+        "unavailable",
+        r#"{"effect": {"answer": {"status": 503}}, "times": 2}"#,
+    ),
+    (
+        "page",
+        r#"{"effect": {"answer": {"status": 503, "body": "html"}}}"#,
+    ),
     ("internal", r#"{"effect": {"answer": {"status": 500}}}"#),
-    ("internal-after", r#"{"effect": {"answer": {"status": 500}}, "when": "after"}"#),
-    ("page-after", r#"{"effect": {"answer": {"status": 502, "body": "html"}}, "when": "after"}"#),
+    (
+        "internal-after",
+        r#"{"effect": {"answer": {"status": 500}}, "when": "after"}"#,
+    ),
+    (
+        "page-after",
+        r#"{"effect": {"answer": {"status": 502, "body": "html"}}, "when": "after"}"#,
+    ),
     ("dropped", r#"{"effect": "drop"}"#),
     ("dropped-after", r#"{"effect": "drop", "when": "after"}"#),
     ("cut", r#"{"effect": "cut"}"#),
@@ -45,12 +60,21 @@ impl<'a> Scene<'a> {
         strategy: &str,
         faults: &'static [(&'static str, &'static str)],
     ) -> Self {
-        stage.cluster.batch("postgres", &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser")).await;
-        let mut policy =
-            format!("version: 1\ninstance: {INSTANCE}\ndatabases: {{ shop{number}: {{ schemas: [app] }} }}\nroles:\n");
+        stage
+            .cluster
+            .batch(
+                "postgres",
+                &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser"),
+            )
+            .await;
+        let mut policy = format!(
+            "version: 1\ninstance: {INSTANCE}\ndatabases: {{ shop{number}: {{ schemas: [app] }} }}\nroles:\n"
+        );
         for (fault, _) in faults {
             let name = secret(number, fault);
-            stage.fake.seed_job(PROJECT, "europe-west1", &name, Some(&account(&name)));
+            stage
+                .fake
+                .seed_job(PROJECT, "europe-west1", &name, Some(&account(&name)));
             let readers = format!("\"{READER}\", {{cloud_run_job: europe-west1/{name}}}");
             let _ = writeln!(
                 policy,
@@ -61,7 +85,11 @@ impl<'a> Scene<'a> {
         }
         stage.policy(&policy);
         stage.fake.forget_requests();
-        Self { stage, number, faults }
+        Self {
+            stage,
+            number,
+            faults,
+        }
     }
 
     /// Lets each fault happen to its secret, or to its job, at this request.
@@ -70,7 +98,11 @@ impl<'a> Scene<'a> {
             let mut rule: Value = serde_json::from_str(rule).expect("a rule");
             rule["method"] = json!(at.call);
             rule["nth"] = json!(at.nth);
-            rule["resource"] = json!(format!("projects/*/{}/{}", at.collection, secret(self.number, fault)));
+            rule["resource"] = json!(format!(
+                "projects/*/{}/{}",
+                at.collection,
+                secret(self.number, fault)
+            ));
             self.stage.fake.fault(fault, rule);
         }
     }
@@ -80,7 +112,11 @@ impl<'a> Scene<'a> {
         self.stage.run("check", &[]).assert_status(0);
         for (fault, _) in self.faults {
             let name = secret(self.number, fault);
-            assert_eq!(self.stage.versions(&name).await, ["1 ENABLED"], "{fault} at {at}");
+            assert_eq!(
+                self.stage.versions(&name).await,
+                ["1 ENABLED"],
+                "{fault} at {at}"
+            );
             self.assert_logs_in(&name).await;
             self.assert_bound(&name, &format!("{fault} at {at}")).await;
         }
@@ -90,19 +126,34 @@ impl<'a> Scene<'a> {
     async fn assert_bound(&self, name: &str, at: &str) {
         let bindings = self.stage.bindings(name).await;
         let bindings = bindings.as_array().cloned().unwrap_or_default();
-        let ours: Vec<_> =
-            bindings.iter().filter(|one| one["role"] == ACCESSOR && one["condition"].is_null()).collect();
+        let ours: Vec<_> = bindings
+            .iter()
+            .filter(|one| one["role"] == ACCESSOR && one["condition"].is_null())
+            .collect();
         let job = format!("serviceAccount:{}", account(name));
         assert_eq!(ours.len(), 1, "{at}: {bindings:?}");
         let members = &ours[0]["members"];
-        assert!(*members == json!([READER, job]) || *members == json!([job, READER]), "{at}: {members}");
+        assert!(
+            *members == json!([READER, job]) || *members == json!([job, READER]),
+            "{at}: {members}"
+        );
     }
 
     async fn assert_logs_in(&self, name: &str) {
-        let stored: Config = self.stage.payload(name, "current").await.parse().expect("a URL");
+        let stored: Config = self
+            .stage
+            .payload(name, "current")
+            .await
+            .parse()
+            .expect("a URL");
         let user = stored.get_user().expect("a user");
-        let password = std::str::from_utf8(stored.get_password().expect("a password")).expect("text");
-        let session = self.stage.cluster.connect_as(&format!("shop{}", self.number), user, password).await;
+        let password =
+            std::str::from_utf8(stored.get_password().expect("a password")).expect("text");
+        let session = self
+            .stage
+            .cluster
+            .connect_as(&format!("shop{}", self.number), user, password)
+            .await;
         session.unwrap_or_else(|error| panic!("{user} does not log in: {error:?}"));
     }
 }
@@ -122,11 +173,20 @@ fn points(requests: &[RequestSeen], name: &str) -> Vec<Point> {
     let of = |request: &RequestSeen| {
         let nth = seen.entry(request.call).or_default();
         *nth += 1;
-        let collection = if request.path.contains("/jobs/") { "locations/*/jobs" } else { "secrets" };
-        Point { call: request.call, nth: *nth, collection }
+        let collection = if request.path.contains("/jobs/") {
+            "locations/*/jobs"
+        } else {
+            "secrets"
+        };
+        Point {
+            call: request.call,
+            nth: *nth,
+            collection,
+        }
     };
     let named = |request: &&RequestSeen| {
-        request.query.contains(&format!("secretId={name}")) || request.path.split(['/', ':']).any(|part| part == name)
+        request.query.contains(&format!("secretId={name}"))
+            || request.path.split(['/', ':']).any(|part| part == name)
     };
     requests.iter().filter(named).map(of).collect()
 }
@@ -168,8 +228,15 @@ async fn everything_goes_wrong_once(major: u32, strategy: &str, worth: fn(&Point
 fn run_through(scene: &Scene<'_>, point: &Point) -> usize {
     scene.misbehave(point);
     let outcome = scene.stage.apply(&[]);
-    assert_eq!(outcome.status, 0, "{point:?}\n{}{}", outcome.stdout, outcome.stderr);
-    let happened = FAULTS.iter().filter(|(fault, _)| scene.stage.fake.met(fault) > 0).count();
+    assert_eq!(
+        outcome.status, 0,
+        "{point:?}\n{}{}",
+        outcome.stdout, outcome.stderr
+    );
+    let happened = FAULTS
+        .iter()
+        .filter(|(fault, _)| scene.stage.fake.met(fault) > 0)
+        .count();
     assert_eq!(happened, FAULTS.len(), "{point:?}");
     happened
 }
@@ -179,8 +246,10 @@ async fn policies_go_wrong(major: u32) {
     let stage = Stage::new(major);
     let scene = Scene::new(&stage, 0, "single").await;
     stage.apply(&[]).assert_status(0);
-    let viewer = json!({"role": "roles/secretmanager.viewer", "members": ["group:dba@example.com"]});
-    let condition = json!({"title": "until", "expression": "request.time < timestamp('2999-01-01T00:00:00Z')"});
+    let viewer =
+        json!({"role": "roles/secretmanager.viewer", "members": ["group:dba@example.com"]});
+    let condition =
+        json!({"title": "until", "expression": "request.time < timestamp('2999-01-01T00:00:00Z')"});
     let conditional = json!({"role": ACCESSOR, "members": [READER], "condition": condition});
     let mut happened = 0;
     for (call, nth) in [
@@ -191,15 +260,24 @@ async fn policies_go_wrong(major: u32) {
         ("secrets.setIamPolicy", 2),
     ] {
         for (fault, _) in FAULTS {
-            stage.set_bindings(&secret(0, fault), json!([viewer, conditional])).await;
+            stage
+                .set_bindings(&secret(0, fault), json!([viewer, conditional]))
+                .await;
         }
-        let point = Point { call, nth, collection: "secrets" };
+        let point = Point {
+            call,
+            nth,
+            collection: "secrets",
+        };
         happened += run_through(&scene, &point);
         scene.assert_in_sync(&format!("{point:?}")).await;
         for (fault, _) in FAULTS {
             let kept = stage.bindings(&secret(0, fault)).await;
             let kept = kept.as_array().expect("bindings");
-            assert!(kept.contains(&viewer) && kept.contains(&conditional), "{fault} at {point:?}: {kept:?}");
+            assert!(
+                kept.contains(&viewer) && kept.contains(&conditional),
+                "{fault} at {point:?}: {kept:?}"
+            );
         }
     }
     tell!("{happened} faults at policies that others share: no binding was lost");
@@ -210,9 +288,16 @@ async fn reads_lag_behind(major: u32, strategy: &str) {
     let stage = Stage::new(major);
     for (number, lag) in ["0.2s", "1s"].into_iter().enumerate() {
         let scene = Scene::with(&stage, number, strategy, &FAULTS[..2]).await;
-        stage.fake.fault("behind", json!({"effect": {"stale": lag}, "times": "always"}));
+        stage.fake.fault(
+            "behind",
+            json!({"effect": {"stale": lag}, "times": "always"}),
+        );
         let outcome = stage.apply(&[]);
-        assert_eq!(outcome.status, 0, "{lag}\n{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(
+            outcome.status, 0,
+            "{lag}\n{}{}",
+            outcome.stdout, outcome.stderr
+        );
         let met = stage.fake.met("behind");
         scene.assert_in_sync(lag).await;
         tell!("{strategy}: {met} requests, reads {lag} behind, one run, one version a secret");
@@ -220,7 +305,9 @@ async fn reads_lag_behind(major: u32, strategy: &str) {
 }
 
 fn on_a_runtime(case: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
+    tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(case);
 }
 
 #[test]
@@ -233,7 +320,10 @@ fn a_run_survives_every_fault_at_every_request() {
 fn a_run_survives_every_fault_where_a_pair_is_written() {
     newest(|major| {
         on_a_runtime(everything_goes_wrong_once(major, "alternate", |point| {
-            matches!(point.call, "secrets.create" | "secrets.patch" | "secrets.addVersion" | "versions.access")
+            matches!(
+                point.call,
+                "secrets.create" | "secrets.patch" | "secrets.addVersion" | "versions.access"
+            )
         }));
     });
 }

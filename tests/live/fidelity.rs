@@ -18,7 +18,12 @@ use gcloud::Gcloud;
 use python::Python;
 
 /// The payload that gcloud reads of a version, byte by byte; nothing where gcloud is not installed.
-pub fn gcloud_access(base_url: &str, project: &str, secret: &str, version: &str) -> Option<Vec<u8>> {
+pub fn gcloud_access(
+    base_url: &str,
+    project: &str,
+    secret: &str,
+    version: &str,
+) -> Option<Vec<u8>> {
     let gcloud = Gcloud::new(base_url, project)?;
     Some(gcloud.access(secret, version))
 }
@@ -30,7 +35,12 @@ pub fn gcloud_policy(base_url: &str, project: &str, secret: &str) -> Option<Valu
 }
 
 /// The payload that the Python client reads of a version; nothing where it cannot be had.
-pub fn python_access(base_url: &str, project: &str, secret: &str, version: &str) -> Option<Vec<u8>> {
+pub fn python_access(
+    base_url: &str,
+    project: &str,
+    secret: &str,
+    version: &str,
+) -> Option<Vec<u8>> {
     let mut python = Python::new(base_url)?;
     let name = format!("projects/{project}/secrets/{secret}/versions/{version}");
     let read = python.must("access_secret_version", &json!({ "name": name }));
@@ -53,7 +63,10 @@ fn install_crypto_provider() {
 
 /// Whether a client that is not here is an error, as in continuous integration.
 fn required(variable: &str) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "tests take their settings from the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests take their settings from the environment"
+    )]
     let value = std::env::var(variable);
     value.is_ok_and(|value| !value.is_empty() && value != "0")
 }

@@ -18,13 +18,26 @@ struct Exploit {
 }
 
 fn written(named: &'static str, annotations: Value) -> Exploit {
-    Exploit { annotations, aliases: json!({}), named }
+    Exploit {
+        annotations,
+        aliases: json!({}),
+        named,
+    }
 }
 
 /// Annotations and aliases alone: nobody adds a version for these.
 #[allow(clippy::disallowed_methods, reason = "a clock that is right")]
 fn exploits() -> Vec<Exploit> {
-    let other_logins = ["migration_user", "csadmin", "cloudsqlsuperuser", "billing", "App_a", "\"app\"", "app_c", ""];
+    let other_logins = [
+        "migration_user",
+        "csadmin",
+        "cloudsqlsuperuser",
+        "billing",
+        "App_a",
+        "\"app\"",
+        "app_c",
+        "",
+    ];
     let mut all: Vec<_> = other_logins
         .into_iter()
         .flat_map(|login| {
@@ -67,7 +80,10 @@ async fn inhabited(major: u32) -> Stage {
   app: {{ access: dml, secret: {{ name: app, payload: url, keep: 1, readers: [\"{READER}\"] }}, \
          rotate: {{ strategy: alternate, every: 30d, grace: 1s }} }}\n"
     ));
-    stage.cluster.batch("shop", "CREATE ROLE billing LOGIN PASSWORD 'theirs'").await;
+    stage
+        .cluster
+        .batch("shop", "CREATE ROLE billing LOGIN PASSWORD 'theirs'")
+        .await;
     stage.apply(&[]).assert_status(0);
     stage
 }
@@ -78,11 +94,19 @@ async fn roles(stage: &Stage) -> String {
     let query =
         "SELECT string_agg(concat_ws(' ', rolname, rolcanlogin, rolvaliduntil, rolpassword), E'\\n' ORDER BY rolname)
                    FROM pg_authid";
-    superuser.query_one(query, &[]).await.expect("the catalogs are read").get(0)
+    superuser
+        .query_one(query, &[])
+        .await
+        .expect("the catalogs are read")
+        .get(0)
 }
 
 async fn everything(stage: &Stage) -> (String, Value, Vec<String>) {
-    (roles(stage).await, stage.secret("app").await, stage.versions("app").await)
+    (
+        roles(stage).await,
+        stage.secret("app").await,
+        stage.versions("app").await,
+    )
 }
 
 async fn write(stage: &Stage, annotations: &Value, aliases: &Value) {
@@ -90,9 +114,20 @@ async fn write(stage: &Stage, annotations: &Value, aliases: &Value) {
     let mut whole = secret["annotations"].clone();
     let keys = annotations.as_object().into_iter().flatten();
     keys.for_each(|(key, text)| whole[key] = text.clone());
-    stage.patch_secret("app", "annotations", json!({ "annotations": whole })).await;
-    if aliases.as_object().is_some_and(|aliases| !aliases.is_empty()) {
-        stage.patch_secret("app", "versionAliases", json!({ "versionAliases": aliases })).await;
+    stage
+        .patch_secret("app", "annotations", json!({ "annotations": whole }))
+        .await;
+    if aliases
+        .as_object()
+        .is_some_and(|aliases| !aliases.is_empty())
+    {
+        stage
+            .patch_secret(
+                "app",
+                "versionAliases",
+                json!({ "versionAliases": aliases }),
+            )
+            .await;
     }
 }
 
@@ -107,43 +142,92 @@ async fn assert_held(stage: &Stage, words: &str) {
         ("apply", &["--yes"]),
     ] {
         let run = stage.run(command, options);
-        assert_eq!(run.status, 3, "{words}: {command}: {}{}", run.stdout, run.stderr);
-        assert!(run.stdout.contains(words), "{words}: {command}: {}", run.stdout);
+        assert_eq!(
+            run.status, 3,
+            "{words}: {command}: {}{}",
+            run.stdout, run.stderr
+        );
+        assert!(
+            run.stdout.contains(words),
+            "{words}: {command}: {}",
+            run.stdout
+        );
     }
-    let check = stage.run("check", &["--format", "json"]).assert_status(2).json();
+    let check = stage
+        .run("check", &["--format", "json"])
+        .assert_status(2)
+        .json();
     let findings = check["findings"].as_array().expect("findings");
-    let is_it = |one: &&Value| one["rule"] == "secret.foreign" && one["message"].as_str().unwrap().contains(words);
-    let found = findings.iter().find(is_it).unwrap_or_else(|| panic!("{words}: {findings:#?}"));
-    assert!(found["fix"].as_str().is_some_and(|fix| fix.starts_with("gcloud secrets update app ")), "{found}");
+    let is_it = |one: &&Value| {
+        one["rule"] == "secret.foreign" && one["message"].as_str().unwrap().contains(words)
+    };
+    let found = findings
+        .iter()
+        .find(is_it)
+        .unwrap_or_else(|| panic!("{words}: {findings:#?}"));
+    assert!(
+        found["fix"]
+            .as_str()
+            .is_some_and(|fix| fix.starts_with("gcloud secrets update app ")),
+        "{found}"
+    );
     let status = stage.run("status", &["--role", "app"]).assert_status(0);
     assert!(status.stdout.contains(words), "{}", status.stdout);
-    assert!(stage.fake.requests().iter().all(|seen| seen.method == "GET"), "{words}");
+    assert!(
+        stage
+            .fake
+            .requests()
+            .iter()
+            .all(|seen| seen.method == "GET"),
+        "{words}"
+    );
     assert_eq!(everything(stage).await, before, "{words}");
 }
 
 /// Does what the advice says, and what comes after it.
 async fn assert_mended(stage: &Stage) {
-    let said = stage.run("rotate", &["--role", "app"]).assert_status(3).stdout;
+    let said = stage
+        .run("rotate", &["--role", "app"])
+        .assert_status(3)
+        .stdout;
     let keys = said.split_once("--remove-annotations=").expect("advice").1;
-    let keys = keys.split(|c: char| c.is_whitespace() || c == '`').next().expect("keys");
+    let keys = keys
+        .split(|c: char| c.is_whitespace() || c == '`')
+        .next()
+        .expect("keys");
     let mut annotations = stage.secret("app").await["annotations"].take();
     for key in keys.split(',') {
         let removed = annotations.as_object_mut().expect("a map").remove(key);
-        assert!(removed.is_some(), "gcloud refuses to remove `{key}`, which is not there");
+        assert!(
+            removed.is_some(),
+            "gcloud refuses to remove `{key}`, which is not there"
+        );
     }
-    stage.patch_secret("app", "annotations", json!({ "annotations": annotations })).await;
+    stage
+        .patch_secret("app", "annotations", json!({ "annotations": annotations }))
+        .await;
     stage.apply(&[]).assert_status(0);
     let check = stage.run("check", &["--probe"]);
     assert_eq!(check.status, 0, "{keys}: {}", check.stdout);
 }
 
 fn fingerprint(id: &str, payload: &str) -> String {
-    let digest = sha2::Sha256::new().chain_update(id).chain_update([0]).chain_update(payload).finalize();
+    let digest = sha2::Sha256::new()
+        .chain_update(id)
+        .chain_update([0])
+        .chain_update(payload)
+        .finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn set_state(stage: &Stage, number: i64, verb: &str) {
-    stage.must(Method::POST, &secret_path("app", &format!("/versions/{number}:{verb}")), json!({})).await;
+    stage
+        .must(
+            Method::POST,
+            &secret_path("app", &format!("/versions/{number}:{verb}")),
+            json!({}),
+        )
+        .await;
 }
 
 each_major! {
@@ -242,7 +326,10 @@ each_major! {
 async fn of_neighbours(major: u32) {
     let stage = Stage::new(major);
     stage.roles("  app: { access: dml, secret: { name: app } }\n  app_a: { access: dml, secret: { name: app-a } }\n");
-    stage.cluster.batch("shop", "CREATE ROLE app_b LOGIN PASSWORD 'theirs'").await;
+    stage
+        .cluster
+        .batch("shop", "CREATE ROLE app_b LOGIN PASSWORD 'theirs'")
+        .await;
     stage.apply(&[]).assert_status(0);
     let whole = stage.secret("app").await["annotations"].clone();
     for (key, login) in [
@@ -253,7 +340,9 @@ async fn of_neighbours(major: u32) {
     ] {
         write(&stage, &json!({ key: login }), &json!({})).await;
         assert_held(&stage, &format!("annotation `{key}` names `{login}`")).await;
-        stage.patch_secret("app", "annotations", json!({ "annotations": whole })).await;
+        stage
+            .patch_secret("app", "annotations", json!({ "annotations": whole }))
+            .await;
     }
     stage.assert_in_sync();
 }
@@ -268,7 +357,13 @@ async fn guessable(major: u32) {
     let lane = Lane::new(major);
     let stage = &lane.stage;
     stage.roles("  app: { access: dml, secret: { name: app, payload: password } }\n");
-    stage.cluster.batch("shop", "SET ROLE csadmin; CREATE ROLE app LOGIN PASSWORD 'hunter2'").await;
+    stage
+        .cluster
+        .batch(
+            "shop",
+            "SET ROLE csadmin; CREATE ROLE app LOGIN PASSWORD 'hunter2'",
+        )
+        .await;
     stage.make_secret("app", Some("hunter2")).await;
     stage.apply(&[]).assert_status(0);
     stage.roles("  app: { access: dml, secret: { name: app, payload: url, host: db }, rotate: { grace: 1h } }\n");
@@ -282,18 +377,32 @@ async fn guessable(major: u32) {
         stage.fake.fault("held", added);
         let run = lane.start_command(command, options);
         lane.until("it has added a version", || stage.fake.is_holding());
-        let annotations =
-            stage.undisturbed(Method::GET, &secret_path("app", ""), Value::Null).await["annotations"].take();
-        let pending = annotations["rolewright.pending"].as_str().expect("an attempt under way");
+        let annotations = stage
+            .undisturbed(Method::GET, &secret_path("app", ""), Value::Null)
+            .await["annotations"]
+            .take();
+        let pending = annotations["rolewright.pending"]
+            .as_str()
+            .expect("an attempt under way");
         let (id, sign) = pending.split_once(':').expect("two parts");
         let payload = stage.payload("app", "latest").await;
-        assert!(payload.contains("hunter2") && sign.starts_with('='), "{pending}");
+        assert!(
+            payload.contains("hunter2") && sign.starts_with('='),
+            "{pending}"
+        );
         for guess in ["hunter2", &payload] {
-            assert!(!annotations.to_string().contains(&fingerprint(id, guess)), "{annotations}");
+            assert!(
+                !annotations.to_string().contains(&fingerprint(id, guess)),
+                "{annotations}"
+            );
         }
         run.kill();
         stage.fake.mend("held");
-        let finishing = if command == "apply" { stage.apply(&[]) } else { stage.run("rotate", &[]) };
+        let finishing = if command == "apply" {
+            stage.apply(&[])
+        } else {
+            stage.run("rotate", &[])
+        };
         finishing.assert_status(0);
         assert_eq!(
             stage.versions("app").await.len(),
@@ -325,11 +434,21 @@ async fn retired(major: u32) {
     stage.policy(&policy("access: dml"));
     stage.apply(&[]).assert_status(0);
     stage.add_version("app", "the key of another system").await;
-    stage.add_version("app", "postgresql://billing:theirs@db/shop").await;
+    stage
+        .add_version("app", "postgresql://billing:theirs@db/shop")
+        .await;
     stage.policy(&policy("state: absent"));
     let held = stage.apply(&[]).assert_status(3);
-    assert!(held.stdout.contains("gcloud secrets versions destroy 2 --secret=app"), "{}", held.stdout);
-    assert_eq!(stage.versions("app").await, ["1 DISABLED", "2 ENABLED", "3 ENABLED"]);
+    assert!(
+        held.stdout
+            .contains("gcloud secrets versions destroy 2 --secret=app"),
+        "{}",
+        held.stdout
+    );
+    assert_eq!(
+        stage.versions("app").await,
+        ["1 DISABLED", "2 ENABLED", "3 ENABLED"]
+    );
 }
 
 #[test]

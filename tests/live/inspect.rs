@@ -1,11 +1,12 @@
 //! The catalogs as the program reads them, on each major.
 
 use rolewright::model::{
-    AclItem, Database, DatabaseName, DefaultPrivilege, DefaultsFor, Dependence, ExtensionName, Group, Membership,
-    RoleName, SchemaName, Setting,
+    AclItem, Database, DatabaseName, DefaultPrivilege, DefaultsFor, Dependence, ExtensionName,
+    Group, Membership, RoleName, SchemaName, Setting,
 };
 use rolewright::postgres::{
-    ApplicationName, Asked, ColumnName, Environment, Route, Session, Shared, inspect_database, inspect_shared,
+    ApplicationName, Asked, ColumnName, Environment, Route, Session, Shared, inspect_database,
+    inspect_shared,
 };
 
 use crate::support::{Cluster, Options, each_major};
@@ -13,18 +14,26 @@ use crate::support::{Cluster, Options, each_major};
 const WORLD: &str = include_str!("sql/every_object.sql");
 
 async fn world(major: u32) -> Cluster {
-    let options = Options::default().database("shop").setting("allow_in_place_tablespaces", "on");
+    let options = Options::default()
+        .database("shop")
+        .setting("allow_in_place_tablespaces", "on");
     let cluster = Cluster::with(major, options);
     cluster.batch("shop", WORLD).await;
-    cluster.batch("shop", "CREATE TABLESPACE disk OWNER mig LOCATION ''").await;
-    cluster.batch("shop", "GRANT CREATE ON TABLESPACE disk TO app").await;
+    cluster
+        .batch("shop", "CREATE TABLESPACE disk OWNER mig LOCATION ''")
+        .await;
+    cluster
+        .batch("shop", "GRANT CREATE ON TABLESPACE disk TO app")
+        .await;
     cluster
 }
 
 async fn session(cluster: &Cluster, database: &str) -> Session {
     let route = Route::from_url(cluster.admin_url(), &Environment::default()).unwrap();
     let database = DatabaseName::new(database).unwrap();
-    Session::connect(&route, &database, &ApplicationName::new("test", 1)).await.unwrap()
+    Session::connect(&route, &database, &ApplicationName::new("test", 1))
+        .await
+        .unwrap()
 }
 
 async fn inspect(cluster: &Cluster, database: &str, asked: &Asked) -> (Shared, Database) {
@@ -38,7 +47,11 @@ async fn inspect(cluster: &Cluster, database: &str, asked: &Asked) -> (Shared, D
 }
 
 fn column(schema: &str, relation: &str, column: &str) -> ColumnName {
-    (SchemaName::new(schema).unwrap(), relation.into(), column.into())
+    (
+        SchemaName::new(schema).unwrap(),
+        relation.into(),
+        column.into(),
+    )
 }
 
 fn role(name: &str) -> RoleName {
@@ -64,29 +77,67 @@ fn line(group: &Group) -> String {
         Dependence::Extension => " [extension]",
         Dependence::Initial => unreachable!("it stands apart"),
     };
-    let definer = if group.security_definer { " [definer]" } else { "" };
+    let definer = if group.security_definer {
+        " [definer]"
+    } else {
+        ""
+    };
     let acl: Vec<_> = group.acl.items().iter().map(|one| item(one)).collect();
-    format!("{}{dependence}{definer} of {}: {}", members.join(", "), group.owner, acl.join("; ")).trim_end().to_owned()
+    format!(
+        "{}{dependence}{definer} of {}: {}",
+        members.join(", "),
+        group.owner,
+        acl.join("; ")
+    )
+    .trim_end()
+    .to_owned()
 }
 
 fn item(item: &AclItem) -> String {
-    let options = if item.grantable.is_empty() { String::new() } else { format!(" (grantable {})", item.grantable) };
-    format!("{} {}{options} by {}", item.grantee, item.privileges, item.grantor)
+    let options = if item.grantable.is_empty() {
+        String::new()
+    } else {
+        format!(" (grantable {})", item.grantable)
+    };
+    format!(
+        "{} {}{options} by {}",
+        item.grantee, item.privileges, item.grantor
+    )
 }
 
 fn own(database: &Database) -> impl Iterator<Item = &Group> {
-    database.groups.iter().filter(|group| group.dependence != Dependence::Extension)
+    database
+        .groups
+        .iter()
+        .filter(|group| group.dependence != Dependence::Extension)
 }
 
 fn of_extensions(database: &Database) -> Vec<String> {
-    let members = database.groups.iter().filter(|group| group.dependence == Dependence::Extension);
-    members.flat_map(|group| &group.members).map(ToString::to_string).collect()
+    let members = database
+        .groups
+        .iter()
+        .filter(|group| group.dependence == Dependence::Extension);
+    members
+        .flat_map(|group| &group.members)
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn default_line(default: &DefaultPrivilege) -> String {
-    let schema = default.schema.as_ref().map(|schema| format!(" in {schema}")).unwrap_or_default();
-    let options = if default.grantable.is_empty() { "" } else { " (grantable)" };
-    format!("{}{schema}: {} {}{options} on {:?}", default.owner, default.grantee, default.privileges, default.objects)
+    let schema = default
+        .schema
+        .as_ref()
+        .map(|schema| format!(" in {schema}"))
+        .unwrap_or_default();
+    let options = if default.grantable.is_empty() {
+        ""
+    } else {
+        " (grantable)"
+    };
+    format!(
+        "{}{schema}: {} {}{options} on {:?}",
+        default.owner, default.grantee, default.privileges, default.objects
+    )
 }
 
 each_major! {

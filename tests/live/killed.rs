@@ -48,7 +48,11 @@ impl Undisturbed {
         }
         run.end().assert_status(0);
         proxy.forget();
-        assert_eq!(*states.last().expect("one"), held.state().await, "something is changed without a COMMIT");
+        assert_eq!(
+            *states.last().expect("one"),
+            held.state().await,
+            "something is changed without a COMMIT"
+        );
         Self { asked, states }
     }
 
@@ -79,8 +83,15 @@ async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally)
     let lane = Lane::new(major);
     let superuser = lane.stage.cluster.connect_superuser("postgres").await;
     let scenes = Scene::several(&lane, case, 0..2).await;
-    let undisturbed = Undisturbed::watch(&scenes.try_into().unwrap_or_else(|_| panic!("two scenes"))).await;
-    let points: Vec<_> = undisturbed.asked.points().into_iter().skip(share).step_by(AT_ONCE).collect();
+    let undisturbed =
+        Undisturbed::watch(&scenes.try_into().unwrap_or_else(|_| panic!("two scenes"))).await;
+    let points: Vec<_> = undisturbed
+        .asked
+        .points()
+        .into_iter()
+        .skip(share)
+        .step_by(AT_ONCE)
+        .collect();
     let mut tally = Tally::default();
     let scenes = Scene::several(&lane, case, 2..points.len() + 2).await;
     for (scene, point) in scenes.iter().zip(points) {
@@ -95,7 +106,9 @@ async fn kill_some(major: u32, case: Case, share: usize) -> (Undisturbed, Tally)
         nothing_is_left(&superuser).await;
         let state = scene.state().await;
         match point {
-            Point::Server(turn) => assert_eq!(state, undisturbed.state_at(turn, &seen), "{point:?}"),
+            Point::Server(turn) => {
+                assert_eq!(state, undisturbed.state_at(turn, &seen), "{point:?}")
+            }
             Point::Google(_) => assert!(undisturbed.states.contains(&state), "{point:?}: {state}"),
         }
         scene.log_in_with_all().await;
@@ -119,15 +132,28 @@ fn kill_everywhere(major: u32, case: Case) {
         runtime.block_on(kill_some(major, case, share))
     };
     let shares: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..AT_ONCE).map(|share| scope.spawn(move || of_share(share))).collect();
-        threads.into_iter().map(|one| one.join().expect("every point is mended")).collect()
+        let threads: Vec<_> = (0..AT_ONCE)
+            .map(|share| scope.spawn(move || of_share(share)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|one| one.join().expect("every point is mended"))
+            .collect()
     });
     let undisturbed = &shares[0].0;
     let sum = |of: fn(&Tally) -> usize| shares.iter().map(|(_, tally)| of(tally)).sum::<usize>();
-    let (kills, extra, rounds) = (sum(|t| t.kills), sum(|t| t.extra_versions), sum(|t| t.rounds));
+    let (kills, extra, rounds) = (
+        sum(|t| t.kills),
+        sum(|t| t.extra_versions),
+        sum(|t| t.rounds),
+    );
     let points = undisturbed.asked.points().len();
     assert!(kills * 100 >= points * 97, "{kills} of {points} points");
-    let clients = if rounds > 0 { format!("; {rounds} rounds of clients, none failed") } else { String::new() };
+    let clients = if rounds > 0 {
+        format!("; {rounds} rounds of clients, none failed")
+    } else {
+        String::new()
+    };
     tell!(
         "{case:?}: {kills} kills, at each of {} logins and statements and of {} requests; {extra} extra versions; each in \
          sync after the next run{clients}",

@@ -20,7 +20,13 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     async fn new(stage: &'a Stage, number: usize, strategy: &str) -> Self {
-        stage.cluster.batch("postgres", &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser")).await;
+        stage
+            .cluster
+            .batch(
+                "postgres",
+                &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser"),
+            )
+            .await;
         let scene = Self { stage, number };
         stage.policy(&format!(
             "version: 1
@@ -44,30 +50,57 @@ roles:
     }
 
     async fn assert_logs_in(&self) {
-        let stored: Config = self.stage.payload(&self.secret(), "current").await.parse().expect("a URL");
+        let stored: Config = self
+            .stage
+            .payload(&self.secret(), "current")
+            .await
+            .parse()
+            .expect("a URL");
         let user = stored.get_user().expect("a user");
-        let password = std::str::from_utf8(stored.get_password().expect("a password")).expect("text");
-        let session = self.stage.cluster.connect_as(&self.database(), user, password).await;
+        let password =
+            std::str::from_utf8(stored.get_password().expect("a password")).expect("text");
+        let session = self
+            .stage
+            .cluster
+            .connect_as(&self.database(), user, password)
+            .await;
         session.unwrap_or_else(|error| panic!("{user} does not log in: {error:?}"));
     }
 
     /// Somebody uses the login already, with a password that is in no secret.
     async fn make_live(&self) {
-        let create = format!("SET ROLE csadmin; CREATE ROLE app{} LOGIN PASSWORD '{IN_USE}'", self.number);
+        let create = format!(
+            "SET ROLE csadmin; CREATE ROLE app{} LOGIN PASSWORD '{IN_USE}'",
+            self.number
+        );
         self.stage.cluster.batch("postgres", &create).await;
     }
 
     /// The one in use, or one that any version of the secret holds.
     async fn password_that_works(&self) -> Option<String> {
         let of_ours = format!("/secrets/{}/versions/", self.secret());
-        let stored = self.stage.fake.payloads().into_iter().filter(|stored| stored.name.contains(&of_ours));
+        let stored = self
+            .stage
+            .fake
+            .payloads()
+            .into_iter()
+            .filter(|stored| stored.name.contains(&of_ours));
         let stored = stored.map(|stored| {
-            let url: Config = std::str::from_utf8(&stored.data).expect("text").parse().expect("a URL");
+            let url: Config = std::str::from_utf8(&stored.data)
+                .expect("text")
+                .parse()
+                .expect("a URL");
             String::from_utf8(url.get_password().expect("a password").to_vec()).expect("text")
         });
         for password in std::iter::once(IN_USE.to_owned()).chain(stored) {
             // Any database will do: only the password is asked about.
-            if self.stage.cluster.connect_as("postgres", &self.secret(), &password).await.is_ok() {
+            if self
+                .stage
+                .cluster
+                .connect_as("postgres", &self.secret(), &password)
+                .await
+                .is_ok()
+            {
                 return Some(password);
             }
         }
@@ -80,19 +113,30 @@ roles:
         self.stage.run("check", &[]).assert_status(0);
         self.assert_logs_in().await;
         let secret = self.stage.secret(&self.secret()).await;
-        assert!(secret["annotations"]["rolewright.pending"].is_null(), "{secret}");
+        assert!(
+            secret["annotations"]["rolewright.pending"].is_null(),
+            "{secret}"
+        );
         self.stage.versions(&self.secret()).await.len()
     }
 }
 
 /// Every request from the first write on: before it, and after it where it changes something.
 pub fn moments(requests: &[RequestSeen]) -> Vec<Moment> {
-    let first = requests.iter().position(|seen| seen.method != "GET").expect("a write");
+    let first = requests
+        .iter()
+        .position(|seen| seen.method != "GET")
+        .expect("a write");
     let of = |(index, seen): (usize, &RequestSeen)| {
         let after = (seen.method != "GET").then_some(Moment::After(index + 1));
         std::iter::once(Moment::Before(index + 1)).chain(after)
     };
-    requests.iter().enumerate().skip(first).flat_map(of).collect()
+    requests
+        .iter()
+        .enumerate()
+        .skip(first)
+        .flat_map(of)
+        .collect()
 }
 
 /// Kills runs that replace the password of a live login, which nobody stored: at no moment is the one that works
@@ -107,12 +151,24 @@ async fn kill_every_reset(major: u32) {
         let scene = Scene::new(&stage, kills + 1, "single").await;
         scene.make_live().await;
         assert!(stage.kill_at(moment, RESET), "{moment:?} never came");
-        let works = scene.password_that_works().await.unwrap_or_else(|| panic!("{moment:?}: locked out"));
+        let works = scene
+            .password_that_works()
+            .await
+            .unwrap_or_else(|| panic!("{moment:?}: locked out"));
         let next = stage.apply(&[]);
-        assert!(matches!(next.status, 0 | 3), "{moment:?}: {}{}", next.stdout, next.stderr);
+        assert!(
+            matches!(next.status, 0 | 3),
+            "{moment:?}: {}{}",
+            next.stdout,
+            next.stderr
+        );
         if next.status == 3 {
             assert_eq!(works, IN_USE, "{moment:?}");
-            assert_eq!(scene.password_that_works().await.as_deref(), Some(IN_USE), "{moment:?}");
+            assert_eq!(
+                scene.password_that_works().await.as_deref(),
+                Some(IN_USE),
+                "{moment:?}"
+            );
             kept += 1;
         }
         stage.apply(RESET).assert_status(0);
@@ -136,7 +192,11 @@ async fn lose_every_answer(major: u32) {
         stage.fake.release();
         stage.run("check", &[]).assert_status(0);
         scene.assert_logs_in().await;
-        assert_eq!(stage.versions(&scene.secret()).await, ["1 ENABLED"], "answer {lost}");
+        assert_eq!(
+            stage.versions(&scene.secret()).await,
+            ["1 ENABLED"],
+            "answer {lost}"
+        );
     }
     tell!("{requests} answers lost one by one, each run ended in sync with one version");
 }

@@ -24,14 +24,23 @@ impl Lane {
 
     /// On a server that has lost no committed transaction when it comes back from a crash.
     pub fn durable(major: u32) -> Self {
-        let options = Options::default().database("shop").setting("synchronous_commit", "on");
+        let options = Options::default()
+            .database("shop")
+            .setting("synchronous_commit", "on");
         Self::on(Stage::with(Cluster::with(major, options)))
     }
 
     pub fn on(mut stage: Stage) -> Self {
         let proxy = Proxy::to(stage.cluster.port());
-        stage.rolewright = stage.rolewright.env("ROLEWRIGHT_ADMIN_URL", &proxy.url(stage.cluster.admin_url()));
-        Self { stage, proxy, worlds: Cell::default() }
+        stage.rolewright = stage.rolewright.env(
+            "ROLEWRIGHT_ADMIN_URL",
+            &proxy.url(stage.cluster.admin_url()),
+        );
+        Self {
+            stage,
+            proxy,
+            worlds: Cell::default(),
+        }
     }
 
     /// A number that nothing on this lane has.
@@ -43,9 +52,19 @@ impl Lane {
     pub async fn world(&self) -> usize {
         let number = self.next_number();
         let cluster = &self.stage.cluster;
-        cluster.batch("postgres", &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser")).await;
+        cluster
+            .batch(
+                "postgres",
+                &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser"),
+            )
+            .await;
         let shop = format!("shop{number}");
-        cluster.batch(&shop, "SET ROLE csadmin; CREATE SCHEMA app; CREATE TABLE app.t (id int)").await;
+        cluster
+            .batch(
+                &shop,
+                "SET ROLE csadmin; CREATE SCHEMA app; CREATE TABLE app.t (id int)",
+            )
+            .await;
         self.stage.policy(&format!(
             "version: 1
 instance: {INSTANCE}
@@ -64,12 +83,19 @@ roles:
         self.world().await;
         self.proxy.forget();
         let run = self.apply(&["--format", "json"]).assert_status(0).json();
-        (self.proxy.seen(), run["instances"][0]["changes"].as_array().expect("changes").len())
+        (
+            self.proxy.seen(),
+            run["instances"][0]["changes"]
+                .as_array()
+                .expect("changes")
+                .len(),
+        )
     }
 
     /// An `apply` that waits for nobody, and for a server five seconds.
     pub fn apply(&self, options: &[&str]) -> Outcome {
-        self.stage.run("apply", &[&["--yes", "--wait", "5s"], options].concat())
+        self.stage
+            .run("apply", &[&["--yes", "--wait", "5s"], options].concat())
     }
 
     /// An `apply` in the background that is held at `turn`.
@@ -97,8 +123,14 @@ roles:
     /// A command on the policy, in the background.
     pub fn start_command(&self, command: &str, options: &[&str]) -> Running {
         let file = self.stage.file();
-        let mut command = self.stage.rolewright.command([command, file.to_str().expect("UTF-8")]);
-        let command = command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = self
+            .stage
+            .rolewright
+            .command([command, file.to_str().expect("UTF-8")]);
+        let command = command
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Running(Some(command.spawn().expect("rolewright starts")))
     }
 
@@ -123,12 +155,19 @@ pub struct Running(Option<Child>);
 impl Running {
     pub fn signal(&self, signal: &str) {
         let id = self.0.as_ref().expect("it runs").id();
-        let sent = std::process::Command::new("kill").args(["-s", signal, &id.to_string()]).status();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", signal, &id.to_string()])
+            .status();
         assert!(sent.expect("kill runs").success());
     }
 
     pub fn has_ended(&mut self) -> bool {
-        self.0.as_mut().expect("it runs").try_wait().expect("it is ours").is_some()
+        self.0
+            .as_mut()
+            .expect("it runs")
+            .try_wait()
+            .expect("it is ours")
+            .is_some()
     }
 
     /// With SIGKILL.
@@ -137,7 +176,12 @@ impl Running {
     }
 
     pub fn end(mut self) -> Outcome {
-        let output = self.0.take().expect("it runs").wait_with_output().expect("it is ours");
+        let output = self
+            .0
+            .take()
+            .expect("it runs")
+            .wait_with_output()
+            .expect("it is ours");
         Outcome {
             status: output.status.code().expect("it was not killed"),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
@@ -158,7 +202,11 @@ impl Drop for Running {
 /// The numbers, from 1, of what matches.
 pub fn numbers(seen: &[Seen], matches: impl Fn(&str) -> bool) -> Vec<usize> {
     let is = |one: &Seen| matches!(one, Seen::Statement(text) if matches(text));
-    (1..).zip(seen).filter(|(_, one)| is(one)).map(|(number, _)| number).collect()
+    (1..)
+        .zip(seen)
+        .filter(|(_, one)| is(one))
+        .map(|(number, _)| number)
+        .collect()
 }
 
 /// The numbers of every COMMIT.

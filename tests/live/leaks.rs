@@ -25,8 +25,10 @@ struct Watch {
 
 impl Watch {
     fn output(&mut self, what: &str, outcome: &Outcome) {
-        self.shown.push((format!("stdout of {what}"), outcome.stdout.clone().into()));
-        self.shown.push((format!("stderr of {what}"), outcome.stderr.clone().into()));
+        self.shown
+            .push((format!("stdout of {what}"), outcome.stdout.clone().into()));
+        self.shown
+            .push((format!("stderr of {what}"), outcome.stderr.clone().into()));
     }
 
     fn text(&mut self, what: &str, text: impl Into<Vec<u8>>) {
@@ -38,10 +40,13 @@ impl Watch {
         let text = String::from_utf8_lossy(payload);
         // The form `url`, with what percent-encoding stands for.
         if let Ok(config) = text.parse::<tokio_postgres::Config>() {
-            self.secrets.extend(config.get_password().map(<[u8]>::to_vec));
+            self.secrets
+                .extend(config.get_password().map(<[u8]>::to_vec));
         }
-        if let Some(password) =
-            serde_json::from_slice::<serde_json::Value>(payload).ok().as_ref().and_then(|doc| doc["password"].as_str())
+        if let Some(password) = serde_json::from_slice::<serde_json::Value>(payload)
+            .ok()
+            .as_ref()
+            .and_then(|doc| doc["password"].as_str())
         {
             self.secrets.insert(password.into());
         }
@@ -53,7 +58,10 @@ impl Watch {
         let mut leaks = Vec::new();
         for (number, secret) in self.secrets.iter().enumerate() {
             for (form, text) in forms(secret) {
-                let found = self.shown.iter().filter(|(_, shown)| contains(shown, &text));
+                let found = self
+                    .shown
+                    .iter()
+                    .filter(|(_, shown)| contains(shown, &text));
                 leaks.extend(found.map(|(what, _)| format!("{what}: secret {number} {form}")));
             }
         }
@@ -73,11 +81,26 @@ fn forms(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("in base64 after two bytes", within(&STANDARD, secret, 2)),
         ("in base64 for URLs", within(&URL_SAFE, secret, 0)),
         ("percent-encoded", percent.clone().into_bytes()),
-        ("percent-encoded in lower case", percent.to_ascii_lowercase().into_bytes()),
+        (
+            "percent-encoded in lower case",
+            percent.to_ascii_lowercase().into_bytes(),
+        ),
         ("in hexadecimal", hex.clone().into_bytes()),
-        ("in upper-case hexadecimal", hex.to_ascii_uppercase().into_bytes()),
-        ("as a list of bytes", format!("{secret:?}").trim_matches(['[', ']']).as_bytes().to_vec()),
-        ("as a debug text", format!("{text:?}").trim_matches('"').as_bytes().to_vec()),
+        (
+            "in upper-case hexadecimal",
+            hex.to_ascii_uppercase().into_bytes(),
+        ),
+        (
+            "as a list of bytes",
+            format!("{secret:?}")
+                .trim_matches(['[', ']'])
+                .as_bytes()
+                .to_vec(),
+        ),
+        (
+            "as a debug text",
+            format!("{text:?}").trim_matches('"').as_bytes().to_vec(),
+        ),
     ]
 }
 
@@ -94,7 +117,10 @@ fn contains(text: &[u8], needle: &[u8]) -> bool {
 
 fn admin_password(cluster: &Cluster) -> Vec<u8> {
     let config: tokio_postgres::Config = cluster.admin_url().parse().expect("a URL");
-    config.get_password().expect("the admin has a password").to_vec()
+    config
+        .get_password()
+        .expect("the admin has a password")
+        .to_vec()
 }
 
 const EVERY_FORM: &str = "  one: { access: dml, secret: { name: one, readers: [READER] } }
@@ -109,8 +135,19 @@ fn run_everything(stage: &Stage, watch: &mut Watch) {
         ("validate", &["-vvv"]),
         ("plan", &["-vvv"]),
         ("plan", &["-vvv", "--format", "sql"]),
-        ("plan", &["-vvv", "--format", "json", "--log-format", "json"]),
-        ("apply", &["-vvv", "--yes", "--output", &format!("json={}", file("apply.json"))]),
+        (
+            "plan",
+            &["-vvv", "--format", "json", "--log-format", "json"],
+        ),
+        (
+            "apply",
+            &[
+                "-vvv",
+                "--yes",
+                "--output",
+                &format!("json={}", file("apply.json")),
+            ],
+        ),
         ("apply", &["-vvv", "--yes", "--format", "json"]),
         ("plan", &["-vvv", "--format", "markdown"]),
         ("check", &["-vvv", "--format", "json"]),
@@ -118,8 +155,20 @@ fn run_everything(stage: &Stage, watch: &mut Watch) {
         ("check", &["-vvv", "--format", "junit"]),
         ("check", &["-vvv", "--format", "markdown"]),
         ("check", &["-vvv", "--format", "github"]),
-        ("check", &["-vvv", "--output", &format!("json={}", file("check.json"))]),
-        ("apply", &["-vvv", "--yes", "--reset-passwords", "--prune", "--take-over"]),
+        (
+            "check",
+            &["-vvv", "--output", &format!("json={}", file("check.json"))],
+        ),
+        (
+            "apply",
+            &[
+                "-vvv",
+                "--yes",
+                "--reset-passwords",
+                "--prune",
+                "--take-over",
+            ],
+        ),
     ];
     for (command, options) in runs {
         let outcome = stage.run(command, options);
@@ -130,7 +179,10 @@ fn run_everything(stage: &Stage, watch: &mut Watch) {
 fn collect_files(stage: &Stage, watch: &mut Watch) {
     for entry in fs::read_dir(stage.folder.path()).expect("the folder") {
         let path = entry.expect("an entry").path();
-        watch.text(&path.display().to_string(), fs::read(&path).expect("a file"));
+        watch.text(
+            &path.display().to_string(),
+            fs::read(&path).expect("a file"),
+        );
     }
 }
 
@@ -145,12 +197,16 @@ fn loud(mut stage: Stage) -> Stage {
 }
 
 fn everything_stored(fake: &FakeGcp, watch: &mut Watch) {
-    fake.payloads().iter().for_each(|stored| watch.secret(&stored.data));
+    fake.payloads()
+        .iter()
+        .for_each(|stored| watch.secret(&stored.data));
 }
 
 fn on_a_stage(case: impl AsyncFnOnce(Stage)) {
     newest(|major| {
-        tokio::runtime::Runtime::new().expect("a runtime").block_on(async { case(loud(Stage::new(major))).await });
+        tokio::runtime::Runtime::new()
+            .expect("a runtime")
+            .block_on(async { case(loud(Stage::new(major))).await });
     });
 }
 
@@ -160,23 +216,43 @@ fn nothing_is_shown_of_credentials_that_work() {
         stage.roles(&EVERY_FORM.replace("READER", &format!("\"{READER}\"")));
         let mut watch = Watch::default();
         run_everything(&stage, &mut watch);
-        stage.cluster.batch("shop", "DROP OWNED BY one CASCADE; DROP ROLE one").await;
-        watch.output("apply that resumes", &stage.apply(&["-vvv"]).assert_status(0));
+        stage
+            .cluster
+            .batch("shop", "DROP OWNED BY one CASCADE; DROP ROLE one")
+            .await;
+        watch.output(
+            "apply that resumes",
+            &stage.apply(&["-vvv"]).assert_status(0),
+        );
         everything_stored(&stage.fake, &mut watch);
-        assert_eq!(watch.secrets.len(), 4 + 3, "four payloads, and a password in three of them");
+        assert_eq!(
+            watch.secrets.len(),
+            4 + 3,
+            "four payloads, and a password in three of them"
+        );
         watch.secret(&admin_password(&stage.cluster));
         collect_files(&stage, &mut watch);
         let log = stage.cluster.server_log();
-        assert!(log.contains("LOGIN PASSWORD 'SCRAM-SHA-256$"), "statements are logged");
+        assert!(
+            log.contains("LOGIN PASSWORD 'SCRAM-SHA-256$"),
+            "statements are logged"
+        );
         watch.text("the server's log", log);
         assert_eq!(watch.leaks(), [""; 0]);
 
         // What is looked for would be found: in each form, wherever it stands.
         let secret = watch.secrets.iter().next().expect("a secret").clone();
         for (form, text) in forms(&secret) {
-            let mut told = Watch { secrets: [secret.clone()].into(), ..Watch::default() };
+            let mut told = Watch {
+                secrets: [secret.clone()].into(),
+                ..Watch::default()
+            };
             told.text("a slip", [b"before ", &text[..], b" after"].concat());
-            assert!(told.leaks().iter().any(|leak| leak.contains(form)), "{form}: {:?}", told.leaks());
+            assert!(
+                told.leaks().iter().any(|leak| leak.contains(form)),
+                "{form}: {:?}",
+                told.leaks()
+            );
         }
     });
 }
@@ -190,18 +266,29 @@ fn nothing_is_shown_of_credentials_that_fail() {
         for (secret, payload) in [
             ("one", "Tr0ub4dor&3~nobody"),
             ("two", "postgres://postgres:c0rrect-horse~battery@db/shop"),
-            ("three", r#"{"username":"three","password":"sw0rdfish~three"#),
+            (
+                "three",
+                r#"{"username":"three","password":"sw0rdfish~three"#,
+            ),
             ("four", "user=four password=0pen~sesame"),
         ] {
             stage.make_secret(secret, Some(payload)).await;
         }
-        for password in ["Tr0ub4dor&3~nobody", "c0rrect-horse~battery", "sw0rdfish~three", "0pen~sesame"] {
+        for password in [
+            "Tr0ub4dor&3~nobody",
+            "c0rrect-horse~battery",
+            "sw0rdfish~three",
+            "0pen~sesame",
+        ] {
             watch.secret(password.as_bytes());
         }
         let in_json = ["-vvv", "--format", "json", "--log-format", "json"];
         watch.output("apply in json", &stage.apply(&in_json).assert_status(3));
         run_everything(&stage, &mut watch);
-        watch.output("apply in json after all were replaced", &stage.apply(&in_json).assert_status(0));
+        watch.output(
+            "apply in json after all were replaced",
+            &stage.apply(&in_json).assert_status(0),
+        );
         everything_stored(&stage.fake, &mut watch);
         collect_files(&stage, &mut watch);
         watch.text("the server's log", stage.cluster.server_log());
@@ -214,13 +301,23 @@ fn nothing_is_shown_when_google_or_the_server_refuses() {
     on_a_stage(async |stage| {
         let mut watch = Watch::default();
         let wrong = "wr0ng~admin~password";
-        let url = format!("postgres://csadmin:{wrong}@127.0.0.1:{}/postgres", stage.cluster.port());
+        let url = format!(
+            "postgres://csadmin:{wrong}@127.0.0.1:{}/postgres",
+            stage.cluster.port()
+        );
         watch.secret(wrong.as_bytes());
-        stage.roles(&format!("  one: {{ access: dml, secret: {{ name: one, readers: [\"{READER}\"] }} }}\n"));
+        stage.roles(&format!(
+            "  one: {{ access: dml, secret: {{ name: one, readers: [\"{READER}\"] }} }}\n"
+        ));
         let refused = stage.rolewright.clone().env("ROLEWRIGHT_ADMIN_URL", &url);
         for command in ["plan", "check"] {
-            let outcome = refused.run([command, stage.file().to_str().expect("UTF-8"), "-vvv"]).assert_status(1);
-            assert!(outcome.stdout.contains("28P01") || outcome.stderr.contains("28P01"), "{outcome:?}");
+            let outcome = refused
+                .run([command, stage.file().to_str().expect("UTF-8"), "-vvv"])
+                .assert_status(1);
+            assert!(
+                outcome.stdout.contains("28P01") || outcome.stderr.contains("28P01"),
+                "{outcome:?}"
+            );
             watch.output(command, &outcome);
         }
         // Each permission missing in turn: refused at another step each time.
@@ -237,12 +334,20 @@ fn nothing_is_shown_when_google_or_the_server_refuses() {
         for held in 0..all.len() {
             stage.fake.restrict("anonymous", &all[..held]);
             let outcome = stage.apply(&["-vvv"]);
-            assert_eq!(outcome.status, 1, "with {held} permissions: {}{}", outcome.stdout, outcome.stderr);
+            assert_eq!(
+                outcome.status, 1,
+                "with {held} permissions: {}{}",
+                outcome.stdout, outcome.stderr
+            );
             watch.output(&format!("apply with {held} permissions"), &outcome);
         }
         stage.fake.lift("anonymous");
         watch.output("apply with all", &stage.apply(&["-vvv"]).assert_status(0));
-        assert!(stage.fake.payloads().len() <= 2, "{} versions", stage.fake.payloads().len());
+        assert!(
+            stage.fake.payloads().len() <= 2,
+            "{} versions",
+            stage.fake.payloads().len()
+        );
         everything_stored(&stage.fake, &mut watch);
         watch.secret(&admin_password(&stage.cluster));
         watch.text("the server's log", stage.cluster.server_log());
@@ -256,13 +361,24 @@ fn nothing_stands_in_the_process_list() {
     on_a_stage(async |stage| {
         stage.roles("  one: { access: dml, secret: { name: one } }\n");
         stage.fake.hold(Moment::After(5));
-        let mut apply = stage.rolewright.command(["apply", "--yes", stage.file().to_str().expect("UTF-8")]);
-        let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut apply =
+            stage
+                .rolewright
+                .command(["apply", "--yes", stage.file().to_str().expect("UTF-8")]);
+        let mut apply = apply
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
         while !stage.fake.is_holding() {
-            assert!(apply.try_wait().expect("it is ours").is_none(), "ended before it was held");
+            assert!(
+                apply.try_wait().expect("it is ours").is_none(),
+                "ended before it was held"
+            );
             sleep(Duration::from_millis(2));
         }
-        let arguments = fs::read(format!("/proc/{}/cmdline", apply.id())).expect("the process list");
+        let arguments =
+            fs::read(format!("/proc/{}/cmdline", apply.id())).expect("the process list");
         apply.kill().expect("it is running");
         apply.wait().expect("it is ours");
         let mut watch = Watch::default();
@@ -280,48 +396,106 @@ fn run_rotations(stage: &Stage, watch: &mut Watch) {
     let runs: [(&str, &[&str], i32); 12] = [
         ("rotate", &["-vvv", "--now"], 0),
         ("status", &["-vvv"], 0),
-        ("status", &["-vvv", "--format", "json", "--log-format", "json"], 0),
+        (
+            "status",
+            &["-vvv", "--format", "json", "--log-format", "json"],
+            0,
+        ),
         ("verify", &["-vvv"], 0),
         ("verify", &["-vvv", "--format", "json"], 0),
         ("check", &["-vvv", "--probe"], 0),
-        ("rotate", &["-vvv", "--format", "json", "--log-format", "json"], 0),
+        (
+            "rotate",
+            &["-vvv", "--format", "json", "--log-format", "json"],
+            0,
+        ),
         ("rollback", &["-vvv", "--role", "two"], 0),
-        ("rollback", &["-vvv", "--role", "one", "--format", "json"], 0),
+        (
+            "rollback",
+            &["-vvv", "--role", "one", "--format", "json"],
+            0,
+        ),
         ("rotate", &["-vvv", "--now", "--roll", "--accept-outage"], 0),
-        ("verify", &["-vvv", "--format", "json", "--log-format", "json"], 0),
+        (
+            "verify",
+            &["-vvv", "--format", "json", "--log-format", "json"],
+            0,
+        ),
         ("check", &["-vvv", "--probe", "--format", "json"], 0),
     ];
     for (command, options, status) in runs {
-        watch.output(&format!("{command} {options:?}"), &stage.run(command, options).assert_status(status));
+        watch.output(
+            &format!("{command} {options:?}"),
+            &stage.run(command, options).assert_status(status),
+        );
     }
 }
 
 /// A rotation that Google refuses, credentials that the server refuses, and a rotation in the middle of its work.
 async fn run_failing_rotations(stage: &Stage, watch: &mut Watch) {
-    stage.cluster.batch("postgres", "ALTER ROLE four PASSWORD 'by hand'").await;
-    watch.output("verify of one refused", &stage.run("verify", &["-vvv"]).assert_status(2));
-    watch.output("a probe of one refused", &stage.run("check", &["-vvv", "--probe"]).assert_status(2));
+    stage
+        .cluster
+        .batch("postgres", "ALTER ROLE four PASSWORD 'by hand'")
+        .await;
+    watch.output(
+        "verify of one refused",
+        &stage.run("verify", &["-vvv"]).assert_status(2),
+    );
+    watch.output(
+        "a probe of one refused",
+        &stage.run("check", &["-vvv", "--probe"]).assert_status(2),
+    );
     for secret in ["one", "two", "three", "four"] {
         stage.later(secret, SignedDuration::from_hours(25)).await;
     }
-    stage.fake.fault("refused", json!({"method": "addVersion", "times": "always", "effect": "deny"}));
-    watch.output("a refused rotation", &stage.run("rotate", &["-vvv", "--now"]).assert_status(1));
+    stage.fake.fault(
+        "refused",
+        json!({"method": "addVersion", "times": "always", "effect": "deny"}),
+    );
+    watch.output(
+        "a refused rotation",
+        &stage.run("rotate", &["-vvv", "--now"]).assert_status(1),
+    );
     stage.fake.mend("refused");
-    stage.fake.fault("held", json!({"method": "addVersion", "when": "after", "effect": "hang"}));
-    let mut rotate = stage.rolewright.command(["rotate", "--now", stage.file().to_str().expect("UTF-8")]);
-    let mut rotate = rotate.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    stage.fake.fault(
+        "held",
+        json!({"method": "addVersion", "when": "after", "effect": "hang"}),
+    );
+    let mut rotate =
+        stage
+            .rolewright
+            .command(["rotate", "--now", stage.file().to_str().expect("UTF-8")]);
+    let mut rotate = rotate
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
     while !stage.fake.is_holding() {
-        assert!(rotate.try_wait().expect("it is ours").is_none(), "ended before it was held");
+        assert!(
+            rotate.try_wait().expect("it is ours").is_none(),
+            "ended before it was held"
+        );
         sleep(Duration::from_millis(2));
     }
-    watch.text("the process list", fs::read(format!("/proc/{}/cmdline", rotate.id())).expect("the process list"));
+    watch.text(
+        "the process list",
+        fs::read(format!("/proc/{}/cmdline", rotate.id())).expect("the process list"),
+    );
     let superuser = stage.cluster.connect_superuser("postgres").await;
-    let sessions = superuser.query("SELECT row_to_json(a)::text FROM pg_stat_activity a", &[]).await.expect("sessions");
-    sessions.iter().for_each(|row| watch.text("the server's sessions", row.get::<_, String>(0)));
+    let sessions = superuser
+        .query("SELECT row_to_json(a)::text FROM pg_stat_activity a", &[])
+        .await
+        .expect("sessions");
+    sessions
+        .iter()
+        .for_each(|row| watch.text("the server's sessions", row.get::<_, String>(0)));
     rotate.kill().expect("it is running");
     rotate.wait().expect("it is ours");
     stage.fake.mend("held");
-    watch.output("a rotation that resumes", &stage.run("rotate", &["-vvv", "--now"]).assert_status(0));
+    watch.output(
+        "a rotation that resumes",
+        &stage.run("rotate", &["-vvv", "--now"]).assert_status(0),
+    );
 }
 
 #[test]
@@ -333,13 +507,23 @@ fn nothing_is_shown_of_rotations() {
         run_rotations(&stage, &mut watch);
         run_failing_rotations(&stage, &mut watch).await;
         everything_stored(&stage.fake, &mut watch);
-        assert!(watch.secrets.len() >= 3 * 7, "{} secrets", watch.secrets.len());
+        assert!(
+            watch.secrets.len() >= 3 * 7,
+            "{} secrets",
+            watch.secrets.len()
+        );
         watch.secret(&admin_password(&stage.cluster));
         collect_files(&stage, &mut watch);
         let log = stage.cluster.server_log();
-        assert!(log.matches("LOGIN PASSWORD 'SCRAM-SHA-256$").count() >= 8, "statements are logged");
+        assert!(
+            log.matches("LOGIN PASSWORD 'SCRAM-SHA-256$").count() >= 8,
+            "statements are logged"
+        );
         watch.text("the server's log", log);
-        watch.text("the requests to Google", format!("{:?}", stage.fake.requests()));
+        watch.text(
+            "the requests to Google",
+            format!("{:?}", stage.fake.requests()),
+        );
         for secret in ["one", "two", "three", "four"] {
             watch.text("what a secret says", stage.secret(secret).await.to_string());
         }

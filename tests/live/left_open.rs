@@ -10,7 +10,10 @@ use crate::support::each_major;
 fn writings() -> Vec<(Value, Value)> {
     vec![
         (json!({"rolewright.login": null}), Value::Null),
-        (json!({"rolewright.login": "app_a", "rolewright.previous-login": "app_a"}), Value::Null),
+        (
+            json!({"rolewright.login": "app_a", "rolewright.previous-login": "app_a"}),
+            Value::Null,
+        ),
         (json!({"rolewright.previous-login": null}), Value::Null),
         (json!({"rolewright.previous-login": "app"}), Value::Null),
         (json!({}), json!({"current": "1"})),
@@ -19,7 +22,10 @@ fn writings() -> Vec<(Value, Value)> {
             json!({"rolewright.login": null, "rolewright.previous-login": null, "rolewright.published": null}),
             Value::Null,
         ),
-        (json!({"rolewright.login": null, "rolewright.previous-login": null}), json!({"current": "1"})),
+        (
+            json!({"rolewright.login": null, "rolewright.previous-login": null}),
+            json!({"current": "1"}),
+        ),
     ]
 }
 
@@ -44,16 +50,28 @@ async fn write(stage: &Stage, changes: &Value, aliases: &Value) {
             text => kept.insert(key.clone(), text.clone()),
         };
     }
-    stage.patch_secret("app", "annotations", json!({ "annotations": annotations })).await;
+    stage
+        .patch_secret("app", "annotations", json!({ "annotations": annotations }))
+        .await;
     if !aliases.is_null() {
-        stage.patch_secret("app", "versionAliases", json!({ "versionAliases": aliases })).await;
+        stage
+            .patch_secret(
+                "app",
+                "versionAliases",
+                json!({ "versionAliases": aliases }),
+            )
+            .await;
     }
 }
 
 async fn open_logins(stage: &Stage) -> Vec<String> {
     let superuser = stage.cluster.connect_superuser("postgres").await;
-    let query = "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'app_%' AND rolcanlogin ORDER BY 1";
-    let rows = superuser.query(query, &[]).await.expect("the catalogs are read");
+    let query =
+        "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'app_%' AND rolcanlogin ORDER BY 1";
+    let rows = superuser
+        .query(query, &[])
+        .await
+        .expect("the catalogs are read");
     rows.iter().map(|row| row.get(0)).collect()
 }
 

@@ -6,7 +6,9 @@ use crate::stage::{READER, Stage};
 use crate::support::{Cluster, Options, each_major};
 
 async fn stage(major: u32, rotate: &str) -> Stage {
-    let options = Options::default().database("shop").setting("max_prepared_transactions", "5");
+    let options = Options::default()
+        .database("shop")
+        .setting("max_prepared_transactions", "5");
     let stage = Stage::with(Cluster::with(major, options));
     stage.roles(&format!(
         "  app: {{ access: dml, secret: {{ name: app, payload: url, readers: [\"{READER}\"] }}, \
@@ -18,10 +20,20 @@ async fn stage(major: u32, rotate: &str) -> Stage {
 
 /// A session with what is published, as a thief would have one, and its user and password.
 async fn session(stage: &Stage) -> (tokio_postgres::Client, String, String) {
-    let url: tokio_postgres::Config = stage.payload("app", "current").await.parse().expect("a URL");
-    let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+    let url: tokio_postgres::Config = stage
+        .payload("app", "current")
+        .await
+        .parse()
+        .expect("a URL");
+    let password = std::str::from_utf8(url.get_password().expect("a password"))
+        .expect("text")
+        .to_owned();
     let user = url.get_user().expect("a user").to_owned();
-    (stage.log_in(&user, &password).await.expect("it logs in"), user, password)
+    (
+        stage.log_in(&user, &password).await.expect("it logs in"),
+        user,
+        password,
+    )
 }
 
 async fn is_open(client: &tokio_postgres::Client) -> bool {

@@ -15,26 +15,39 @@ fn key() -> i64 {
 }
 
 async fn stage(major: u32) -> Stage {
-    let options = Options::default().database("shop").setting("max_prepared_transactions", "5");
+    let options = Options::default()
+        .database("shop")
+        .setting("max_prepared_transactions", "5");
     let stage = Stage::with(Cluster::with(major, options));
     stage.roles(ROLES);
     stage
 }
 
 async fn session(stage: &Stage, login: &str) -> Client {
-    stage.cluster.connect_as("postgres", login, login).await.expect("it logs in")
+    stage
+        .cluster
+        .connect_as("postgres", login, login)
+        .await
+        .expect("it logs in")
 }
 
 async fn holds(stage: &Stage, login: &str, how: &str) -> Client {
     let session = session(stage, login).await;
-    session.batch_execute(&format!("SELECT {how}({})", key())).await.expect("the lock is free");
+    session
+        .batch_execute(&format!("SELECT {how}({})", key()))
+        .await
+        .expect("the lock is free");
     session
 }
 
 #[track_caller]
 fn says(outcome: &Outcome, words: &[&str]) {
     for word in words {
-        assert!(outcome.stderr.contains(word), "no `{word}` in {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(word),
+            "no `{word}` in {}",
+            outcome.stderr
+        );
     }
 }
 

@@ -11,7 +11,10 @@ use crate::support::{Fault, Seen, Turn, each_major, newest, on_a_runtime, tell};
 
 fn events(report: &Value) -> Vec<&str> {
     let events = report["instances"][0]["events"].as_array().expect("events");
-    events.iter().map(|event| event.as_str().expect("a sentence")).collect()
+    events
+        .iter()
+        .map(|event| event.as_str().expect("a sentence"))
+        .collect()
 }
 
 /// The words of a text, however it is broken into lines.
@@ -24,12 +27,18 @@ fn logged(log: &str) -> BTreeMap<String, usize> {
     let mut entries: Vec<String> = Vec::new();
     for line in log.lines() {
         match line.strip_prefix('\t') {
-            Some(more) => entries.last_mut().expect("an entry goes before").extend(["\n", more]),
+            Some(more) => entries
+                .last_mut()
+                .expect("an entry goes before")
+                .extend(["\n", more]),
             None => entries.push(line.to_owned()),
         }
     }
     let mut counted = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.contains(" rolewright/")) {
+    for entry in entries
+        .iter()
+        .filter(|entry| entry.contains(" rolewright/"))
+    {
         let (_, said) = entry.split_once("LOG:  ").unwrap_or_default();
         let statement = said.strip_prefix("statement: ").or_else(|| {
             let executed = said.strip_prefix("execute ")?;
@@ -65,15 +74,33 @@ async fn every_lost_commit(major: u32) {
             lane.proxy.set(turn, Fault::Cut);
             let report = lane.apply(&["--format", "json"]).assert_status(0).json();
             let instance = &report["instances"][0];
-            assert_eq!(instance["changes"].as_array().expect("changes").len(), changes, "{turn:?}: {report}");
-            assert!(instance["remaining"].as_array().expect("changes").is_empty(), "{turn:?}: {report}");
+            assert_eq!(
+                instance["changes"].as_array().expect("changes").len(),
+                changes,
+                "{turn:?}: {report}"
+            );
+            assert!(
+                instance["remaining"]
+                    .as_array()
+                    .expect("changes")
+                    .is_empty(),
+                "{turn:?}: {report}"
+            );
             let told = match turn {
                 Turn::Before(_) => "it had not been carried out, and was tried again",
                 Turn::After(_) => "it had been carried out",
             };
             // The last two are of a login, which gets its password and is opened: a login tells what became of them.
-            if commits(&seen).iter().rev().take(2).all(|last| number != *last) {
-                assert!(events(&report).iter().any(|event| event.ends_with(told)), "{turn:?}: {report}");
+            if commits(&seen)
+                .iter()
+                .rev()
+                .take(2)
+                .all(|last| number != *last)
+            {
+                assert!(
+                    events(&report).iter().any(|event| event.ends_with(told)),
+                    "{turn:?}: {report}"
+                );
             }
             lane.assert_in_sync();
         }
@@ -87,14 +114,28 @@ async fn every_lost_connection(major: u32) {
     let locked = crate::lane::numbers(&seen, |text| text.contains("pg_try_advisory_lock"))[0];
     let points: Vec<_> = (locked + 1..=seen.len()).step_by(3).collect();
     for number in points.iter().copied() {
-        let turn = if number % 2 == 0 { Turn::Before(number) } else { Turn::After(number) };
+        let turn = if number % 2 == 0 {
+            Turn::Before(number)
+        } else {
+            Turn::After(number)
+        };
         lane.world().await;
         lane.proxy.set(turn, Fault::Cut);
         let run = lane.apply(&[]);
-        assert_eq!(run.status, 0, "{turn:?} of {:?}\n{}{}", seen[number - 1], run.stdout, run.stderr);
+        assert_eq!(
+            run.status,
+            0,
+            "{turn:?} of {:?}\n{}{}",
+            seen[number - 1],
+            run.stdout,
+            run.stderr
+        );
         lane.assert_in_sync();
     }
-    tell!("{} connections lost one by one, each run ended in sync", points.len());
+    tell!(
+        "{} connections lost one by one, each run ended in sync",
+        points.len()
+    );
 }
 
 async fn every_hang(major: u32) {
@@ -111,11 +152,27 @@ async fn every_hang(major: u32) {
         lane.proxy.set(turn, Fault::Hang);
         let run = lane.stage.rolewright.clone().env("PGCONNECT_TIMEOUT", "1");
         let file = lane.stage.file();
-        let run =
-            run.run(["apply", "--yes", "--statement-timeout", "1s", "--wait", "1s", file.to_str().expect("UTF-8")]);
+        let run = run.run([
+            "apply",
+            "--yes",
+            "--statement-timeout",
+            "1s",
+            "--wait",
+            "1s",
+            file.to_str().expect("UTF-8"),
+        ]);
         let run = run.assert_status(1);
-        assert!(run.stderr.contains("no answer within"), "{turn:?}: {}", run.stderr);
-        assert_eq!(run.stderr.contains("whether it was carried out"), at_commit, "{turn:?}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("no answer within"),
+            "{turn:?}: {}",
+            run.stderr
+        );
+        assert_eq!(
+            run.stderr.contains("whether it was carried out"),
+            at_commit,
+            "{turn:?}: {}",
+            run.stderr
+        );
         lane.proxy.release();
         lane.proxy.forget();
         lane.apply(&[]).assert_status(0);
@@ -131,8 +188,17 @@ async fn a_server_that_stays_away(major: u32) {
     lane.proxy.refuse(true);
     lane.proxy.abandon();
     let run = run.end().assert_status(1);
-    assert!(run.stderr.contains("the server went away and was not back within 2s"), "{}", run.stderr);
-    assert!(run.stderr.contains("whether it was carried out"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("the server went away and was not back within 2s"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("whether it was carried out"),
+        "{}",
+        run.stderr
+    );
     lane.proxy.refuse(false);
     lane.apply(&[]).assert_status(0);
     lane.assert_in_sync();
@@ -215,9 +281,15 @@ fn a_slow_server_is_only_slow() {
         on_a_runtime(async {
             let lane = Lane::new(major);
             lane.world().await;
-            lane.proxy.set(Turn::After(7), Fault::Delay(Duration::from_millis(1500)));
+            lane.proxy
+                .set(Turn::After(7), Fault::Delay(Duration::from_millis(1500)));
             let report = lane.apply(&["--format", "json"]).assert_status(0).json();
-            assert!(!events(&report).iter().any(|event| event.contains("tried again")), "{report}");
+            assert!(
+                !events(&report)
+                    .iter()
+                    .any(|event| event.contains("tried again")),
+                "{report}"
+            );
         });
     });
 }

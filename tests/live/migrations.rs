@@ -14,7 +14,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Where the tools are, set up once for all tests, or why they are not.
 static TOOLS: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
-    let setup = Command::new(format!("{ROOT}/scripts/lib/migration-tools")).current_dir(ROOT).output();
+    let setup = Command::new(format!("{ROOT}/scripts/lib/migration-tools"))
+        .current_dir(ROOT)
+        .output();
     let setup = setup.map_err(|error| format!("scripts/lib/migration-tools: {error}"))?;
     match setup.status.success() {
         true => Ok(PathBuf::from(String::from_utf8_lossy(&setup.stdout).trim())),
@@ -94,21 +96,36 @@ impl Tool {
         let folder = format!("{ROOT}/tests/live/migrations/{}", self.name);
         let mut command = Command::new(tools.join(self.program));
         match self.name {
-            "knex" => command.arg("--knexfile").arg(tools.join("knexfile.js")).env("MIGRATIONS", &folder),
+            "knex" => command
+                .arg("--knexfile")
+                .arg(tools.join("knexfile.js"))
+                .env("MIGRATIONS", &folder),
             "node-pg-migrate" => command.args(["--schema", "app", "--migrations-dir", &folder]),
             "django" => command.arg("manage.py"),
             _ => &mut command,
         };
-        command.current_dir(folder).env("DATABASE_URL", url).env("PYTHONDONTWRITEBYTECODE", "1").env("NO_COLOR", "1");
+        command
+            .current_dir(folder)
+            .env("DATABASE_URL", url)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("NO_COLOR", "1");
         Some(command)
     }
 
     /// Runs the tool; whether it is there.
     fn run(&self, url: &str, arguments: &[&str]) -> bool {
-        let Some(mut command) = self.command(url) else { return false };
+        let Some(mut command) = self.command(url) else {
+            return false;
+        };
         let output = command.args(arguments).output().expect("the tool starts");
-        let told = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-        assert!(output.status.success(), "{} {arguments:?}: {told}", self.name);
+        let told = [output.stdout, output.stderr]
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .concat();
+        assert!(
+            output.status.success(),
+            "{} {arguments:?}: {told}",
+            self.name
+        );
         true
     }
 }
@@ -157,9 +174,16 @@ async fn works_on_everything(app: &Client) -> i64 {
         UNION ALL
         SELECT oid::regprocedure::text, has_function_privilege(oid, 'EXECUTE')
           FROM pg_proc WHERE pronamespace = 'app'::regnamespace";
-    let rows = app.query(ALLOWED, &[]).await.expect("the catalogs can be read");
+    let rows = app
+        .query(ALLOWED, &[])
+        .await
+        .expect("the catalogs can be read");
     for row in &rows {
-        assert!(row.get::<_, bool>("exact"), "{}", row.get::<_, String>("name"));
+        assert!(
+            row.get::<_, bool>("exact"),
+            "{}",
+            row.get::<_, String>("name")
+        );
     }
     rows.len().try_into().expect("a count")
 }

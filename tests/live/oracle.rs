@@ -7,8 +7,12 @@ mod questions;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolewright::access::Access;
-use rolewright::model::{DatabaseName, Group, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, State};
-use rolewright::postgres::{ApplicationName, Asked, Environment, Route, Session, inspect_database, inspect_shared};
+use rolewright::model::{
+    DatabaseName, Group, Object, ObjectKind, PrivilegeClass, Privileges, RoleName, State,
+};
+use rolewright::postgres::{
+    ApplicationName, Asked, Environment, Route, Session, inspect_database, inspect_shared,
+};
 use tokio_postgres::Client;
 
 use self::generate::Generator;
@@ -47,10 +51,16 @@ each_major! {
 async fn inspect(cluster: &Cluster, database: &str) -> State {
     let route = Route::from_url(cluster.superuser_url(), &Environment::default()).unwrap();
     let name = DatabaseName::new(database).unwrap();
-    let mut session = Session::connect(&route, &name, &ApplicationName::new("test", 1)).await.unwrap();
+    let mut session = Session::connect(&route, &name, &ApplicationName::new("test", 1))
+        .await
+        .unwrap();
     session.begin_snapshot().await.unwrap();
-    let shared = inspect_shared(&mut session, &Asked::default()).await.unwrap();
-    let inside = inspect_database(&mut session, &Asked::default()).await.unwrap();
+    let shared = inspect_shared(&mut session, &Asked::default())
+        .await
+        .unwrap();
+    let inside = inspect_database(&mut session, &Asked::default())
+        .await
+        .unwrap();
     session.close().await;
     State {
         server: shared.server,
@@ -67,7 +77,11 @@ type Facts = BTreeSet<String>;
 
 async fn compare(superuser: &Client, state: &State, database: &str, major: u32) {
     let name = DatabaseName::new(database).unwrap();
-    let accesses: Vec<_> = state.roles.keys().map(|role| (role, Access::new(state, role, Some(&name)))).collect();
+    let accesses: Vec<_> = state
+        .roles
+        .keys()
+        .map(|role| (role, Access::new(state, role, Some(&name))))
+        .collect();
     let mut wrong = Vec::new();
     let mut asked = 0;
     for question in OBJECTS.iter().filter(|question| question.since <= major) {
@@ -76,15 +90,29 @@ async fn compare(superuser: &Client, state: &State, database: &str, major: u32) 
         for (role, access) in &accesses {
             ours.extend(held(state, &name, role, access, question.what));
         }
-        assert!(!theirs.is_empty(), "nobody holds anything: {}", question.what);
+        assert!(
+            !theirs.is_empty(),
+            "nobody holds anything: {}",
+            question.what
+        );
         asked += count;
-        wrong.extend(ours.symmetric_difference(&theirs).map(|fact| format!("{}: {fact}", question.what)));
+        wrong.extend(
+            ours.symmetric_difference(&theirs)
+                .map(|fact| format!("{}: {fact}", question.what)),
+        );
     }
     for question in ROLES.iter().filter(|question| question.since <= major) {
         let (count, theirs) = ask(superuser, question.sql, question.what).await;
-        let ours = accesses.iter().flat_map(|(role, access)| memberships(state, role, access, question.what)).collect();
+        let ours = accesses
+            .iter()
+            .flat_map(|(role, access)| memberships(state, role, access, question.what))
+            .collect();
         asked += count;
-        wrong.extend(theirs.symmetric_difference(&ours).map(|fact| format!("{}: {fact}", question.what)));
+        wrong.extend(
+            theirs
+                .symmetric_difference(&ours)
+                .map(|fact| format!("{}: {fact}", question.what)),
+        );
     }
     assert!(
         wrong.is_empty(),
@@ -97,10 +125,20 @@ async fn compare(superuser: &Client, state: &State, database: &str, major: u32) 
 
 /// How many answers there are, and those that are yes.
 async fn ask(superuser: &Client, sql: &str, what: &str) -> (usize, Facts) {
-    superuser.batch_execute("SET search_path = pg_catalog").await.unwrap();
-    let rows = superuser.query(sql, &[]).await.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    superuser
+        .batch_execute("SET search_path = pg_catalog")
+        .await
+        .unwrap();
+    let rows = superuser
+        .query(sql, &[])
+        .await
+        .unwrap_or_else(|error| panic!("{what}: {error:?}"));
     let yes = rows.iter().filter(|row| row.get::<_, bool>(3));
-    let fact = |row: &tokio_postgres::Row| [0, 1, 2].map(|column| row.get::<_, String>(column)).join("|");
+    let fact = |row: &tokio_postgres::Row| {
+        [0, 1, 2]
+            .map(|column| row.get::<_, String>(column))
+            .join("|")
+    };
     (rows.len(), yes.map(fact).collect())
 }
 
@@ -111,31 +149,59 @@ fn memberships(state: &State, role: &RoleName, access: &Access<'_>, what: &str) 
         "MEMBER" => access.ways(other).is_member(),
         other => panic!("{other}"),
     };
-    state.roles.keys().filter(|other| holds(other)).map(|other| format!("{role}|{other}|{what}")).collect()
+    state
+        .roles
+        .keys()
+        .filter(|other| holds(other))
+        .map(|other| format!("{role}|{other}|{what}"))
+        .collect()
 }
 
 /// What the model says a role holds on every object of one kind.
-fn held(state: &State, database: &DatabaseName, role: &RoleName, access: &Access<'_>, what: &str) -> Vec<String> {
+fn held(
+    state: &State,
+    database: &DatabaseName,
+    role: &RoleName,
+    access: &Access<'_>,
+    what: &str,
+) -> Vec<String> {
     let groups = || state.databases[database].groups.iter().chain(&state.shared);
     let fact = |object: &str, held: Privileges| {
         let fact = move |privilege| format!("{role}|{object}|{privilege}");
         held.iter().map(fact).collect::<Vec<_>>()
     };
     if what == "column" || what == "any column" {
-        return columns(state, database, access, what).iter().flat_map(|(object, held)| fact(object, *held)).collect();
+        return columns(state, database, access, what)
+            .iter()
+            .flat_map(|(object, held)| fact(object, *held))
+            .collect();
     }
     let of_kind = groups().filter(|group| class_of(what) == group.kind.class());
     let members = of_kind.flat_map(|group| group.members.iter().map(move |object| (group, object)));
-    members.flat_map(|(group, object)| fact(&key(object), access.at_once(group, object))).collect()
+    members
+        .flat_map(|(group, object)| fact(&key(object), access.at_once(group, object)))
+        .collect()
 }
 
 /// A column's privileges are its own and its relation's.
-fn columns(state: &State, database: &DatabaseName, access: &Access<'_>, what: &str) -> BTreeMap<String, Privileges> {
+fn columns(
+    state: &State,
+    database: &DatabaseName,
+    access: &Access<'_>,
+    what: &str,
+) -> BTreeMap<String, Privileges> {
     let of = |class: PrivilegeClass| {
-        let groups = state.databases[database].groups.iter().filter(move |group| group.kind.class() == class);
+        let groups = state.databases[database]
+            .groups
+            .iter()
+            .filter(move |group| group.kind.class() == class);
         groups.flat_map(|group: &Group| group.members.iter().map(move |object| (group, object)))
     };
-    let generated = |object: &Object| object.schema().is_some_and(|schema| schema.as_str().starts_with('s'));
+    let generated = |object: &Object| {
+        object
+            .schema()
+            .is_some_and(|schema| schema.as_str().starts_with('s'))
+    };
     let applicable = PrivilegeClass::Column.applicable(state.server.major());
     let mut found: BTreeMap<String, Privileges> = BTreeMap::new();
     let mut add = |key: String, held: Privileges| {
@@ -146,14 +212,27 @@ fn columns(state: &State, database: &DatabaseName, access: &Access<'_>, what: &s
         let held = access.at_once(group, object);
         match what {
             "column" if !generated(object) => {}
-            "column" => ["a", "b", "c"].iter().for_each(|column| add(format!("{}.{column}", key(object)), held)),
+            "column" => ["a", "b", "c"]
+                .iter()
+                .for_each(|column| add(format!("{}.{column}", key(object)), held)),
             _ => add(key(object), held),
         }
     }
     for (group, object) in of(PrivilegeClass::Column) {
-        let Object::Column { schema, relation, column } = object else { continue };
+        let Object::Column {
+            schema,
+            relation,
+            column,
+        } = object
+        else {
+            continue;
+        };
         let table = format!("{schema}.{relation}");
-        let key = if what == "column" { format!("{table}.{column}") } else { table };
+        let key = if what == "column" {
+            format!("{table}.{column}")
+        } else {
+            table
+        };
         add(key, access.at_once(group, object));
     }
     found
@@ -181,9 +260,21 @@ fn key(object: &Object) -> String {
     match object {
         Object::Database(name) => name.to_string(),
         Object::Schema(name) => name.to_string(),
-        Object::Column { schema, relation, column } => format!("{schema}.{relation}.{column}"),
-        Object::Routine { schema, name, arguments, .. } => format!("{schema}.{name}({arguments})"),
-        Object::InSchema { kind: ObjectKind::Column, .. } => unreachable!("columns have a form of their own"),
+        Object::Column {
+            schema,
+            relation,
+            column,
+        } => format!("{schema}.{relation}.{column}"),
+        Object::Routine {
+            schema,
+            name,
+            arguments,
+            ..
+        } => format!("{schema}.{name}({arguments})"),
+        Object::InSchema {
+            kind: ObjectKind::Column,
+            ..
+        } => unreachable!("columns have a form of their own"),
         Object::InSchema { schema, name, .. } => format!("{schema}.{name}"),
         Object::Bare { name, .. } => name.to_string(),
     }

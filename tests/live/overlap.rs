@@ -17,7 +17,11 @@ fn roles(stage: &Stage, secret: &str, rotate: &str) {
 async fn can_log_in(stage: &Stage, login: &str) -> bool {
     let superuser = stage.cluster.connect_superuser("postgres").await;
     let asked = "SELECT rolcanlogin FROM pg_roles WHERE rolname = $1";
-    superuser.query_one(asked, &[&login]).await.expect("the login is there").get(0)
+    superuser
+        .query_one(asked, &[&login])
+        .await
+        .expect("the login is there")
+        .get(0)
 }
 
 each_major! {

@@ -4,7 +4,12 @@ use crate::fake_gcp::FakeGcp;
 use crate::stage::Stage;
 use crate::support::{Cluster, Options, each_major};
 
-const VARIABLES: [&str; 4] = ["--var", "PROJECT=shop-prod", "--var", "PROJECT_NUMBER=123456789012"];
+const VARIABLES: [&str; 4] = [
+    "--var",
+    "PROJECT=shop-prod",
+    "--var",
+    "PROJECT_NUMBER=123456789012",
+];
 
 /// The file, the database it is for, and what must be there before it: admins, and users that only Google's API makes.
 const POLICIES: [(&str, &str, &str); 4] = [
@@ -22,7 +27,8 @@ const POLICIES: [(&str, &str, &str); 4] = [
 /// On an instance without any of the Cloud Run jobs and services: they are deployed later.
 async fn applied(cluster: Cluster, file: &str) -> Stage {
     let stage = Stage::with(cluster);
-    let text = std::fs::read_to_string(format!("{}/policies/{file}", env!("CARGO_MANIFEST_DIR"))).expect("the policy");
+    let text = std::fs::read_to_string(format!("{}/policies/{file}", env!("CARGO_MANIFEST_DIR")))
+        .expect("the policy");
     stage.policy(&text);
     stage.apply(&VARIABLES).assert_status(0);
     stage
@@ -49,14 +55,25 @@ each_major! {
 async fn every_stored_url_logs_in(cluster: &Cluster, fake: &FakeGcp, database: &str) {
     let mut tried = 0;
     for stored in fake.payloads() {
-        let Ok(url) = std::str::from_utf8(&stored.data).expect("text").parse::<tokio_postgres::Config>() else {
+        let Ok(url) = std::str::from_utf8(&stored.data)
+            .expect("text")
+            .parse::<tokio_postgres::Config>()
+        else {
             continue;
         };
-        let (Some(user), Some(password)) = (url.get_user(), url.get_password()) else { continue };
+        let (Some(user), Some(password)) = (url.get_user(), url.get_password()) else {
+            continue;
+        };
         let password = std::str::from_utf8(password).expect("text");
         assert_eq!(url.get_dbname(), Some(database));
-        cluster.connect_as(database, user, password).await.unwrap_or_else(|error| panic!("{user}: {error:?}"));
+        cluster
+            .connect_as(database, user, password)
+            .await
+            .unwrap_or_else(|error| panic!("{user}: {error:?}"));
         tried += 1;
     }
-    assert!(tried > 0 || database == "app_production", "no URL among the payloads for {database}");
+    assert!(
+        tried > 0 || database == "app_production",
+        "no URL among the payloads for {database}"
+    );
 }

@@ -26,12 +26,18 @@ static PGBOUNCER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     }
 });
 
-#[expect(clippy::disallowed_methods, reason = "a test's environment says what must not be left out")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's environment says what must not be left out"
+)]
 pub fn pgbouncer() -> Option<&'static PathBuf> {
     match &*PGBOUNCER {
         Ok(program) => Some(program),
         Err(error) => {
-            assert!(std::env::var_os("ROLEWRIGHT_REQUIRE_PGBOUNCER").is_none(), "{error}");
+            assert!(
+                std::env::var_os("ROLEWRIGHT_REQUIRE_PGBOUNCER").is_none(),
+                "{error}"
+            );
             eprintln!("skipped: {error}");
             None
         }
@@ -48,10 +54,15 @@ struct Pooler {
 impl Pooler {
     /// `mode` is its `pool_mode`; `ignored` are the startup parameters that it leaves out.
     fn start(program: &PathBuf, admin_url: &str, mode: &str, ignored: &str) -> Self {
-        let rest = admin_url.strip_prefix("postgres://csadmin:").expect("an admin");
+        let rest = admin_url
+            .strip_prefix("postgres://csadmin:")
+            .expect("an admin");
         let (password, server) = rest.split_once("@127.0.0.1:").expect("a password");
         let (server, _) = server.split_once('/').expect("a port");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .expect("a free port")
+            .port();
         let directory = tempfile::tempdir().expect("a directory");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("its mode");
         let users = directory.path().join("users.txt");
@@ -65,8 +76,17 @@ impl Pooler {
         );
         fs::write(&settings, text).expect("settings");
         let mut command = Command::new(program);
-        command.arg("-q").arg(&settings).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let pooler = Self { process: command.spawn().expect("pgbouncer runs"), port, _directory: directory };
+        command
+            .arg("-q")
+            .arg(&settings)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let pooler = Self {
+            process: command.spawn().expect("pgbouncer runs"),
+            port,
+            _directory: directory,
+        };
         for _ in 0..100 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return pooler;

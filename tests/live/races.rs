@@ -50,19 +50,29 @@ impl Beside {
 
 /// Runs statements that must succeed.
 async fn done(client: &Client, statements: &str) {
-    client.batch_execute(statements).await.unwrap_or_else(|error| panic!("{statements}: {error:?}"));
+    client
+        .batch_execute(statements)
+        .await
+        .unwrap_or_else(|error| panic!("{statements}: {error:?}"));
 }
 
 /// Runs statements as somebody who is told of a conflict and tries again; returns how often that was.
 async fn insist(client: &Client, statements: &str) -> usize {
     for conflicts in 0.. {
-        let Err(error) = client.batch_execute(statements).await else { return conflicts };
-        let refused = error.as_db_error().unwrap_or_else(|| panic!("{statements}: {error:?}"));
-        let passes =
-            matches!(refused.code().code(), "40P01" | "55P03") || refused.message().starts_with("tuple concurrently");
+        let Err(error) = client.batch_execute(statements).await else {
+            return conflicts;
+        };
+        let refused = error
+            .as_db_error()
+            .unwrap_or_else(|| panic!("{statements}: {error:?}"));
+        let passes = matches!(refused.code().code(), "40P01" | "55P03")
+            || refused.message().starts_with("tuple concurrently");
         assert!(passes, "{statements}: {error:?}");
         // A transaction block that failed is still open.
-        client.batch_execute("ROLLBACK").await.expect("the server is there");
+        client
+            .batch_execute("ROLLBACK")
+            .await
+            .expect("the server is there");
     }
     unreachable!()
 }

@@ -59,12 +59,27 @@ struct Reader {
 impl Reader {
     fn start(stage: &Arc<Stage>, pair: &'static str, name: Name) -> Self {
         let (tally, ended) = (Arc::<Mutex<Tally>>::default(), Arc::<AtomicBool>::default());
-        let work = tokio::spawn(connect_again_and_again(stage.clone(), pair, name, tally.clone(), ended.clone()));
-        Self { pair, name, tally, ended, work }
+        let work = tokio::spawn(connect_again_and_again(
+            stage.clone(),
+            pair,
+            name,
+            tally.clone(),
+            ended.clone(),
+        ));
+        Self {
+            pair,
+            name,
+            tally,
+            ended,
+            work,
+        }
     }
 
     fn tally(&self) -> Tally {
-        self.tally.lock().expect("nobody panics while it is held").clone()
+        self.tally
+            .lock()
+            .expect("nobody panics while it is held")
+            .clone()
     }
 
     /// Until it has connected often enough, and has come to use the login that ends so.
@@ -77,7 +92,11 @@ impl Reader {
             if tally.logins >= logins && tally.user == user {
                 return;
             }
-            assert!(started.elapsed() < PATIENCE && !self.work.is_finished(), "{:?}: {tally:?}", self.name);
+            assert!(
+                started.elapsed() < PATIENCE && !self.work.is_finished(),
+                "{:?}: {tally:?}",
+                self.name
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -85,7 +104,10 @@ impl Reader {
     async fn end(self) -> Tally {
         self.ended.store(true, Ordering::Relaxed);
         self.work.await.expect("a client ends");
-        Arc::into_inner(self.tally).expect("the client is gone").into_inner().expect("nobody panicked")
+        Arc::into_inner(self.tally)
+            .expect("the client is gone")
+            .into_inner()
+            .expect("nobody panicked")
     }
 }
 
@@ -110,7 +132,9 @@ async fn connect_again_and_again(
         let mut tally = tally.lock().expect("nobody panics while it is held");
         match session {
             Ok(_) => tally.logins += 1,
-            Err(error) => tally.refused.push(format!("{user} in version {version}: {error:?}")),
+            Err(error) => tally
+                .refused
+                .push(format!("{user} in version {version}: {error:?}")),
         }
         tally.user = user;
     }
@@ -120,7 +144,8 @@ async fn connect_again_and_again(
 async fn pin(stage: &Stage, pair: &str) -> String {
     let path = format!("/v2/projects/{PROJECT}/locations/europe-west1/jobs/{pair}");
     let job = stage.must(Method::GET, &path, Value::Null).await;
-    let reference = &job["template"]["template"]["containers"][0]["env"][0]["valueSource"]["secretKeyRef"];
+    let reference =
+        &job["template"]["template"]["containers"][0]["env"][0]["valueSource"]["secretKeyRef"];
     reference["version"].as_str().expect("a version").to_owned()
 }
 
@@ -137,19 +162,38 @@ async fn play(major: u32, pairs: &'static [&'static str]) -> (Arc<Stage>, Vec<Re
     for pair in pairs {
         let variable = json!({"name": "URL", "valueSource": {"secretKeyRef": {"secret": pair, "version": "1"}}});
         let account = format!("{pair}@{PROJECT}.iam.gserviceaccount.com");
-        let task = json!({"serviceAccount": account, "containers": [{"image": "x", "env": [variable]}]});
-        stage.fake.seed(RunKind::Job, [PROJECT, "europe-west1", pair], json!({"template": {"template": task}}));
+        let task =
+            json!({"serviceAccount": account, "containers": [{"image": "x", "env": [variable]}]});
+        stage.fake.seed(
+            RunKind::Job,
+            [PROJECT, "europe-west1", pair],
+            json!({"template": {"template": task}}),
+        );
     }
     stage.apply(&[]).assert_status(0);
-    stage.fake.fault("behind", json!({"effect": {"stale": LAG}, "times": "always", "caller": "anonymous"}));
+    stage.fake.fault(
+        "behind",
+        json!({"effect": {"stale": LAG}, "times": "always", "caller": "anonymous"}),
+    );
     for pair in pairs {
         // So long ago there was no secret yet.
-        while stage.ask(Method::GET, &secret_path(pair, "/versions/current"), Value::Null).await.0 != StatusCode::OK {
+        while stage
+            .ask(
+                Method::GET,
+                &secret_path(pair, "/versions/current"),
+                Value::Null,
+            )
+            .await
+            .0
+            != StatusCode::OK
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
     let stage = Arc::new(stage);
-    let of = |pair| [Name::Current, Name::Latest, Name::Pinned].map(|name| Reader::start(&stage, pair, name));
+    let of = |pair| {
+        [Name::Current, Name::Latest, Name::Pinned].map(|name| Reader::start(&stage, pair, name))
+    };
     let readers = pairs.iter().flat_map(|pair| of(pair)).collect();
     (stage, readers)
 }
@@ -172,13 +216,18 @@ async fn contract(stage: &Stage, pairs: &[&str]) {
     // Answers lag behind, and the last session of an old login may be about to end.
     while are_two_open(stage, pairs).await {
         let status = stage.run("rotate", &[]).status;
-        assert!([0, 3].contains(&status) && started.elapsed() < PATIENCE, "exit code {status}");
+        assert!(
+            [0, 3].contains(&status) && started.elapsed() < PATIENCE,
+            "exit code {status}"
+        );
     }
 }
 
 async fn are_two_open(stage: &Stage, pairs: &[&str]) -> bool {
     for pair in pairs {
-        let secret = stage.undisturbed(Method::GET, &secret_path(pair, ""), Value::Null).await;
+        let secret = stage
+            .undisturbed(Method::GET, &secret_path(pair, ""), Value::Null)
+            .await;
         if secret["versionAliases"]["previous"].is_string() {
             return true;
         }

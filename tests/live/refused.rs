@@ -26,7 +26,10 @@ fn found(outcome: &Outcome) -> Vec<[String; 3]> {
     let checked: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
     let word = |finding: &Value, key: &str| finding[key].as_str().unwrap_or("-").to_owned();
     let findings = checked["findings"].as_array().expect("findings");
-    findings.iter().map(|one| ["rule", "role", "fix"].map(|key| word(one, key))).collect()
+    findings
+        .iter()
+        .map(|one| ["rule", "role", "fix"].map(|key| word(one, key)))
+        .collect()
 }
 
 /// One way in which a login is refused.
@@ -85,8 +88,14 @@ fn advises_rotation(found: &[[String; 3]]) -> bool {
 
 /// The application takes all the sessions that it may have.
 async fn full(cluster: &Cluster, stage: &Stage) -> tokio_postgres::Client {
-    let url: tokio_postgres::Config = stage.payload("app", "current").await.parse().expect("a URL");
-    let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+    let url: tokio_postgres::Config = stage
+        .payload("app", "current")
+        .await
+        .parse()
+        .expect("a URL");
+    let password = std::str::from_utf8(url.get_password().expect("a password"))
+        .expect("text")
+        .to_owned();
     // A session that is over counts until its process is gone.
     for _ in 0..50 {
         if let Ok(session) = cluster.connect_as("shop", "app", &password).await {
@@ -162,13 +171,34 @@ fn a_password_that_was_replaced_is_not_said_to_work() {
     newest(|major| {
         on_a_runtime(async {
             let stage = stage(major).await;
-            let rotated = stage.run("rotate", &["--now", "--role", "app"]).assert_status(0);
+            let rotated = stage
+                .run("rotate", &["--now", "--role", "app"])
+                .assert_status(0);
             let kept = "the old password is refused, and its version stays readable until";
-            assert!(rotated.stdout.contains(kept) && !rotated.stdout.contains("works"), "{}", rotated.stdout);
-            let status = stage.run("status", &["--format", "json"]).assert_status(0).json();
+            assert!(
+                rotated.stdout.contains(kept) && !rotated.stdout.contains("works"),
+                "{}",
+                rotated.stdout
+            );
+            let status = stage
+                .run("status", &["--format", "json"])
+                .assert_status(0)
+                .json();
             let standing = &status["credentials"][0];
-            assert_eq!((&standing["previous"]["version"], &standing["previous"]["until"]), (&1.into(), &Value::Null));
-            assert!(standing["next"].as_str().expect("a sentence").starts_with(kept), "{standing}");
+            assert_eq!(
+                (
+                    &standing["previous"]["version"],
+                    &standing["previous"]["until"]
+                ),
+                (&1.into(), &Value::Null)
+            );
+            assert!(
+                standing["next"]
+                    .as_str()
+                    .expect("a sentence")
+                    .starts_with(kept),
+                "{standing}"
+            );
         });
     });
 }
@@ -176,10 +206,23 @@ fn a_password_that_was_replaced_is_not_said_to_work() {
 impl Stage {
     /// Logs in with what is published; the SQLSTATE where that is refused.
     async fn logs_in_with(&self, secret: &str) -> Result<(), String> {
-        let url: tokio_postgres::Config = self.payload(secret, "current").await.parse().expect("a URL");
-        let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
-        let tried = self.log_in(url.get_user().expect("a user"), &password).await;
-        tried.map(drop).map_err(|error| error.code().map(|code| code.code().to_owned()).unwrap_or_default())
+        let url: tokio_postgres::Config = self
+            .payload(secret, "current")
+            .await
+            .parse()
+            .expect("a URL");
+        let password = std::str::from_utf8(url.get_password().expect("a password"))
+            .expect("text")
+            .to_owned();
+        let tried = self
+            .log_in(url.get_user().expect("a user"), &password)
+            .await;
+        tried.map(drop).map_err(|error| {
+            error
+                .code()
+                .map(|code| code.code().to_owned())
+                .unwrap_or_default()
+        })
     }
 }
 

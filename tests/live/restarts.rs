@@ -8,8 +8,15 @@ use crate::support::{Fault, Seen, Turn, newest, on_a_runtime, tell};
 fn turns(seen: &[Seen]) -> Vec<Turn> {
     let locked = numbers(seen, |text| text.contains("pg_try_advisory_lock"))[0];
     let commits = numbers(seen, |text| text.ends_with("COMMIT"));
-    let mut turns: Vec<_> = (locked + 1..seen.len()).step_by(9).map(Turn::Before).collect();
-    turns.extend(commits.into_iter().flat_map(|commit| [Turn::Before(commit), Turn::After(commit)]));
+    let mut turns: Vec<_> = (locked + 1..seen.len())
+        .step_by(9)
+        .map(Turn::Before)
+        .collect();
+    turns.extend(
+        commits
+            .into_iter()
+            .flat_map(|commit| [Turn::Before(commit), Turn::After(commit)]),
+    );
     turns
 }
 
@@ -28,19 +35,32 @@ async fn restart_everywhere(major: u32, rotate: &str) {
         lane.proxy.set(turn, Fault::Hold);
         let mut run = scene.start(&["--wait", if patient { "120s" } else { "0s" }]);
         lane.until(&at, || lane.proxy.is_holding() || run.has_ended());
-        lane.stage.cluster.restart(if number % 2 == 0 { "immediate" } else { "fast" });
+        lane.stage
+            .cluster
+            .restart(if number % 2 == 0 { "immediate" } else { "fast" });
         lane.proxy.release();
         let run = run.end();
-        assert!(run.status == 0 || run.status == 1 && !patient, "{at}: {}{}", run.stdout, run.stderr);
+        assert!(
+            run.status == 0 || run.status == 1 && !patient,
+            "{at}: {}{}",
+            run.stdout,
+            run.stderr
+        );
         if run.status == 1 {
             left += 1;
             lane.stage.run("rotate", &[]).assert_status(0);
         }
         let versions = scene.versions().await.len();
-        assert!((1..=3).contains(&versions) && (!patient || versions > 1), "{at}: {versions} versions");
+        assert!(
+            (1..=3).contains(&versions) && (!patient || versions > 1),
+            "{at}: {versions} versions"
+        );
         scene.assert_clean(&at).await;
     }
-    tell!("{rotate}: {} restarts, {left} left to the next run", turns.len());
+    tell!(
+        "{rotate}: {} restarts, {left} left to the next run",
+        turns.len()
+    );
 }
 
 /// Attempts to reach the server whose pauses add up to several seconds: more than whatever is tried at once.
@@ -54,8 +74,11 @@ async fn away_for_a_while(major: u32, rotate: &str) {
     lane.proxy.forget();
     scene.rotate(&[]).assert_status(0);
     let commit = numbers(&lane.proxy.seen(), |text| text.ends_with("COMMIT"))[0];
-    for (turn, patience) in [(Turn::Before(commit), "120s"), (Turn::After(commit), "120s"), (Turn::After(commit), "0s")]
-    {
+    for (turn, patience) in [
+        (Turn::Before(commit), "120s"),
+        (Turn::After(commit), "120s"),
+        (Turn::After(commit), "0s"),
+    ] {
         let at = format!("{rotate} {turn:?} {patience}");
         let scene = Scene::new(&lane, rotate).await;
         let before = scene.credential("current").await;
@@ -68,7 +91,12 @@ async fn away_for_a_while(major: u32, rotate: &str) {
         if patience == "0s" {
             let run = run.end();
             assert_eq!(run.status, 1, "{at}: {}{}", run.stdout, run.stderr);
-            assert!(run.stderr.contains("the server went away and was not back within 0ns"), "{at}: {}", run.stderr);
+            assert!(
+                run.stderr
+                    .contains("the server went away and was not back within 0ns"),
+                "{at}: {}",
+                run.stderr
+            );
             lane.proxy.refuse(false);
             lane.stage.run("rotate", &[]).assert_status(0);
         } else {

@@ -32,13 +32,21 @@ async fn backup(stage: &Stage) -> String {
     let query = "SELECT string_agg(format('ALTER ROLE %I %s PASSWORD %L VALID UNTIL %L', rolname,
           CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END, rolpassword, coalesce(rolvaliduntil::text, 'infinity')), '; ')
         FROM pg_authid WHERE rolname LIKE 'one%' OR rolname LIKE 'two%'";
-    superuser.query_one(query, &[]).await.expect("the catalogs are read").get(0)
+    superuser
+        .query_one(query, &[])
+        .await
+        .expect("the catalogs are read")
+        .get(0)
 }
 
 async fn logs_in(stage: &Stage, secret: &str, version: &str) -> bool {
     let url: tokio_postgres::Config = stage.payload(secret, version).await.parse().expect("a URL");
-    let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
-    stage.logs_in(url.get_user().expect("a user"), &password).await
+    let password = std::str::from_utf8(url.get_password().expect("a password"))
+        .expect("text")
+        .to_owned();
+    stage
+        .logs_in(url.get_user().expect("a user"), &password)
+        .await
 }
 
 async fn versions(stage: &Stage) -> [Vec<String>; 2] {

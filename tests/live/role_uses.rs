@@ -9,7 +9,12 @@ const SECRET: &str = "secret: { name: app, payload: url, host: db }";
 const ALTERNATE: &str = "rotate: { strategy: alternate, grace: 1h }";
 
 fn stage(major: u32) -> Stage {
-    Stage::with(Cluster::with(major, Options::default().database("shop").setting("max_prepared_transactions", "5")))
+    Stage::with(Cluster::with(
+        major,
+        Options::default()
+            .database("shop")
+            .setting("max_prepared_transactions", "5"),
+    ))
 }
 
 /// What is to be used as `role`; up to 15 a subscription is given to superusers only.
@@ -22,11 +27,20 @@ async fn used(stage: &Stage, role: &str) {
          CREATE USER MAPPING FOR {role} SERVER depot; CREATE USER MAPPING FOR PUBLIC SERVER depot"
     );
     for statement in made.split(';') {
-        superuser.batch_execute(statement).await.expect("it is made");
+        superuser
+            .batch_execute(statement)
+            .await
+            .expect("it is made");
     }
-    superuser.batch_execute(&format!("SET SESSION AUTHORIZATION {role}; BEGIN")).await.expect("it begins");
+    superuser
+        .batch_execute(&format!("SET SESSION AUTHORIZATION {role}; BEGIN"))
+        .await
+        .expect("it begins");
     let prepare = "SELECT pg_advisory_xact_lock(7); PREPARE TRANSACTION 'it''s left'";
-    superuser.batch_execute(prepare).await.expect("it is prepared");
+    superuser
+        .batch_execute(prepare)
+        .await
+        .expect("it is prepared");
 }
 
 const NAMED: [&str; 3] = [
@@ -39,22 +53,31 @@ const NAMED: [&str; 3] = [
 fn warnings(stage: &Stage, role: &str) -> Vec<(String, String)> {
     let verdict = stage.run("check", &["--format", "json"]).json();
     let findings = verdict["findings"].as_array().expect("findings").clone();
-    let text = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
-    let about = findings.iter().filter(|one| one["severity"] == "warning" && one["role"] == role);
+    let text =
+        |one: &serde_json::Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+    let about = findings
+        .iter()
+        .filter(|one| one["severity"] == "warning" && one["role"] == role);
     let uses = about.map(|one| (text(one, "message"), text(one, "object")));
-    uses.filter(|(message, _)| message.contains("LOGIN") || message.contains("absent, and")).collect()
+    uses.filter(|(message, _)| message.contains("LOGIN") || message.contains("absent, and"))
+        .collect()
 }
 
 #[track_caller]
 fn names(stage: &Stage, role: &str, what: &str, more: &[&str]) {
     let found = warnings(stage, role);
     for object in NAMED.iter().chain(more) {
-        let named = found.iter().any(|(message, one)| one == object && message.contains(what));
+        let named = found
+            .iter()
+            .any(|(message, one)| one == object && message.contains(what));
         assert!(named, "no `{object}` of {role} that {what} in {found:?}");
     }
     assert_eq!(found.len(), NAMED.len() + more.len(), "{found:?}");
     let plan = stage.run("plan", &[]).stdout;
-    assert!(NAMED.iter().chain(more).all(|object| plan.contains(object)), "{plan}");
+    assert!(
+        NAMED.iter().chain(more).all(|object| plan.contains(object)),
+        "{plan}"
+    );
 }
 
 each_major! {

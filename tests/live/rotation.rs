@@ -28,7 +28,9 @@ fn single(stage: &Stage, rotate: &str) {
 /// User and password in a stored URL.
 fn credential(url: &str) -> (String, String) {
     let url: Config = url.parse().expect("a URL");
-    let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+    let password = std::str::from_utf8(url.get_password().expect("a password"))
+        .expect("text")
+        .to_owned();
     (url.get_user().expect("a user").to_owned(), password)
 }
 
@@ -197,9 +199,20 @@ fn the_strategy_of_a_live_login_changes() {
 async fn assert_no_way_back(stage: &Stage, reason: &str) {
     let before = stage.secret("app").await;
     let refused = stage.run("rollback", &["--role", "app"]).assert_status(1);
-    let [error, hint] = refused.complaints().lines().collect::<Vec<_>>()[..] else { panic!("{}", refused.stderr) };
-    assert!(error.starts_with("error: there is nothing to go back to: ") && error.contains(reason), "{error}");
-    assert_eq!(hint, format!("hint: rotate instead: `rolewright rotate {} --now`", stage.file().display()));
+    let [error, hint] = refused.complaints().lines().collect::<Vec<_>>()[..] else {
+        panic!("{}", refused.stderr)
+    };
+    assert!(
+        error.starts_with("error: there is nothing to go back to: ") && error.contains(reason),
+        "{error}"
+    );
+    assert_eq!(
+        hint,
+        format!(
+            "hint: rotate instead: `rolewright rotate {} --now`",
+            stage.file().display()
+        )
+    );
     assert_eq!(stage.secret("app").await, before);
     assert!(works(stage, &current(stage).await).await);
 }
@@ -214,16 +227,26 @@ fn there_is_a_way_back_only_while_the_credential_before_works() {
             assert_no_way_back(&stage, "no rotation is under way").await;
             stage.run("rotate", &["--now"]).assert_status(0);
             for (broken, mended, reason) in [
-                ("NOLOGIN", "LOGIN", "the server does not take the credential before"),
+                (
+                    "NOLOGIN",
+                    "LOGIN",
+                    "the server does not take the credential before",
+                ),
                 (
                     "VALID UNTIL '2020-01-01'",
                     "VALID UNTIL 'infinity'",
                     "the server does not take the credential before",
                 ),
             ] {
-                stage.cluster.batch("postgres", &format!("ALTER ROLE app_a {broken}")).await;
+                stage
+                    .cluster
+                    .batch("postgres", &format!("ALTER ROLE app_a {broken}"))
+                    .await;
                 assert_no_way_back(&stage, reason).await;
-                stage.cluster.batch("postgres", &format!("ALTER ROLE app_a {mended}")).await;
+                stage
+                    .cluster
+                    .batch("postgres", &format!("ALTER ROLE app_a {mended}"))
+                    .await;
             }
             let state = |state: &str| secret_path("app", &format!("/versions/1:{state}"));
             stage.must(Method::POST, &state("disable"), json!({})).await;

@@ -11,14 +11,38 @@ const CASES: [(&str, &str); 22] = [
     ("open", ""),
     ("closed", "ENABLE"),
     ("forced", "ENABLE; FORCE"),
-    ("public_all", "ENABLE; POLICY p ON app.public_all USING (true)"),
-    ("to_app", "ENABLE; POLICY p ON app.to_app TO app_user USING (true)"),
-    ("to_group", "ENABLE; POLICY p ON app.to_group TO team USING (true)"),
-    ("to_other", "ENABLE; POLICY p ON app.to_other TO auditor USING (true)"),
-    ("for_select", "ENABLE; POLICY p ON app.for_select FOR SELECT USING (true)"),
-    ("for_insert", "ENABLE; POLICY p ON app.for_insert FOR INSERT WITH CHECK (true)"),
-    ("for_update", "ENABLE; POLICY p ON app.for_update FOR UPDATE USING (true)"),
-    ("for_delete", "ENABLE; POLICY p ON app.for_delete FOR DELETE USING (true)"),
+    (
+        "public_all",
+        "ENABLE; POLICY p ON app.public_all USING (true)",
+    ),
+    (
+        "to_app",
+        "ENABLE; POLICY p ON app.to_app TO app_user USING (true)",
+    ),
+    (
+        "to_group",
+        "ENABLE; POLICY p ON app.to_group TO team USING (true)",
+    ),
+    (
+        "to_other",
+        "ENABLE; POLICY p ON app.to_other TO auditor USING (true)",
+    ),
+    (
+        "for_select",
+        "ENABLE; POLICY p ON app.for_select FOR SELECT USING (true)",
+    ),
+    (
+        "for_insert",
+        "ENABLE; POLICY p ON app.for_insert FOR INSERT WITH CHECK (true)",
+    ),
+    (
+        "for_update",
+        "ENABLE; POLICY p ON app.for_update FOR UPDATE USING (true)",
+    ),
+    (
+        "for_delete",
+        "ENABLE; POLICY p ON app.for_delete FOR DELETE USING (true)",
+    ),
     (
         "select_update",
         "ENABLE; POLICY p ON app.select_update FOR SELECT USING (true); POLICY q ON app.select_update FOR UPDATE USING (true)",
@@ -27,14 +51,23 @@ const CASES: [(&str, &str); 22] = [
         "select_delete",
         "ENABLE; POLICY p ON app.select_delete FOR SELECT USING (true); POLICY q ON app.select_delete FOR DELETE USING (true)",
     ),
-    ("restrictive", "ENABLE; POLICY p ON app.restrictive AS RESTRICTIVE USING (true)"),
-    ("both", "ENABLE; POLICY p ON app.both AS RESTRICTIVE USING (true); POLICY q ON app.both USING (true)"),
+    (
+        "restrictive",
+        "ENABLE; POLICY p ON app.restrictive AS RESTRICTIVE USING (true)",
+    ),
+    (
+        "both",
+        "ENABLE; POLICY p ON app.both AS RESTRICTIVE USING (true); POLICY q ON app.both USING (true)",
+    ),
     ("never", "ENABLE; POLICY p ON app.never USING (false)"),
     (
         "restricted_never",
         "ENABLE; POLICY p ON app.restricted_never AS RESTRICTIVE USING (false); POLICY q ON app.restricted_never USING (true)",
     ),
-    ("check_never", "ENABLE; POLICY p ON app.check_never USING (true) WITH CHECK (false)"),
+    (
+        "check_never",
+        "ENABLE; POLICY p ON app.check_never USING (true) WITH CHECK (false)",
+    ),
     ("asleep", "POLICY p ON app.asleep USING (false)"),
     (
         "halves",
@@ -70,7 +103,10 @@ async fn stage(major: u32) -> Stage {
                 CREATE VIEW app.v_within AS SELECT * FROM app.v_invoker;";
     }
     stage.cluster.batch("shop", &sql).await;
-    let rows: String = CASES.iter().map(|(name, _)| format!("INSERT INTO app.{name} VALUES (1, 1);")).collect();
+    let rows: String = CASES
+        .iter()
+        .map(|(name, _)| format!("INSERT INTO app.{name} VALUES (1, 1);"))
+        .collect();
     stage.cluster.batch("shop", &rows).await;
     stage
 }
@@ -91,7 +127,15 @@ async fn reaches(session: &Client, relation: &str, privilege: &str) -> bool {
 
 fn explained(stage: &Stage, role: &str, privilege: &str, object: &str) -> Value {
     let file = stage.file();
-    let arguments = ["explain", file.to_str().expect("a UTF-8 path"), role, privilege, object, "--format", "json"];
+    let arguments = [
+        "explain",
+        file.to_str().expect("a UTF-8 path"),
+        role,
+        privilege,
+        object,
+        "--format",
+        "json",
+    ];
     stage.rolewright.run(arguments).assert_status(0).json()
 }
 

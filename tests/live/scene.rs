@@ -33,8 +33,18 @@ impl<'a> Scene<'a> {
     pub async fn unpublished(lane: &'a Lane, rotate: &str) -> Self {
         let number = lane.next_number();
         let (name, database) = (format!("app{number}"), format!("shop{number}"));
-        lane.stage.cluster.batch("postgres", &format!("CREATE DATABASE {database} OWNER cloudsqlsuperuser")).await;
-        let scene = Self { lane, name, database };
+        lane.stage
+            .cluster
+            .batch(
+                "postgres",
+                &format!("CREATE DATABASE {database} OWNER cloudsqlsuperuser"),
+            )
+            .await;
+        let scene = Self {
+            lane,
+            name,
+            database,
+        };
         scene.policy(rotate);
         scene
     }
@@ -50,11 +60,14 @@ impl<'a> Scene<'a> {
 
     /// Waits for nobody.
     pub fn rotate(&self, options: &[&str]) -> Outcome {
-        self.lane.stage.run("rotate", &[&["--now", "--wait", "0s"], options].concat())
+        self.lane
+            .stage
+            .run("rotate", &[&["--now", "--wait", "0s"], options].concat())
     }
 
     pub fn start(&self, options: &[&str]) -> Running {
-        self.lane.start_command("rotate", &[&["--now"], options].concat())
+        self.lane
+            .start_command("rotate", &[&["--now"], options].concat())
     }
 
     pub async fn annotations(&self) -> Value {
@@ -67,13 +80,26 @@ impl<'a> Scene<'a> {
 
     /// What a version holds, by number, alias or `latest`.
     pub async fn credential(&self, version: &str) -> Credential {
-        let url: Config = self.lane.stage.payload(&self.name, version).await.parse().expect("a URL");
-        let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+        let url: Config = self
+            .lane
+            .stage
+            .payload(&self.name, version)
+            .await
+            .parse()
+            .expect("a URL");
+        let password = std::str::from_utf8(url.get_password().expect("a password"))
+            .expect("text")
+            .to_owned();
         (url.get_user().expect("a user").to_owned(), password)
     }
 
     pub async fn works(&self, (user, password): &Credential) -> bool {
-        self.lane.stage.cluster.connect_as(&self.database, user, password).await.is_ok()
+        self.lane
+            .stage
+            .cluster
+            .connect_as(&self.database, user, password)
+            .await
+            .is_ok()
     }
 
     /// The server ends the sessions of runs that match.
@@ -88,10 +114,21 @@ impl<'a> Scene<'a> {
     /// What is published works, `latest` is the same, nothing is under way, and `check` agrees.
     pub async fn assert_clean(&self, at: &str) {
         let published = self.credential("current").await;
-        assert!(self.works(&published).await, "{at}: what is published is refused");
-        assert_eq!(self.credential("latest").await, published, "{at}: `latest` is another one");
+        assert!(
+            self.works(&published).await,
+            "{at}: what is published is refused"
+        );
+        assert_eq!(
+            self.credential("latest").await,
+            published,
+            "{at}: `latest` is another one"
+        );
         let annotations = self.annotations().await;
-        for left in ["rolewright.pending", "rolewright.lease", "rolewright.ending"] {
+        for left in [
+            "rolewright.pending",
+            "rolewright.lease",
+            "rolewright.ending",
+        ] {
             assert!(annotations[left].is_null(), "{at}: {annotations}");
         }
         let check = self.lane.stage.run("check", &["--probe"]);

@@ -79,7 +79,11 @@ fn quoted(name: &str) -> String {
 fn yaml(name: &str) -> String {
     let mut out = String::from("\"");
     for c in name.chars() {
-        let _ = if c.is_ascii_alphanumeric() { write!(out, "{c}") } else { write!(out, "\\U{:08x}", u32::from(c)) };
+        let _ = if c.is_ascii_alphanumeric() {
+            write!(out, "{c}")
+        } else {
+            write!(out, "\\U{:08x}", u32::from(c))
+        };
     }
     out + "\""
 }
@@ -97,7 +101,12 @@ fn names(number: usize) -> Vec<String> {
     let mut found = std::collections::BTreeSet::new();
     while found.len() < number {
         let name = name.new_tree(&mut runner).expect("a name").current();
-        let cut = name.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= 56).last().unwrap_or(0);
+        let cut = name
+            .char_indices()
+            .map(|(at, c)| at + c.len_utf8())
+            .take_while(|end| *end <= 56)
+            .last()
+            .unwrap_or(0);
         let name = format!("n{}", &name[..cut]);
         if !name.contains(['\0', '\u{fffd}']) && !name.contains("${") {
             found.insert(name);
@@ -119,7 +128,12 @@ impl Hostile {
         let mut names = names(150);
         let mut schemas = names.split_off(130);
         let roles = schemas.split_off(10);
-        Self { database: "d\u{1b}[\n\\! touch ran\n'\"\\ :x \u{9b}".into(), schemas, roles, names }
+        Self {
+            database: "d\u{1b}[\n\\! touch ran\n'\"\\ :x \u{9b}".into(),
+            schemas,
+            roles,
+            names,
+        }
     }
 
     fn policy(&self) -> String {
@@ -133,11 +147,23 @@ impl Hostile {
 
     /// Roles that nobody declared hold something, and own something that `mig` is to own.
     async fn make(&self, cluster: &Cluster) {
-        cluster.batch("postgres", &format!("CREATE DATABASE {} OWNER cloudsqlsuperuser", quoted(&self.database))).await;
+        cluster
+            .batch(
+                "postgres",
+                &format!(
+                    "CREATE DATABASE {} OWNER cloudsqlsuperuser",
+                    quoted(&self.database)
+                ),
+            )
+            .await;
         let admin = cluster.connect_admin(&self.database).await;
         let mut make = "SET ROLE cloudsqlsuperuser; CREATE SCHEMA app; CREATE ROLE app;".to_owned();
         for role in self.roles.iter().map(|role| quoted(role)) {
-            write!(make, "CREATE ROLE {role}; GRANT {role} TO app; GRANT USAGE ON SCHEMA app TO {role};").unwrap();
+            write!(
+                make,
+                "CREATE ROLE {role}; GRANT {role} TO app; GRANT USAGE ON SCHEMA app TO {role};"
+            )
+            .unwrap();
         }
         let mut roles = self.roles.iter().cycle();
         for (index, name) in self.names.iter().enumerate() {
@@ -154,7 +180,10 @@ impl Hostile {
                 .unwrap();
             }
         }
-        admin.batch_execute(&make).await.expect("the objects are made");
+        admin
+            .batch_execute(&make)
+            .await
+            .expect("the objects are made");
     }
 }
 
@@ -163,32 +192,68 @@ async fn lines(cluster: &Cluster, database: &str) -> Vec<String> {
 }
 
 /// The server's own psql, or that of another major.
-#[expect(clippy::disallowed_methods, reason = "a test's environment says which programs there are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's environment says which programs there are"
+)]
 fn psql(cluster: &Cluster) -> PathBuf {
     let own = cluster.program("psql");
-    let clients = std::env::var("ROLEWRIGHT_TEST_CLIENTS").map(|folder| PathBuf::from(folder).join("psql"));
-    if own.exists() { own } else { clients.unwrap_or_else(|_| "psql".into()) }
+    let clients =
+        std::env::var("ROLEWRIGHT_TEST_CLIENTS").map(|folder| PathBuf::from(folder).join("psql"));
+    if own.exists() {
+        own
+    } else {
+        clients.unwrap_or_else(|_| "psql".into())
+    }
 }
 
 /// Runs a script as its reader would, with nothing set.
 fn run_script(stage: &Stage, script: &str) {
     let mut psql = Command::new(psql(&stage.cluster));
-    psql.args(["--no-psqlrc", "--quiet", stage.cluster.admin_url()]).env_clear().env("LC_ALL", "C");
-    let psql = psql.current_dir(stage.folder.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    psql.args(["--no-psqlrc", "--quiet", stage.cluster.admin_url()])
+        .env_clear()
+        .env("LC_ALL", "C");
+    let psql = psql
+        .current_dir(stage.folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut psql = psql.spawn().expect("psql runs");
-    psql.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("it reads");
+    psql.stdin
+        .take()
+        .expect("a pipe")
+        .write_all(script.as_bytes())
+        .expect("it reads");
     let ended = psql.wait_with_output().expect("it ends");
-    assert!(ended.status.success(), "{}\n{script}", String::from_utf8_lossy(&ended.stderr));
+    assert!(
+        ended.status.success(),
+        "{}\n{script}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
 }
 
 /// Runs the statements of a plan one by one, byte by byte.
 async fn run_statements(cluster: &Cluster, plan: &Value) {
-    for transaction in
-        plan["instances"].as_array().into_iter().flatten().flat_map(|one| one["transactions"].as_array()).flatten()
+    for transaction in plan["instances"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|one| one["transactions"].as_array())
+        .flatten()
     {
-        let admin = cluster.connect_admin(transaction["database"].as_str().unwrap_or("postgres")).await;
-        for statement in transaction["statements"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            admin.simple_query(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        let admin = cluster
+            .connect_admin(transaction["database"].as_str().unwrap_or("postgres"))
+            .await;
+        for statement in transaction["statements"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
+            admin
+                .simple_query(statement)
+                .await
+                .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
         }
     }
 }
@@ -198,7 +263,12 @@ fn assert_visible(script: &str) {
     let hidden = |c: &char| c.is_control() && *c != '\n' || ('\u{200b}'..='\u{202e}').contains(c);
     assert_eq!(script.chars().find(hidden), None, "{script:?}");
     assert!(!script.contains("##["), "{script}");
-    assert!(!script.lines().any(|line| line.trim_start().starts_with("::")), "{script}");
+    assert!(
+        !script
+            .lines()
+            .any(|line| line.trim_start().starts_with("::")),
+        "{script}"
+    );
 }
 
 each_major! {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use rolewright::model::DatabaseName;
 use rolewright::postgres::{
-    ApplicationName, Environment, LockError, LockHolder, PostgresError, Route, Session, Statement, lock,
+    ApplicationName, Environment, LockError, LockHolder, PostgresError, Route, Session, Statement,
+    lock,
 };
 use zeroize::Zeroizing;
 
@@ -13,7 +14,9 @@ use crate::support::{Cluster, each_major};
 async fn session(cluster: &Cluster, run: &str) -> Session {
     let route = Route::from_url(cluster.admin_url(), &Environment::default()).unwrap();
     let postgres = DatabaseName::new("postgres").unwrap();
-    Session::connect(&route, &postgres, &ApplicationName::new("test", run)).await.unwrap()
+    Session::connect(&route, &postgres, &ApplicationName::new("test", run))
+        .await
+        .unwrap()
 }
 
 fn statements<const N: usize>(texts: [&str; N]) -> [Statement; N] {
@@ -21,7 +24,13 @@ fn statements<const N: usize>(texts: [&str; N]) -> [Statement; N] {
 }
 
 async fn count(cluster: &Cluster, query: &str) -> i64 {
-    cluster.connect_superuser("postgres").await.query_one(query, &[]).await.unwrap().get(0)
+    cluster
+        .connect_superuser("postgres")
+        .await
+        .query_one(query, &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 /// Ends nothing.

@@ -78,10 +78,19 @@ impl World {
     async fn make(major: u32) -> Self {
         let cluster = Cluster::with(major, Options::default().database("shop"));
         let rolewright = Rolewright::new(&cluster, "http://127.0.0.1:1");
-        let world = Self { cluster, rolewright };
-        world.cluster.batch("shop", include_str!("cases/before.sql")).await;
+        let world = Self {
+            cluster,
+            rolewright,
+        };
+        world
+            .cluster
+            .batch("shop", include_str!("cases/before.sql"))
+            .await;
         world.run("apply", &["--yes"]).assert_status(0);
-        world.cluster.batch("shop", include_str!("cases/migrations.sql")).await;
+        world
+            .cluster
+            .batch("shop", include_str!("cases/migrations.sql"))
+            .await;
         world.run("apply", &["--yes"]).assert_status(0);
         world
     }
@@ -102,29 +111,52 @@ impl World {
     /// Relations, routines and statistics of others than the migration user.
     async fn left(&self) -> Vec<String> {
         let superuser = self.cluster.connect_superuser("shop").await;
-        let rows = superuser.query(OWNED, &[]).await.expect("the catalogs are read");
+        let rows = superuser
+            .query(OWNED, &[])
+            .await
+            .expect("the catalogs are read");
         rows.iter().map(|row| row.get(0)).collect()
     }
 
     async fn try_case(&self, line: &str) -> Result<(), String> {
         let fields: Vec<_> = line.split('\t').collect();
-        let [_, _, _, sql, after, left, flag, undo] = fields[..] else { panic!("not eight fields: {line}") };
+        let [_, _, _, sql, after, left, flag, undo] = fields[..] else {
+            panic!("not eight fields: {line}")
+        };
         self.play(sql, if after == "-" { "" } else { after }).await;
         let all = self.left().await;
-        let mut expected: Vec<_> = left.split(", ").map(str::to_owned).filter(|one| one != "-").collect();
+        let mut expected: Vec<_> = left
+            .split(", ")
+            .map(str::to_owned)
+            .filter(|one| one != "-")
+            .collect();
         expected.sort();
         let planned = self.run("apply", &["--yes", "--format", "json"]);
         let stays = self.left().await;
-        let others = ["views", "rules", "foreign", "routines"].into_iter().filter(|kind| !flag.contains(kind));
+        let others = ["views", "rules", "foreign", "routines"]
+            .into_iter()
+            .filter(|kind| !flag.contains(kind));
         let others = format!("--take-over={}", others.collect::<Vec<_>>().join(","));
         let half = self.run("apply", &["--yes", &others]).status;
         let still = self.left().await;
         let checked = self.run("check", &[]).status;
         let last = self.run("apply", &["--yes", &format!("--take-over={flag}")]);
         let (end, nothing) = (self.run("check", &[]), self.left().await);
-        self.cluster.batch("shop", &format!("SET client_min_messages = error; {undo}")).await;
+        self.cluster
+            .batch("shop", &format!("SET client_min_messages = error; {undo}"))
+            .await;
         let clean = self.run("check", &[]).status;
-        let found = (planned.status, &stays, half, &still, checked, last.status, end.status, &nothing, clean);
+        let found = (
+            planned.status,
+            &stays,
+            half,
+            &still,
+            checked,
+            last.status,
+            end.status,
+            &nothing,
+            clean,
+        );
         let wanted = (3, &expected, 3, &expected, 2, 0, 0, &Vec::new(), 0);
         if found != wanted {
             return Err(format!(
@@ -152,7 +184,11 @@ async fn every_case(major: u32) {
     let world = World::make(major).await;
     let mut wrong = String::new();
     for line in HANDED_OVER.lines().skip(1).filter(|line| {
-        let from = line.split('\t').nth(1).and_then(|text| text.parse::<u32>().ok()).expect("a major");
+        let from = line
+            .split('\t')
+            .nth(1)
+            .and_then(|text| text.parse::<u32>().ok())
+            .expect("a major");
         major >= from
     }) {
         if let Err(why) = world.try_case(line).await {

@@ -32,7 +32,13 @@ const MIGRATIONS: &str = "SET ROLE migration_user;
 
 async fn stage(major: u32) -> Stage {
     let stage = Stage::new(major);
-    stage.cluster.batch("shop", "CREATE SCHEMA hr; CREATE TABLE hr.salaries (amount int)").await;
+    stage
+        .cluster
+        .batch(
+            "shop",
+            "CREATE SCHEMA hr; CREATE TABLE hr.salaries (amount int)",
+        )
+        .await;
     stage.roles(ROLES);
     stage.apply(&[]).assert_status(0);
     stage.cluster.batch("shop", MIGRATIONS).await;
@@ -43,14 +49,26 @@ async fn stage(major: u32) -> Stage {
 fn found(verified: &Value) -> Vec<String> {
     let word = |finding: &Value, key: &str| finding[key].as_str().unwrap_or("-").to_owned();
     let findings = verified["findings"].as_array().expect("findings");
-    let line = |one: &Value| ["rule", "role", "object", "privilege"].map(|key| word(one, key)).join(" ");
+    let line = |one: &Value| {
+        ["rule", "role", "object", "privilege"]
+            .map(|key| word(one, key))
+            .join(" ")
+    };
     findings.iter().map(line).collect()
 }
 
 fn proofs(verified: &Value) -> Vec<(String, u64, u64)> {
     let number = |proof: &Value, key: &str| proof[key].as_u64().expect("a number");
     let proofs = verified["proofs"].as_array().expect("proofs").iter();
-    proofs.map(|one| (one["login"].as_str().unwrap().into(), number(one, "works"), number(one, "refused"))).collect()
+    proofs
+        .map(|one| {
+            (
+                one["login"].as_str().unwrap().into(),
+                number(one, "works"),
+                number(one, "refused"),
+            )
+        })
+        .collect()
 }
 
 each_major! {
@@ -207,9 +225,16 @@ each_major! {
 
 /// What the server refused for another reason than want of a privilege: such a trial proves nothing.
 fn other_errors(log: &str) -> Vec<&str> {
-    let denied = ["permission denied", "must be owner", "must be a member", "must be superuser"];
+    let denied = [
+        "permission denied",
+        "must be owner",
+        "must be a member",
+        "must be superuser",
+    ];
     let errors = log.lines().filter(|line| line.contains("ERROR: "));
-    errors.filter(|line| !denied.iter().any(|words| line.contains(words))).collect()
+    errors
+        .filter(|line| !denied.iter().any(|words| line.contains(words)))
+        .collect()
 }
 
 /// Everything a probe could have left: objects, rows, sequence positions, roles, locks, sessions.
@@ -239,7 +264,10 @@ fn a_migration_that_holds_a_table_keeps_nobody_waiting() {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let stage = stage(major).await;
             let migration = stage.cluster.connect_superuser("shop").await;
-            migration.batch_execute("BEGIN; LOCK TABLE app.orders IN ACCESS EXCLUSIVE MODE").await.unwrap();
+            migration
+                .batch_execute("BEGIN; LOCK TABLE app.orders IN ACCESS EXCLUSIVE MODE")
+                .await
+                .unwrap();
             // What cannot be tried is answered by the catalogs.
             stage.run("verify", &[]).assert_status(0);
             migration.batch_execute("ROLLBACK").await.unwrap();
@@ -253,21 +281,42 @@ fn a_refused_credential_is_found_by_a_probe_alone() {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let stage = stage(major).await;
             stage.run("check", &["--probe"]).assert_status(0);
-            stage.cluster.batch("shop", "ALTER ROLE auditor PASSWORD 'changed by hand'").await;
+            stage
+                .cluster
+                .batch("shop", "ALTER ROLE auditor PASSWORD 'changed by hand'")
+                .await;
             stage.run("check", &[]).assert_status(0);
-            for command in [&["check", "--probe", "--format", "json"][..], &["verify", "--format", "json"]] {
+            for command in [
+                &["check", "--probe", "--format", "json"][..],
+                &["verify", "--format", "json"],
+            ] {
                 let verdict = stage.run(command[0], &command[1..]).assert_status(2).json();
                 let found = found(&verdict);
                 assert_eq!(found.len(), 1, "{found:?}");
-                assert!(found[0].starts_with("credential.rejected auditor secret "), "{found:?}");
+                assert!(
+                    found[0].starts_with("credential.rejected auditor secret "),
+                    "{found:?}"
+                );
             }
             // A payload of another form is no credential, and its bytes are in no message.
             let body = json!({"payload": {"data": "aHVudGVyMg=="}});
-            stage.must(Method::POST, &secret_path("auditor", ":addVersion"), body).await;
+            stage
+                .must(Method::POST, &secret_path("auditor", ":addVersion"), body)
+                .await;
             let body = json!({"versionAliases": {"current": "2"}});
-            stage.must(Method::PATCH, &secret_path("auditor", "?updateMask=versionAliases"), body).await;
+            stage
+                .must(
+                    Method::PATCH,
+                    &secret_path("auditor", "?updateMask=versionAliases"),
+                    body,
+                )
+                .await;
             let verified = stage.run("verify", &[]).assert_status(2);
-            assert!(verified.stdout.contains("is not of the declared form"), "{}", verified.stdout);
+            assert!(
+                verified.stdout.contains("is not of the declared form"),
+                "{}",
+                verified.stdout
+            );
             assert!(!verified.stdout.contains("hunter2") && !verified.stderr.contains("hunter2"));
         });
     });

@@ -29,7 +29,9 @@ impl Stage {
     fn findings(&self, severity: &str) -> Vec<Value> {
         let checked = self.run("check", &["--format", "json"]).json();
         let all = checked["findings"].as_array().into_iter().flatten();
-        all.filter(|one| one["severity"] == severity).cloned().collect()
+        all.filter(|one| one["severity"] == severity)
+            .cloned()
+            .collect()
     }
 }
 
@@ -37,7 +39,9 @@ impl Stage {
 fn about(findings: &[Value], rule: &str) -> Vec<String> {
     let text = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
     let named = findings.iter().filter(|one| one["rule"] == rule);
-    let mut about: Vec<_> = named.map(|one| format!("{} {}", text(one, "role"), text(one, "object"))).collect();
+    let mut about: Vec<_> = named
+        .map(|one| format!("{} {}", text(one, "role"), text(one, "object")))
+        .collect();
     about.sort();
     about
 }

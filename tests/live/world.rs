@@ -10,7 +10,10 @@ use tokio_postgres::error::SqlState;
 use crate::support::{Cluster, Options, each_major};
 
 async fn texts(client: &Client, query: &str) -> Vec<String> {
-    let rows = client.query(query, &[]).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+    let rows = client
+        .query(query, &[])
+        .await
+        .unwrap_or_else(|error| panic!("{query}: {error:?}"));
     rows.iter().map(|row| row.get(0)).collect()
 }
 

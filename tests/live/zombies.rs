@@ -27,7 +27,13 @@ const BEFORE_PUBLISHING: Point = Point::Google("patch", 2, "before");
 
 /// Which COMMITs of an undisturbed rotation are of a transaction that alters a role.
 fn alterations(seen: &[Seen]) -> Vec<usize> {
-    let text = |one: &Seen| if let Seen::Statement(text) = one { text.clone() } else { String::new() };
+    let text = |one: &Seen| {
+        if let Seen::Statement(text) = one {
+            text.clone()
+        } else {
+            String::new()
+        }
+    };
     let mut altered = false;
     let mut found = Vec::new();
     for (number, one) in (1..).zip(seen) {
@@ -45,13 +51,18 @@ impl Point {
         let Lane { stage, proxy, .. } = scene.lane;
         match self {
             Self::Google(method, nth, when) => {
-                stage.fake.fault("stop", json!({"method": method, "nth": nth, "when": when, "effect": "hang"}));
+                stage.fake.fault(
+                    "stop",
+                    json!({"method": method, "nth": nth, "when": when, "effect": "hang"}),
+                );
                 proxy.forget();
             }
             Self::Commit(nth, turn) => proxy.set(turn(commits[nth - 1]), Fault::Hold),
         }
         let run = scene.start(&[]);
-        scene.lane.until(&format!("{self:?}"), || proxy.is_holding() || stage.fake.is_holding());
+        scene.lane.until(&format!("{self:?}"), || {
+            proxy.is_holding() || stage.fake.is_holding()
+        });
         run.signal("STOP");
         run
     }
@@ -75,10 +86,26 @@ async fn undisturbed(lane: &Lane, rotate: &str) -> Vec<usize> {
 
 /// A stopped run still has the lock: nobody comes by.
 async fn nobody_comes_by(scene: &Scene<'_>, at: &str) {
-    let before = (scene.credential("current").await, scene.annotations().await, scene.versions().await);
+    let before = (
+        scene.credential("current").await,
+        scene.annotations().await,
+        scene.versions().await,
+    );
     let other = scene.rotate(&[]).assert_status(3);
-    assert!(other.stderr.contains("another run holds the lock"), "{at}: {}", other.stderr);
-    assert_eq!((scene.credential("current").await, scene.annotations().await, scene.versions().await), before, "{at}");
+    assert!(
+        other.stderr.contains("another run holds the lock"),
+        "{at}: {}",
+        other.stderr
+    );
+    assert_eq!(
+        (
+            scene.credential("current").await,
+            scene.annotations().await,
+            scene.versions().await
+        ),
+        before,
+        "{at}"
+    );
 }
 
 /// It goes on as if nothing had been.
@@ -111,18 +138,35 @@ async fn overtaken(lane: &Lane, rotate: &str, point: Point, commits: &[usize]) -
     if late {
         // What it was storing is what `latest` means now, and is noticed.
         lane.until("the version is stored", || {
-            lane.stage.fake.payloads().iter().filter(|one| one.name.contains(&scene.name)).count() == 3
+            lane.stage
+                .fake
+                .payloads()
+                .iter()
+                .filter(|one| one.name.contains(&scene.name))
+                .count()
+                == 3
         });
         let check = lane.stage.run("check", &[]).assert_status(2);
-        assert!(check.stdout.contains("`latest` is not `current`"), "{at}: {}", check.stdout);
+        assert!(
+            check.stdout.contains("`latest` is not `current`"),
+            "{at}: {}",
+            check.stdout
+        );
     }
     run.signal("CONT");
     let run = run.end();
     assert_eq!(run.status, 0, "{at}: {}{}", run.stdout, run.stderr);
     // It has noticed, or the next run does.
     scene.assert_clean(&at).await;
-    assert_eq!(scene.credential("current").await, second, "{at}: it has published another one");
-    assert!(rotate == SINGLE || scene.works(&first).await, "{at}: within grace the old one is refused");
+    assert_eq!(
+        scene.credential("current").await,
+        second,
+        "{at}: it has published another one"
+    );
+    assert!(
+        rotate == SINGLE || scene.works(&first).await,
+        "{at}: within grace the old one is refused"
+    );
     scene.versions().await.len()
 }
 
@@ -134,7 +178,10 @@ async fn every_point(major: u32, rotate: &str, points: &[Point]) {
     for point in points {
         versions.push(overtaken(&lane, rotate, *point, &commits).await);
     }
-    tell!("{rotate}: {} points, versions in the end: {versions:?}", points.len());
+    tell!(
+        "{rotate}: {} points, versions in the end: {versions:?}",
+        points.len()
+    );
 }
 
 /// Only the session with the lock is gone, and the stopped run has the login's row in an open transaction: another run
@@ -163,13 +210,27 @@ fn an_open_transaction_keeps_others_from_the_login() {
 
 #[test]
 fn a_pair_survives_a_rotation_that_wakes_up_late() {
-    let points = [AFTER_LEASE, BEFORE_ARMING, AFTER_ARMING, BEFORE_STORING, AFTER_STORING, BEFORE_PUBLISHING];
+    let points = [
+        AFTER_LEASE,
+        BEFORE_ARMING,
+        AFTER_ARMING,
+        BEFORE_STORING,
+        AFTER_STORING,
+        BEFORE_PUBLISHING,
+    ];
     newest(|major| on_a_runtime(every_point(major, PAIR, &points)));
 }
 
 #[test]
 fn a_single_login_survives_a_rotation_that_wakes_up_late() {
-    let points = [AFTER_LEASE, BEFORE_STORING, AFTER_STORING, BEFORE_ARMING, AFTER_ARMING, BEFORE_PUBLISHING];
+    let points = [
+        AFTER_LEASE,
+        BEFORE_STORING,
+        AFTER_STORING,
+        BEFORE_ARMING,
+        AFTER_ARMING,
+        BEFORE_PUBLISHING,
+    ];
     newest(|major| on_a_runtime(every_point(major, SINGLE, &points)));
 }
 

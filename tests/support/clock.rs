@@ -20,16 +20,27 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 /// The environment of a program whose clock is so many seconds ahead; `None` where there is no way.
 pub fn shifted(seconds: i64) -> Option<[(&'static str, String); 2]> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let library = LIBRARY.get_or_init(|| cfg!(target_os = "linux").then(build)).as_ref()?;
-    Some([("LD_PRELOAD", library.display().to_string()), ("CLOCK_SHIFT", seconds.to_string())])
+    let library = LIBRARY
+        .get_or_init(|| cfg!(target_os = "linux").then(build))
+        .as_ref()?;
+    Some([
+        ("LD_PRELOAD", library.display().to_string()),
+        ("CLOCK_SHIFT", seconds.to_string()),
+    ])
 }
 
 /// With the compiler that Rust links with.
 fn build() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (source, library) = (folder.join("clock.c"), folder.join(format!("clock-{}.so", std::process::id())));
+    let (source, library) = (
+        folder.join("clock.c"),
+        folder.join(format!("clock-{}.so", std::process::id())),
+    );
     std::fs::write(&source, SOURCE).expect("it is written");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .status();
     assert!(built.expect("cc runs").success());
     library
 }

@@ -65,12 +65,22 @@ impl Cluster {
     /// The same, for a server that also ends when the process `parent` does, however that ends.
     pub fn of_parent(major: u32, options: Options, parent: u32) -> Self {
         let started = script(major)
-            .args(["start", "--in-memory", "--major", &major.to_string(), "--parent", &parent.to_string()])
+            .args([
+                "start",
+                "--in-memory",
+                "--major",
+                &major.to_string(),
+                "--parent",
+                &parent.to_string(),
+            ])
             .args(options.arguments)
             .output()
             .expect("scripts/cluster runs");
         let described = succeeded(started);
-        let facts: HashMap<&str, &str> = described.lines().filter_map(|line| line.split_once('=')).collect();
+        let facts: HashMap<&str, &str> = described
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .collect();
         Self {
             major,
             dir: facts["DIR"].into(),
@@ -114,41 +124,79 @@ impl Cluster {
 
     /// Ends the server and starts it again: `fast` as an operator does, `immediate` as a crash does.
     pub fn restart(&self, mode: &str) {
-        let restarted = script(self.major).arg("restart").arg(&self.dir).arg(mode).output();
+        let restarted = script(self.major)
+            .arg("restart")
+            .arg(&self.dir)
+            .arg(mode)
+            .output();
         succeeded(restarted.expect("scripts/cluster runs"));
     }
 
     /// A session of `csadmin`.
     pub async fn connect_admin(&self, database: &str) -> Client {
-        session(&self.admin_url, database).await.expect("the admin logs in")
+        session(&self.admin_url, database)
+            .await
+            .expect("the admin logs in")
     }
 
     /// A session of the bootstrap superuser.
     pub async fn connect_superuser(&self, database: &str) -> Client {
-        session(&self.superuser_url, database).await.expect("the superuser logs in")
+        session(&self.superuser_url, database)
+            .await
+            .expect("the superuser logs in")
     }
 
     /// A session of any login, or the server's refusal.
-    pub async fn connect_as(&self, database: &str, user: &str, password: &str) -> Result<Client, Error> {
+    pub async fn connect_as(
+        &self,
+        database: &str,
+        user: &str,
+        password: &str,
+    ) -> Result<Client, Error> {
         let mut config = Config::new();
-        connect(config.host("127.0.0.1").port(self.port).user(user).password(password).dbname(database)).await
+        connect(
+            config
+                .host("127.0.0.1")
+                .port(self.port)
+                .user(user)
+                .password(password)
+                .dbname(database),
+        )
+        .await
     }
 
     /// Puts lines in front of the server's own rules.
     pub async fn let_in_by(&self, rules: &str) {
         let superuser = self.connect_superuser("postgres").await;
-        let file: String = superuser.query_one("SHOW hba_file", &[]).await.expect("the rules").get(0);
-        let rules: String = rules.lines().map(|rule| format!("{}\\n", rule.trim())).collect();
-        let write = format!("printf \"{rules}\" | cat - {file} > {file}.new && mv {file}.new {file}");
-        superuser.batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{write}'")).await.expect("it is written");
-        superuser.batch_execute("SELECT pg_reload_conf()").await.expect("it is read");
+        let file: String = superuser
+            .query_one("SHOW hba_file", &[])
+            .await
+            .expect("the rules")
+            .get(0);
+        let rules: String = rules
+            .lines()
+            .map(|rule| format!("{}\\n", rule.trim()))
+            .collect();
+        let write =
+            format!("printf \"{rules}\" | cat - {file} > {file}.new && mv {file}.new {file}");
+        superuser
+            .batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{write}'"))
+            .await
+            .expect("it is written");
+        superuser
+            .batch_execute("SELECT pg_reload_conf()")
+            .await
+            .expect("it is read");
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     }
 
     /// Runs statements as the superuser. Panics with the server's words if one fails.
     pub async fn batch(&self, database: &str, statements: &str) {
         let superuser = self.connect_superuser(database).await;
-        superuser.batch_execute(statements).await.unwrap_or_else(|error| panic!("{statements}: {error:?}"));
+        superuser
+            .batch_execute(statements)
+            .await
+            .unwrap_or_else(|error| panic!("{statements}: {error:?}"));
     }
 }
 
@@ -164,17 +212,27 @@ impl Drop for Cluster {
 
 fn script(major: u32) -> Command {
     let mut script = Command::new(SCRIPT);
-    script.env("ROLEWRIGHT_TEST_PG", format!("{major}={}", major::installed()[&major].display()));
+    script.env(
+        "ROLEWRIGHT_TEST_PG",
+        format!("{major}={}", major::installed()[&major].display()),
+    );
     script
 }
 
 fn succeeded(output: Output) -> String {
-    assert!(output.status.success(), "scripts/cluster: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "scripts/cluster: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("paths are UTF-8")
 }
 
 fn read_line(file: &str) -> String {
-    fs::read_to_string(file).expect("scripts/cluster wrote it").trim_end().to_owned()
+    fs::read_to_string(file)
+        .expect("scripts/cluster wrote it")
+        .trim_end()
+        .to_owned()
 }
 
 async fn session(url: &str, database: &str) -> Result<Client, Error> {

@@ -46,7 +46,13 @@ pub fn sasl(mechanisms: &[&str]) -> Says {
 /// What lets a login in at once, and names process 7.
 pub fn welcome() -> Vec<u8> {
     let version = message(b'S', b"server_version\x0017.0\0");
-    [authentication(0, b""), version, message(b'K', &[0, 0, 0, 7, 0, 0, 0, 1]), message(b'Z', b"I")].concat()
+    [
+        authentication(0, b""),
+        version,
+        message(b'K', &[0, 0, 0, 7, 0, 0, 0, 1]),
+        message(b'Z', b"I"),
+    ]
+    .concat()
 }
 
 /// A listening impostor.
@@ -69,7 +75,9 @@ impl Impostor {
     pub fn on_loopback(script: Vec<Says>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        Self::new(Place::Port(port), script, move || Some(listener.accept().ok()?.0))
+        Self::new(Place::Port(port), script, move || {
+            Some(listener.accept().ok()?.0)
+        })
     }
 
     /// One that listens on a unix socket.
@@ -77,10 +85,16 @@ impl Impostor {
         let directory = tempfile::tempdir().expect("a directory");
         let path: PathBuf = directory.path().join(".s.PGSQL.5432");
         let listener = UnixListener::bind(path).expect("a socket");
-        Self::new(Place::Socket(directory), script, move || Some(listener.accept().ok()?.0))
+        Self::new(Place::Socket(directory), script, move || {
+            Some(listener.accept().ok()?.0)
+        })
     }
 
-    fn new<S: Wire>(place: Place, script: Vec<Says>, accept: impl Fn() -> Option<S> + Send + 'static) -> Self {
+    fn new<S: Wire>(
+        place: Place,
+        script: Vec<Says>,
+        accept: impl Fn() -> Option<S> + Send + 'static,
+    ) -> Self {
         let heard = Arc::<Mutex<Vec<u8>>>::default();
         let keeps = heard.clone();
         // It ends with the process: an impostor waits for its next victim.
@@ -103,7 +117,10 @@ impl Impostor {
 
     /// Everything that clients sent.
     pub fn heard(&self) -> Vec<u8> {
-        self.heard.lock().expect("no panic while it is held").clone()
+        self.heard
+            .lock()
+            .expect("no panic while it is held")
+            .clone()
     }
 }
 
@@ -127,17 +144,35 @@ impl Wire for UnixStream {
 }
 
 /// Plays the script to one client, whose first message may have been read already.
-pub(super) fn serve(mut client: impl Wire, login: Option<Message>, script: &[Says], heard: &Mutex<Vec<u8>>) {
+pub(super) fn serve(
+    mut client: impl Wire,
+    login: Option<Message>,
+    script: &[Says],
+    heard: &Mutex<Vec<u8>>,
+) {
     client.patience(Duration::from_secs(30));
     let played = play(&mut client, login, script, heard);
     // What else it sends, up to its end.
     let mut rest = Vec::new();
     let _ = played.and_then(|()| client.read_to_end(&mut rest));
-    heard.lock().expect("no panic while it is held").extend(rest);
+    heard
+        .lock()
+        .expect("no panic while it is held")
+        .extend(rest);
 }
 
-fn play(client: &mut impl Wire, login: Option<Message>, script: &[Says], heard: &Mutex<Vec<u8>>) -> io::Result<()> {
-    let keep = |message: &Message| heard.lock().expect("no panic while it is held").extend(&message.bytes);
+fn play(
+    client: &mut impl Wire,
+    login: Option<Message>,
+    script: &[Says],
+    heard: &Mutex<Vec<u8>>,
+) -> io::Result<()> {
+    let keep = |message: &Message| {
+        heard
+            .lock()
+            .expect("no panic while it is held")
+            .extend(&message.bytes)
+    };
     let mut last = match login {
         Some(login) => login,
         None => Message::read_first(client)?,

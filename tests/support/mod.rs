@@ -9,7 +9,11 @@
 //!     }
 //! }
 //! ```
-#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses a part of it"
+)]
 
 mod clock;
 mod cluster;
@@ -26,7 +30,9 @@ pub use rolewright::{Outcome, Rolewright};
 
 /// Runs an `async` case: for [`newest`].
 pub fn on_a_runtime(case: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
+    tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(case);
 }
 
 /// Says what a test went through, also where it passes: what `println!` says then, the runner keeps to itself.

@@ -16,9 +16,11 @@ pub struct Rolewright {
 impl Rolewright {
     /// `google_endpoint` is the base URL of a `fake-gcp`.
     pub fn new(cluster: &Cluster, google_endpoint: &str) -> Self {
-        Self { environment: Vec::new() }
-            .env("ROLEWRIGHT_ADMIN_URL", cluster.admin_url())
-            .env("ROLEWRIGHT_GOOGLE_ENDPOINT", google_endpoint)
+        Self {
+            environment: Vec::new(),
+        }
+        .env("ROLEWRIGHT_ADMIN_URL", cluster.admin_url())
+        .env("ROLEWRIGHT_GOOGLE_ENDPOINT", google_endpoint)
     }
 
     /// Sets an environment variable; the later of two of one name counts.
@@ -30,8 +32,13 @@ impl Rolewright {
     /// The command, for tests that kill it or talk to it. It inherits nothing from the environment, and has no standard input.
     pub fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rolewright"));
-        command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).current_dir(env!("CARGO_MANIFEST_DIR"));
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::null())
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         command
     }
 
@@ -58,8 +65,15 @@ impl Outcome {
     /// Panics with everything that was printed if the exit code is another one.
     #[track_caller]
     pub fn assert_status(self, expected: i32) -> Self {
-        let Self { status, stdout, stderr } = &self;
-        assert_eq!(*status, expected, "exit code\n--- stdout\n{stdout}--- stderr\n{stderr}");
+        let Self {
+            status,
+            stdout,
+            stderr,
+        } = &self;
+        assert_eq!(
+            *status, expected,
+            "exit code\n--- stdout\n{stdout}--- stderr\n{stderr}"
+        );
         self
     }
 
@@ -67,7 +81,11 @@ impl Outcome {
     #[track_caller]
     pub fn complaints(&self) -> &str {
         let (first, rest) = self.stderr.split_once('\n').unwrap_or_default();
-        assert!(first.starts_with("note: calls to Google go to http://127.0.0.1:"), "{}", self.stderr);
+        assert!(
+            first.starts_with("note: calls to Google go to http://127.0.0.1:"),
+            "{}",
+            self.stderr
+        );
         rest
     }
 
@@ -75,6 +93,7 @@ impl Outcome {
     #[track_caller]
     pub fn json(&self) -> Value {
         let Self { stdout, stderr, .. } = self;
-        serde_json::from_str(stdout).unwrap_or_else(|error| panic!("{error}\n--- stdout\n{stdout}--- stderr\n{stderr}"))
+        serde_json::from_str(stdout)
+            .unwrap_or_else(|error| panic!("{error}\n--- stdout\n{stdout}--- stderr\n{stderr}"))
     }
 }

@@ -15,13 +15,22 @@ impl Run<'_> {
         secret: &Secret,
     ) -> Result<Option<Withheld>, ApplyError> {
         let ledger = self.ledger(job.role, secret)?;
-        let previous = ledger.previous().filter(|previous| previous.login == job.login);
+        let previous = ledger
+            .previous()
+            .filter(|previous| previous.login == job.login);
         let Some(number) = previous.map(|previous| previous.version) else {
-            return Err(ApplyError::Vanished(format!("{} as the plan was made for it", job.secret)));
+            return Err(ApplyError::Vanished(format!(
+                "{} as the plan was made for it",
+                job.secret
+            )));
         };
         let stored = self.google()?.access(job.secret, number).await?;
-        let credential = self.wanted(job.role)?.credential_of(&stored, job.login, shape(secret).as_ref());
-        let Some(credential) = credential else { return Ok(Some(not_its_own(job, number))) };
+        let credential =
+            self.wanted(job.role)?
+                .credential_of(&stored, job.login, shape(secret).as_ref());
+        let Some(credential) = credential else {
+            return Ok(Some(not_its_own(job, number)));
+        };
         if !self.works(job, &credential.password).await? {
             if !self.was_in_use(job, secret).await? {
                 return Ok(Some(not_vouched(job, number)));
@@ -29,14 +38,19 @@ impl Run<'_> {
             self.arm(job, &credential.password).await?;
             self.prove(job, &credential.password).await?;
         }
-        self.report.events.push(format!("version {number} of {} works again for `{}`", job.secret, job.login));
+        self.report.events.push(format!(
+            "version {number} of {} works again for `{}`",
+            job.secret, job.login
+        ));
         Ok(None)
     }
 
     /// Whether the version in use was published here, and shows that the one before was in use before it.
     async fn was_in_use(&self, job: &Job<'_>, secret: &Secret) -> Result<bool, ApplyError> {
         let ledger = self.ledger(job.role, secret)?;
-        let (Some(current), Some(login)) = (ledger.current(), &ledger.login) else { return Ok(false) };
+        let (Some(current), Some(login)) = (ledger.current(), &ledger.login) else {
+            return Ok(false);
+        };
         if !self.vouched(job.role, secret).await? {
             return Ok(false);
         }

@@ -14,13 +14,17 @@ impl Run<'_> {
     pub(in crate::apply) async fn look_before_closing(&mut self) -> Result<(), ApplyError> {
         let mut carried = BTreeMap::new();
         for (role, wanted, login) in self.closings() {
-            let Some(secret) = self.state.secrets.get(&wanted.name) else { continue };
+            let Some(secret) = self.state.secrets.get(&wanted.name) else {
+                continue;
+            };
             let (logins, shape) = (self.logins(role), shape(secret));
             for number in readable(secret) {
                 let payload = match self.google()?.access(&wanted.name, number).await {
                     Ok(payload) => payload,
                     // Lists may lag: it was disabled or destroyed meanwhile.
-                    Err(error) if error.is_failed_precondition() || error.is_not_found() => continue,
+                    Err(error) if error.is_failed_precondition() || error.is_not_found() => {
+                        continue;
+                    }
                     Err(error) => return Err(error.into()),
                 };
                 let is_of_another = match wanted.identify(&payload, &logins, shape.as_ref()) {
@@ -43,13 +47,28 @@ impl Run<'_> {
     fn closings(&self) -> Vec<(&RoleName, &SecretPolicy, Login)> {
         let mut closings = Vec::new();
         for step in &self.report.plan.steps {
-            let Change::AlterRole { role: name, attributes } = &step.change else { continue };
+            let Change::AlterRole {
+                role: name,
+                attributes,
+            } = &step.change
+            else {
+                continue;
+            };
             if !attributes.contains(&Attribute::Login(false)) {
                 continue;
             }
             for (role, policy) in &self.policy.roles {
-                let login = self.logins(role).parse(name.as_str()).filter(|login| login.name() != role);
-                closings.extend(policy.secret.as_ref().zip(login).map(|(wanted, login)| (role, wanted, login)));
+                let login = self
+                    .logins(role)
+                    .parse(name.as_str())
+                    .filter(|login| login.name() != role);
+                closings.extend(
+                    policy
+                        .secret
+                        .as_ref()
+                        .zip(login)
+                        .map(|(wanted, login)| (role, wanted, login)),
+                );
             }
         }
         closings

@@ -35,7 +35,10 @@ impl Run<'_> {
         let number = self.store(job, secret, &payload).await?;
         let stored = self.google()?.access(job.secret, number).await?;
         if stored.expose() != payload.expose() {
-            return Err(ApplyError::ReadBack { secret: job.secret.clone(), version: number });
+            return Err(ApplyError::ReadBack {
+                secret: job.secret.clone(),
+                version: number,
+            });
         }
         match open {
             Ahead::Committed => {}
@@ -51,10 +54,13 @@ impl Run<'_> {
     /// The server has the password before anybody can read it, so that a version which an interrupted run has left is told by
     /// a login. Nobody logs in with it before it is stored.
     async fn arm_ahead(&self, job: &Job<'_>, password: &Password) -> Result<Ahead, ApplyError> {
-        let is_live = self.logs_in(job) && (self.options.reset_passwords || job.strategy == Strategy::Single);
+        let is_live =
+            self.logs_in(job) && (self.options.reset_passwords || job.strategy == Strategy::Single);
         if is_live {
             // Somebody may be using it: what they have works until COMMIT.
-            return Ok(Ahead::Prepared(Box::new(self.prepare(job.login, password).await?)));
+            return Ok(Ahead::Prepared(Box::new(
+                self.prepare(job.login, password).await?,
+            )));
         }
         if job.strategy == Strategy::Single {
             self.arm_closed(job, password).await?;
@@ -67,31 +73,64 @@ impl Run<'_> {
     }
 
     /// Leaves word of the version that is about to be added. Whoever added one since the secret was read goes first.
-    async fn announce(&self, job: &Job<'_>, secret: &Secret, pending: &str) -> Result<(), ApplyError> {
+    async fn announce(
+        &self,
+        job: &Job<'_>,
+        secret: &Secret,
+        pending: &str,
+    ) -> Result<(), ApplyError> {
         let announcement = |found: &Secret| {
             if found.versions != secret.versions {
-                return Err(ApplyError::Vanished(format!("{} as the plan was made for it", job.secret)));
+                return Err(ApplyError::Vanished(format!(
+                    "{} as the plan was made for it",
+                    job.secret
+                )));
             }
             let mut annotations = found.annotations.clone();
             annotations.extend(self.ownership(job.role));
             annotations.insert(Annotations::PENDING.into(), pending.into());
             // They would speak of the attempt before.
-            [Annotations::NEXT, Annotations::SOURCE].iter().for_each(|key| drop(annotations.remove(*key)));
-            Ok(SecretUpdate { annotations: Some(annotations), ..SecretUpdate::default() })
+            [Annotations::NEXT, Annotations::SOURCE]
+                .iter()
+                .for_each(|key| drop(annotations.remove(*key)));
+            Ok(SecretUpdate {
+                annotations: Some(annotations),
+                ..SecretUpdate::default()
+            })
         };
         self.update(job.secret, announcement).await
     }
 
     /// Adds the version. Where the answer was lost, it is looked for.
-    pub(super) async fn store(&self, job: &Job<'_>, secret: &Secret, payload: &Payload) -> Result<i64, ApplyError> {
-        Ok(self.google_to_change().await?.store(job.secret, payload, newest(secret)).await?)
+    pub(super) async fn store(
+        &self,
+        job: &Job<'_>,
+        secret: &Secret,
+        payload: &Payload,
+    ) -> Result<i64, ApplyError> {
+        Ok(self
+            .google_to_change()
+            .await?
+            .store(job.secret, payload, newest(secret))
+            .await?)
     }
 
     /// A list of versions may lag behind: whoever added one goes first.
-    pub(super) async fn assure_newest(&self, job: &Job<'_>, secret: &Secret) -> Result<(), ApplyError> {
-        match self.google()?.find_after(job.secret, newest(secret), |_| true).await? {
+    pub(super) async fn assure_newest(
+        &self,
+        job: &Job<'_>,
+        secret: &Secret,
+    ) -> Result<(), ApplyError> {
+        match self
+            .google()?
+            .find_after(job.secret, newest(secret), |_| true)
+            .await?
+        {
             None => Ok(()),
-            Some(_) => Err(ApplyError::Vanished(format!("{} as the plan was made for it", job.secret))),
+            Some(_) => Err(ApplyError::Vanished(format!(
+                "{} as the plan was made for it",
+                job.secret
+            ))),
         }
     }
 }

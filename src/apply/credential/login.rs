@@ -13,20 +13,39 @@ use crate::postgres::{LoginError, Refusal, Statement, login};
 impl Run<'_> {
     /// Gives the login its password. A row of the catalog that somebody else changes at the same moment is worth another
     /// try.
-    pub(in crate::apply) async fn arm(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
+    pub(in crate::apply) async fn arm(
+        &self,
+        job: &Job<'_>,
+        password: &Password,
+    ) -> Result<(), ApplyError> {
         let verifier = password.verifier();
-        let statement = set_password(job.login, &verifier)
-            .map_err(|source| ApplyError::Verifier { login: job.login.name().clone(), source })?;
-        let pauses =
-            ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(100)).with_max_times(3);
-        (|| self.set_password(job.login, &statement)).retry(pauses).when(passes).await
+        let statement =
+            set_password(job.login, &verifier).map_err(|source| ApplyError::Verifier {
+                login: job.login.name().clone(),
+                source,
+            })?;
+        let pauses = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_times(3);
+        (|| self.set_password(job.login, &statement))
+            .retry(pauses)
+            .when(passes)
+            .await
     }
 
     /// Gives a closed login its password, and leaves it closed.
-    pub(super) async fn arm_closed(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
+    pub(super) async fn arm_closed(
+        &self,
+        job: &Job<'_>,
+        password: &Password,
+    ) -> Result<(), ApplyError> {
         let verifier = password.verifier();
-        let statement = set_closed_password(job.login, &verifier)
-            .map_err(|source| ApplyError::Verifier { login: job.login.name().clone(), source })?;
+        let statement =
+            set_closed_password(job.login, &verifier).map_err(|source| ApplyError::Verifier {
+                login: job.login.name().clone(),
+                source,
+            })?;
         self.set_password(job.login, &statement).await
     }
 
@@ -35,19 +54,33 @@ impl Run<'_> {
         if self.logs_in(job) {
             return Ok(());
         }
-        self.alter_login(job.login, Statement::plain(open_login(job.login))).await
+        self.alter_login(job.login, Statement::plain(open_login(job.login)))
+            .await
     }
 
-    pub(in crate::apply) async fn prove(&self, job: &Job<'_>, password: &Password) -> Result<(), ApplyError> {
-        self.prove_password(job.login, password, job.role).await.map_err(|error| login_error(job, error))
+    pub(in crate::apply) async fn prove(
+        &self,
+        job: &Job<'_>,
+        password: &Password,
+    ) -> Result<(), ApplyError> {
+        self.prove_password(job.login, password, job.role)
+            .await
+            .map_err(|error| login_error(job, error))
     }
 
     /// Whether the password is the one that the server has, also of a login that is closed.
-    pub(in crate::apply) async fn works(&self, job: &Job<'_>, password: &Password) -> Result<bool, ApplyError> {
+    pub(in crate::apply) async fn works(
+        &self,
+        job: &Job<'_>,
+        password: &Password,
+    ) -> Result<bool, ApplyError> {
         match self.log_in(job.login, password, job.role).await {
             Ok(()) => Ok(true),
             Err(LoginError::Refused { source, .. }) if source.proves_password() => Ok(true),
-            Err(LoginError::Refused { source: Refusal::Password(_), .. }) => Ok(false),
+            Err(LoginError::Refused {
+                source: Refusal::Password(_),
+                ..
+            }) => Ok(false),
             Err(error) => Err(login_error(job, error)),
         }
     }
@@ -60,7 +93,10 @@ impl Run<'_> {
         role: &RoleName,
     ) -> Result<(), LoginError> {
         match self.log_in(user, password, role).await {
-            Err(LoginError::Refused { source: Refusal::Full(_), .. }) => Ok(()),
+            Err(LoginError::Refused {
+                source: Refusal::Full(_),
+                ..
+            }) => Ok(()),
             tried => tried,
         }
     }
@@ -73,7 +109,14 @@ impl Run<'_> {
     ) -> Result<(), LoginError> {
         let database = self.wanted(role).map(|secret| secret.database.clone());
         let database = database.unwrap_or_else(|_| self.edges.route.start_database().clone());
-        login(self.edges.route, &database, user, password, self.edges.purpose).await
+        login(
+            self.edges.route,
+            &database,
+            user,
+            password,
+            self.edges.purpose,
+        )
+        .await
     }
 
     /// The login of a stored version is proven with the stored bytes, and the version is published.
@@ -87,7 +130,10 @@ impl Run<'_> {
         let credential = self.stored_credential(job, number, stored, before)?;
         self.prove(job, &credential.password).await?;
         self.publish(job, number, stored).await?;
-        self.report.events.push(format!("version {number} of {} is in use for `{}`", job.secret, job.login));
+        self.report.events.push(format!(
+            "version {number} of {} is in use for `{}`",
+            job.secret, job.login
+        ));
         Ok(())
     }
 
@@ -98,13 +144,22 @@ impl Run<'_> {
         stored: &Payload,
         before: Option<&Shape>,
     ) -> Result<Credential, ApplyError> {
-        let credential = self.wanted(job.role)?.credential_of(stored, job.login, before);
-        credential.ok_or_else(|| ApplyError::ReadBack { secret: job.secret.clone(), version: number })
+        let credential = self
+            .wanted(job.role)?
+            .credential_of(stored, job.login, before);
+        credential.ok_or_else(|| ApplyError::ReadBack {
+            secret: job.secret.clone(),
+            version: number,
+        })
     }
 }
 
 pub(in crate::apply) fn login_error(job: &Job<'_>, source: LoginError) -> ApplyError {
-    ApplyError::Login { secret: job.secret.clone(), login: job.login.name().clone(), source: Box::new(source) }
+    ApplyError::Login {
+        secret: job.secret.clone(),
+        login: job.login.name().clone(),
+        source: Box::new(source),
+    }
 }
 
 pub(in crate::apply) fn passes(error: &ApplyError) -> bool {

@@ -19,9 +19,12 @@ use rand::CryptoRng;
 
 use super::{ApplyError, Run};
 use crate::model::{
-    Annotations, Login, Logins, Replication, RoleName, Secret, SecretName, SecretPolicy, Shape, Strategy, VersionState,
+    Annotations, Login, Logins, Replication, RoleName, Secret, SecretName, SecretPolicy, Shape,
+    Strategy, VersionState,
 };
-use crate::plan::{CredentialSource, Finding, Rule, Withheld, WithheldKind, advice_about_readers, other_readers};
+use crate::plan::{
+    CredentialSource, Finding, Rule, Withheld, WithheldKind, advice_about_readers, other_readers,
+};
 use crate::rotation::{self, Ledger, Reading};
 
 /// How many of the newest versions are looked at for one that was being added when a run was killed.
@@ -36,12 +39,24 @@ pub(super) struct Job<'a> {
 }
 
 impl Run<'_> {
-    pub(super) async fn create_secret(&self, name: &SecretName, role: &RoleName) -> Result<(), ApplyError> {
+    pub(super) async fn create_secret(
+        &self,
+        name: &SecretName,
+        role: &RoleName,
+    ) -> Result<(), ApplyError> {
         let wanted = self.wanted(role)?;
         let mut labels = wanted.labels.clone();
-        labels.entry("managed-by".into()).or_insert_with(|| "rolewright".into());
-        let replication = wanted.replication.as_ref().unwrap_or(&Replication::Automatic);
-        self.google_to_change().await?.create_secret(name, replication, &labels, &self.ownership(role)).await?;
+        labels
+            .entry("managed-by".into())
+            .or_insert_with(|| "rolewright".into());
+        let replication = wanted
+            .replication
+            .as_ref()
+            .unwrap_or(&Replication::Automatic);
+        self.google_to_change()
+            .await?
+            .create_secret(name, replication, &labels, &self.ownership(role))
+            .await?;
         Ok(())
     }
 
@@ -72,7 +87,11 @@ impl Run<'_> {
         source: CredentialSource,
         secret: &Secret,
     ) -> Result<Option<Withheld>, ApplyError> {
-        let Some(bindings) = secret.bindings.as_ref().filter(|_| source == CredentialSource::Generate) else {
+        let Some(bindings) = secret
+            .bindings
+            .as_ref()
+            .filter(|_| source == CredentialSource::Generate)
+        else {
             return Ok(None);
         };
         let (wanted, cloud_run) = (self.wanted(job.role)?, &self.state.cloud_run);
@@ -92,27 +111,44 @@ impl Run<'_> {
         Ok(Some(Withheld {
             findings: vec![finding.with_path()],
             summary: None,
-            reason: format!("undeclared members could read the password: {}", readers.join("; ")),
+            reason: format!(
+                "undeclared members could read the password: {}",
+                readers.join("; ")
+            ),
             advice: advice_about_readers(job.secret),
             kind: WithheldKind::Decision,
         }))
     }
 
     pub(in crate::apply) async fn present(&self, name: &SecretName) -> Result<Secret, ApplyError> {
-        self.google()?.existing_secret(name).await?.ok_or_else(|| ApplyError::Vanished(name.to_string()))
+        self.google()?
+            .existing_secret(name)
+            .await?
+            .ok_or_else(|| ApplyError::Vanished(name.to_string()))
     }
 
     pub(in crate::apply) fn wanted(&self, role: &RoleName) -> Result<&SecretPolicy, ApplyError> {
-        let policy = self.policy.roles.get(role).and_then(|role| role.secret.as_ref());
+        let policy = self
+            .policy
+            .roles
+            .get(role)
+            .and_then(|role| role.secret.as_ref());
         policy.ok_or_else(|| ApplyError::Vanished(format!("the secret of `{role}`")))
     }
 
     /// Whose the secret is, as annotations say it.
     pub(in crate::apply) fn ownership(&self, role: &RoleName) -> BTreeMap<String, String> {
-        let instance = self.policy.instance.as_ref().map_or_else(|| "-".into(), ToString::to_string);
-        [(Annotations::ROLE, role.to_string()), (Annotations::INSTANCE, instance)]
-            .map(|(key, value)| (key.to_owned(), value))
-            .into()
+        let instance = self
+            .policy
+            .instance
+            .as_ref()
+            .map_or_else(|| "-".into(), ToString::to_string);
+        [
+            (Annotations::ROLE, role.to_string()),
+            (Annotations::INSTANCE, instance),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into()
     }
 }
 
@@ -128,7 +164,10 @@ impl Run<'_> {
         let Reading { ledger, problems } = rotation::read(secret, &self.logins(role), None);
         match problems.as_slice() {
             [] => Ok(ledger),
-            _ => Err(ApplyError::Vanished(format!("{} as the plan was made for it", secret.name))),
+            _ => Err(ApplyError::Vanished(format!(
+                "{} as the plan was made for it",
+                secret.name
+            ))),
         }
     }
 }
@@ -140,8 +179,12 @@ fn shape(secret: &Secret) -> Option<Shape> {
 
 /// The newest versions that can be read.
 fn readable(secret: &Secret) -> Vec<i64> {
-    let mut numbers: Vec<_> =
-        secret.versions.iter().filter(|one| one.state == VersionState::Enabled).map(|one| one.number).collect();
+    let mut numbers: Vec<_> = secret
+        .versions
+        .iter()
+        .filter(|one| one.state == VersionState::Enabled)
+        .map(|one| one.number)
+        .collect();
     numbers.sort_unstable_by(|a, b| b.cmp(a));
     numbers.truncate(LOOKED_AT);
     numbers

@@ -24,8 +24,16 @@ pub(super) struct Told {
 
 impl Run<'_> {
     /// One call: the alias moves and what it stands for is recorded, or neither.
-    pub(super) async fn publish(&self, job: &Job<'_>, number: i64, stored: &Payload) -> Result<(), ApplyError> {
-        let told = Told { at: self.server_time().await?, ..Told::default() };
+    pub(super) async fn publish(
+        &self,
+        job: &Job<'_>,
+        number: i64,
+        stored: &Payload,
+    ) -> Result<(), ApplyError> {
+        let told = Told {
+            at: self.server_time().await?,
+            ..Told::default()
+        };
         self.publish_as(job, number, stored, told).await
     }
 
@@ -38,8 +46,13 @@ impl Run<'_> {
         told: Told,
     ) -> Result<(), ApplyError> {
         let secret = self.present(job.secret).await?;
-        let vouchers = self.vouchers(job.role, job.login, &secret, (number, stored)).await?;
-        self.update(job.secret, |secret| self.publication(job, secret, (number, stored), &told, &vouchers)).await
+        let vouchers = self
+            .vouchers(job.role, job.login, &secret, (number, stored))
+            .await?;
+        self.update(job.secret, |secret| {
+            self.publication(job, secret, (number, stored), &told, &vouchers)
+        })
+        .await
     }
 
     /// The present by the server's clock, which everything is judged by later: this machine's may be wrong, and the run may
@@ -61,7 +74,8 @@ impl Run<'_> {
     ) -> Result<SecretUpdate, ApplyError> {
         let mut ledger = self.ledger(job.role, secret)?;
         let moves = ledger.aliases.insert(Annotations::CURRENT.into(), number) != Some(number);
-        (ledger.login, ledger.version, ledger.pending) = (Some(job.login.clone()), Some(number), None);
+        (ledger.login, ledger.version, ledger.pending) =
+            (Some(job.login.clone()), Some(number), None);
         ledger.vouchers.clone_from(vouchers);
         if moves || ledger.published.is_none() {
             ledger.published = Some(told.at);
@@ -76,7 +90,11 @@ impl Run<'_> {
         let mut annotations = ledger.annotations(&secret.annotations);
         self.note_shape(&mut annotations, job.role, job.login, stored)?;
         annotations.extend(self.ownership(job.role));
-        Ok(SecretUpdate { annotations: Some(annotations), aliases: Some(ledger.aliases), ..SecretUpdate::default() })
+        Ok(SecretUpdate {
+            annotations: Some(annotations),
+            aliases: Some(ledger.aliases),
+            ..SecretUpdate::default()
+        })
     }
 
     /// How what is published is written, as far as anybody here can tell.
@@ -87,7 +105,9 @@ impl Run<'_> {
         login: &Login,
         stored: &Payload,
     ) -> Result<(), ApplyError> {
-        let before = annotations.remove(Annotations::SHAPE).and_then(|text| Shape::parse(&text));
+        let before = annotations
+            .remove(Annotations::SHAPE)
+            .and_then(|text| Shape::parse(&text));
         let shape = Shape::find(stored, self.wanted(role)?, before, login);
         annotations.extend(shape.map(|shape| (Annotations::SHAPE.to_owned(), shape.to_string())));
         Ok(())

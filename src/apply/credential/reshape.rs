@@ -17,7 +17,9 @@ impl Run<'_> {
         secret: &Secret,
         random: &mut impl CryptoRng,
     ) -> Result<Option<Withheld>, ApplyError> {
-        let Some(current) = secret.current().map(|current| current.number) else { return Err(vanished(job)) };
+        let Some(current) = secret.current().map(|current| current.number) else {
+            return Err(vanished(job));
+        };
         let before = self.google()?.access(job.secret, current).await?;
         let password = match self.password_in(job, secret, &before)? {
             // What the server does not take was not written as the annotation has it, or is not what is in use.
@@ -28,23 +30,48 @@ impl Run<'_> {
             }
         };
         let payload = self.wanted(job.role)?.payload(job.login, &password);
-        let old = Version { number: current, payload: &before };
+        let old = Version {
+            number: current,
+            payload: &before,
+        };
         let number = match self.reshaped(job, secret, old, &payload).await? {
             Some(number) => number,
             None => {
                 let mark = mark_of(&password, &payload, old, random);
-                self.store_again(job, secret, current, &payload, mark).await?
+                self.store_again(job, secret, current, &payload, mark)
+                    .await?
             }
         };
-        self.promote(job, secret, old, Version { number, payload: &payload }).await?;
-        self.report.events.push(format!("version {number} of {} is in use for `{}`", job.secret, job.login));
+        self.promote(
+            job,
+            secret,
+            old,
+            Version {
+                number,
+                payload: &payload,
+            },
+        )
+        .await?;
+        self.report.events.push(format!(
+            "version {number} of {} is in use for `{}`",
+            job.secret, job.login
+        ));
         Ok(None)
     }
 
     /// The password in the version in use, read as it was written.
-    fn password_in(&self, job: &Job<'_>, secret: &Secret, stored: &Payload) -> Result<Option<Password>, ApplyError> {
-        let Some(shape) = shape(secret) else { return Err(vanished(job)) };
-        let found = shape.of(self.wanted(job.role)?).credential(stored, &[job.login]);
+    fn password_in(
+        &self,
+        job: &Job<'_>,
+        secret: &Secret,
+        stored: &Payload,
+    ) -> Result<Option<Password>, ApplyError> {
+        let Some(shape) = shape(secret) else {
+            return Err(vanished(job));
+        };
+        let found = shape
+            .of(self.wanted(job.role)?)
+            .credential(stored, &[job.login]);
         Ok(found.ok().map(|found| found.password))
     }
 
@@ -62,12 +89,19 @@ impl Run<'_> {
         if !pending.is_some_and(|pending| pending.is_of(payload, current, old.payload)) {
             return Ok(None);
         }
-        for number in readable(secret).into_iter().filter(|number| *number > current) {
+        for number in readable(secret)
+            .into_iter()
+            .filter(|number| *number > current)
+        {
             if is_it(&self.google()?.access(job.secret, number).await?) {
                 return Ok(Some(number));
             }
         }
-        Ok(self.google()?.find_after(job.secret, newest(secret), is_it).await?.map(|(number, _)| number))
+        Ok(self
+            .google()?
+            .find_after(job.secret, newest(secret), is_it)
+            .await?
+            .map(|(number, _)| number))
     }
 
     async fn store_again(
@@ -83,17 +117,30 @@ impl Run<'_> {
             if found.versions != secret.versions || found.aliases != secret.aliases {
                 return Err(vanished(job));
             }
-            let pending = Pending { mark: mark.clone(), login: None, source: Some(current) };
-            let ledger = Ledger { pending: Some(pending), ..self.ledger(job.role, found)?.given_up() };
+            let pending = Pending {
+                mark: mark.clone(),
+                login: None,
+                source: Some(current),
+            };
+            let ledger = Ledger {
+                pending: Some(pending),
+                ..self.ledger(job.role, found)?.given_up()
+            };
             let mut annotations = ledger.annotations(&found.annotations);
             annotations.extend(self.ownership(job.role));
-            Ok(SecretUpdate { annotations: Some(annotations), ..SecretUpdate::default() })
+            Ok(SecretUpdate {
+                annotations: Some(annotations),
+                ..SecretUpdate::default()
+            })
         })
         .await?;
         let number = self.store(job, secret, payload).await?;
         let stored = self.google()?.access(job.secret, number).await?;
         if stored.expose() != payload.expose() {
-            return Err(ApplyError::ReadBack { secret: job.secret.clone(), version: number });
+            return Err(ApplyError::ReadBack {
+                secret: job.secret.clone(),
+                version: number,
+            });
         }
         Ok(number)
     }
@@ -106,14 +153,20 @@ impl Run<'_> {
         old: Version<'_>,
         new: Version<'_>,
     ) -> Result<(), ApplyError> {
-        let vouchers = self.vouchers(job.role, job.login, secret, (new.number, new.payload)).await?;
+        let vouchers = self
+            .vouchers(job.role, job.login, secret, (new.number, new.payload))
+            .await?;
         let now = self.server_time().await?;
         let wanted = self.wanted(job.role)?;
-        let [before, after] = [old, new].map(|version| SealKey::of(wanted, version.payload, job.login));
+        let [before, after] =
+            [old, new].map(|version| SealKey::of(wanted, version.payload, job.login));
         self.update(job.secret, |found| {
             let ledger = self.ledger(job.role, found)?;
             if ledger.current() == Some(new.number) {
-                return Ok(SecretUpdate { annotations: Some(found.annotations.clone()), ..SecretUpdate::default() });
+                return Ok(SecretUpdate {
+                    annotations: Some(found.annotations.clone()),
+                    ..SecretUpdate::default()
+                });
             }
             let is_it = |pending: &Pending| pending.is_of(new.payload, old.number, old.payload);
             if ledger.current() != Some(old.number) || !ledger.pending.as_ref().is_some_and(is_it) {
@@ -123,7 +176,10 @@ impl Run<'_> {
             let promoted = ledger.promoted(new.number, &[old.number], now);
             let promoted = promoted.sealed(&[old.number].into(), before.as_ref(), after.as_ref());
             let [was, is] = [&before, &after].map(|key| key.as_ref());
-            let ledger = Ledger { vouchers: vouchers.clone(), ..promoted.resealed(&ledger, was, is) };
+            let ledger = Ledger {
+                vouchers: vouchers.clone(),
+                ..promoted.resealed(&ledger, was, is)
+            };
             let mut annotations = ledger.annotations(&found.annotations);
             self.note_shape(&mut annotations, job.role, job.login, new.payload)?;
             Ok(SecretUpdate {
@@ -144,7 +200,12 @@ struct Version<'a> {
 }
 
 /// A password that was not generated is announced by the version that holds it: a digest would help to guess it.
-fn mark_of(password: &Password, payload: &Payload, current: Version<'_>, random: &mut impl CryptoRng) -> Mark {
+fn mark_of(
+    password: &Password,
+    payload: &Payload,
+    current: Version<'_>,
+    random: &mut impl CryptoRng,
+) -> Mark {
     let id = format!("{:016x}", random.random::<u64>());
     match password.is_random() {
         true => Mark::keyed(id, payload, current.payload, true),
@@ -160,13 +221,22 @@ fn not_of_its_form(job: &Job<'_>, number: i64, given: &Given) -> Withheld {
     let finding = Finding {
         role: Some(job.role.to_string()),
         object: Some(format!("secret {}", job.secret)),
-        ..Finding::new(Rule::SecretVersion, format!("version {number} of {} is of no form that is known", job.secret))
+        ..Finding::new(
+            Rule::SecretVersion,
+            format!(
+                "version {number} of {} is of no form that is known",
+                job.secret
+            ),
+        )
     };
     Withheld {
         findings: vec![finding],
         summary: None,
         reason: "its password cannot be told from what is around it".into(),
-        advice: format!("{} stores a new one in the declared form", given.command_for("rotate", job.role, &["--now"])),
+        advice: format!(
+            "{} stores a new one in the declared form",
+            given.command_for("rotate", job.role, &["--now"])
+        ),
         kind: WithheldKind::Decision,
     }
 }

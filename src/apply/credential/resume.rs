@@ -21,7 +21,10 @@ impl Run<'_> {
         match self.interrupted(job, secret).await? {
             Some((number, stored)) => self.finish(job, secret, number, &stored, random).await,
             // A single login can log in only after its version is stored: what it has is not of ours.
-            None if job.strategy == Strategy::Single && self.logs_in(job) && !self.options.reset_passwords => {
+            None if job.strategy == Strategy::Single
+                && self.logs_in(job)
+                && !self.options.reset_passwords =>
+            {
                 Ok(Some(not_stored(job)))
             }
             None => self.generate(job, secret, random).await.map(|()| None),
@@ -29,8 +32,14 @@ impl Run<'_> {
     }
 
     /// The version that an interrupted run was adding: the first one that is published.
-    async fn interrupted(&self, job: &Job<'_>, secret: &Secret) -> Result<Option<(i64, Payload)>, ApplyError> {
-        let Some(pending) = self.ledger(job.role, secret)?.pending else { return Ok(None) };
+    async fn interrupted(
+        &self,
+        job: &Job<'_>,
+        secret: &Secret,
+    ) -> Result<Option<(i64, Payload)>, ApplyError> {
+        let Some(pending) = self.ledger(job.role, secret)?.pending else {
+            return Ok(None);
+        };
         // What was copied, or has a key, has a version in use.
         let is_it = |payload: &Payload| pending.mark.is_of(payload, None, |_| false);
         for number in readable(secret) {
@@ -39,7 +48,10 @@ impl Run<'_> {
                 return Ok(Some((number, payload)));
             }
         }
-        Ok(self.google()?.find_after(job.secret, newest(secret), is_it).await?)
+        Ok(self
+            .google()?
+            .find_after(job.secret, newest(secret), is_it)
+            .await?)
     }
 
     /// The server got the password of the stored version before it was stored, or not at all: a login tells, also where the
@@ -53,15 +65,20 @@ impl Run<'_> {
         random: &mut impl CryptoRng,
     ) -> Result<Option<Withheld>, ApplyError> {
         let before = shape(secret);
-        let Some(credential) = self.wanted(job.role)?.credential_of(stored, job.login, before.as_ref()) else {
+        let Some(credential) =
+            self.wanted(job.role)?
+                .credential_of(stored, job.login, before.as_ref())
+        else {
             return Ok(Some(not_its_own(job, number)));
         };
         if self.works(job, &credential.password).await? {
             self.open(job).await?;
-            self.put_to_work(job, number, stored, before.as_ref()).await?;
+            self.put_to_work(job, number, stored, before.as_ref())
+                .await?;
             return Ok(None);
         }
-        self.reset_or(job, secret, not_taken(job, number), random).await
+        self.reset_or(job, secret, not_taken(job, number), random)
+            .await
     }
 
     /// The published version does not log in: its login is closed or gone, or the server has another password.
@@ -74,7 +91,10 @@ impl Run<'_> {
     ) -> Result<Option<Withheld>, ApplyError> {
         let (number, before) = (current.number, shape(secret));
         let stored = self.google()?.access(job.secret, number).await?;
-        let Some(credential) = self.wanted(job.role)?.credential_of(&stored, job.login, before.as_ref()) else {
+        let Some(credential) =
+            self.wanted(job.role)?
+                .credential_of(&stored, job.login, before.as_ref())
+        else {
             return Ok(Some(not_its_own(job, number)));
         };
         if self.works_by_scram(job, &credential.password).await? {
@@ -82,16 +102,21 @@ impl Run<'_> {
         } else if self.vouched(job.role, secret).await? {
             self.arm(job, &credential.password).await?;
         } else {
-            return self.reset_or(job, secret, not_vouched(job, number), random).await;
+            return self
+                .reset_or(job, secret, not_vouched(job, number), random)
+                .await;
         }
-        self.put_to_work(job, number, &stored, before.as_ref()).await?;
+        self.put_to_work(job, number, &stored, before.as_ref())
+            .await?;
         Ok(None)
     }
 
     /// Whether the server has the password, kept for SCRAM-SHA-256: another verifier of it was not made here.
     async fn works_by_scram(&self, job: &Job<'_>, password: &Password) -> Result<bool, ApplyError> {
         match self.works(job, password).await {
-            Err(ApplyError::Login { source, .. }) if source.asks_for_another_verifier() => Ok(false),
+            Err(ApplyError::Login { source, .. }) if source.asks_for_another_verifier() => {
+                Ok(false)
+            }
             tried => tried,
         }
     }
@@ -112,7 +137,10 @@ impl Run<'_> {
 
     /// Whether the login could log in when the server was looked at.
     pub(super) fn logs_in(&self, job: &Job<'_>) -> bool {
-        self.state.roles.get(job.login.name()).is_some_and(|role| role.login)
+        self.state
+            .roles
+            .get(job.login.name())
+            .is_some_and(|role| role.login)
     }
 }
 
@@ -126,7 +154,13 @@ pub(super) fn not_its_own(job: &Job<'_>, number: i64) -> Withheld {
              --update-version-aliases=current=VERSION",
             job.login, name.id, name.project
         ),
-        ..foreign(job, format!("version {number} of {name} does not hold a credential of `{}`", job.login))
+        ..foreign(
+            job,
+            format!(
+                "version {number} of {name} does not hold a credential of `{}`",
+                job.login
+            ),
+        )
     }
 }
 
@@ -156,14 +190,23 @@ fn foreign(job: &Job<'_>, message: String) -> Withheld {
         ..Finding::new(Rule::SecretForeign, message)
     };
     let (reason, advice) = (String::new(), String::new());
-    Withheld { findings: vec![finding], summary: None, reason, advice, kind: WithheldKind::Decision }
+    Withheld {
+        findings: vec![finding],
+        summary: None,
+        reason,
+        advice,
+        kind: WithheldKind::Decision,
+    }
 }
 
 fn not_stored(job: &Job<'_>) -> Withheld {
     let finding = Finding {
         role: Some(job.role.to_string()),
         object: Some(format!("secret {}", job.secret)),
-        ..Finding::new(Rule::SecretMissing, format!("{} has no version for `{}`", job.secret, job.login))
+        ..Finding::new(
+            Rule::SecretMissing,
+            format!("{} has no version for `{}`", job.secret, job.login),
+        )
     };
     Withheld {
         findings: vec![finding],

@@ -17,12 +17,22 @@ impl Run<'_> {
     /// payload as its key). Who adds a version and writes annotations can seal with the payload of that version alone: the ones
     /// that were there before do not vouch for it. A payload whose password was not generated vouches for nothing, since a code
     /// with it would help to guess it; then `--reset-passwords` stores a new one.
-    pub(in crate::apply) async fn vouched(&self, role: &RoleName, secret: &Secret) -> Result<bool, ApplyError> {
+    pub(in crate::apply) async fn vouched(
+        &self,
+        role: &RoleName,
+        secret: &Secret,
+    ) -> Result<bool, ApplyError> {
         let ledger = self.ledger(role, secret)?;
-        let Some(current) = ledger.current().filter(|current| ledger.version == Some(*current)) else {
+        let Some(current) = ledger
+            .current()
+            .filter(|current| ledger.version == Some(*current))
+        else {
             return Ok(false);
         };
-        let enabled = secret.versions.iter().filter(|version| version.state == VersionState::Enabled);
+        let enabled = secret
+            .versions
+            .iter()
+            .filter(|version| version.state == VersionState::Enabled);
         let mut does_current = false;
         for number in enabled.map(|version| version.number) {
             let payload = self.google()?.access(&secret.name, number).await?;
@@ -62,10 +72,17 @@ impl Run<'_> {
     ) -> Result<BTreeMap<i64, Seal>, ApplyError> {
         let (wanted, logins) = (self.wanted(role)?, self.logins(role));
         let seal = |payload: &Payload| {
-            SealKey::of_any(wanted, payload, logins.every_login()).map(|key| key.published(number, login))
+            SealKey::of_any(wanted, payload, logins.every_login())
+                .map(|key| key.published(number, login))
         };
-        let mut seals: BTreeMap<_, _> = seal(stored).into_iter().map(|seal| (number, seal)).collect();
-        for other in readable(secret).into_iter().filter(|other| *other != number) {
+        let mut seals: BTreeMap<_, _> = seal(stored)
+            .into_iter()
+            .map(|seal| (number, seal))
+            .collect();
+        for other in readable(secret)
+            .into_iter()
+            .filter(|other| *other != number)
+        {
             match self.google()?.access(&secret.name, other).await {
                 Ok(payload) => seals.extend(seal(&payload).map(|seal| (other, seal))),
                 // Lists may lag: it was disabled or destroyed meanwhile.

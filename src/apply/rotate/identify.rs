@@ -23,16 +23,24 @@ impl Turn<'_> {
         }
         self.seen.state.order = self.seen.state.order_left();
         let mut found = Found::default();
-        let Ledger { pending, abandoned, .. } = self.seen.state.ledger.clone();
+        let Ledger {
+            pending, abandoned, ..
+        } = self.seen.state.ledger.clone();
         if pending.is_some() || !newer(&self.seen.state).is_empty() {
             self.read_current().await?;
         }
-        let marks = pending.iter().map(|pending| &pending.mark).chain(&abandoned);
+        let marks = pending
+            .iter()
+            .map(|pending| &pending.mark)
+            .chain(&abandoned);
         let originals = self.originals(marks).await?;
         let hand = self.hand.take();
         self.hand = hand.filter(|payload| self.is_pending(pending.as_ref(), payload, &originals));
         self.made = self.made && self.hand.is_some();
-        if pending.as_ref().is_some_and(|pending| pending.login.is_some()) {
+        if pending
+            .as_ref()
+            .is_some_and(|pending| pending.login.is_some())
+        {
             self.look_beyond().await?;
         }
         for number in newer(&self.seen.state) {
@@ -40,10 +48,16 @@ impl Turn<'_> {
             let is_own = self.identity_of(&payload)? != Identity::Foreign;
             if is_own && self.is_pending(pending.as_ref(), &payload, &originals) {
                 found.pending = Some(number);
-                self.made = self.made && self.hand.as_ref().is_some_and(|made| made.expose() == payload.expose());
+                self.made = self.made
+                    && self
+                        .hand
+                        .as_ref()
+                        .is_some_and(|made| made.expose() == payload.expose());
                 self.hand = Some(payload);
             } else if is_own
-                && abandoned.iter().any(|mark| self.is_marked(mark, &payload, &originals, originals.values()))
+                && abandoned
+                    .iter()
+                    .any(|mark| self.is_marked(mark, &payload, &originals, originals.values()))
             {
                 found.orphans.push(number);
             } else {
@@ -82,16 +96,32 @@ impl Turn<'_> {
             numbers.extend(ledger.retired_numbers());
         }
         let mut originals = Originals::new();
-        for number in numbers.into_iter().filter(|number| self.is_enabled(*number)) {
-            originals.insert(number, self.run.google()?.access(self.secret, number).await?);
+        for number in numbers
+            .into_iter()
+            .filter(|number| self.is_enabled(*number))
+        {
+            originals.insert(
+                number,
+                self.run.google()?.access(self.secret, number).await?,
+            );
         }
         Ok(originals)
     }
 
     /// Whether it is the payload of the attempt, and of the login that the attempt is for.
-    fn is_pending(&self, pending: Option<&Pending>, payload: &Payload, originals: &Originals) -> bool {
-        let Some(Pending { mark, login, .. }) = pending else { return false };
-        let is_for = |login: &Login| self.run.holds_credential_of(self.role, payload, login, self.shape().as_ref());
+    fn is_pending(
+        &self,
+        pending: Option<&Pending>,
+        payload: &Payload,
+        originals: &Originals,
+    ) -> bool {
+        let Some(Pending { mark, login, .. }) = pending else {
+            return false;
+        };
+        let is_for = |login: &Login| {
+            self.run
+                .holds_credential_of(self.role, payload, login, self.shape().as_ref())
+        };
         login.as_ref().is_none_or(is_for) && self.is_marked(mark, payload, originals, [])
     }
 
@@ -106,15 +136,23 @@ impl Turn<'_> {
         let (logins, shape) = (self.seen.own.every_login(), self.shape());
         let is_copy = |version| {
             // What is stored again was in use before.
-            let original = originals.get(&version).filter(|_| Some(version) <= self.seen.state.ledger.current());
-            original.is_some_and(|original| self.run.is_copy(self.role, original, payload, logins, shape.as_ref()))
+            let original = originals
+                .get(&version)
+                .filter(|_| Some(version) <= self.seen.state.ledger.current());
+            original.is_some_and(|original| {
+                self.run
+                    .is_copy(self.role, original, payload, logins, shape.as_ref())
+            })
         };
         let mut keys = self.current().into_iter().chain(older);
         keys.any(|key| mark.is_of(payload, Some(key), is_copy))
     }
 
     fn identity_of(&self, payload: &Payload) -> Result<Identity, ApplyError> {
-        Ok(self.run.wanted(self.role)?.identify(payload, &self.seen.own, self.shape().as_ref()))
+        Ok(self
+            .run
+            .wanted(self.role)?
+            .identify(payload, &self.seen.own, self.shape().as_ref()))
     }
 
     fn is_enabled(&self, version: i64) -> bool {
@@ -126,7 +164,9 @@ impl Turn<'_> {
         let identity = match self.run.google()?.access(self.secret, version).await {
             Ok(payload) => self.identity_of(&payload)?,
             // Lists may lag: it was disabled or destroyed meanwhile.
-            Err(error) if error.is_failed_precondition() || error.is_not_found() => Identity::Unknown,
+            Err(error) if error.is_failed_precondition() || error.is_not_found() => {
+                Identity::Unknown
+            }
             Err(error) => return Err(error.into()),
         };
         self.seen.state.identities.insert(version, identity);
@@ -137,7 +177,9 @@ impl Turn<'_> {
     pub(super) async fn check_seal(&mut self, version: i64) -> Result<(), ApplyError> {
         self.read_current().await?;
         let ledger = &self.seen.state.ledger;
-        let is_previous = ledger.previous().is_some_and(|previous| previous.version == version);
+        let is_previous = ledger
+            .previous()
+            .is_some_and(|previous| previous.version == version);
         let is_sealed = self.key_before()?.is_some_and(|key| match is_previous {
             true => ledger.is_previous_sealed(&key),
             false => ledger.is_sealed(version, &key),
@@ -150,37 +192,81 @@ impl Turn<'_> {
     pub(super) async fn sealed(&mut self, ledger: Ledger) -> Result<Ledger, ApplyError> {
         let before = &self.seen.state.ledger;
         let is_same = ledger.current() == before.current();
-        if is_same && (ledger.retired.is_none() || ledger.retired_numbers() == before.sealed_numbers()) {
+        if is_same
+            && (ledger.retired.is_none() || ledger.retired_numbers() == before.sealed_numbers())
+        {
             return Ok(ledger);
         }
         self.read_current().await?;
-        let others = if is_same { Originals::new() } else { self.readable_beside(&ledger).await? };
+        let others = if is_same {
+            Originals::new()
+        } else {
+            self.readable_beside(&ledger).await?
+        };
         let (state, wanted) = (&self.seen.state, self.run.wanted(self.role)?);
         let of_hand = |login: &Login| SealKey::of(wanted, self.hand.as_ref()?, login);
         let before = self.key_before()?;
-        let after = if is_same { self.key_before()? } else { ledger.login.as_ref().and_then(of_hand) };
-        let is_ours = |identity: &Identity| matches!(identity, Identity::Of(_) | Identity::Generated);
-        let identified = state.identities.iter().filter(|(_, identity)| is_ours(identity));
+        let after = if is_same {
+            self.key_before()?
+        } else {
+            ledger.login.as_ref().and_then(of_hand)
+        };
+        let is_ours =
+            |identity: &Identity| matches!(identity, Identity::Of(_) | Identity::Generated);
+        let identified = state
+            .identities
+            .iter()
+            .filter(|(_, identity)| is_ours(identity));
         let mut identified: BTreeSet<i64> = identified.map(|(version, _)| *version).collect();
         identified.extend(&state.found.orphans);
         let sealed = ledger.sealed(&identified, before.as_ref(), after.as_ref());
         if is_same {
             return Ok(sealed);
         }
-        let key = |(number, payload)| Some((number, SealKey::of_any(wanted, payload, self.seen.own.every_login())?));
-        let others = others.iter().map(|(number, payload)| (*number, payload)).filter_map(key).collect();
-        let is_proven = state.ledger.pending.as_ref().is_some_and(|pending| pending.mark.is_proven());
-        Ok(sealed.vouched(&state.ledger, &Keys { before, now: after, others }, is_proven))
+        let key = |(number, payload)| {
+            Some((
+                number,
+                SealKey::of_any(wanted, payload, self.seen.own.every_login())?,
+            ))
+        };
+        let others = others
+            .iter()
+            .map(|(number, payload)| (*number, payload))
+            .filter_map(key)
+            .collect();
+        let is_proven = state
+            .ledger
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.mark.is_proven());
+        Ok(sealed.vouched(
+            &state.ledger,
+            &Keys {
+                before,
+                now: after,
+                others,
+            },
+            is_proven,
+        ))
     }
 
     /// The versions of ours that can be read beside the one that comes into use with `ledger`.
     async fn readable_beside(&self, ledger: &Ledger) -> Result<Originals, ApplyError> {
         let before = &self.seen.state.ledger;
         let previous = [before, ledger].map(|one| one.previous().map(|previous| previous.version));
-        let numbers = previous.into_iter().flatten().chain(before.current()).chain(ledger.retired_numbers());
-        let numbers: BTreeSet<_> = numbers.filter(|number| Some(*number) != ledger.current()).collect();
+        let numbers = previous
+            .into_iter()
+            .flatten()
+            .chain(before.current())
+            .chain(ledger.retired_numbers());
+        let numbers: BTreeSet<_> = numbers
+            .filter(|number| Some(*number) != ledger.current())
+            .collect();
         let mut payloads = Originals::new();
-        for number in numbers.into_iter().filter(|number| self.is_enabled(*number)) {
+        for number in numbers
+            .into_iter()
+            .filter(|number| self.is_enabled(*number))
+        {
             match self.run.google()?.access(self.secret, number).await {
                 Ok(payload) => drop(payloads.insert(number, payload)),
                 // Lists may lag: it was disabled or destroyed meanwhile.
@@ -205,12 +291,25 @@ impl Turn<'_> {
 
     /// Reads the version in use, once.
     pub(super) async fn read_current(&mut self) -> Result<(), ApplyError> {
-        let Some(number) = self.seen.state.ledger.current().filter(|number| self.is_enabled(*number)) else {
+        let Some(number) = self
+            .seen
+            .state
+            .ledger
+            .current()
+            .filter(|number| self.is_enabled(*number))
+        else {
             self.current = None;
             return Ok(());
         };
-        if self.current.as_ref().is_none_or(|(known, _)| *known != number) {
-            self.current = Some((number, self.run.google()?.access(self.secret, number).await?));
+        if self
+            .current
+            .as_ref()
+            .is_none_or(|(known, _)| *known != number)
+        {
+            self.current = Some((
+                number,
+                self.run.google()?.access(self.secret, number).await?,
+            ));
         }
         Ok(())
     }
@@ -220,7 +319,9 @@ impl Turn<'_> {
         let wanted = self.run.wanted(self.role)?;
         let payload = self.current();
         let login = self.seen.state.ledger.login.as_ref();
-        Ok(payload.zip(login).and_then(|(payload, login)| SealKey::of(wanted, payload, login)))
+        Ok(payload
+            .zip(login)
+            .and_then(|(payload, login)| SealKey::of(wanted, payload, login)))
     }
 }
 
@@ -232,7 +333,8 @@ impl Run<'_> {
         login: &Login,
         shape: Option<&crate::model::Shape>,
     ) -> bool {
-        self.wanted(role).is_ok_and(|wanted| wanted.credential_of(payload, login, shape).is_some())
+        self.wanted(role)
+            .is_ok_and(|wanted| wanted.credential_of(payload, login, shape).is_some())
     }
 
     /// Whether both hold the same password of the same login.
@@ -244,10 +346,14 @@ impl Run<'_> {
         logins: &[Login],
         shape: Option<&crate::model::Shape>,
     ) -> bool {
-        let Ok(wanted) = self.wanted(role) else { return false };
+        let Ok(wanted) = self.wanted(role) else {
+            return false;
+        };
         logins.iter().any(|login| {
             let of = |payload| wanted.credential_of(payload, login, shape);
-            of(original).zip(of(payload)).is_some_and(|(one, other)| one.password.is_same(&other.password))
+            of(original)
+                .zip(of(payload))
+                .is_some_and(|(one, other)| one.password.is_same(&other.password))
         })
     }
 }

@@ -11,12 +11,13 @@ use crate::apply::observe::asked;
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    CloudRunHolder, CloudRunKind, Login, Logins, Policy, Reader, RoleName, RolePolicy, Secret, SecretName,
-    SecretPolicy, State, VersionState,
+    CloudRunHolder, CloudRunKind, Login, Logins, Policy, Reader, RoleName, RolePolicy, Secret,
+    SecretName, SecretPolicy, State, VersionState,
 };
 use crate::postgres::{ClientSession, LoginActivity, Session, activity, inspect_shared};
 use crate::rotation::{
-    self, Consumer, Found, Full, Holder, HolderKind, LoginFacts, Order, Reading, Reference, Step, Terms, next,
+    self, Consumer, Found, Full, Holder, HolderKind, LoginFacts, Order, Reading, Reference, Step,
+    Terms, next,
 };
 
 /// What is seen of one credential.
@@ -42,7 +43,12 @@ pub struct Seen {
 ///
 /// # Errors
 /// The server or Google cannot be asked.
-pub async fn look(edges: &Edges<'_>, policy: &Policy, role: &RoleName, ask: Ask) -> Result<Seen, ApplyError> {
+pub async fn look(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    role: &RoleName,
+    ask: Ask,
+) -> Result<Seen, ApplyError> {
     let (_, wanted) = declared(policy, role)?;
     let google = edges.google.ok_or(ApplyError::NoGoogle)?;
     let secret = google.secret_alone(&wanted.name).await?;
@@ -73,13 +79,23 @@ pub(super) async fn look_idle(
     }));
     let secrets = secrets.await;
     let server = at_server(edges, policy, roles).await?;
-    let looked = roles.iter().zip(secrets).filter_map(|(role, secret)| Some((role, secret?)));
-    let all = looked.filter_map(|(role, secret)| seen(edges, policy, role, ask, (secret, &server)).ok());
+    let looked = roles
+        .iter()
+        .zip(secrets)
+        .filter_map(|(role, secret)| Some((role, secret?)));
+    let all =
+        looked.filter_map(|(role, secret)| seen(edges, policy, role, ask, (secret, &server)).ok());
     Ok(all.filter(Seen::rests).collect())
 }
 
-fn declared<'p>(policy: &'p Policy, role: &RoleName) -> Result<(&'p RolePolicy, &'p SecretPolicy), ApplyError> {
-    let declared = policy.roles.get(role).and_then(|one| Some((one, one.secret.as_ref()?)));
+fn declared<'p>(
+    policy: &'p Policy,
+    role: &RoleName,
+) -> Result<(&'p RolePolicy, &'p SecretPolicy), ApplyError> {
+    let declared = policy
+        .roles
+        .get(role)
+        .and_then(|one| Some((one, one.secret.as_ref()?)));
     declared.ok_or_else(|| ApplyError::Vanished(format!("the secret of `{role}`")))
 }
 
@@ -92,7 +108,9 @@ fn seen(
 ) -> Result<Seen, ApplyError> {
     let (declared, wanted) = declared(policy, role)?;
     let own = Logins::of(policy, role, &server.state.roles);
-    let reading = secret.as_ref().map(|secret| rotation::read(secret, &own, Some(server.now)));
+    let reading = secret
+        .as_ref()
+        .map(|secret| rotation::read(secret, &own, Some(server.now)));
     let is_back = ask.order == Order::Back;
     let reading = reading.map(|reading| if is_back { reading.put_back() } else { reading });
     let Reading { ledger, problems } = reading.unwrap_or_default();
@@ -110,21 +128,44 @@ fn seen(
         owner: edges.purpose.as_str().to_owned(),
         off_limits: secret.as_ref().and_then(claim),
         ledger,
-        versions: versions.clone().map(|version| (version.number, version.state)).collect(),
-        doomed: versions.filter(|version| version.doomed).map(|version| version.number).collect(),
+        versions: versions
+            .clone()
+            .map(|version| (version.number, version.state))
+            .collect(),
+        doomed: versions
+            .filter(|version| version.doomed)
+            .map(|version| version.number)
+            .collect(),
         found: Found::default(),
         identities: BTreeMap::new(),
         seals: BTreeMap::new(),
         taken: BTreeMap::new(),
-        logins: logins.map(|(login, facts)| (login.clone(), facts.clone())).collect(),
+        logins: logins
+            .map(|(login, facts)| (login.clone(), facts.clone()))
+            .collect(),
         consumers: Vec::new(),
         in_hand: false,
         made: false,
         server: Default::default(),
     };
-    let secrets = secret.clone().map(|secret| (secret.name.clone(), secret)).into_iter().collect();
-    let known = State { secrets, ..server.state.clone() };
-    Ok(Seen { role: role.clone(), secret, server: known, own, at: server.at, state, knows_consumers: false })
+    let secrets = secret
+        .clone()
+        .map(|secret| (secret.name.clone(), secret))
+        .into_iter()
+        .collect();
+    let known = State {
+        secrets,
+        ..server.state.clone()
+    };
+    Ok(Seen {
+        role: role.clone(),
+        secret,
+        server: known,
+        own,
+        at: server.at,
+        state,
+        knows_consumers: false,
+    })
 }
 
 impl Seen {
@@ -138,7 +179,10 @@ impl Seen {
     /// meanwhile.
     pub(super) fn now(&self) -> Timestamp {
         let since = i64::try_from(self.at.elapsed().as_millis()).unwrap_or_default();
-        self.state.seen.checked_add(SignedDuration::from_millis(since)).unwrap_or(self.state.seen)
+        self.state
+            .seen
+            .checked_add(SignedDuration::from_millis(since))
+            .unwrap_or(self.state.seen)
     }
 }
 
@@ -152,25 +196,62 @@ struct OnServer {
 
 /// The policy's word on a credential.
 fn terms(declared: &RolePolicy, wanted: &SecretPolicy, own: &Logins) -> Terms {
-    let crate::model::Rotation { strategy, every, grace, deadline } = declared.rotation.clone();
+    let crate::model::Rotation {
+        strategy,
+        every,
+        grace,
+        deadline,
+    } = declared.rotation.clone();
     let is_former = |login: &&Login| !own.declared().contains(login);
-    let former = own.every_login().iter().filter(is_former).cloned().collect();
-    Terms { strategy, logins: own.declared().to_vec(), former, every, grace, deadline, keep: wanted.keep }
+    let former = own
+        .every_login()
+        .iter()
+        .filter(is_former)
+        .cloned()
+        .collect();
+    Terms {
+        strategy,
+        logins: own.declared().to_vec(),
+        former,
+        every,
+        grace,
+        deadline,
+        keep: wanted.keep,
+    }
 }
 
-async fn at_server(edges: &Edges<'_>, policy: &Policy, roles: &[RoleName]) -> Result<OnServer, ApplyError> {
-    let database = policy.databases.keys().next().unwrap_or_else(|| edges.route.start_database());
+async fn at_server(
+    edges: &Edges<'_>,
+    policy: &Policy,
+    roles: &[RoleName],
+) -> Result<OnServer, ApplyError> {
+    let database = policy
+        .databases
+        .keys()
+        .next()
+        .unwrap_or_else(|| edges.route.start_database());
     let mut session = Session::connect(edges.route, database, edges.purpose).await?;
     session.begin_snapshot().await?;
     let shared = inspect_shared(&mut session, &asked(policy, database)).await?;
     session.rollback().await?;
     let at = Instant::now();
-    let own = roles.iter().map(|role| Logins::of(policy, role, &shared.roles));
-    let names: Vec<_> =
-        own.flat_map(|own| own.every_login().iter().map(|login| login.name().clone()).collect::<Vec<_>>()).collect();
+    let own = roles
+        .iter()
+        .map(|role| Logins::of(policy, role, &shared.roles));
+    let names: Vec<_> = own
+        .flat_map(|own| {
+            own.every_login()
+                .iter()
+                .map(|login| login.name().clone())
+                .collect::<Vec<_>>()
+        })
+        .collect();
     // Room for a new session is of interest where one credential is about to change.
     let entered = match roles {
-        [role] => policy.roles.get(role).and_then(|role| Some(&role.secret.as_ref()?.database)),
+        [role] => policy
+            .roles
+            .get(role)
+            .and_then(|role| Some(&role.secret.as_ref()?.database)),
         _ => None,
     };
     let found = activity(&mut session, &names, entered).await?;
@@ -184,48 +265,99 @@ async fn at_server(edges: &Edges<'_>, policy: &Policy, roles: &[RoleName]) -> Re
         ..State::default()
     };
     let purpose = edges.purpose.as_str();
-    let full = entered.zip(found.database).and_then(|(name, (limit, sessions))| {
-        Full::of(format!("database `{name}`"), limit, u64::try_from(sessions).unwrap_or_default())
-    });
+    let full = entered
+        .zip(found.database)
+        .and_then(|(name, (limit, sessions))| {
+            Full::of(
+                format!("database `{name}`"),
+                limit,
+                u64::try_from(sessions).unwrap_or_default(),
+            )
+        });
     let facts = |login: LoginActivity| (login.login.clone(), facts(login, purpose, full.clone()));
     let logins = found.logins.into_iter().map(facts).collect();
-    Ok(OnServer { at, now: Timestamp::from_millisecond(found.at).unwrap_or_default(), state, logins })
+    Ok(OnServer {
+        at,
+        now: Timestamp::from_millisecond(found.at).unwrap_or_default(),
+        state,
+        logins,
+    })
 }
 
 /// What `next` is told of a login: all its sessions but those of this very run, which proves credentials by them; `full`: the
 /// database that it logs in to has no room.
 pub(super) fn facts(found: LoginActivity, own: &str, full: Option<Full>) -> LoginFacts {
-    let LoginActivity { login, can_login, valid_until, sessions, limit } = found;
+    let LoginActivity {
+        login,
+        can_login,
+        valid_until,
+        sessions,
+        limit,
+    } = found;
     let full = Full::of(format!("role `{login}`"), limit, sessions.len() as u64).or(full);
-    let time = |seconds: Option<i64>| seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let time =
+        |seconds: Option<i64>| seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
     let session = |session: ClientSession| rotation::Session {
         application: session.application,
         address: session.address,
         since: time(session.since),
     };
-    let others = sessions.into_iter().filter(|session| session.application != own);
-    LoginFacts { can_login, valid_until: time(valid_until), sessions: others.map(session).collect(), full }
+    let others = sessions
+        .into_iter()
+        .filter(|session| session.application != own);
+    LoginFacts {
+        can_login,
+        valid_until: time(valid_until),
+        sessions: others.map(session).collect(),
+        full,
+    }
 }
 
 /// The jobs and services among the readers.
-pub(super) async fn consumers(google: &Google, wanted: &SecretPolicy) -> Result<Vec<Consumer>, ApplyError> {
+pub(super) async fn consumers(
+    google: &Google,
+    wanted: &SecretPolicy,
+) -> Result<Vec<Consumer>, ApplyError> {
     let mut found = Vec::new();
     for reader in &wanted.readers {
-        let Reader::CloudRun { kind, project, region, name, .. } = reader else { continue };
-        let (Some(reference), Some(resource)) =
-            (google.cloud_run(*kind, project, region, name).await?, reader.resource())
+        let Reader::CloudRun {
+            kind,
+            project,
+            region,
+            name,
+            ..
+        } = reader
         else {
             continue;
         };
+        let (Some(reference), Some(resource)) = (
+            google.cloud_run(*kind, project, region, name).await?,
+            reader.resource(),
+        ) else {
+            continue;
+        };
         let references = references(&wanted.name, &reference.secrets);
-        let holders = google.cloud_run_holders(*kind, project, region, name).await?;
+        let holders = google
+            .cloud_run_holders(*kind, project, region, name)
+            .await?;
         // One that failed is none: another has to be made.
         let made = || holders.iter().filter(|holder| !holder.failed);
         let newest = made().filter_map(started).max();
-        let noted = made().filter_map(|holder| holder.since(&wanted.name.id)).max();
+        let noted = made()
+            .filter_map(|holder| holder.since(&wanted.name.id))
+            .max();
         let at_work = holders.into_iter().filter(|holder| holder.at_work);
-        let holders = at_work.filter_map(|holder| holding(*kind, &wanted.name, holder)).collect();
-        found.push(Consumer { resource, kind: *kind, references, holders, newest, noted });
+        let holders = at_work
+            .filter_map(|holder| holding(*kind, &wanted.name, holder))
+            .collect();
+        found.push(Consumer {
+            resource,
+            kind: *kind,
+            references,
+            holders,
+            newest,
+            noted,
+        });
     }
     Ok(found)
 }
@@ -238,7 +370,13 @@ fn holding(kind: CloudRunKind, secret: &SecretName, holder: CloudRunHolder) -> O
     };
     let references = references(secret, &holder.secrets);
     let (started, since) = (started(&holder), holder.since(&secret.id));
-    (!references.is_empty()).then_some(Holder { name: holder.name, kind, started, references, since })
+    (!references.is_empty()).then_some(Holder {
+        name: holder.name,
+        kind,
+        started,
+        references,
+        since,
+    })
 }
 
 fn started(holder: &CloudRunHolder) -> Option<Timestamp> {
@@ -248,12 +386,19 @@ fn started(holder: &CloudRunHolder) -> Option<Timestamp> {
 /// How `named` refers to the secret. Google answers with the project's number: the id has to do.
 fn references(secret: &SecretName, named: &[(String, String)]) -> Vec<Reference> {
     let ours = |name: &str| name.rsplit('/').next() == Some(secret.id.as_str());
-    named.iter().filter(|(name, _)| ours(name)).map(|(_, version)| Reference::parse(version)).collect()
+    named
+        .iter()
+        .filter(|(name, _)| ours(name))
+        .map(|(_, version)| Reference::parse(version))
+        .collect()
 }
 
 /// The versions newer than the one in use whose payload can be read, newest first.
 pub(super) fn newer(state: &rotation::State) -> Vec<i64> {
     let current = state.ledger.current().unwrap_or_default();
-    let readable = state.versions.range(current + 1..).filter(|(_, state)| **state == VersionState::Enabled);
+    let readable = state
+        .versions
+        .range(current + 1..)
+        .filter(|(_, state)| **state == VersionState::Enabled);
     readable.map(|(number, _)| *number).rev().collect()
 }

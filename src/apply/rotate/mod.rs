@@ -71,13 +71,32 @@ pub async fn idle(edges: &Edges<'_>, policy: &Policy, roles: &[RoleName], ask: A
         return Vec::new();
     }
     // What keeps this look from being taken is found, and told, by the one that follows.
-    let looked = patiently(edges, policy, async || look_idle(edges, policy, roles, ask).await).await;
+    let looked = patiently(edges, policy, async || {
+        look_idle(edges, policy, roles, ask).await
+    })
+    .await;
     let rests = |seen: Seen| {
-        let Step::Rest(due) = next(&seen.state) else { return None };
-        let (role, secret, end) = (seen.role.clone(), seen.state.secret.clone(), Ok(End::Rest(due)));
-        Some(Turned { role, secret, events: Vec::new(), seen, end })
+        let Step::Rest(due) = next(&seen.state) else {
+            return None;
+        };
+        let (role, secret, end) = (
+            seen.role.clone(),
+            seen.state.secret.clone(),
+            Ok(End::Rest(due)),
+        );
+        Some(Turned {
+            role,
+            secret,
+            events: Vec::new(),
+            seen,
+            end,
+        })
     };
-    looked.unwrap_or_default().into_iter().filter_map(rests).collect()
+    looked
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(rests)
+        .collect()
 }
 
 /// Rotates the credential of `role`, as far as it goes now.
@@ -98,10 +117,26 @@ pub async fn rotate(
         report: Report::begin(diff(policy, &seen.server, &options)),
     };
     let secret = run.wanted(role)?.name.clone();
-    let mut turn = Turn { run, role, secret: &secret, ask, seen, hand: None, made: false, current: None, open: None };
+    let mut turn = Turn {
+        run,
+        role,
+        secret: &secret,
+        ask,
+        seen,
+        hand: None,
+        made: false,
+        current: None,
+        open: None,
+    };
     let end = turn.all(random).await;
     let Turn { run, seen, .. } = turn;
-    Ok(Turned { role: role.clone(), events: run.report.events, seen, end, secret })
+    Ok(Turned {
+        role: role.clone(),
+        events: run.report.events,
+        seen,
+        end,
+        secret,
+    })
 }
 
 /// One credential on its way.
@@ -158,18 +193,32 @@ impl Turn<'_> {
                 }
             }
         }
-        Err(ApplyError::Vanished(format!("the end of the rotation of `{}`", self.role)))
+        Err(ApplyError::Vanished(format!(
+            "the end of the rotation of `{}`",
+            self.role
+        )))
     }
 
     fn next(&self) -> Step {
         let (now, in_hand) = (self.seen.now(), self.hand.is_some());
-        next(&State { now, in_hand, made: self.made, ..self.seen.state.clone() })
+        next(&State {
+            now,
+            in_hand,
+            made: self.made,
+            ..self.seen.state.clone()
+        })
     }
 
     /// What did not go through is looked at again: somebody else may have written the secret, a lost answer may have been
     /// a yes, the server may be back.
-    async fn again(&mut self, error: ApplyError, attempts: &mut Attempts) -> Result<(), ApplyError> {
-        let Some(pause) = attempts.0.next().filter(|_| passes(&error)) else { return Err(error) };
+    async fn again(
+        &mut self,
+        error: ApplyError,
+        attempts: &mut Attempts,
+    ) -> Result<(), ApplyError> {
+        let Some(pause) = attempts.0.next().filter(|_| passes(&error)) else {
+            return Err(error);
+        };
         tracing::warn!(%error, "looking again");
         self.run.pause(pause).await?;
         match self.look_again().await {
@@ -184,7 +233,10 @@ impl Turn<'_> {
         self.open = None;
         let (order, Run { edges, policy, .. }) = (self.seen.state.order, &self.run);
         let identities = std::mem::take(&mut self.seen.state.identities);
-        self.seen = patiently(edges, policy, async || look(edges, policy, self.role, self.ask).await).await?;
+        self.seen = patiently(edges, policy, async || {
+            look(edges, policy, self.role, self.ask).await
+        })
+        .await?;
         // What was begun in this run is not begun a second time. A version never holds anything else.
         self.seen.state.order = order;
         self.seen.state.identities = identities;
@@ -196,7 +248,12 @@ impl Turn<'_> {
 impl Turn<'_> {
     /// How the version in use was written, as far as its secret remembers.
     fn shape(&self) -> Option<Shape> {
-        let text = self.seen.secret.as_ref()?.annotations.get(Annotations::SHAPE)?;
+        let text = self
+            .seen
+            .secret
+            .as_ref()?
+            .annotations
+            .get(Annotations::SHAPE)?;
         Shape::parse(text)
     }
 }
@@ -204,7 +261,11 @@ impl Turn<'_> {
 struct Attempts(ExponentialBackoff);
 
 fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(200)).with_max_times(5).build()
+    ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_times(5)
+        .build()
 }
 
 /// Whether another look may do better.
@@ -212,13 +273,22 @@ fn passes(error: &ApplyError) -> bool {
     match error {
         ApplyError::Google(error) => error.is_stale(),
         ApplyError::Postgres(error) => error.is_away() || error.is_concurrent_update(),
-        ApplyError::Commit { .. } | ApplyError::LockLost | ApplyError::Named { .. } | ApplyError::Behind { .. } => true,
-        ApplyError::Login { source, .. } => matches!(&**source, LoginError::Unreachable(error) if error.is_away()),
+        ApplyError::Commit { .. }
+        | ApplyError::LockLost
+        | ApplyError::Named { .. }
+        | ApplyError::Behind { .. } => true,
+        ApplyError::Login { source, .. } => {
+            matches!(&**source, LoginError::Unreachable(error) if error.is_away())
+        }
         _ => false,
     }
 }
 
 /// How the logins of a strategy take turns.
 fn strategy_of(in_place: bool) -> Strategy {
-    if in_place { Strategy::Single } else { Strategy::Alternate }
+    if in_place {
+        Strategy::Single
+    } else {
+        Strategy::Alternate
+    }
 }

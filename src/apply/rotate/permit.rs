@@ -13,8 +13,14 @@ impl Turn<'_> {
     pub(super) async fn assure_roll(&mut self, step: &Step) -> Result<(), ApplyError> {
         let current = self.seen.state.ledger.current();
         let replaces = match step {
-            Step::Begin { source: Source::Fresh, .. } => true,
-            Step::Begin { source: Source::Version(number), .. } => Some(*number) != current,
+            Step::Begin {
+                source: Source::Fresh,
+                ..
+            } => true,
+            Step::Begin {
+                source: Source::Version(number),
+                ..
+            } => Some(*number) != current,
             _ => false,
         };
         if !replaces || !self.ask.leave.roll {
@@ -23,10 +29,24 @@ impl Turn<'_> {
         let google = self.run.google()?;
         let mut unknown = Vec::new();
         for reader in &self.run.wanted(self.role)?.readers {
-            let Reader::CloudRun { kind, project, region, name, .. } = reader else { continue };
-            let Some(resource) = reader.resource() else { continue };
+            let Reader::CloudRun {
+                kind,
+                project,
+                region,
+                name,
+                ..
+            } = reader
+            else {
+                continue;
+            };
+            let Some(resource) = reader.resource() else {
+                continue;
+            };
             let consumers = &self.seen.state.consumers;
-            if !consumers.iter().any(|consumer| consumer.resource == resource && consumer.will_move()) {
+            if !consumers
+                .iter()
+                .any(|consumer| consumer.resource == resource && consumer.will_move())
+            {
                 continue;
             }
             google.may_update(&resource).await?;
@@ -40,13 +60,21 @@ impl Turn<'_> {
 }
 
 /// The IAM API need not be enabled in the project: what cannot be asked is said, and tried.
-async fn acts_as(google: &Google, account: &str, project: &ProjectId) -> Result<Option<String>, ApplyError> {
+async fn acts_as(
+    google: &Google,
+    account: &str,
+    project: &ProjectId,
+) -> Result<Option<String>, ApplyError> {
     match google.may_act_as(account, project.as_str()).await {
         Ok(()) => Ok(None),
         Err(error @ GoogleError::Forbidden { .. }) => Err(error.into()),
         Err(error) => {
-            let why = error.status().map_or_else(|| error.to_string(), ToString::to_string);
-            Ok(Some(format!("whether this identity may deploy as {account} cannot be asked: {why}")))
+            let why = error
+                .status()
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            Ok(Some(format!(
+                "whether this identity may deploy as {account} cannot be asked: {why}"
+            )))
         }
     }
 }

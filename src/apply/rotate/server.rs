@@ -8,7 +8,9 @@ use super::{Turn, strategy_of};
 use crate::apply::credential::{Job, login_error};
 use crate::apply::{ApplyError, Run};
 use crate::model::{Login, Password, RoleName, SecretName, Strategy};
-use crate::plan::{Failure, administer, close_login, expire_login, possible_jobs, role_uses, set_password};
+use crate::plan::{
+    Failure, administer, close_login, expire_login, possible_jobs, role_uses, set_password,
+};
 use crate::postgres::{LoginError, Refusal, Session, Statement};
 use crate::rotation::ServerSide;
 
@@ -28,7 +30,12 @@ pub(super) struct Owned {
 
 impl Owned {
     pub(super) fn as_ref(&self) -> Job<'_> {
-        Job { role: &self.role, login: &self.login, secret: &self.secret, strategy: self.strategy }
+        Job {
+            role: &self.role,
+            login: &self.login,
+            secret: &self.secret,
+            strategy: self.strategy,
+        }
     }
 }
 
@@ -45,9 +52,20 @@ impl Turn<'_> {
     }
 
     fn password(&self, login: &Login) -> Result<Password, ApplyError> {
-        let payload = self.hand.as_ref().ok_or_else(|| ApplyError::Vanished("the payload".into()))?;
+        let payload = self
+            .hand
+            .as_ref()
+            .ok_or_else(|| ApplyError::Vanished("the payload".into()))?;
         let number = self.seen.state.found.pending.unwrap_or_default();
-        Ok(self.run.stored_credential(&self.job(login).as_ref(), number, payload, self.shape().as_ref())?.password)
+        Ok(self
+            .run
+            .stored_credential(
+                &self.job(login).as_ref(),
+                number,
+                payload,
+                self.shape().as_ref(),
+            )?
+            .password)
     }
 
     /// The password of an idle login: nobody has it yet, and nobody is told.
@@ -67,15 +85,26 @@ impl Turn<'_> {
     }
 
     /// A password that the server will never take is not offered again: where it is stored, its version is given up.
-    fn offered(&mut self, login: &Login, answer: Result<(), ApplyError>, then: ServerSide) -> Result<(), ApplyError> {
+    fn offered(
+        &mut self,
+        login: &Login,
+        answer: Result<(), ApplyError>,
+        then: ServerSide,
+    ) -> Result<(), ApplyError> {
         let definite = |error: &ApplyError| {
-            let ApplyError::Postgres(error) = error else { return false };
-            error.sqlstate().is_some_and(|state| DEFINITE.iter().any(|refusal| state.starts_with(refusal)))
+            let ApplyError::Postgres(error) = error else {
+                return false;
+            };
+            error
+                .sqlstate()
+                .is_some_and(|state| DEFINITE.iter().any(|refusal| state.starts_with(refusal)))
         };
         match answer {
             Ok(()) => self.seen.state.server = then,
             Err(error) if definite(&error) && self.seen.state.found.pending.is_some() => {
-                self.run.report.events.push(format!("the server refuses the stored password of `{login}`: given up"));
+                self.run.report.events.push(format!(
+                    "the server refuses the stored password of `{login}`: given up"
+                ));
                 self.seen.state.server = ServerSide::Refused;
             }
             Err(error) => return Err(error),
@@ -110,7 +139,9 @@ impl Turn<'_> {
         match proven {
             Err(error) if in_place && !error.leaves_password_open() => {
                 let failed = Failure::new(&error, None).message();
-                self.run.report.events.push(format!("the password of `{login}` is set, but not tried: {failed}"));
+                self.run.report.events.push(format!(
+                    "the password of `{login}` is set, but not tried: {failed}"
+                ));
             }
             proven => proven.map_err(|error| login_error(&self.job(login).as_ref(), error))?,
         }
@@ -128,7 +159,10 @@ impl Turn<'_> {
             (_, Some((current, payload))) if *current == version => payload,
             _ => &self.run.google()?.access(self.secret, version).await?,
         };
-        let credential = self.run.wanted(self.role)?.credential_of(stored, &login, self.shape().as_ref());
+        let credential =
+            self.run
+                .wanted(self.role)?
+                .credential_of(stored, &login, self.shape().as_ref());
         let is_taken = match credential {
             Some(credential) => self.lets_in(&login, &credential.password).await?,
             None => false,
@@ -141,37 +175,67 @@ impl Turn<'_> {
     async fn lets_in(&self, login: &Login, password: &Password) -> Result<bool, ApplyError> {
         match self.run.log_in(login, password, self.role).await {
             Ok(()) => Ok(true),
-            Err(LoginError::Refused { source: Refusal::Full(_) | Refusal::Database(_), .. }) => Ok(true),
+            Err(LoginError::Refused {
+                source: Refusal::Full(_) | Refusal::Database(_),
+                ..
+            }) => Ok(true),
             Err(LoginError::Refused { .. }) => Ok(false),
             Err(error) => Err(login_error(&self.job(login).as_ref(), error)),
         }
     }
 
     pub(super) async fn expire(&mut self, login: &Login, at: Timestamp) -> Result<(), ApplyError> {
-        self.run.change_login(login, expire_login(login, &at.to_string())).await?;
-        self.seen.state.logins.entry(login.name().clone()).or_default().valid_until = Some(at);
-        self.run.report.events.push(format!("the server refuses the password of `{login}` from {at}"));
+        self.run
+            .change_login(login, expire_login(login, &at.to_string()))
+            .await?;
+        self.seen
+            .state
+            .logins
+            .entry(login.name().clone())
+            .or_default()
+            .valid_until = Some(at);
+        self.run.report.events.push(format!(
+            "the server refuses the password of `{login}` from {at}"
+        ));
         Ok(())
     }
 
     /// Looks once more before: sessions and executions come and go.
     pub(super) async fn close(&mut self, login: &Login) -> Result<(), ApplyError> {
-        let before = (self.seen.state.login(login), self.seen.state.users_of_previous());
+        let before = (
+            self.seen.state.login(login),
+            self.seen.state.users_of_previous(),
+        );
         self.look_at_consumers().await?;
         self.look_at_sessions(login).await?;
-        if (self.seen.state.login(login), self.seen.state.users_of_previous()) != before {
+        if (
+            self.seen.state.login(login),
+            self.seen.state.users_of_previous(),
+        ) != before
+        {
             return Ok(());
         }
         self.name_uses(login);
         self.run.change_login(login, close_login(login)).await?;
-        self.seen.state.logins.entry(login.name().clone()).or_default().can_login = false;
-        self.run.report.events.push(format!("`{login}` cannot log in any more"));
-        let open =
-            self.sessions_of(login).into_iter().map(|session| format!("still open, and not let in again: {session}"));
+        self.seen
+            .state
+            .logins
+            .entry(login.name().clone())
+            .or_default()
+            .can_login = false;
+        self.run
+            .report
+            .events
+            .push(format!("`{login}` cannot log in any more"));
+        let open = self
+            .sessions_of(login)
+            .into_iter()
+            .map(|session| format!("still open, and not let in again: {session}"));
         self.run.report.events.extend(open);
         let left = self.sessions_of(login);
-        let stays =
-            |session: &String| format!("still there until it ends, or `rotate --end-sessions` ends it: {session}");
+        let stays = |session: &String| {
+            format!("still there until it ends, or `rotate --end-sessions` ends it: {session}")
+        };
         self.run.report.events.extend(left.iter().map(stays));
         Ok(())
     }
@@ -185,28 +249,40 @@ impl Turn<'_> {
         if *name == self.seen.role {
             uses.extend(possible_jobs(state, name));
         }
-        self.run
-            .report
-            .events
-            .extend(uses.into_iter().map(|(_, what)| format!("`{name}` is to lose LOGIN, and {what}")));
+        self.run.report.events.extend(
+            uses.into_iter()
+                .map(|(_, what)| format!("`{name}` is to lose LOGIN, and {what}")),
+        );
     }
 }
 
 impl Run<'_> {
     /// How a transaction begins that changes `login`: in the name of whoever may, and not idle for ever.
     fn beginning(&self, login: &Login) -> Vec<Statement> {
-        let mut statements: Vec<_> = administer(&self.state, login).into_iter().map(Statement::plain).collect();
+        let mut statements: Vec<_> = administer(&self.state, login)
+            .into_iter()
+            .map(Statement::plain)
+            .collect();
         statements.insert(1, Statement::plain(IDLE));
         statements
     }
 
     /// A transaction in which the server has taken the password of `login`. Nobody else sees it before COMMIT.
-    pub(in crate::apply) async fn prepare(&self, login: &Login, password: &Password) -> Result<Session, ApplyError> {
+    pub(in crate::apply) async fn prepare(
+        &self,
+        login: &Login,
+        password: &Password,
+    ) -> Result<Session, ApplyError> {
         let verifier = password.verifier();
-        let statement = set_password(login, &verifier)
-            .map_err(|source| ApplyError::Verifier { login: login.name().clone(), source })?;
+        let statement = set_password(login, &verifier).map_err(|source| ApplyError::Verifier {
+            login: login.name().clone(),
+            source,
+        })?;
         let mut statements = self.beginning(login);
-        statements.push(Statement::secret(statement, format!("ALTER ROLE {login} LOGIN PASSWORD …")));
+        statements.push(Statement::secret(
+            statement,
+            format!("ALTER ROLE {login} LOGIN PASSWORD …"),
+        ));
         let mut session = self.session(None).await?;
         self.run(&mut session, &statements).await?;
         Ok(session)
@@ -219,10 +295,16 @@ impl Run<'_> {
         session: &mut Session,
     ) -> Result<(), ApplyError> {
         self.assure_lock().await?;
-        session.commit().await.map_err(|error| match error.is_away() {
-            true => ApplyError::Commit { place: format!("the password of `{login}`"), source: error.into() },
-            false => error.into(),
-        })
+        session
+            .commit()
+            .await
+            .map_err(|error| match error.is_away() {
+                true => ApplyError::Commit {
+                    place: format!("the password of `{login}`"),
+                    source: error.into(),
+                },
+                false => error.into(),
+            })
     }
 
     async fn change_login(&self, login: &Login, statement: String) -> Result<(), ApplyError> {

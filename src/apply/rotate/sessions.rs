@@ -11,9 +11,14 @@ use crate::rotation::LoginFacts;
 impl Turn<'_> {
     /// Ends the sessions of a login that the server lets in no more.
     pub(super) async fn end_sessions(&mut self, login: &Login) -> Result<(), ApplyError> {
-        let stay = |sessions: Vec<String>| ApplyError::SessionsStay { login: login.name().clone(), sessions };
+        let stay = |sessions: Vec<String>| ApplyError::SessionsStay {
+            login: login.name().clone(),
+            sessions,
+        };
         let before = self.sessions_of(login);
-        let Some(statements) = end_sessions(&self.run.state, login) else { return Err(stay(before)) };
+        let Some(statements) = end_sessions(&self.run.state, login) else {
+            return Err(stay(before));
+        };
         let statements: Vec<_> = statements.into_iter().map(Statement::plain).collect();
         self.run.assure_lock().await?;
         let mut session = self.run.session(None).await?;
@@ -22,7 +27,10 @@ impl Turn<'_> {
         self.look_at_sessions(login).await?;
         match self.sessions_of(login) {
             left if left.is_empty() => {
-                self.run.report.events.extend(before.iter().map(|session| format!("ended {session}")));
+                self.run
+                    .report
+                    .events
+                    .extend(before.iter().map(|session| format!("ended {session}")));
                 Ok(())
             }
             left => Err(stay(left)),
@@ -37,7 +45,10 @@ impl Turn<'_> {
         session.close().await;
         for found in found.logins {
             let (name, own) = (found.login.clone(), self.run.edges.purpose.as_str());
-            let now = LoginFacts { full: full.clone(), ..facts(found, own, None) };
+            let now = LoginFacts {
+                full: full.clone(),
+                ..facts(found, own, None)
+            };
             self.seen.state.logins.insert(name, now);
         }
         Ok(())
@@ -45,6 +56,11 @@ impl Turn<'_> {
 
     /// The sessions of `login`, a line for those of a kind.
     pub(super) fn sessions_of(&self, login: &Login) -> Vec<String> {
-        self.seen.state.sessions(login).iter().map(ToString::to_string).collect()
+        self.seen
+            .state
+            .sessions(login)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 }

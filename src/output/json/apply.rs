@@ -40,7 +40,12 @@ pub(in crate::output) fn apply(applied: &Applied) -> String {
 fn instance(outcome: &Outcome) -> InstanceEntry<'_> {
     let report = outcome.report.as_ref();
     let steps = |range: fn(&Report) -> &[Step]| {
-        let entries = |report| range(report).iter().map(|step| ChangeEntry::of(&report.plan, step)).collect();
+        let entries = |report| {
+            range(report)
+                .iter()
+                .map(|step| ChangeEntry::of(&report.plan, step))
+                .collect()
+        };
         report.map_or_else(Vec::new, entries)
     };
     InstanceEntry {
@@ -49,8 +54,16 @@ fn instance(outcome: &Outcome) -> InstanceEntry<'_> {
         changes: steps(|report| &report.plan.steps[..report.done]),
         remaining: steps(|report| &report.plan.steps[report.done..]),
         withheld: outcome.withheld().map(WithheldEntry::of).collect(),
-        pending: report.iter().flat_map(|report| &report.plan.pending).map(PendingEntry::of).collect(),
+        pending: report
+            .iter()
+            .flat_map(|report| &report.plan.pending)
+            .map(PendingEntry::of)
+            .collect(),
         events: report.map_or(&[], |report| &report.events),
-        errors: outcome.stop.iter().map(|stop| ErrorEntry::of(outcome.instance.as_ref(), stop.failure())).collect(),
+        errors: outcome
+            .stop
+            .iter()
+            .map(|stop| ErrorEntry::of(outcome.instance.as_ref(), stop.failure()))
+            .collect(),
     }
 }

@@ -25,7 +25,11 @@ pub(super) struct ErrorEntry<'a> {
 
 impl<'a> ErrorEntry<'a> {
     pub(super) fn of(instance: Option<&'a InstanceName>, failure: &'a Failure) -> Self {
-        Self { instance, message: failure.message(), hint: failure.hint.as_deref() }
+        Self {
+            instance,
+            message: failure.message(),
+            hint: failure.hint.as_deref(),
+        }
     }
 }
 
@@ -90,13 +94,20 @@ pub(super) fn entries(verdict: &Verdict) -> impl Serialize + '_ {
         status: verdict.status(),
         errors: instances
             .iter()
-            .flat_map(|one| one.errors.iter().map(|failure| ErrorEntry::of(one.instance.as_ref(), failure)))
+            .flat_map(|one| {
+                one.errors
+                    .iter()
+                    .map(|failure| ErrorEntry::of(one.instance.as_ref(), failure))
+            })
             .collect(),
         findings: verdict.findings().map(FindingEntry::of).collect(),
         credentials: instances
             .iter()
             .flat_map(|one| {
-                one.credentials.iter().map(|credential| CredentialEntry { instance: one.instance.as_ref(), credential })
+                one.credentials.iter().map(|credential| CredentialEntry {
+                    instance: one.instance.as_ref(),
+                    credential,
+                })
             })
             .collect(),
     }

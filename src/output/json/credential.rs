@@ -6,7 +6,9 @@ use super::check::ErrorEntry;
 use super::{VERSION, document};
 use crate::model::InstanceName;
 use crate::output::Stop;
-use crate::output::credential::{Credentials, CredentialsOf, Ended, Standing, Turn, TurnStatus, User};
+use crate::output::credential::{
+    Credentials, CredentialsOf, Ended, Standing, Turn, TurnStatus, User,
+};
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::{VERSION, document};
-use crate::access::{Answer, Explanation, Lot, Manner, Place, Reserve, RowLimit, Rows, Source, Way};
+use crate::access::{
+    Answer, Explanation, Lot, Manner, Place, Reserve, RowLimit, Rows, Source, Way,
+};
 use crate::model::{DatabaseName, Grantee, InstanceName, Object, Privilege, Privileges, RoleName};
 use crate::output::{Explained, Why};
 
@@ -111,24 +113,50 @@ pub(in crate::output) fn explain(explained: &Explained) -> String {
 }
 
 fn everything(instance: Option<&InstanceName>, all: &Explanation) -> String {
-    let Explanation { role, acts_as, powers, places } = all;
+    let Explanation {
+        role,
+        acts_as,
+        powers,
+        places,
+    } = all;
     let route = |route: &crate::access::Route| RouteEntry {
         role: route.end(role).to_string(),
         manner: route.ways.manner().map(manner),
-        path: [role.to_string()].into_iter().chain(route.lines()).collect(),
+        path: [role.to_string()]
+            .into_iter()
+            .chain(route.lines())
+            .collect(),
     };
     document(&Document {
         version: VERSION,
         instance,
         role,
         acts_as: acts_as.iter().map(route).collect(),
-        powers: powers.iter().map(|power| power_entry(power, role)).collect(),
-        places: places.iter().map(|place| place_entry(place, role)).collect(),
+        powers: powers
+            .iter()
+            .map(|power| power_entry(power, role))
+            .collect(),
+        places: places
+            .iter()
+            .map(|place| place_entry(place, role))
+            .collect(),
     })
 }
 
 fn one(instance: Option<&InstanceName>, answer: &Answer) -> String {
-    let Answer { role, privilege, object, database, manner: how, lacks, ways, routines, views, powers, rows } = answer;
+    let Answer {
+        role,
+        privilege,
+        object,
+        database,
+        manner: how,
+        lacks,
+        ways,
+        routines,
+        views,
+        powers,
+        rows,
+    } = answer;
     document(&AnswerDocument {
         version: VERSION,
         instance,
@@ -139,9 +167,18 @@ fn one(instance: Option<&InstanceName>, answer: &Answer) -> String {
         allowed: how.is_some(),
         manner: how.map(manner),
         lacks,
-        ways: ways.iter().map(|(on, way)| way_entry(way, role, &on.to_string())).collect(),
-        powers: powers.iter().map(|power| power_entry(power, role)).collect(),
-        routines: routines.iter().map(|(routine, owner)| RoutineEntry { routine, owner }).collect(),
+        ways: ways
+            .iter()
+            .map(|(on, way)| way_entry(way, role, &on.to_string()))
+            .collect(),
+        powers: powers
+            .iter()
+            .map(|power| power_entry(power, role))
+            .collect(),
+        routines: routines
+            .iter()
+            .map(|(routine, owner)| RoutineEntry { routine, owner })
+            .collect(),
         views,
         row_security: rows_entry(rows),
     })
@@ -156,10 +193,17 @@ fn place_entry<'a>(place: &'a Place, role: &RoleName) -> PlaceEntry<'a> {
         LotEntry {
             objects: &lot.objects,
             security_definer: lot.runs_as.as_ref(),
-            ways: lot.ways.iter().map(|way| way_entry(way, role, &on)).collect(),
+            ways: lot
+                .ways
+                .iter()
+                .map(|way| way_entry(way, role, &on))
+                .collect(),
         }
     };
-    let belongings = place.belongings.iter().map(|one| OwnedEntry { object: &one.object, path: &one.path });
+    let belongings = place.belongings.iter().map(|one| OwnedEntry {
+        object: &one.object,
+        path: &one.path,
+    });
     PlaceEntry {
         database: place.database.as_ref(),
         objects: place.lots.iter().map(lot).collect(),
@@ -169,7 +213,11 @@ fn place_entry<'a>(place: &'a Place, role: &RoleName) -> PlaceEntry<'a> {
 }
 
 fn limit_entry(limit: &RowLimit) -> LimitEntry<'_> {
-    LimitEntry { object: &limit.object, privileges: limit.privileges, rows: rows_entry(&limit.rows) }
+    LimitEntry {
+        object: &limit.object,
+        privileges: limit.privileges,
+        rows: rows_entry(&limit.rows),
+    }
 }
 
 fn rows_entry(rows: &Rows) -> Option<RowsEntry<'_>> {
@@ -177,15 +225,26 @@ fn rows_entry(rows: &Rows) -> Option<RowsEntry<'_>> {
         Rows::All => None,
         Rows::SubjectTo(policies) => {
             let policies = policies.iter().map(|name| &**name).collect();
-            Some(RowsEntry { rows: "policies", policies, reason: None })
+            Some(RowsEntry {
+                rows: "policies",
+                policies,
+                reason: None,
+            })
         }
-        Rows::None(why) => Some(RowsEntry { rows: "none", policies: Vec::new(), reason: Some(why.to_string()) }),
+        Rows::None(why) => Some(RowsEntry {
+            rows: "none",
+            policies: Vec::new(),
+            reason: Some(why.to_string()),
+        }),
     }
 }
 
 fn way_entry(way: &Way, role: &RoleName, on: &str) -> WayEntry {
     let source = match &way.source {
-        Source::Grant { grantee: Grantee::Public, .. } => "public",
+        Source::Grant {
+            grantee: Grantee::Public,
+            ..
+        } => "public",
         Source::Grant { .. } => "grant",
         Source::Owner => "owner",
         Source::Predefined(_) => "predefined",
@@ -201,7 +260,11 @@ fn way_entry(way: &Way, role: &RoleName, on: &str) -> WayEntry {
 }
 
 fn power_entry<'a>(power: &'a Reserve, role: &RoleName) -> PowerEntry<'a> {
-    PowerEntry { name: &power.name, allows: power.allows, path: power.path(role) }
+    PowerEntry {
+        name: &power.name,
+        allows: power.allows,
+        path: power.path(role),
+    }
 }
 
 fn manner(manner: Manner) -> &'static str {

@@ -28,8 +28,11 @@ const VERSION: u32 = 1;
 /// `value` as an indented document. Serialisation fails on keys that are no strings only, and there are none.
 pub(super) fn document(value: &impl Serialize) -> String {
     let mut out = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, visible::Indented::default());
-    value.serialize(&mut serializer).expect("every key is a string");
+    let mut serializer =
+        serde_json::Serializer::with_formatter(&mut out, visible::Indented::default());
+    value
+        .serialize(&mut serializer)
+        .expect("every key is a string");
     out.push(b'\n');
     String::from_utf8(out).expect("JSON is UTF-8")
 }

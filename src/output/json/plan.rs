@@ -6,7 +6,9 @@ use super::check::FindingEntry;
 use super::{Place, VERSION, document};
 use crate::model::{DatabaseName, InstanceName, RoleName};
 use crate::output::{Batched, Planned, PlannedInstance};
-use crate::plan::{Change, Loss, Pending, Plan, Refusal, Rule, Step, Transaction, Withheld, WithheldKind};
+use crate::plan::{
+    Change, Loss, Pending, Plan, Refusal, Rule, Step, Transaction, Withheld, WithheldKind,
+};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -52,7 +54,15 @@ pub(super) struct ChangeEntry<'a> {
 
 impl<'a> ChangeEntry<'a> {
     pub(super) fn of(plan: &Plan, step: &'a Step) -> Self {
-        let Step { change, rule, path, asked: _, origin, by_run: _, brings: _ } = step;
+        let Step {
+            change,
+            rule,
+            path,
+            asked: _,
+            origin,
+            by_run: _,
+            brings: _,
+        } = step;
         let mut losses = plan.losses(step);
         let loss = change.loss().map(|_| losses.remove(0));
         Self {
@@ -78,8 +88,19 @@ pub(super) struct WithheldEntry<'a> {
 
 impl<'a> WithheldEntry<'a> {
     pub(super) fn of(withheld: &'a Withheld) -> Self {
-        let Withheld { findings, summary: _, reason, advice, kind } = withheld;
-        Self { findings: findings.iter().map(FindingEntry::of).collect(), reason, advice, kind: *kind }
+        let Withheld {
+            findings,
+            summary: _,
+            reason,
+            advice,
+            kind,
+        } = withheld;
+        Self {
+            findings: findings.iter().map(FindingEntry::of).collect(),
+            reason,
+            advice,
+            kind: *kind,
+        }
     }
 }
 
@@ -95,8 +116,18 @@ pub(super) struct PendingEntry<'a> {
 
 impl<'a> PendingEntry<'a> {
     pub(super) fn of(pending: &'a Pending) -> Self {
-        let Pending { role, database, grant, origin } = pending;
-        Self { role, database, grant, place: Place::of(Some(origin)) }
+        let Pending {
+            role,
+            database,
+            grant,
+            origin,
+        } = pending;
+        Self {
+            role,
+            database,
+            grant,
+            place: Place::of(Some(origin)),
+        }
     }
 }
 
@@ -112,8 +143,18 @@ pub(in crate::output) fn plan(planned: &Planned<'_>) -> String {
 fn instance<'a>(planned: &'a PlannedInstance<'a>) -> InstanceEntry<'a> {
     InstanceEntry {
         instance: planned.plan.instance.as_ref(),
-        changes: planned.plan.steps.iter().map(|step| ChangeEntry::of(planned.plan, step)).collect(),
-        withheld: planned.plan.withheld.iter().map(WithheldEntry::of).collect(),
+        changes: planned
+            .plan
+            .steps
+            .iter()
+            .map(|step| ChangeEntry::of(planned.plan, step))
+            .collect(),
+        withheld: planned
+            .plan
+            .withheld
+            .iter()
+            .map(WithheldEntry::of)
+            .collect(),
         pending: planned.plan.pending.iter().map(PendingEntry::of).collect(),
         notes: planned.plan.notes.iter().map(FindingEntry::of).collect(),
         refusals: &planned.plan.refusals,
@@ -123,6 +164,16 @@ fn instance<'a>(planned: &'a PlannedInstance<'a>) -> InstanceEntry<'a> {
 }
 
 fn transaction(transaction: &Transaction) -> TransactionEntry<'_> {
-    let Transaction { database, changes: _, statements, batch } = transaction;
-    TransactionEntry { database: database.as_ref(), batch: batch.number, batches: batch.of, statements }
+    let Transaction {
+        database,
+        changes: _,
+        statements,
+        batch,
+    } = transaction;
+    TransactionEntry {
+        database: database.as_ref(),
+        batch: batch.number,
+        batches: batch.of,
+        statements,
+    }
 }

@@ -27,7 +27,11 @@ struct ProblemEntry<'a> {
 pub(in crate::output) fn validate(validation: &Validation) -> String {
     document(&Document {
         version: VERSION,
-        status: if validation.is_valid() { "valid" } else { "invalid" },
+        status: if validation.is_valid() {
+            "valid"
+        } else {
+            "invalid"
+        },
         files: &validation.files,
         problems: validation.diagnostics.iter().map(problem).collect(),
     })
@@ -45,6 +49,16 @@ pub(in crate::output) fn no_plan(validation: &Validation) -> String {
 }
 
 fn problem(diagnostic: &Diagnostic) -> ProblemEntry<'_> {
-    let Diagnostic { severity, origin, message, hint } = diagnostic;
-    ProblemEntry { severity: *severity, message, hint: hint.as_deref(), place: Place::of(Some(origin)) }
+    let Diagnostic {
+        severity,
+        origin,
+        message,
+        hint,
+    } = diagnostic;
+    ProblemEntry {
+        severity: *severity,
+        message,
+        hint: hint.as_deref(),
+        place: Place::of(Some(origin)),
+    }
 }

@@ -25,7 +25,13 @@ struct ProofEntry<'a> {
 pub(in crate::output) fn verify(verification: &Verification) -> String {
     let mut proofs = Vec::new();
     for VerifiedInstance { verdict, proven } in &verification.instances {
-        proofs.extend(proven.iter().map(|proven| ProofEntry { instance: verdict.instance.as_ref(), proven }));
+        proofs.extend(proven.iter().map(|proven| ProofEntry {
+            instance: verdict.instance.as_ref(),
+            proven,
+        }));
     }
-    document(&Document { verdict: check::entries(&verification.verdict()), proofs })
+    document(&Document {
+        verdict: check::entries(&verification.verdict()),
+        proofs,
+    })
 }

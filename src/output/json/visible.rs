@@ -16,7 +16,10 @@ pub(in crate::output) fn visible(json: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(json.len() + 8);
     for (c, hidden) in marked(json) {
         if hidden {
-            let _ = c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"));
+            let _ = c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .try_for_each(|unit| write!(out, "\\u{unit:04x}"));
         } else {
             out.push(c);
         }
@@ -29,7 +32,11 @@ pub(in crate::output) fn visible(json: &str) -> Cow<'_, str> {
 pub(super) struct Indented(PrettyFormatter<'static>);
 
 impl Formatter for Indented {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         to.write_all(visible(fragment).as_bytes())
     }
 
@@ -81,13 +88,19 @@ mod tests {
     #[test]
     fn hidden_characters_are_escapes() {
         let text = document(&json!(["a\u{7f}\u{9b}\u{202e}##[\u{e0041}"]));
-        assert_eq!(text, "[\n  \"a\\u007f\\u009b\\u202e##\\u005b\\udb40\\udc41\"\n]\n");
+        assert_eq!(
+            text,
+            "[\n  \"a\\u007f\\u009b\\u202e##\\u005b\\udb40\\udc41\"\n]\n"
+        );
     }
 
     #[test]
     fn values_are_indented_as_ever() {
         let value = json!({"a": [1, {"b": {}}], "c": []});
-        assert_eq!(document(&value), serde_json::to_string_pretty(&value).unwrap() + "\n");
+        assert_eq!(
+            document(&value),
+            serde_json::to_string_pretty(&value).unwrap() + "\n"
+        );
     }
 
     proptest! {

@@ -12,7 +12,13 @@ pub(super) fn text(raw: &str) -> String {
     if is_block(&shown) {
         code(&shown)
     } else if delimits(&pieces) {
-        let piece = |(index, piece): (usize, &&str)| if index % 2 == 0 { words(piece) } else { code(piece) };
+        let piece = |(index, piece): (usize, &&str)| {
+            if index % 2 == 0 {
+                words(piece)
+            } else {
+                code(piece)
+            }
+        };
         pieces.iter().enumerate().map(piece).collect()
     } else {
         words(&shown)
@@ -50,7 +56,8 @@ fn words(raw: &str) -> String {
 /// Whether a line could begin with it and be no paragraph: lists, rules, code by indentation.
 fn is_block(raw: &str) -> bool {
     let item = raw.trim_start_matches(|c: char| c.is_ascii_digit());
-    raw.starts_with(['-', '+', '=', ' ']) || (item.len() < raw.len() && item.starts_with(['.', ')']))
+    raw.starts_with(['-', '+', '=', ' '])
+        || (item.len() < raw.len() && item.starts_with(['.', ')']))
 }
 
 /// What ends a word and is no part of it.
@@ -59,9 +66,14 @@ const CLOSING: [char; 7] = [',', '.', ';', ':', '?', ')', '\''];
 fn word(raw: &str) -> String {
     let core = raw.trim_start_matches('(');
     // A parenthesis that begins in the word ends there as well.
-    let trimmed = core.trim_end_matches(|c| CLOSING.contains(&c) && (c != ')' || !core.contains('(')));
+    let trimmed =
+        core.trim_end_matches(|c| CLOSING.contains(&c) && (c != ')' || !core.contains('(')));
     let (opening, closing) = (&raw[..raw.len() - core.len()], &core[trimmed.len()..]);
-    if is_word(trimmed) { raw.to_owned() } else { format!("{opening}{}{closing}", code(trimmed)) }
+    if is_word(trimmed) {
+        raw.to_owned()
+    } else {
+        format!("{opening}{}{closing}", code(trimmed))
+    }
 }
 
 /// Whether nothing in it means anything: no punctuation of Markdown, HTML, mathematics or emoji, no mention, reference,
@@ -76,7 +88,8 @@ fn is_word(core: &str) -> bool {
 /// `GH-12`, or what a repository makes a link of in this way.
 fn is_reference(core: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    core.rsplit_once('-').is_some_and(|(prefix, digits)| !prefix.is_empty() && number(digits))
+    core.rsplit_once('-')
+        .is_some_and(|(prefix, digits)| !prefix.is_empty() && number(digits))
 }
 
 /// Foreign text as a code span.
@@ -88,7 +101,11 @@ pub(super) fn code(raw: &str) -> String {
     let fence = fence(&shown, 1);
     // One space on each side is not shown, and keeps a backtick of the text from the fence's.
     let ends = |c: char| shown.starts_with(c) || shown.ends_with(c);
-    let pad = if ends('`') || (ends(' ') && !shown.trim().is_empty()) { " " } else { "" };
+    let pad = if ends('`') || (ends(' ') && !shown.trim().is_empty()) {
+        " "
+    } else {
+        ""
+    };
     format!("{fence}{pad}{shown}{pad}{fence}")
 }
 
@@ -138,7 +155,11 @@ mod tests {
     fn collect<'a>(node: &'a AstNode<'a>, out: &mut String) -> Result<(), String> {
         match &node.data.borrow().value {
             NodeValue::Text(text) => {
-                if text.contains('@') || text.contains("##[") || text.contains('#') || text.contains('$') {
+                if text.contains('@')
+                    || text.contains("##[")
+                    || text.contains('#')
+                    || text.contains('$')
+                {
                     return Err(format!("text that means something: {text}"));
                 }
                 out.push_str(text);
@@ -261,7 +282,10 @@ mod tests {
             ("`a`b` holds", "`` `a`b` `` holds"),
             ("did you mean `SELECT`?", "did you mean `SELECT`?"),
             ("`a`'s, (`b`): c", "`a`'s, (`b`): c"),
-            ("function public.balance_of(uuid)", "function `public.balance_of(uuid)`"),
+            (
+                "function public.balance_of(uuid)",
+                "function `public.balance_of(uuid)`",
+            ),
             ("`a`[b](c)", "`` `a`[b](c) ``"),
             ("- a", "`- a`"),
         ] {

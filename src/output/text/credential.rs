@@ -3,13 +3,19 @@
 use std::fmt::Write as _;
 
 use super::plan::heading;
-use crate::output::credential::{Credentials, CredentialsOf, Ended, PhaseSeen, Standing, Turn, User};
+use crate::output::credential::{
+    Credentials, CredentialsOf, Ended, PhaseSeen, Standing, Turn, User,
+};
 use crate::output::style::{ERROR, FAINT, GOOD, HEADING, WARNING, paint, plain};
 use crate::rotation::Phase;
 
 /// What was done to each credential. Why one failed is said on standard error.
 pub(in crate::output) fn turned(credentials: &Credentials) -> String {
-    credentials.instances.iter().map(|one| heading(one.instance.as_ref()) + &turns(one)).collect()
+    credentials
+        .instances
+        .iter()
+        .map(|one| heading(one.instance.as_ref()) + &turns(one))
+        .collect()
 }
 
 fn turns(of: &CredentialsOf) -> String {
@@ -20,9 +26,18 @@ fn turns(of: &CredentialsOf) -> String {
 }
 
 fn turn(turn: &Turn) -> String {
-    let Turn { standing, events, ended } = turn;
+    let Turn {
+        standing,
+        events,
+        ended,
+    } = turn;
     let mut out = String::new();
-    let _ = writeln!(out, "{} {}", paint(HEADING, &standing.role), paint(FAINT, &standing.secret));
+    let _ = writeln!(
+        out,
+        "{} {}",
+        paint(HEADING, &standing.role),
+        paint(FAINT, &standing.secret)
+    );
     for event in events {
         let _ = writeln!(out, "  {}", plain(event));
     }
@@ -31,7 +46,12 @@ fn turn(turn: &Turn) -> String {
             let _ = writeln!(out, "  nothing to do now; next: {}", plain(&standing.next));
         }
         Ended::Done => {
-            let _ = writeln!(out, "  {}; next: {}", paint(GOOD, "done"), plain(&standing.next));
+            let _ = writeln!(
+                out,
+                "  {}; next: {}",
+                paint(GOOD, "done"),
+                plain(&standing.next)
+            );
         }
         Ended::Held { reason, advice, by } => {
             let _ = writeln!(out, "  {} {}", paint(WARNING, "held back:"), plain(reason));
@@ -66,7 +86,11 @@ const COLUMNS: [&str; 7] = ["ROLE", "LOGIN", "VERSION", "AGE", "DUE", "PHASE", "
 
 /// How every credential stands, a line each, and below it who still uses the one before.
 pub(in crate::output) fn status(credentials: &Credentials) -> String {
-    credentials.instances.iter().map(|one| heading(one.instance.as_ref()) + &table(one)).collect()
+    credentials
+        .instances
+        .iter()
+        .map(|one| heading(one.instance.as_ref()) + &table(one))
+        .collect()
 }
 
 fn table(of: &CredentialsOf) -> String {
@@ -75,7 +99,11 @@ fn table(of: &CredentialsOf) -> String {
     }
     let rows: Vec<_> = of.turns.iter().map(|turn| cells(&turn.standing)).collect();
     let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).chain([COLUMNS[column].len()]).max().unwrap_or_default()
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .chain([COLUMNS[column].len()])
+            .max()
+            .unwrap_or_default()
     };
     let widths: Vec<_> = (0..COLUMNS.len()).map(width).collect();
     let mut out = line(&COLUMNS.map(String::from), &widths);
@@ -87,22 +115,42 @@ fn table(of: &CredentialsOf) -> String {
 }
 
 fn line(cells: &[String; 7], widths: &[usize]) -> String {
-    let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    let padded = cells
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| format!("{cell:<width$}"));
     padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
 }
 
 fn cells(standing: &Standing) -> [String; 7] {
-    let unknown = || if standing.phase == PhaseSeen::Unknown { "unknown".to_owned() } else { "-".to_owned() };
+    let unknown = || {
+        if standing.phase == PhaseSeen::Unknown {
+            "unknown".to_owned()
+        } else {
+            "-".to_owned()
+        }
+    };
     let due = standing.due.map(|due| match standing.published {
         Some(_) => format!("{}", due.strftime("%Y-%m-%d %H:%MZ")),
         None => "now".into(),
     });
     [
         plain(standing.role.as_str()).into_owned(),
-        standing.login.as_ref().map_or_else(unknown, |login| plain(login.as_str()).into_owned()),
-        standing.version.map_or_else(unknown, |version| version.to_string()),
+        standing
+            .login
+            .as_ref()
+            .map_or_else(unknown, |login| plain(login.as_str()).into_owned()),
+        standing
+            .version
+            .map_or_else(unknown, |version| version.to_string()),
         standing.age.map_or_else(unknown, age),
-        due.unwrap_or_else(|| if standing.phase == PhaseSeen::Unknown { "unknown".into() } else { "never".into() }),
+        due.unwrap_or_else(|| {
+            if standing.phase == PhaseSeen::Unknown {
+                "unknown".into()
+            } else {
+                "never".into()
+            }
+        }),
         phase(standing.phase).into(),
         plain(&standing.next).into_owned(),
     ]
@@ -130,7 +178,11 @@ fn age(seconds: i64) -> String {
             rest %= size;
         }
     }
-    if parts.is_empty() { "0s".into() } else { parts.join(" ") }
+    if parts.is_empty() {
+        "0s".into()
+    } else {
+        parts.join(" ")
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +191,9 @@ mod tests {
 
     #[test]
     fn an_age_has_two_units_at_most() {
-        assert_eq!([0, 59, 3_661, 90_000].map(age), ["0s", "59s", "1h 1m", "1d 1h"]);
+        assert_eq!(
+            [0, 59, 3_661, 90_000].map(age),
+            ["0s", "59s", "1h 1m", "1d 1h"]
+        );
     }
 }

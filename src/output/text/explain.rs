@@ -16,7 +16,10 @@ struct Branch {
 
 impl Branch {
     fn new(line: impl Into<String>, below: Vec<Branch>) -> Self {
-        Self { line: line.into(), below }
+        Self {
+            line: line.into(),
+            below,
+        }
     }
 
     fn leaf(line: impl Into<String>) -> Self {
@@ -29,7 +32,11 @@ impl Branch {
         out.push('\n');
         for (index, branch) in self.below.iter().enumerate() {
             let last = index + 1 == self.below.len();
-            let (mark, more) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let (mark, more) = if last {
+                ("└─ ", "   ")
+            } else {
+                ("├─ ", "│  ")
+            };
             out.push_str(&format!("{indent}{}", paint(FAINT, mark)));
             branch.draw(&format!("{indent}{}", paint(FAINT, more)), out);
         }
@@ -49,14 +56,27 @@ pub(in crate::output) fn explain(explained: &Explained) -> String {
 fn everything(all: &Explanation) -> Branch {
     let mut below = Vec::new();
     if !all.acts_as.is_empty() {
-        let routes = all.acts_as.iter().map(|route| Branch::leaf(plain(&route_line(route)).into_owned()));
+        let routes = all
+            .acts_as
+            .iter()
+            .map(|route| Branch::leaf(plain(&route_line(route)).into_owned()));
         below.push(Branch::new(paint(HEADING, "acts as"), routes.collect()));
     }
     if !all.powers.is_empty() {
-        let powers = all.powers.iter().map(|power| power_branch(power, &all.role));
-        below.push(Branch::new(paint(HEADING, "beyond any grant"), powers.collect()));
+        let powers = all
+            .powers
+            .iter()
+            .map(|power| power_branch(power, &all.role));
+        below.push(Branch::new(
+            paint(HEADING, "beyond any grant"),
+            powers.collect(),
+        ));
     }
-    below.extend(all.places.iter().map(|place| place_branch(place, &all.role)));
+    below.extend(
+        all.places
+            .iter()
+            .map(|place| place_branch(place, &all.role)),
+    );
     if below.is_empty() {
         below.push(Branch::leaf("holds nothing, and is a member of nothing"));
     }
@@ -73,10 +93,16 @@ fn place_branch(place: &Place, role: &RoleName) -> Branch {
     for lot in &place.lots {
         let here = lot.objects.first().and_then(Object::schema);
         let branch = lot_branch(lot, role);
-        match below.last_mut().filter(|_| here.is_some() && schema == here) {
+        match below
+            .last_mut()
+            .filter(|_| here.is_some() && schema == here)
+        {
             Some(above) => above.below.push(branch),
             None => match here {
-                Some(name) => below.push(Branch::new(paint(HEADING, format!("schema {name}")), vec![branch])),
+                Some(name) => below.push(Branch::new(
+                    paint(HEADING, format!("schema {name}")),
+                    vec![branch],
+                )),
                 None => below.push(branch),
             },
         }
@@ -88,7 +114,13 @@ fn place_branch(place: &Place, role: &RoleName) -> Branch {
     }
     for limit in &place.limits {
         let line = plain(&format!("{} on {}", limit.privileges, limit.object)).into_owned();
-        below.push(Branch::new(line, rows_line(&limit.rows).map(Branch::leaf).into_iter().collect()));
+        below.push(Branch::new(
+            line,
+            rows_line(&limit.rows)
+                .map(Branch::leaf)
+                .into_iter()
+                .collect(),
+        ));
     }
     Branch::new(paint(HEADING, heading), below)
 }
@@ -115,7 +147,13 @@ fn lot_branch(lot: &Lot, role: &RoleName) -> Branch {
         [one] => one.to_string(),
         _ => "each".into(),
     };
-    Branch::new(line, lot.ways.iter().map(|way| way_branch(way, role, &on)).collect())
+    Branch::new(
+        line,
+        lot.ways
+            .iter()
+            .map(|way| way_branch(way, role, &on))
+            .collect(),
+    )
 }
 
 /// `table public.orders`, or `12 objects of kind table: public.a, public.b, …`.
@@ -124,7 +162,14 @@ fn objects_line(objects: &[Object]) -> String {
         [one] => one.to_string(),
         many => {
             let words = many[0].kind().words();
-            let name = |object: &Object| object.to_string().split_at(object.kind().words().len()).1.trim().to_owned();
+            let name = |object: &Object| {
+                object
+                    .to_string()
+                    .split_at(object.kind().words().len())
+                    .1
+                    .trim()
+                    .to_owned()
+            };
             let named: Vec<_> = many.iter().take(NAMED).map(name).collect();
             let more = if many.len() > NAMED { ", …" } else { "" };
             format!("{words} × {}: {}{more}", many.len(), named.join(", "))
@@ -144,7 +189,11 @@ fn way_branch(way: &Way, role: &RoleName, on: &str) -> Branch {
 }
 
 fn route_line(route: &Route) -> String {
-    let name = route.hops.last().map(|hop| hop.role.to_string()).unwrap_or_default();
+    let name = route
+        .hops
+        .last()
+        .map(|hop| hop.role.to_string())
+        .unwrap_or_default();
     format!("{name}: {}", route.lines().collect::<Vec<_>>().join(" → "))
 }
 
@@ -153,8 +202,23 @@ fn power_branch(power: &Reserve, role: &RoleName) -> Branch {
 }
 
 fn one(answer: &Answer) -> Branch {
-    let Answer { role, privilege, object, database, manner, lacks, ways, routines, views, powers, rows } = answer;
-    let place = database.as_ref().map(|name| format!(" in database {name}")).unwrap_or_default();
+    let Answer {
+        role,
+        privilege,
+        object,
+        database,
+        manner,
+        lacks,
+        ways,
+        routines,
+        views,
+        powers,
+        rows,
+    } = answer;
+    let place = database
+        .as_ref()
+        .map(|name| format!(" in database {name}"))
+        .unwrap_or_default();
     let verdict = match manner {
         Some(Manner::Inherits) => paint(GOOD, "yes"),
         Some(Manner::BySetRole) => paint(GOOD, "yes, after SET ROLE"),
@@ -162,15 +226,24 @@ fn one(answer: &Answer) -> Branch {
         None => paint(ERROR, "no"),
     };
     let question = plain(&format!("{role}: {privilege} on {object}{place}")).into_owned();
-    let mut below: Vec<_> = ways.iter().map(|(on, way)| way_branch(way, role, &on.to_string())).collect();
-    below.extend(lacks.iter().map(|lack| Branch::leaf(paint(ERROR, format!("but it lacks {lack}")))));
+    let mut below: Vec<_> = ways
+        .iter()
+        .map(|(on, way)| way_branch(way, role, &on.to_string()))
+        .collect();
+    below.extend(
+        lacks
+            .iter()
+            .map(|lack| Branch::leaf(paint(ERROR, format!("but it lacks {lack}")))),
+    );
     below.extend(rows_line(rows).map(Branch::leaf));
     if ways.is_empty() {
         below.push(Branch::leaf("nothing gives it this privilege"));
     }
     below.extend(powers.iter().map(|power| power_branch(power, role)));
     below.extend(routines.iter().map(|(routine, owner)| {
-        let line = format!("may call {routine}, which runs with the rights of {owner}, who has this privilege");
+        let line = format!(
+            "may call {routine}, which runs with the rights of {owner}, who has this privilege"
+        );
         Branch::leaf(paint(WARNING, line))
     }));
     below.extend(views.iter().map(|path| {

@@ -60,7 +60,12 @@ pub(super) fn changes(steps: &[Step]) -> String {
         }
         let sign = Sign::of(&step.change);
         let rule = paint(FAINT, format_args!("[{}]", step.rule));
-        let _ = writeln!(out, "    {} {} {rule}", paint(sign.style(), sign.symbol()), plain(&step.change.to_string()));
+        let _ = writeln!(
+            out,
+            "    {} {} {rule}",
+            paint(sign.style(), sign.symbol()),
+            plain(&step.change.to_string())
+        );
     }
     if !steps.is_empty() {
         out.push('\n');
@@ -110,9 +115,17 @@ pub(super) fn waiting(pending: &[Pending]) -> String {
         return String::new();
     }
     let mut out = format!("  {}\n", paint(HEADING, "pending until the object exists"));
-    for Pending { role, database, grant, origin } in pending {
-        let line =
-            format!("{role}: {grant} in database {database} ({}:{}:{})", origin.file, origin.line, origin.column);
+    for Pending {
+        role,
+        database,
+        grant,
+        origin,
+    } in pending
+    {
+        let line = format!(
+            "{role}: {grant} in database {database} ({}:{}:{})",
+            origin.file, origin.line, origin.column
+        );
         let _ = writeln!(out, "    {}", plain(&line));
     }
     out + "\n"
@@ -124,7 +137,12 @@ pub(super) fn refusals(refusals: &[Refusal]) -> String {
         return String::new();
     }
     let mut out = format!("  {}\n", paint(HEADING, "cannot be applied"));
-    for Refusal { message, hint, cause: _ } in refusals {
+    for Refusal {
+        message,
+        hint,
+        cause: _,
+    } in refusals
+    {
         let _ = writeln!(out, "    {} {}", paint(ERROR, "✗"), plain(message));
         let _ = writeln!(out, "      {} {}", paint(FAINT, "advice"), plain(hint));
     }
@@ -139,9 +157,14 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
     }
     let mut out = format!("  {}\n", paint(HEADING, "withheld"));
     // What is left for one reason is said of all of it once.
-    let (mut reasons, mut known) = (Vec::<(&Withheld, Vec<&Finding>, Vec<&str>)>::new(), HashMap::new());
+    let (mut reasons, mut known) = (
+        Vec::<(&Withheld, Vec<&Finding>, Vec<&str>)>::new(),
+        HashMap::new(),
+    );
     for one in withheld {
-        let at = *known.entry((one.kind, &one.reason, &one.advice)).or_insert(reasons.len());
+        let at = *known
+            .entry((one.kind, &one.reason, &one.advice))
+            .or_insert(reasons.len());
         if at == reasons.len() {
             reasons.push((one, Vec::new(), Vec::new()));
         }
@@ -152,7 +175,12 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
         }
     }
     for (one, findings, summaries) in reasons {
-        let Withheld { reason, advice, kind, .. } = one;
+        let Withheld {
+            reason,
+            advice,
+            kind,
+            ..
+        } = one;
         let mark = match kind {
             WithheldKind::Decision => paint(WARNING, "!"),
             WithheldKind::Impossible => paint(ERROR, "✗"),
@@ -171,14 +199,22 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
 }
 
 fn totals(plan: &Plan) -> String {
-    let of = |sign| plan.steps.iter().filter(|step| Sign::of(&step.change) == sign).count();
+    let of = |sign| {
+        plan.steps
+            .iter()
+            .filter(|step| Sign::of(&step.change) == sign)
+            .count()
+    };
     let mut line = if !plan.refusals.is_empty() {
         paint(ERROR, "cannot be applied")
     } else if plan.is_empty() {
         "nothing to do".to_owned()
     } else {
         let [add, change, remove] = [Sign::Add, Sign::Change, Sign::Remove].map(of);
-        format!("{}: {add} to add, {change} to change, {remove} to take away", count(plan.steps.len(), "change"))
+        format!(
+            "{}: {add} to add, {change} to change, {remove} to take away",
+            count(plan.steps.len(), "change")
+        )
     };
     line.push_str(&rest(plan.pending.len(), plan.withheld.len()));
     line

@@ -23,19 +23,38 @@ pub(in crate::output) fn validate(validation: &Validation) -> String {
 
 /// How many files are good, or how much is wrong.
 pub(in crate::output) fn totals(validation: &Validation) -> String {
-    let of = |severity| validation.diagnostics.iter().filter(|one| one.severity == severity).count();
-    let parts: Vec<_> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "remark")]
-        .into_iter()
-        .map(|(severity, word)| (of(severity), word))
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, word)| count(number, word))
-        .collect();
-    if parts.is_empty() { format!("{} ok", count(validation.files.len(), "file")) } else { parts.join(", ") }
+    let of = |severity| {
+        validation
+            .diagnostics
+            .iter()
+            .filter(|one| one.severity == severity)
+            .count()
+    };
+    let parts: Vec<_> = [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Info, "remark"),
+    ]
+    .into_iter()
+    .map(|(severity, word)| (of(severity), word))
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, word)| count(number, word))
+    .collect();
+    if parts.is_empty() {
+        format!("{} ok", count(validation.files.len(), "file"))
+    } else {
+        parts.join(", ")
+    }
 }
 
 /// `file:line:col: message`, the form editors jump to. An error is not called one: everything here is, unless it says so.
 pub(in crate::output) fn problem(diagnostic: &Diagnostic) -> String {
-    let Diagnostic { severity, origin, message, hint } = diagnostic;
+    let Diagnostic {
+        severity,
+        origin,
+        message,
+        hint,
+    } = diagnostic;
     let place = format!("{}:{}:{}:", origin.file, origin.line, origin.column);
     let mut out = paint(severity_style(*severity), place);
     if *severity != Severity::Error {

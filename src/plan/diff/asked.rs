@@ -3,7 +3,8 @@
 use super::Diff;
 use super::objects::Lot;
 use crate::model::{
-    DatabaseName, Dependence, Object, ObjectKind, Preset, Presets, PrivilegeClass, RoleName, SchemaName,
+    DatabaseName, Dependence, Object, ObjectKind, Preset, Presets, PrivilegeClass, RoleName,
+    SchemaName,
 };
 use crate::plan::Asked;
 use crate::plan::expected::preset_privileges;
@@ -14,19 +15,27 @@ impl Diff<'_> {
         let (database, object) = (lot.database, &lot.members[0]);
         let class = object.kind().class();
         match object {
-            Object::Database(name) if name == database => Some(self.asked_in(role, database, None, class)),
-            object => object.schema().map(|schema| match self.asked_in(role, database, Some(schema), class) {
-                Asked::Grant if object.kind() == ObjectKind::Schema && self.has_access(role, database) => {
-                    Asked::Extensions
-                }
-                // What presets leave out.
-                Asked::Preset(Preset::Read) if lot.group.security_definer => Asked::Grant,
-                Asked::Preset(_)
-                    if lot.group.dependence == Dependence::Extension && class != PrivilegeClass::Schema =>
-                {
+            Object::Database(name) if name == database => {
+                Some(self.asked_in(role, database, None, class))
+            }
+            object => object.schema().map(|schema| {
+                match self.asked_in(role, database, Some(schema), class) {
                     Asked::Grant
+                        if object.kind() == ObjectKind::Schema
+                            && self.has_access(role, database) =>
+                    {
+                        Asked::Extensions
+                    }
+                    // What presets leave out.
+                    Asked::Preset(Preset::Read) if lot.group.security_definer => Asked::Grant,
+                    Asked::Preset(_)
+                        if lot.group.dependence == Dependence::Extension
+                            && class != PrivilegeClass::Schema =>
+                    {
+                        Asked::Grant
+                    }
+                    asked => asked,
                 }
-                asked => asked,
             }),
         }
     }
@@ -39,22 +48,36 @@ impl Diff<'_> {
         schema: Option<&SchemaName>,
         class: PrivilegeClass,
     ) -> Asked {
-        let Some(presets) = self.presets_of(role) else { return Asked::Grant };
+        let Some(presets) = self.presets_of(role) else {
+            return Asked::Grant;
+        };
         let gives = |preset: &Preset| !preset_privileges(*preset, class).is_empty();
         let asked = match schema {
             Some(schema) => presets.on(database, schema).filter(gives),
             // `ddl` asks for most, and comes first.
-            None => presets.in_database(database).map(|(_, preset)| preset).filter(gives).min(),
+            None => presets
+                .in_database(database)
+                .map(|(_, preset)| preset)
+                .filter(gives)
+                .min(),
         };
         asked.map_or(Asked::Grant, Asked::Preset)
     }
 
     fn has_access(&self, role: &RoleName, database: &DatabaseName) -> bool {
-        self.presets_of(role).is_some_and(|presets| presets.cover(database))
-            && !self.policy.roles.get(role).is_some_and(|role| role.grants.iter().any(|one| one.database == *database))
+        self.presets_of(role)
+            .is_some_and(|presets| presets.cover(database))
+            && !self
+                .policy
+                .roles
+                .get(role)
+                .is_some_and(|role| role.grants.iter().any(|one| one.database == *database))
     }
 
     fn presets_of(&self, role: &RoleName) -> Option<&Presets> {
-        self.policy.roles.get(self.cast.declared(role)).map(|role| &role.presets)
+        self.policy
+            .roles
+            .get(self.cast.declared(role))
+            .map(|role| &role.presets)
     }
 }

@@ -4,7 +4,8 @@ use super::Diff;
 use super::emit::Reason;
 use super::fence::not_declared;
 use crate::model::{
-    Belonging, BelongingKind, Database, DatabaseName, ExtensionName, Preset, PublicationExtent, RoleName,
+    Belonging, BelongingKind, Database, DatabaseName, ExtensionName, Preset, PublicationExtent,
+    RoleName,
 };
 use crate::plan::standing::Standing;
 use crate::plan::{Finding, Rule, Severity, script, statement};
@@ -18,16 +19,24 @@ impl Diff<'_> {
     pub(super) fn belongings(&mut self, name: &DatabaseName, database: &Database) {
         for one in &database.belongings {
             match self.cast.standing(&one.owner) {
-                Standing::Declared | Standing::Login | Standing::Iam if !self.may_own(name, one) => {
+                Standing::Declared | Standing::Login | Standing::Iam
+                    if !self.may_own(name, one) =>
+                {
                     self.owned_belonging(name, one)
                 }
-                Standing::Undeclared if self.names_managed(name, one) => self.opens_belonging(name, one),
+                Standing::Undeclared if self.names_managed(name, one) => {
+                    self.opens_belonging(name, one)
+                }
                 _ => {}
             }
         }
         for (extension, installed) in &database.extensions {
             let owner = &installed.owner;
-            let makes = self.policy.roles.get(owner).is_some_and(|role| role.create_schemas);
+            let makes = self
+                .policy
+                .roles
+                .get(owner)
+                .is_some_and(|role| role.create_schemas);
             if self.cast.standing(owner).is_managed() && !makes && !self.has_ddl(name, owner) {
                 self.owned_extension(name, extension, owner);
             } else if self.cast.standing(owner) == Standing::Undeclared {
@@ -37,13 +46,25 @@ impl Diff<'_> {
     }
 
     fn has_ddl(&self, database: &DatabaseName, role: &RoleName) -> bool {
-        self.policy.roles.get(role).is_some_and(|role| role.presets.contain(Preset::Ddl, database))
+        self.policy
+            .roles
+            .get(role)
+            .is_some_and(|role| role.presets.contain(Preset::Ddl, database))
     }
 
     /// What a role with `ddl` can make itself.
     fn may_own(&self, database: &DatabaseName, one: &Belonging) -> bool {
-        let declared = self.policy.roles.get(&one.owner).into_iter().flat_map(|role| &role.member_of);
-        let subscribes = || declared.into_iter().any(|edge| edge.role.as_str() == SUBSCRIBERS);
+        let declared = self
+            .policy
+            .roles
+            .get(&one.owner)
+            .into_iter()
+            .flat_map(|role| &role.member_of);
+        let subscribes = || {
+            declared
+                .into_iter()
+                .any(|edge| edge.role.as_str() == SUBSCRIBERS)
+        };
         self.has_ddl(database, &one.owner)
             && match one.kind {
                 BelongingKind::Publication(extent) => extent == PublicationExtent::Tables,
@@ -56,7 +77,11 @@ impl Diff<'_> {
     /// more of it than of its function.
     fn names_managed(&self, database: &DatabaseName, one: &Belonging) -> bool {
         let managed = self.policy.databases.get(database);
-        let named = || one.schemas.iter().any(|schema| managed.is_some_and(|one| one.schemas.contains_key(schema)));
+        let named = || {
+            one.schemas
+                .iter()
+                .any(|schema| managed.is_some_and(|one| one.schemas.contains_key(schema)))
+        };
         match one.kind {
             BelongingKind::Publication(PublicationExtent::Everything) => true,
             BelongingKind::Publication(_) | BelongingKind::Subscription => named(),
@@ -65,11 +90,16 @@ impl Diff<'_> {
     }
 
     fn owned_belonging(&mut self, database: &DatabaseName, one: &Belonging) {
-        let finding =
-            Finding { origin: self.origin(&one.owner), ..self.belonging(Rule::PrivilegeEffective, database, one) };
+        let finding = Finding {
+            origin: self.origin(&one.owner),
+            ..self.belonging(Rule::PrivilegeEffective, database, one)
+        };
         let advice = match self.given_away(one) {
             Some(_) => "give it to an admin".to_owned(),
-            None => format!("accept it with `allow`, or let `{}` make it anew as an admin", one.owner),
+            None => format!(
+                "accept it with `allow`, or let `{}` make it anew as an admin",
+                one.owner
+            ),
         };
         let reason = "no access that the policy gives makes such objects";
         self.withhold_findings(vec![finding], Reason::decision(reason, advice));
@@ -101,14 +131,22 @@ impl Diff<'_> {
             return None;
         }
         let (words, name) = (one.words().to_uppercase(), statement::name(&one.name));
-        let alter = format!("ALTER {words} {name} OWNER TO {}", statement::name(to.as_str()));
+        let alter = format!(
+            "ALTER {words} {name} OWNER TO {}",
+            statement::name(to.as_str())
+        );
         Some(script::handing_over(&self.reach, &one.owner, to, alter).join("; "))
     }
 
     /// There is no ALTER EXTENSION … OWNER TO, and REASSIGN OWNED moves all else that the role owns by then: also tables whose code
     /// would run as their new owner. So there is no statement for it.
     /// <https://www.postgresql.org/docs/current/sql-reassign-owned.html>
-    fn owned_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
+    fn owned_extension(
+        &mut self,
+        database: &DatabaseName,
+        extension: &ExtensionName,
+        owner: &RoleName,
+    ) {
         let object = format!("extension {extension}");
         let finding = Finding {
             database: Some(database.clone()),
@@ -116,11 +154,17 @@ impl Diff<'_> {
             object: Some(object.clone()),
             path: vec![owner.to_string(), format!("owner of {object}")],
             origin: self.origin(owner),
-            ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}, and has no ddl"))
+            ..Finding::new(
+                Rule::PrivilegeEffective,
+                format!("{owner} owns {object}, and has no ddl"),
+            )
         };
         let reason = Reason::decision(
             "only a role with ddl makes such objects, and an extension cannot be given to another owner",
-            format!("drop the extension and make it again as `{}`, or accept it in `allow`", self.reach.maker_name()),
+            format!(
+                "drop the extension and make it again as `{}`, or accept it in `allow`",
+                self.reach.maker_name()
+            ),
         );
         self.withhold_findings(vec![finding], reason);
     }
@@ -129,7 +173,12 @@ impl Diff<'_> {
 impl Diff<'_> {
     /// Its members keep their owners, whom the walk of the code judges; what the owner of the extension has is DROP, with all that
     /// depends on a member.
-    fn foreign_extension(&mut self, database: &DatabaseName, extension: &ExtensionName, owner: &RoleName) {
+    fn foreign_extension(
+        &mut self,
+        database: &DatabaseName,
+        extension: &ExtensionName,
+        owner: &RoleName,
+    ) {
         let object = format!("extension {extension}");
         let finding = Finding {
             severity: Severity::Warning,
@@ -139,7 +188,9 @@ impl Diff<'_> {
             path: vec![owner.to_string(), format!("owner of {object}")],
             ..Finding::new(
                 Rule::RoleUndeclared,
-                format!("{owner} owns {object}: it can drop what depends on a member of it, and add members"),
+                format!(
+                    "{owner} owns {object}: it can drop what depends on a member of it, and add members"
+                ),
             )
         };
         self.note(finding);

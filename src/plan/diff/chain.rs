@@ -23,7 +23,10 @@ pub(super) struct Cut {
 
 impl Chain {
     pub(super) fn new(owner: &RoleName, acl: &Acl) -> Self {
-        Self { owner: owner.clone(), items: acl.items().to_vec() }
+        Self {
+            owner: owner.clone(),
+            items: acl.items().to_vec(),
+        }
     }
 
     /// The entries.
@@ -37,7 +40,11 @@ impl Chain {
 
     /// The entries, those that hang on others first.
     pub(super) fn deepest_first(&self) -> Vec<Arc<AclItem>> {
-        let mut sorted: Vec<_> = self.items.iter().map(|item| (Reverse(self.depth(item)), item.clone())).collect();
+        let mut sorted: Vec<_> = self
+            .items
+            .iter()
+            .map(|item| (Reverse(self.depth(item)), item.clone()))
+            .collect();
         sorted.sort();
         sorted.into_iter().map(|(_, item)| item).collect()
     }
@@ -45,7 +52,11 @@ impl Chain {
     fn depth(&self, item: &AclItem) -> usize {
         let (mut depth, mut grantor) = (0, &item.grantor);
         // A chain cannot be longer than the list; a hand-edited ACL may be a circle.
-        while let Some(above) = self.items.iter().find(|one| one.grantee.role() == Some(grantor)) {
+        while let Some(above) = self
+            .items
+            .iter()
+            .find(|one| one.grantee.role() == Some(grantor))
+        {
             depth += 1;
             grantor = &above.grantor;
             if depth > self.items.len() {
@@ -56,9 +67,17 @@ impl Chain {
     }
 
     /// Who gave `role` its grant option for `privileges`, where that is one role alone.
-    pub(super) fn source_of_option(&self, role: &RoleName, privileges: Privileges) -> Option<&RoleName> {
-        let of_role = self.items.iter().filter(|item| item.grantee.role() == Some(role));
-        let mut options = of_role.filter(|item| !item.grantable.intersection(privileges).is_empty());
+    pub(super) fn source_of_option(
+        &self,
+        role: &RoleName,
+        privileges: Privileges,
+    ) -> Option<&RoleName> {
+        let of_role = self
+            .items
+            .iter()
+            .filter(|item| item.grantee.role() == Some(role));
+        let mut options =
+            of_role.filter(|item| !item.grantable.intersection(privileges).is_empty());
         let first = options.next()?;
         options.next().is_none().then_some(&first.grantor)
     }
@@ -82,17 +101,37 @@ impl Chain {
     /// What others than the one it is taken from lose on the way to `after`.
     pub(super) fn lost_besides(&self, after: &Self, cut: &Cut) -> Vec<AclItem> {
         let lost = self.items.iter().filter_map(|item| {
-            let same = |one: &&Arc<AclItem>| one.grantee == item.grantee && one.grantor == item.grantor;
-            let kept = after.items.iter().find(same).map_or(Privileges::NONE, |one| one.privileges);
+            let same =
+                |one: &&Arc<AclItem>| one.grantee == item.grantee && one.grantor == item.grantor;
+            let kept = after
+                .items
+                .iter()
+                .find(same)
+                .map_or(Privileges::NONE, |one| one.privileges);
             let privileges = item.privileges.minus(kept);
-            (!privileges.is_empty()).then(|| AclItem { privileges, ..AclItem::clone(item) })
+            (!privileges.is_empty()).then(|| AclItem {
+                privileges,
+                ..AclItem::clone(item)
+            })
         });
-        lost.filter(|item| item.grantee != cut.grantee || item.grantor != cut.grantor).collect()
+        lost.filter(|item| item.grantee != cut.grantee || item.grantor != cut.grantor)
+            .collect()
     }
 
-    fn cut(&mut self, grantor: &RoleName, grantee: &Grantee, privileges: Privileges, extent: Extent) {
-        let entry = self.items.iter_mut().find(|item| item.grantor == *grantor && item.grantee == *grantee);
-        let Some(entry) = entry.map(Arc::make_mut) else { return };
+    fn cut(
+        &mut self,
+        grantor: &RoleName,
+        grantee: &Grantee,
+        privileges: Privileges,
+        extent: Extent,
+    ) {
+        let entry = self
+            .items
+            .iter_mut()
+            .find(|item| item.grantor == *grantor && item.grantee == *grantee);
+        let Some(entry) = entry.map(Arc::make_mut) else {
+            return;
+        };
         let options = entry.grantable.intersection(privileges);
         entry.grantable = entry.grantable.minus(privileges);
         if extent == Extent::Privileges {
@@ -107,7 +146,10 @@ impl Chain {
     /// Mirrors `recursive_revoke()`: what `role` granted goes with its last grant option.
     /// <https://www.postgresql.org/docs/current/sql-revoke.html#SQL-REVOKE-DESCRIPTION>
     fn cut_below(&mut self, role: &RoleName, options: Privileges) {
-        let of_role = self.items.iter().filter(|item| item.grantee.role() == Some(role));
+        let of_role = self
+            .items
+            .iter()
+            .filter(|item| item.grantee.role() == Some(role));
         let still = of_role.fold(Privileges::NONE, |sum, item| sum.union(item.grantable));
         let lost = options.minus(still);
         if lost.is_empty() || *role == self.owner {
@@ -136,7 +178,12 @@ mod tests {
 
     fn cut(from: &str, extent: Extent) -> Cut {
         let item = AclItem::parse(from).unwrap();
-        Cut { grantor: item.grantor, grantee: item.grantee, privileges: item.privileges, extent }
+        Cut {
+            grantor: item.grantor,
+            grantee: item.grantee,
+            privileges: item.privileges,
+            extent,
+        }
     }
 
     fn left(chain: &Chain) -> Vec<Arc<AclItem>> {
@@ -156,13 +203,17 @@ mod tests {
         let after = before.after(&cut("a=r/o", Extent::GrantOption));
         assert_eq!(left(&after), left(&chain(&["a=rw*/o", "b=w/a"])));
         let lost = before.lost_besides(&after, &cut("a=r/o", Extent::GrantOption));
-        let lost: Vec<_> = lost.iter().map(|item| format!("{} {}", item.grantee, item.privileges)).collect();
+        let lost: Vec<_> = lost
+            .iter()
+            .map(|item| format!("{} {}", item.grantee, item.privileges))
+            .collect();
         assert_eq!(lost, ["b SELECT", "c SELECT"]);
     }
 
     #[test]
     fn what_was_granted_on_stays_while_another_option_is_left() {
-        let after = chain(&["a=r*/o", "a=r*/b", "b=r*/o", "c=r/a"]).after(&cut("a=r/o", Extent::Privileges));
+        let after = chain(&["a=r*/o", "a=r*/b", "b=r*/o", "c=r/a"])
+            .after(&cut("a=r/o", Extent::Privileges));
         assert_eq!(left(&after), left(&chain(&["a=r*/b", "b=r*/o", "c=r/a"])));
     }
 
@@ -177,10 +228,19 @@ mod tests {
     fn whoever_gave_the_option_clears_what_was_granted_by_it() {
         let before = chain(&["a=r*/o", "b=r*/a", "c=r/b", "d=r/o"]);
         let select = cut("a=r/o", Extent::Privileges).privileges;
-        assert_eq!(before.source_of_option(&role("a"), select), Some(&role("o")));
-        assert_eq!(before.source_of_option(&role("b"), select), Some(&role("a")));
+        assert_eq!(
+            before.source_of_option(&role("a"), select),
+            Some(&role("o"))
+        );
+        assert_eq!(
+            before.source_of_option(&role("b"), select),
+            Some(&role("a"))
+        );
         assert_eq!(before.source_of_option(&role("c"), select), None);
-        assert_eq!(chain(&["a=r*/o", "a=r*/b"]).source_of_option(&role("a"), select), None);
+        assert_eq!(
+            chain(&["a=r*/o", "a=r*/b"]).source_of_option(&role("a"), select),
+            None
+        );
         let after = before.without_grants_by(&role("a"), select);
         assert_eq!(left(&after), left(&chain(&["a=r*/o", "d=r/o"])));
     }

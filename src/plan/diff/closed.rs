@@ -4,7 +4,8 @@
 use super::Diff;
 use super::emit::{Reason, step};
 use crate::model::{
-    ClosedDatabase, Database, DatabaseName, Grantee, Group, Object, Privilege, Privileges, RoleName, quote_identifier,
+    ClosedDatabase, Database, DatabaseName, Grantee, Group, Object, Privilege, Privileges,
+    RoleName, quote_identifier,
 };
 use crate::plan::expected::Expectations;
 use crate::plan::{Aim, Change, Finding, Rule, Step};
@@ -24,8 +25,13 @@ impl Diff<'_> {
         let state = self.state;
         let empty = Database::default();
         for (name, closed) in &state.closed {
-            let Some(group) = self.reach.database(name).cloned() else { continue };
-            let own = Group { members: vec![Object::Database(name.clone())], ..group };
+            let Some(group) = self.reach.database(name).cloned() else {
+                continue;
+            };
+            let own = Group {
+                members: vec![Object::Database(name.clone())],
+                ..group
+            };
             let expectations = Expectations::new(self.policy, name, &empty, state.server.major());
             self.lots(name, &empty, &[], Some(&own), &expectations);
             self.let_in(name, closed, &own);
@@ -35,12 +41,22 @@ impl Diff<'_> {
 
     /// CONNECT for the admin, where nothing but that is missing. A new owner brings its own.
     fn let_in(&mut self, name: &DatabaseName, closed: &ClosedDatabase, own: &Group) {
-        let moves = self.plan.steps.iter().any(|step| is_owner_of(&step.change, name));
-        let (owner, admin) = (self.reach.real_owner(&own.owner, name).clone(), self.reach.admin().clone());
+        let moves = self
+            .plan
+            .steps
+            .iter()
+            .any(|step| is_owner_of(&step.change, name));
+        let (owner, admin) = (
+            self.reach.real_owner(&own.owner, name).clone(),
+            self.reach.admin().clone(),
+        );
         let inherits = self.reach.inherits(&admin, &owner);
         // What the catalogs say now: by a change of this run the admin may already have it.
         let granted = own.acl.items().iter().any(|item| {
-            let holds = item.grantee.role().is_none_or(|role| self.reach.inherits(&admin, role));
+            let holds = item
+                .grantee
+                .role()
+                .is_none_or(|role| self.reach.inherits(&admin, role));
             holds && item.privileges.contains(Privilege::Connect)
         });
         let may = granted || inherits && own.owner_holds.contains(Privilege::Connect);
@@ -57,7 +73,11 @@ impl Diff<'_> {
             privileges: connect,
             grantable: false,
         };
-        let origin = self.policy.databases.get(name).map(|database| database.origin.clone());
+        let origin = self
+            .policy
+            .databases
+            .get(name)
+            .map(|database| database.origin.clone());
         let blocked = self.out_of_reach(&owner);
         self.push_or(step(change, Rule::GrantMissing, origin.as_ref()), blocked);
     }
@@ -69,14 +89,28 @@ impl Diff<'_> {
             database: Some(name.clone()),
             role: Some(admin.to_string()),
             object: Some(Object::Database(name.clone()).to_string()),
-            path: vec![admin.to_string(), format!("database {name}"), closed.message.clone()],
-            origin: self.policy.databases.get(name).map(|database| database.origin.clone()),
-            ..Finding::new(Rule::DatabaseClosed, format!("{admin} cannot enter database {name}: {}", closed.message))
+            path: vec![
+                admin.to_string(),
+                format!("database {name}"),
+                closed.message.clone(),
+            ],
+            origin: self
+                .policy
+                .databases
+                .get(name)
+                .map(|database| database.origin.clone()),
+            ..Finding::new(
+                Rule::DatabaseClosed,
+                format!("{admin} cannot enter database {name}: {}", closed.message),
+            )
         };
         let reason = match opened {
             true => Reason::decision(
                 format!("what is in database `{name}` is planned once it can be entered"),
-                format!("{} enters it after the changes above", self.policy.given.command("apply", &[])),
+                format!(
+                    "{} enters it after the changes above",
+                    self.policy.given.command("apply", &[])
+                ),
             ),
             false => self.refused(name, closed, &own.owner),
         };
@@ -85,11 +119,18 @@ impl Diff<'_> {
 
     /// The server's reason, and what would open the database.
     fn refused(&self, name: &DatabaseName, closed: &ClosedDatabase, owner: &RoleName) -> Reason {
-        let (database, admin) = (quote_identifier(name.as_str()), quote_identifier(self.reach.admin().as_str()));
+        let (database, admin) = (
+            quote_identifier(name.as_str()),
+            quote_identifier(self.reach.admin().as_str()),
+        );
         let advice = match closed.sqlstate.as_str() {
-            NO_CONNECT => format!("`{owner}` runs: GRANT CONNECT ON DATABASE {database} TO {admin}"),
+            NO_CONNECT => {
+                format!("`{owner}` runs: GRANT CONNECT ON DATABASE {database} TO {admin}")
+            }
             NO_CONNECTIONS => format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true"),
-            TOO_MANY_CONNECTIONS => format!("ALTER DATABASE {database} CONNECTION LIMIT -1, or end idle sessions"),
+            TOO_MANY_CONNECTIONS => {
+                format!("ALTER DATABASE {database} CONNECTION LIMIT -1, or end idle sessions")
+            }
             _ => format!("let `{}` connect to database `{name}`", self.reach.admin()),
         };
         let reason = format!("the server refuses the session: {}", closed.message);
@@ -102,14 +143,30 @@ impl Diff<'_> {
     /// A step about a closed database as it is taken in another one: only its owner and who may connect are changed from there.
     /// The rest waits.
     pub(super) fn seen_from_outside(&self, step: Step) -> Result<Step, (Box<Step>, Reason)> {
-        let Aim::Database(name) = step.change.target() else { return Ok(step) };
-        let Some(closed) = self.state.closed.get(&name) else { return Ok(step) };
-        let entrance = self.state.databases.keys().next().or(self.state.entrance.as_ref());
-        match entrance.filter(|_| opens(&step.change, &name) || self.lets_admin_in(&step.change, &name)) {
-            Some(entrance) => Ok(Step { change: step.change.run_in(entrance), ..step }),
+        let Aim::Database(name) = step.change.target() else {
+            return Ok(step);
+        };
+        let Some(closed) = self.state.closed.get(&name) else {
+            return Ok(step);
+        };
+        let entrance = self
+            .state
+            .databases
+            .keys()
+            .next()
+            .or(self.state.entrance.as_ref());
+        match entrance
+            .filter(|_| opens(&step.change, &name) || self.lets_admin_in(&step.change, &name))
+        {
+            Some(entrance) => Ok(Step {
+                change: step.change.run_in(entrance),
+                ..step
+            }),
             None => {
-                let owner =
-                    self.reach.database(&name).map_or_else(|| self.reach.admin().clone(), |one| one.owner.clone());
+                let owner = self
+                    .reach
+                    .database(&name)
+                    .map_or_else(|| self.reach.admin().clone(), |one| one.owner.clone());
                 let reason = self.refused(&name, closed, &owner);
                 Err((Box::new(step), reason))
             }
@@ -117,9 +174,19 @@ impl Diff<'_> {
     }
 
     fn lets_admin_in(&self, change: &Change, name: &DatabaseName) -> bool {
-        let Change::Grant { objects, grantee: Grantee::Role(role), privileges, .. } = change else { return false };
+        let Change::Grant {
+            objects,
+            grantee: Grantee::Role(role),
+            privileges,
+            ..
+        } = change
+        else {
+            return false;
+        };
         let admin = self.reach.admin();
-        is_about(objects, name) && privileges.contains(Privilege::Connect) && self.reach.inherits(admin, role)
+        is_about(objects, name)
+            && privileges.contains(Privilege::Connect)
+            && self.reach.inherits(admin, role)
     }
 }
 
@@ -141,12 +208,34 @@ impl Change {
     /// The same change of an object of the instance, made in another database.
     fn run_in(self, entrance: &DatabaseName) -> Self {
         match self {
-            Self::ChangeOwner { objects, from, to, creates_by, database: _ } => {
-                Self::ChangeOwner { database: entrance.clone(), objects, from, to, creates_by }
-            }
-            Self::Grant { objects, owner, grantee, privileges, grantable, database: _ } => {
-                Self::Grant { database: entrance.clone(), objects, owner, grantee, privileges, grantable }
-            }
+            Self::ChangeOwner {
+                objects,
+                from,
+                to,
+                creates_by,
+                database: _,
+            } => Self::ChangeOwner {
+                database: entrance.clone(),
+                objects,
+                from,
+                to,
+                creates_by,
+            },
+            Self::Grant {
+                objects,
+                owner,
+                grantee,
+                privileges,
+                grantable,
+                database: _,
+            } => Self::Grant {
+                database: entrance.clone(),
+                objects,
+                owner,
+                grantee,
+                privileges,
+                grantable,
+            },
             other => other,
         }
     }

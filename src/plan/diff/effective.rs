@@ -7,8 +7,8 @@ use super::Diff;
 use super::emit::Reason;
 use crate::access::Access;
 use crate::model::{
-    Database, DatabaseName, Dependence, Grantee, Group, Lifecycle, Object, ObjectKind, Preset, Privilege,
-    PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName,
+    Database, DatabaseName, Dependence, Grantee, Group, Lifecycle, Object, ObjectKind, Preset,
+    Privilege, PrivilegeClass, Privileges, PublicAccess, RoleName, SchemaName,
 };
 use crate::plan::path::owns;
 use crate::plan::reach::Reach;
@@ -43,13 +43,28 @@ impl Diff<'_> {
     pub(super) fn effective(&mut self, name: &DatabaseName, database: &Database) {
         let causes = self.causes(name, database);
         if !causes.is_empty() {
-            let present = |(_, role): &(&RoleName, &crate::model::RolePolicy)| role.lifecycle == Lifecycle::Present;
-            let roles: Vec<_> = self.policy.roles.iter().filter(present).map(|(name, _)| name).collect();
-            for role in roles.into_iter().filter(|role| self.state.roles.contains_key(*role)) {
+            let present = |(_, role): &(&RoleName, &crate::model::RolePolicy)| {
+                role.lifecycle == Lifecycle::Present
+            };
+            let roles: Vec<_> = self
+                .policy
+                .roles
+                .iter()
+                .filter(present)
+                .map(|(name, _)| name)
+                .collect();
+            for role in roles
+                .into_iter()
+                .filter(|role| self.state.roles.contains_key(*role))
+            {
                 self.through_public(name, role, &causes);
             }
         }
-        for group in database.groups.iter().filter(|group| group.security_definer) {
+        for group in database
+            .groups
+            .iter()
+            .filter(|group| group.security_definer)
+        {
             let schema = group.members.first().and_then(Object::schema);
             if schema.is_some_and(|schema| !self.is_managed_schema(name, schema)) {
                 self.open_by_definer(name, group);
@@ -77,7 +92,10 @@ impl Diff<'_> {
                     ..Finding::new(Rule::PrivilegeEffective, format!("{owner} owns {object}"))
                 };
                 let advice = "declare the database, or: ALTER … OWNER TO somebody else";
-                self.withhold_findings(vec![finding], Reason::decision("the policy does not speak of it", advice));
+                self.withhold_findings(
+                    vec![finding],
+                    Reason::decision("the policy does not speak of it", advice),
+                );
             }
         }
     }
@@ -90,9 +108,14 @@ impl Diff<'_> {
             if !self.cast.standing(role).is_managed() || !self.gets_into(role, database) {
                 continue;
             }
-            let counts = [(*owned, "owner of", "object"), (*named, "named in the ACL of", "object")];
+            let counts = [
+                (*owned, "owner of", "object"),
+                (*named, "named in the ACL of", "object"),
+            ];
             let held = counts.into_iter().filter(|(number, ..)| *number > 0);
-            let held: Vec<_> = held.map(|(number, verb, what)| format!("{verb} {}", count(number, what))).collect();
+            let held: Vec<_> = held
+                .map(|(number, verb, what)| format!("{verb} {}", count(number, what)))
+                .collect();
             let what = format!("{} in database {database}", held.join(", "));
             self.note(Finding {
                 severity: Severity::Warning,
@@ -110,26 +133,55 @@ impl Diff<'_> {
 
     fn gets_into(&self, role: &RoleName, database: &DatabaseName) -> bool {
         let object = Object::Database(database.clone());
-        let Some(group) = self.state.shared.iter().find(|group| group.members.contains(&object)) else { return false };
-        let logins = self.policy.roles.get(role).map(|policy| policy.logins(role)).unwrap_or_default();
+        let Some(group) = self
+            .state
+            .shared
+            .iter()
+            .find(|group| group.members.contains(&object))
+        else {
+            return false;
+        };
+        let logins = self
+            .policy
+            .roles
+            .get(role)
+            .map(|policy| policy.logins(role))
+            .unwrap_or_default();
         logins.iter().chain([role]).any(|login| {
             let ways = Access::new(self.state, login, None).to(group, &object);
-            ways.iter().any(|way| way.privileges.contains(Privilege::Connect))
+            ways.iter()
+                .any(|way| way.privileges.contains(Privilege::Connect))
         })
     }
 
     fn is_managed_schema(&self, database: &DatabaseName, schema: &SchemaName) -> bool {
-        self.policy.databases.get(database).is_some_and(|one| one.schemas.contains_key(schema))
+        self.policy
+            .databases
+            .get(database)
+            .is_some_and(|one| one.schemas.contains_key(schema))
     }
 
     /// What PUBLIC holds in the database and no other rule speaks of, by schema.
     fn causes<'g>(&self, name: &DatabaseName, database: &'g Database) -> Vec<Cause<'g>> {
         let mut causes: BTreeMap<(&SchemaName, CauseKind), Cause<'g>> = BTreeMap::new();
-        for group in database.groups.iter().filter(|group| group.dependence != Dependence::Extension) {
-            let Some(schema) = group.members.first().and_then(Object::schema) else { continue };
-            let Some((kind, privileges)) = self.of_public(name, group, schema) else { continue };
+        for group in database
+            .groups
+            .iter()
+            .filter(|group| group.dependence != Dependence::Extension)
+        {
+            let Some(schema) = group.members.first().and_then(Object::schema) else {
+                continue;
+            };
+            let Some((kind, privileges)) = self.of_public(name, group, schema) else {
+                continue;
+            };
             let cause = causes.entry((schema, kind));
-            let cause = cause.or_insert(Cause { schema, kind, privileges: Privileges::NONE, groups: Vec::new() });
+            let cause = cause.or_insert(Cause {
+                schema,
+                kind,
+                privileges: Privileges::NONE,
+                groups: Vec::new(),
+            });
             cause.privileges = cause.privileges.union(privileges);
             cause.groups.push((group, group.members.clone()));
         }
@@ -153,12 +205,17 @@ impl Diff<'_> {
         let keep = self.policy.databases.get(database)?.public == PublicAccess::Keep;
         let (kind, held) = match group.kind.class() {
             // What is left to PUBLIC by default is still no way to run as somebody else.
-            PrivilegeClass::Routine if group.security_definer && (!managed || keep) => (CauseKind::Definer, held),
-            _ if managed => return None,
-            PrivilegeClass::Relation | PrivilegeClass::Column | PrivilegeClass::Sequence => (CauseKind::Data, held),
-            PrivilegeClass::Schema if schema.as_str() != "public" => {
-                (CauseKind::Create, held.intersection(Privileges::of(&[Privilege::Create])))
+            PrivilegeClass::Routine if group.security_definer && (!managed || keep) => {
+                (CauseKind::Definer, held)
             }
+            _ if managed => return None,
+            PrivilegeClass::Relation | PrivilegeClass::Column | PrivilegeClass::Sequence => {
+                (CauseKind::Data, held)
+            }
+            PrivilegeClass::Schema if schema.as_str() != "public" => (
+                CauseKind::Create,
+                held.intersection(Privileges::of(&[Privilege::Create])),
+            ),
             _ => return None,
         };
         (!held.is_empty()).then_some((kind, held))
@@ -169,7 +226,8 @@ impl Diff<'_> {
         for cause in causes {
             let usable = self.reach.schema(name, cause.schema).is_some_and(|group| {
                 let ways = access.to(group, &Object::Schema(cause.schema.clone()));
-                ways.iter().any(|way| way.privileges.contains(Privilege::Usage))
+                ways.iter()
+                    .any(|way| way.privileges.contains(Privilege::Usage))
             });
             if !usable && cause.kind != CauseKind::Create {
                 continue;
@@ -177,33 +235,69 @@ impl Diff<'_> {
             let mut found: Vec<(&Group, Object)> = Vec::new();
             for (group, members) in &cause.groups {
                 if !self.is_its_own(name, role, cause, group) {
-                    let beyond = members.iter().filter(|object| !self.is_granted(name, role, group, object));
+                    let beyond = members
+                        .iter()
+                        .filter(|object| !self.is_granted(name, role, group, object));
                     found.extend(beyond.map(|object| (*group, object.clone())));
                 }
             }
-            let (apart, together): (Vec<_>, Vec<_>) =
-                found.into_iter().partition(|(_, object)| self.is_accepted(object));
-            for lot in apart.into_iter().map(|one| vec![one]).chain((!together.is_empty()).then_some(together)) {
+            let (apart, together): (Vec<_>, Vec<_>) = found
+                .into_iter()
+                .partition(|(_, object)| self.is_accepted(object));
+            for lot in apart
+                .into_iter()
+                .map(|one| vec![one])
+                .chain((!together.is_empty()).then_some(together))
+            {
                 self.through_public_to(name, role, cause, &lot);
             }
         }
     }
 
     /// Whether it comes to nothing by it: the role's own object, or a routine that a `dml` or `ddl` role may call anyway.
-    fn is_its_own(&self, database: &DatabaseName, role: &RoleName, cause: &Cause<'_>, group: &Group) -> bool {
-        let has = |preset| self.cast.with_preset(preset, database, cause.schema).contains(&role);
+    fn is_its_own(
+        &self,
+        database: &DatabaseName,
+        role: &RoleName,
+        cause: &Cause<'_>,
+        group: &Group,
+    ) -> bool {
+        let has = |preset| {
+            self.cast
+                .with_preset(preset, database, cause.schema)
+                .contains(&role)
+        };
         let offered = cause.kind == CauseKind::Definer
-            && self.cast.with_preset(Preset::Ddl, database, cause.schema).contains(&&group.owner)
+            && self
+                .cast
+                .with_preset(Preset::Ddl, database, cause.schema)
+                .contains(&&group.owner)
             && (has(Preset::Dml) || has(Preset::Ddl));
         group.owner == *role || offered
     }
 
     /// Whether the policy grants the role by name what PUBLIC holds.
-    fn is_granted(&self, database: &DatabaseName, role: &RoleName, group: &Group, object: &Object) -> bool {
-        let declared = self.policy.roles.get(role).into_iter().flat_map(|role| &role.grants);
-        let covering = declared.filter(|grant| grant.database == *database && grant.target.covers(object));
+    fn is_granted(
+        &self,
+        database: &DatabaseName,
+        role: &RoleName,
+        group: &Group,
+        object: &Object,
+    ) -> bool {
+        let declared = self
+            .policy
+            .roles
+            .get(role)
+            .into_iter()
+            .flat_map(|role| &role.grants);
+        let covering =
+            declared.filter(|grant| grant.database == *database && grant.target.covers(object));
         let granted = covering.fold(Privileges::NONE, |sum, grant| sum.union(grant.privileges));
-        group.acl.held_by(&Grantee::Public).minus(granted).is_empty()
+        group
+            .acl
+            .held_by(&Grantee::Public)
+            .minus(granted)
+            .is_empty()
     }
 
     fn through_public_to(
@@ -213,22 +307,42 @@ impl Diff<'_> {
         cause: &Cause<'_>,
         lot: &[(&Group, Object)],
     ) {
-        let Some((group, object)) = lot.first() else { return };
-        let privileges =
-            lot.iter().fold(Privileges::NONE, |sum, (group, _)| sum.union(group.acl.held_by(&Grantee::Public)));
+        let Some((group, object)) = lot.first() else {
+            return;
+        };
+        let privileges = lot.iter().fold(Privileges::NONE, |sum, (group, _)| {
+            sum.union(group.acl.held_by(&Grantee::Public))
+        });
         let privileges = privileges.intersection(cause.privileges);
-        let grantors = group.acl.items().iter().filter(|item| item.grantee == Grantee::Public);
-        let grantor = grantors.map(|item| &item.grantor).next().unwrap_or(&group.owner).clone();
+        let grantors = group
+            .acl
+            .items()
+            .iter()
+            .filter(|item| item.grantee == Grantee::Public);
+        let grantor = grantors
+            .map(|item| &item.grantor)
+            .next()
+            .unwrap_or(&group.owner)
+            .clone();
         let on = match lot {
             [_] => object.to_string(),
             many => format!("{} objects of schema {}", many.len(), cause.schema),
         };
-        let mut path = vec![role.to_string(), format!("{privileges} on {on} granted to PUBLIC by {grantor}")];
-        let mut message = format!("{role} can {privileges} on {on}, as PUBLIC may{}", examples(lot));
+        let mut path = vec![
+            role.to_string(),
+            format!("{privileges} on {on} granted to PUBLIC by {grantor}"),
+        ];
+        let mut message = format!(
+            "{role} can {privileges} on {on}, as PUBLIC may{}",
+            examples(lot)
+        );
         if cause.kind == CauseKind::Definer {
             path.push(format!("SECURITY DEFINER as {}", group.owner));
-            message =
-                format!("{role} may call {on}, as PUBLIC may, with the rights of {}{}", group.owner, examples(lot));
+            message = format!(
+                "{role} may call {on}, as PUBLIC may, with the rights of {}{}",
+                group.owner,
+                examples(lot)
+            );
         }
         let finding = Finding {
             database: Some(database.clone()),
@@ -246,11 +360,17 @@ impl Diff<'_> {
         };
         let reason = match self.is_managed_schema(database, cause.schema) {
             true => Reason::decision(
-                format!("`public: keep` leaves it to PUBLIC in schema `{}`", cause.schema),
+                format!(
+                    "`public: keep` leaves it to PUBLIC in schema `{}`",
+                    cause.schema
+                ),
                 "declare `public: none`, revoke it from PUBLIC, or accept it with `allow`",
             ),
             false => Reason::decision(
-                format!("PUBLIC holds it in schema `{}`, which the policy does not manage", cause.schema),
+                format!(
+                    "PUBLIC holds it in schema `{}`, which the policy does not manage",
+                    cause.schema
+                ),
                 "revoke it from PUBLIC, declare the schema, or accept it with `allow`",
             ),
         };
@@ -266,19 +386,40 @@ fn examples(lot: &[(&Group, Object)]) -> String {
     if lot.len() == 1 {
         return String::new();
     }
-    let named: Vec<_> = lot.iter().take(NAMED).map(|(_, object)| object.to_string()).collect();
-    format!(": {}{}", named.join(", "), if lot.len() > NAMED { ", …" } else { "" })
+    let named: Vec<_> = lot
+        .iter()
+        .take(NAMED)
+        .map(|(_, object)| object.to_string())
+        .collect();
+    format!(
+        ": {}{}",
+        named.join(", "),
+        if lot.len() > NAMED { ", …" } else { "" }
+    )
 }
 
 /// What takes it from PUBLIC, on all of the objects: too many for one line have none.
-fn fix(database: &DatabaseName, lot: &[(&Group, Object)], cause: &Cause<'_>, reach: &Reach<'_>) -> Option<String> {
+fn fix(
+    database: &DatabaseName,
+    lot: &[(&Group, Object)],
+    cause: &Cause<'_>,
+    reach: &Reach<'_>,
+) -> Option<String> {
     if lot.len() > SPELLED_OUT {
         return None;
     }
-    let revokes = lot.chunk_by(|(a, _), (b, _)| std::ptr::eq(*a, *b)).map(|alike| {
-        let objects: Vec<_> = alike.iter().map(|(_, object)| object.clone()).collect();
-        fix::revokes(database, alike[0].0, &objects, (&Grantee::Public, cause.privileges), reach)
-    });
+    let revokes = lot
+        .chunk_by(|(a, _), (b, _)| std::ptr::eq(*a, *b))
+        .map(|alike| {
+            let objects: Vec<_> = alike.iter().map(|(_, object)| object.clone()).collect();
+            fix::revokes(
+                database,
+                alike[0].0,
+                &objects,
+                (&Grantee::Public, cause.privileges),
+                reach,
+            )
+        });
     let statements = revokes.collect::<Option<Vec<_>>>()?.concat();
     (!statements.is_empty()).then(|| statements.join("; "))
 }

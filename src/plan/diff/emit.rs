@@ -21,11 +21,21 @@ pub(super) struct Reason {
 
 impl Reason {
     pub(super) fn decision(reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { kind: WithheldKind::Decision, reason: reason.into(), advice: advice.into(), waits_for: None }
+        Self {
+            kind: WithheldKind::Decision,
+            reason: reason.into(),
+            advice: advice.into(),
+            waits_for: None,
+        }
     }
 
     pub(super) fn impossible(reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { kind: WithheldKind::Impossible, reason: reason.into(), advice: advice.into(), waits_for: None }
+        Self {
+            kind: WithheldKind::Impossible,
+            reason: reason.into(),
+            advice: advice.into(),
+            waits_for: None,
+        }
     }
 
     /// Whether this admin can do it, once it is decided.
@@ -69,8 +79,12 @@ impl Diff<'_> {
     }
 
     fn push_part(&mut self, step: Step, part: Part) -> bool {
-        let Some(step) = self.set_unspelt_aside(step) else { return false };
-        let Some(step) = self.set_allowed_aside(step) else { return false };
+        let Some(step) = self.set_unspelt_aside(step) else {
+            return false;
+        };
+        let Some(step) = self.set_allowed_aside(step) else {
+            return false;
+        };
         let step = match self.seen_from_outside(step) {
             Ok(step) => step,
             Err((step, reason)) => {
@@ -83,7 +97,10 @@ impl Diff<'_> {
             Phase::Expand => !step.change.removes_access(),
             Phase::Contract => part != Part::ByChange || step.change.removes_access(),
         };
-        let waits = step.change.in_favor_of().filter(|_| wanted && part != Part::Keeps);
+        let waits = step
+            .change
+            .in_favor_of()
+            .filter(|_| wanted && part != Part::Keeps);
         if let Some(declared) = waits.and_then(|role| self.unproven(role)).cloned() {
             self.hold_back(&declared, &step);
             return false;
@@ -96,7 +113,9 @@ impl Diff<'_> {
 
     /// Leaves a step, and says why.
     pub(super) fn withhold(&mut self, step: Step, reason: Reason) {
-        let Some(step) = self.set_unspelt_aside(step) else { return };
+        let Some(step) = self.set_unspelt_aside(step) else {
+            return;
+        };
         if let Some(declared) = &reason.waits_for {
             return self.hold_back(declared, &step);
         }
@@ -105,8 +124,14 @@ impl Diff<'_> {
             let moves = matches!(&step.change, Change::ChangeOwner { from, .. } if self.reach.moves_sequences(from, &step.change));
             let found = findings::of_step(&self.plan, &step, Some(&self.reach).filter(|_| !moves));
             // `rolewright apply` would withhold it again: the way out is the advice.
-            let repeats = matches!(step.change, Change::CreateSecret { .. } | Change::Credential { .. });
-            let possible = |one: Finding| Finding { fix: one.fix.filter(|_| reason.is_decision() && !repeats), ..one };
+            let repeats = matches!(
+                step.change,
+                Change::CreateSecret { .. } | Change::Credential { .. }
+            );
+            let possible = |one: Finding| Finding {
+                fix: one.fix.filter(|_| reason.is_decision() && !repeats),
+                ..one
+            };
             let found = found.into_iter().map(possible).collect();
             self.withhold_findings(found, reason);
         }
@@ -122,18 +147,36 @@ impl Diff<'_> {
     /// unless this admin cannot follow it.
     pub(super) fn withhold_findings(&mut self, found: Vec<Finding>, reason: Reason) {
         let advice = |one: &Finding| {
-            (reason.is_decision() && one.rule.plane() != Plane::Database).then(|| reason.advice.clone())
+            (reason.is_decision() && one.rule.plane() != Plane::Database)
+                .then(|| reason.advice.clone())
         };
-        let mended = |one: Finding| Finding { fix: one.fix.clone().or_else(|| advice(&one)), ..one };
+        let mended = |one: Finding| Finding {
+            fix: one.fix.clone().or_else(|| advice(&one)),
+            ..one
+        };
         let found = found.into_iter().map(mended).collect();
         self.leave(found, reason);
     }
 
     fn leave(&mut self, found: Vec<Finding>, reason: Reason) {
-        let found: Vec<_> = found.into_iter().filter_map(|one| self.unless_allowed(one)).collect();
+        let found: Vec<_> = found
+            .into_iter()
+            .filter_map(|one| self.unless_allowed(one))
+            .collect();
         if !found.is_empty() {
-            let Reason { kind, reason, advice, waits_for: _ } = reason;
-            self.plan.withheld.push(Withheld { findings: found, summary: None, reason, advice, kind });
+            let Reason {
+                kind,
+                reason,
+                advice,
+                waits_for: _,
+            } = reason;
+            self.plan.withheld.push(Withheld {
+                findings: found,
+                summary: None,
+                reason,
+                advice,
+                kind,
+            });
         }
     }
 
@@ -160,13 +203,25 @@ impl Diff<'_> {
     /// The step without what the policy accepts; `None` when nothing is left of it. An object that the policy names in
     /// `allow` is a step of its own, so that only privileges are left to tell apart.
     fn set_allowed_aside(&mut self, mut step: Step) -> Option<Step> {
-        if !self.policy.allow.iter().any(|allow| allow.rule == step.rule.id()) {
+        if !self
+            .policy
+            .allow
+            .iter()
+            .any(|allow| allow.rule == step.rule.id())
+        {
             return Some(step);
         }
         let found = findings::of_step(&self.plan, &step, Some(&self.reach));
-        let left: Vec<_> = found.into_iter().filter_map(|one| self.unless_allowed(one)).collect();
-        let is_left = |privilege: &Privilege| left.iter().any(|f| f.privilege.as_deref() == Some(privilege.keyword()));
-        step.change.restrict(Privilege::every().filter(is_left).collect());
+        let left: Vec<_> = found
+            .into_iter()
+            .filter_map(|one| self.unless_allowed(one))
+            .collect();
+        let is_left = |privilege: &Privilege| {
+            left.iter()
+                .any(|f| f.privilege.as_deref() == Some(privilege.keyword()))
+        };
+        step.change
+            .restrict(Privilege::every().filter(is_left).collect());
         (!left.is_empty()).then_some(step)
     }
 
@@ -182,21 +237,39 @@ impl Diff<'_> {
 
     /// Who has the privileges of roles that lose something: not the logins of the role itself, nor superusers and Cloud SQL's own.
     fn members(&self) -> BTreeMap<RoleName, BTreeSet<RoleName>> {
-        let losers = self.plan.steps.iter().filter_map(|step| match &step.change {
-            Change::ChangeOwner { from, .. } | Change::ReassignOwned { from, .. } => Some(from),
-            Change::Revoke { grantee, .. } => grantee.role(),
-            Change::RevokeMembership { membership, .. } => Some(&membership.member),
-            _ => None,
-        });
+        let losers = self
+            .plan
+            .steps
+            .iter()
+            .filter_map(|step| match &step.change {
+                Change::ChangeOwner { from, .. } | Change::ReassignOwned { from, .. } => Some(from),
+                Change::Revoke { grantee, .. } => grantee.role(),
+                Change::RevokeMembership { membership, .. } => Some(&membership.member),
+                _ => None,
+            });
         let losers: BTreeSet<&RoleName> = losers.collect();
         let mut members: BTreeMap<RoleName, BTreeSet<RoleName>> = BTreeMap::new();
         let before = Heritage::of(&self.state.memberships);
-        for role in self.state.roles.values().filter(|role| !role.superuser && !losers.is_empty()) {
-            let is_told = |other: &&RoleName| losers.contains(*other) && self.cast.declared(&role.name) != *other;
+        for role in self
+            .state
+            .roles
+            .values()
+            .filter(|role| !role.superuser && !losers.is_empty())
+        {
+            let is_told = |other: &&RoleName| {
+                losers.contains(*other) && self.cast.declared(&role.name) != *other
+            };
             let held = before.all(&role.name);
-            for other in held.into_iter().filter(|other| **other != role.name).filter(is_told) {
+            for other in held
+                .into_iter()
+                .filter(|other| **other != role.name)
+                .filter(is_told)
+            {
                 if self.cast.standing(&role.name) != Standing::System {
-                    members.entry(other.clone()).or_default().insert(role.name.clone());
+                    members
+                        .entry(other.clone())
+                        .or_default()
+                        .insert(role.name.clone());
                 }
             }
         }
@@ -206,7 +279,15 @@ impl Diff<'_> {
 
 /// A step without a path.
 pub(super) fn step(change: Change, rule: Rule, origin: Option<&Origin>) -> Step {
-    Step { change, rule, path: Vec::new(), asked: None, origin: origin.cloned(), by_run: false, brings: Vec::new() }
+    Step {
+        change,
+        rule,
+        path: Vec::new(),
+        asked: None,
+        origin: origin.cloned(),
+        by_run: false,
+        brings: Vec::new(),
+    }
 }
 
 impl Change {

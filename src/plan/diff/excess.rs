@@ -22,11 +22,17 @@ struct Case<'c> {
 
 impl Diff<'_> {
     /// Takes away what is too much. Returns the entries as they will be.
-    pub(super) fn excess<'j>(&mut self, lot: &Lot<'_>, judged: &'j Judged, wants: &Wants) -> Cow<'j, [Arc<AclItem>]> {
+    pub(super) fn excess<'j>(
+        &mut self,
+        lot: &Lot<'_>,
+        judged: &'j Judged,
+        wants: &Wants,
+    ) -> Cow<'j, [Arc<AclItem>]> {
         let items = judged.acl.items();
         // Where every object has an ACL of its own, most have nothing too much all the same.
         let fine = |item: &Arc<AclItem>| {
-            self.excess_of(lot, item, wants).is_empty() && self.excess_option(lot, item, wants).is_empty()
+            self.excess_of(lot, item, wants).is_empty()
+                && self.excess_option(lot, item, wants).is_empty()
         };
         if items.iter().all(fine) {
             return Cow::Borrowed(items);
@@ -42,7 +48,12 @@ impl Diff<'_> {
             };
             let excess = self.excess_of(lot, &item, wants);
             for (privileges, blocked) in self.connect_apart(lot, &item, excess, wants) {
-                self.cut(&case, &mut chain, &cut(privileges, Extent::Privileges), blocked);
+                self.cut(
+                    &case,
+                    &mut chain,
+                    &cut(privileges, Extent::Privileges),
+                    blocked,
+                );
             }
             let option = self.excess_option(lot, &item, wants).minus(excess);
             if !option.is_empty() {
@@ -59,12 +70,18 @@ impl Diff<'_> {
                 // Where it goes on owning something, that runs with what it holds.
                 Standing::Retiring if self.is_stuck(role, lot.database) => Privileges::NONE,
                 Standing::Retiring => item.privileges,
-                Standing::Declared | Standing::Login | Standing::Iam if !self.judges(lot) => Privileges::NONE,
-                Standing::Declared | Standing::Login | Standing::Iam => {
-                    item.privileges.minus(wants.get(role).copied().unwrap_or_default().privileges)
+                Standing::Declared | Standing::Login | Standing::Iam if !self.judges(lot) => {
+                    Privileges::NONE
                 }
-                Standing::Undeclared if self.is_managed(lot) || self.is_data_of_managed(lot) => item.privileges,
-                Standing::Undeclared | Standing::Admin | Standing::System | Standing::Ignored => Privileges::NONE,
+                Standing::Declared | Standing::Login | Standing::Iam => item
+                    .privileges
+                    .minus(wants.get(role).copied().unwrap_or_default().privileges),
+                Standing::Undeclared if self.is_managed(lot) || self.is_data_of_managed(lot) => {
+                    item.privileges
+                }
+                Standing::Undeclared | Standing::Admin | Standing::System | Standing::Ignored => {
+                    Privileges::NONE
+                }
             },
         }
     }
@@ -80,7 +97,10 @@ impl Diff<'_> {
         if item.grantable.is_empty() {
             return Privileges::NONE;
         }
-        let managed = item.grantee.role().filter(|role| self.judges(lot) && self.cast.standing(role).is_managed());
+        let managed = item
+            .grantee
+            .role()
+            .filter(|role| self.judges(lot) && self.cast.standing(role).is_managed());
         let wanted = managed.map(|role| wants.get(role).copied().unwrap_or_default().grantable);
         wanted.map_or(Privileges::NONE, |wanted| item.grantable.minus(wanted))
     }
@@ -130,8 +150,13 @@ impl Diff<'_> {
     /// the grant option, and takes from it all that it granted on.
     fn route(&self, case: &Case<'_>, chain: &Chain, cut: &Cut) -> Result<Option<RoleName>, Reason> {
         let owner = &case.judged.owner;
-        let reachable = |role: &RoleName| self.reach.can_become(self.reach.real_owner(role, case.lot.database));
-        let names = |role: &RoleName| self.lacks_usage(case.lot, self.reach.real_owner(role, case.lot.database));
+        let reachable = |role: &RoleName| {
+            self.reach
+                .can_become(self.reach.real_owner(role, case.lot.database))
+        };
+        let names = |role: &RoleName| {
+            self.lacks_usage(case.lot, self.reach.real_owner(role, case.lot.database))
+        };
         let exists = cut.grantor == *owner || self.state.roles.contains_key(&cut.grantor);
         let helpless = if exists && reachable(&cut.grantor) {
             names(&cut.grantor)
@@ -139,9 +164,15 @@ impl Diff<'_> {
             let grantor = self.reach.real_owner(&cut.grantor, case.lot.database);
             Some(self.unreachable(grantor))
         };
-        let Some(reason) = helpless else { return Ok(None) };
+        let Some(reason) = helpless else {
+            return Ok(None);
+        };
         let source = chain.source_of_option(&cut.grantor, cut.privileges);
-        source.filter(|role| reachable(role) && names(role).is_none()).cloned().map(Some).ok_or(reason)
+        source
+            .filter(|role| reachable(role) && names(role).is_none())
+            .cloned()
+            .map(Some)
+            .ok_or(reason)
     }
 
     fn rule_of_excess(&self, lot: &Lot<'_>, cut: &Cut) -> Rule {
@@ -159,14 +190,19 @@ impl Diff<'_> {
         let gone = |role: &&RoleName| !self.state.roles.contains_key(*role);
         let role = cut.grantee.role().filter(gone)?;
         Some(Reason::impossible(
-            format!("no role has the name `{role}`: the entry is left over from a role that is gone"),
+            format!(
+                "no role has the name `{role}`: the entry is left over from a role that is gone"
+            ),
             "make the object anew as its owner; until then accept it with `allow`",
         ))
     }
 
     /// Nothing is taken from a role the policy does not declare, unless asked for.
     fn blocked_by_prune(&self, cut: &Cut) -> Option<Reason> {
-        let role = cut.grantee.role().filter(|role| self.cast.standing(role) == Standing::Undeclared)?;
+        let role = cut
+            .grantee
+            .role()
+            .filter(|role| self.cast.standing(role) == Standing::Undeclared)?;
         (!self.options.prune).then(|| {
             Reason::decision(
                 format!("`{role}` is not declared"),
@@ -176,9 +212,17 @@ impl Diff<'_> {
     }
 
     /// What is declared and goes with it would have to be granted anew, which nobody can.
-    fn blocked_by_restoration(&self, case: &Case<'_>, chain: &Chain, after: &Chain) -> Option<Reason> {
+    fn blocked_by_restoration(
+        &self,
+        case: &Case<'_>,
+        chain: &Chain,
+        after: &Chain,
+    ) -> Option<Reason> {
         let held = |chain: &Chain, role: &RoleName| {
-            let mine = chain.items().iter().filter(|item| item.grantee.role().is_none_or(|one| one == role));
+            let mine = chain
+                .items()
+                .iter()
+                .filter(|item| item.grantee.role().is_none_or(|one| one == role));
             mine.fold(Privileges::NONE, |sum, item| sum.union(item.privileges))
         };
         let loses = |(role, wanted): (&RoleName, &Wanted)| {
@@ -186,7 +230,10 @@ impl Diff<'_> {
             *role != case.judged.owner && !wanted.privileges.intersection(lost).is_empty()
         };
         let owner = self.reach.real_owner(&case.judged.owner, case.lot.database);
-        let helpless = || self.out_of_reach(owner).or_else(|| self.lacks_usage(case.lot, owner));
+        let helpless = || {
+            self.out_of_reach(owner)
+                .or_else(|| self.lacks_usage(case.lot, owner))
+        };
         case.wants.iter().any(loses).then(helpless).flatten()
     }
 
@@ -197,12 +244,16 @@ impl Diff<'_> {
             Standing::Declared | Standing::Login | Standing::Iam => false,
             // What a role that goes has given goes with it, to whomever.
             Standing::Undeclared => {
-                !self.options.prune && self.cast.standing_of(&cut.grantee) != Some(Standing::Retiring)
+                !self.options.prune
+                    && self.cast.standing_of(&cut.grantee) != Some(Standing::Retiring)
             }
             Standing::Retiring => false,
             Standing::Admin | Standing::System | Standing::Ignored => true,
         };
-        let role = lost.iter().filter_map(|item| item.grantee.role()).find(|role| spared(role))?;
+        let role = lost
+            .iter()
+            .filter_map(|item| item.grantee.role())
+            .find(|role| spared(role))?;
         Some(Reason::decision(
             format!("`{role}` would lose what was granted on to it"),
             "grant it to them as the owner first, or use --prune",
@@ -216,5 +267,8 @@ fn path(cut: &Cut, objects: &[Object]) -> Vec<String> {
         [one] => one.to_string(),
         many => format!("{} objects", many.len()),
     };
-    vec![cut.grantee.to_string(), format!("{} on {on} granted by {}", cut.privileges, cut.grantor)]
+    vec![
+        cut.grantee.to_string(),
+        format!("{} on {on} granted by {}", cut.privileges, cut.grantor),
+    ]
 }

@@ -11,14 +11,24 @@ const BUILT_IN: &str = "plpgsql";
 
 impl Diff<'_> {
     pub(super) fn extensions(&mut self, name: &DatabaseName, database: &Database) {
-        let Some(declared) = self.policy.databases.get(name).and_then(|one| one.extensions.as_ref()) else { return };
+        let Some(declared) = self
+            .policy
+            .databases
+            .get(name)
+            .and_then(|one| one.extensions.as_ref())
+        else {
+            return;
+        };
         for (extension, wanted) in declared {
             match database.extensions.get(extension) {
                 None => self.missing_extension(name, database, extension, wanted),
                 Some(installed) => self.installed_extension(name, extension, wanted, installed),
             }
         }
-        let extra = database.extensions.keys().filter(|one| !declared.contains_key(*one) && one.as_str() != BUILT_IN);
+        let extra = database
+            .extensions
+            .keys()
+            .filter(|one| !declared.contains_key(*one) && one.as_str() != BUILT_IN);
         for extension in extra {
             let message = format!("extension {extension} is installed and not declared");
             let drop = format!("DROP EXTENSION {}", statement::name(extension.as_str()));
@@ -26,9 +36,15 @@ impl Diff<'_> {
             self.withhold_extension(
                 name,
                 extension,
-                Finding { fix, ..Finding::new(Rule::ExtensionUndeclared, message) },
+                Finding {
+                    fix,
+                    ..Finding::new(Rule::ExtensionUndeclared, message)
+                },
                 None,
-                Reason::decision("an extension is never dropped to mend drift", format!("declare it, or run: {drop}")),
+                Reason::decision(
+                    "an extension is never dropped to mend drift",
+                    format!("declare it, or run: {drop}"),
+                ),
             );
         }
     }
@@ -41,9 +57,14 @@ impl Diff<'_> {
         wanted: &ExtensionPolicy,
     ) {
         let versions = database.available.get(extension);
-        let offered = versions.is_some_and(|all| wanted.version.as_ref().is_none_or(|one| all.contains(one)));
+        let offered =
+            versions.is_some_and(|all| wanted.version.as_ref().is_none_or(|one| all.contains(one)));
         if !offered {
-            let version = wanted.version.as_ref().map(|one| format!(" version `{one}`")).unwrap_or_default();
+            let version = wanted
+                .version
+                .as_ref()
+                .map(|one| format!(" version `{one}`"))
+                .unwrap_or_default();
             self.refuse(
                 RefusalCause::Instance,
                 format!("extension `{extension}`{version} is not available on this server (database `{name}`)"),
@@ -53,8 +74,14 @@ impl Diff<'_> {
                 },
             );
         }
-        let Some(schema) = extension_schema(wanted) else { return };
-        let declared = self.policy.databases.get(name).is_some_and(|one| one.schemas.contains_key(&schema));
+        let Some(schema) = extension_schema(wanted) else {
+            return;
+        };
+        let declared = self
+            .policy
+            .databases
+            .get(name)
+            .is_some_and(|one| one.schemas.contains_key(&schema));
         if !declared && self.reach.schema(name, &schema).is_none() {
             self.refuse(
                 RefusalCause::Instance,
@@ -69,7 +96,10 @@ impl Diff<'_> {
             version: wanted.version.clone(),
         };
         let blocked = self.creator_missing(name);
-        self.push_or(step(change, Rule::ExtensionMissing, Some(&wanted.origin)), blocked);
+        self.push_or(
+            step(change, Rule::ExtensionMissing, Some(&wanted.origin)),
+            blocked,
+        );
     }
 
     fn installed_extension(
@@ -79,14 +109,30 @@ impl Diff<'_> {
         wanted: &ExtensionPolicy,
         installed: &Extension,
     ) {
-        if let Some(schema) = wanted.schema.as_ref().filter(|schema| **schema != installed.schema) {
-            let message = format!("extension {extension} is in schema {}, not in {schema}", installed.schema);
-            let (quoted, to) = (statement::name(extension.as_str()), statement::name(schema.as_str()));
-            let fix = self.as_owner(installed, format!("ALTER EXTENSION {quoted} SET SCHEMA {to}"));
+        if let Some(schema) = wanted
+            .schema
+            .as_ref()
+            .filter(|schema| **schema != installed.schema)
+        {
+            let message = format!(
+                "extension {extension} is in schema {}, not in {schema}",
+                installed.schema
+            );
+            let (quoted, to) = (
+                statement::name(extension.as_str()),
+                statement::name(schema.as_str()),
+            );
+            let fix = self.as_owner(
+                installed,
+                format!("ALTER EXTENSION {quoted} SET SCHEMA {to}"),
+            );
             self.withhold_extension(
                 name,
                 extension,
-                Finding { fix, ..Finding::new(Rule::ExtensionSchema, message) },
+                Finding {
+                    fix,
+                    ..Finding::new(Rule::ExtensionSchema, message)
+                },
                 Some(wanted),
                 Reason::decision(
                     "an extension is never moved: what refers to its objects by schema would break",
@@ -94,7 +140,13 @@ impl Diff<'_> {
                 ),
             );
         }
-        let Some(version) = wanted.version.as_ref().filter(|version| **version != installed.version) else { return };
+        let Some(version) = wanted
+            .version
+            .as_ref()
+            .filter(|version| **version != installed.version)
+        else {
+            return;
+        };
         let change = Change::UpdateExtension {
             database: name.clone(),
             extension: extension.clone(),
@@ -109,13 +161,18 @@ impl Diff<'_> {
             )
         });
         let blocked = no_path.or_else(|| self.out_of_reach(&installed.owner));
-        self.push_or(step(change, Rule::ExtensionVersion, Some(&wanted.origin)), blocked);
+        self.push_or(
+            step(change, Rule::ExtensionVersion, Some(&wanted.origin)),
+            blocked,
+        );
     }
 
     /// What the owner of an extension runs, where this admin can act as the owner.
     fn as_owner(&self, extension: &Extension, statement: String) -> Option<String> {
         let owner = &extension.owner;
-        self.reach.can_become(owner).then(|| script::handing_over(&self.reach, owner, owner, statement).join("; "))
+        self.reach
+            .can_become(owner)
+            .then(|| script::handing_over(&self.reach, owner, owner, statement).join("; "))
     }
 
     fn withhold_extension(

@@ -15,7 +15,11 @@ impl Heritage {
     pub(super) fn of(memberships: &BTreeSet<Membership>) -> Self {
         let mut heritage = Self::default();
         for edge in memberships.iter().filter(|edge| edge.inherit) {
-            heritage.0.entry(edge.member.clone()).or_default().insert(edge.role.clone());
+            heritage
+                .0
+                .entry(edge.member.clone())
+                .or_default()
+                .insert(edge.role.clone());
         }
         heritage
     }
@@ -54,7 +58,11 @@ impl Diff<'_> {
         };
         let mut heritage = Heritage::default();
         let mut add = |member: &RoleName, role: &RoleName| {
-            heritage.0.entry(member.clone()).or_default().insert(role.clone());
+            heritage
+                .0
+                .entry(member.clone())
+                .or_default()
+                .insert(role.clone());
         };
         for edge in self.state.memberships.iter().filter(|edge| !ended(edge)) {
             if edge.inherit || will_inherit(&edge.member) {

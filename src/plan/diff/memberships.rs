@@ -18,9 +18,16 @@ impl Diff<'_> {
         let wanted = self.wanted_edges();
         let mut left = self.state.memberships.clone();
         let by_google: BTreeSet<_> = of_iam_groups(self.policy, self.state).collect();
-        let (own, granted_on): (Vec<_>, Vec<_>) =
-            self.state.memberships.iter().partition(|edge| self.reach.revoker(edge).is_some());
-        for edge in own.into_iter().chain(granted_on).filter(|edge| !by_google.contains(edge)) {
+        let (own, granted_on): (Vec<_>, Vec<_>) = self
+            .state
+            .memberships
+            .iter()
+            .partition(|edge| self.reach.revoker(edge).is_some());
+        for edge in own
+            .into_iter()
+            .chain(granted_on)
+            .filter(|edge| !by_google.contains(edge))
+        {
             self.actual_edge(edge, &wanted, &mut left);
         }
         self.find_unproven(&left);
@@ -32,9 +39,16 @@ impl Diff<'_> {
     fn wanted_edges(&self) -> Wanted {
         let mut wanted = BTreeMap::new();
         let mut want = |edge: Edge, origin: &Origin| {
-            wanted.insert((edge.role.clone(), edge.member.clone()), (edge, origin.clone()));
+            wanted.insert(
+                (edge.role.clone(), edge.member.clone()),
+                (edge, origin.clone()),
+            );
         };
-        let present = self.policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+        let present = self
+            .policy
+            .roles
+            .iter()
+            .filter(|(_, role)| role.lifecycle == Lifecycle::Present);
         for (name, role) in present {
             let plain = |member: &RoleName, inherit: bool| Edge {
                 role: name.clone(),
@@ -66,7 +80,12 @@ impl Diff<'_> {
     }
 
     fn actual_edge(&mut self, edge: &Membership, wanted: &Wanted, left: &mut BTreeSet<Membership>) {
-        if self.cast.going(&edge.role).or_else(|| self.cast.going(&edge.member)).is_some() {
+        if self
+            .cast
+            .going(&edge.role)
+            .or_else(|| self.cast.going(&edge.member))
+            .is_some()
+        {
             // DROP ROLE ends it, whoever granted it.
             return;
         }
@@ -83,15 +102,26 @@ impl Diff<'_> {
             }
             return;
         }
-        let (role, member) = (self.cast.standing(&edge.role), self.cast.standing(&edge.member));
-        let left_by_create_role =
-            edge.admin && !edge.inherit && !edge.set && Some(&edge.grantor) == self.state.server.bootstrap.as_ref();
+        let (role, member) = (
+            self.cast.standing(&edge.role),
+            self.cast.standing(&edge.member),
+        );
+        let left_by_create_role = edge.admin
+            && !edge.inherit
+            && !edge.set
+            && Some(&edge.grantor) == self.state.server.bootstrap.as_ref();
         if member == Standing::Iam && edge.role.as_str().starts_with(IAM_GROUPS) {
             return;
         }
         if member.is_managed() {
             let origin = self.origin(&edge.member);
-            self.revoke_membership(edge, Rule::MembershipUnexpected, origin.as_ref(), None, left);
+            self.revoke_membership(
+                edge,
+                Rule::MembershipUnexpected,
+                origin.as_ref(),
+                None,
+                left,
+            );
         } else if role.is_managed() && member == Standing::Undeclared && !left_by_create_role {
             let blocked = (!self.options.prune).then(|| not_declared(&edge.member));
             let origin = self.origin(&edge.role);
@@ -102,7 +132,8 @@ impl Diff<'_> {
     /// Before 16 an edge has no options of its own but ADMIN.
     fn exceeds(&self, edge: &Membership, want: &Edge) -> bool {
         let options = self.state.server.major() >= 16;
-        edge.admin && !want.admin || options && (edge.inherit && !want.inherit || edge.set && !want.set)
+        edge.admin && !want.admin
+            || options && (edge.inherit && !want.inherit || edge.set && !want.set)
     }
 
     fn revoke_membership(
@@ -123,8 +154,14 @@ impl Diff<'_> {
             cascade: lost.iter().map(|one| one.member.clone()).collect(),
         };
         let mut taken = step(change, rule, origin);
-        taken.path = vec![edge.member.to_string(), format!("member of {} granted by {}", edge.role, edge.grantor)];
-        let blocked = self.irrevocable(edge).or(blocked).or_else(|| self.blocked_by_members(&lost));
+        taken.path = vec![
+            edge.member.to_string(),
+            format!("member of {} granted by {}", edge.role, edge.grantor),
+        ];
+        let blocked = self
+            .irrevocable(edge)
+            .or(blocked)
+            .or_else(|| self.blocked_by_members(&lost));
         self.note_unfinished(&edge.grantor, None, blocked.as_ref());
         if self.push_or(taken, blocked) {
             left.remove(edge);
@@ -145,7 +182,9 @@ impl Diff<'_> {
                     && !lost.contains(*one)
             };
             if ended.admin && !left.iter().any(|one| by_others(&one)) {
-                let hanging = left.iter().filter(|one| one.role == ended.role && one.grantor == ended.member);
+                let hanging = left
+                    .iter()
+                    .filter(|one| one.role == ended.role && one.grantor == ended.member);
                 frontier.extend(hanging.filter(|one| lost.insert((*one).clone())));
             }
         }
@@ -163,7 +202,10 @@ impl Diff<'_> {
         };
         let edge = lost.iter().find(spared)?;
         Some(Reason::decision(
-            format!("`{}` would lose its membership in `{}`, which was granted on to it", edge.member, edge.role),
+            format!(
+                "`{}` would lose its membership in `{}`, which was granted on to it",
+                edge.member, edge.role
+            ),
             "grant it to them as the admin first, or use --prune",
         ))
     }
@@ -174,14 +216,22 @@ impl Diff<'_> {
             return None;
         }
         let ours = |one: &Membership| {
-            one.role == edge.role && one.member == edge.grantor && one.admin && self.reach.revoker(one).is_some()
+            one.role == edge.role
+                && one.member == edge.grantor
+                && one.admin
+                && self.reach.revoker(one).is_some()
         };
-        if self.cast.standing(&edge.grantor) == Standing::Undeclared && self.state.memberships.iter().any(ours) {
+        if self.cast.standing(&edge.grantor) == Standing::Undeclared
+            && self.state.memberships.iter().any(ours)
+        {
             return Some(not_declared(&edge.grantor));
         }
         let (way, member) = (self.way_to_end(edge), &edge.member);
         Some(Reason::impossible(
-            format!("it was granted by `{}`, and only its grantor takes it back", edge.grantor),
+            format!(
+                "it was granted by `{}`, and only its grantor takes it back",
+                edge.grantor
+            ),
             match self.holds_nothing(member) {
                 true => {
                     let member = statement::name(member.as_str());
@@ -199,26 +249,52 @@ impl Diff<'_> {
 
     fn missing_edge(&mut self, edge: &Edge, origin: &Origin, left: &BTreeSet<Membership>) {
         let major = self.state.server.major();
-        let rows: Vec<_> = left.iter().filter(|one| one.role == edge.role && one.member == edge.member).collect();
+        let rows: Vec<_> = left
+            .iter()
+            .filter(|one| one.role == edge.role && one.member == edge.member)
+            .collect();
         let any = |option: fn(&Membership) -> bool| rows.iter().any(|row| option(row));
         let has = !rows.is_empty()
             && (!edge.admin || any(|row| row.admin))
-            && (major < 16 || ((!edge.inherit || any(|row| row.inherit)) && (!edge.set || any(|row| row.set))));
+            && (major < 16
+                || ((!edge.inherit || any(|row| row.inherit))
+                    && (!edge.set || any(|row| row.set))));
         if has {
             return;
         }
-        let existed = self.state.memberships.iter().any(|one| one.role == edge.role && one.member == edge.member);
-        let rule = if existed { Rule::MembershipOptions } else { Rule::MembershipMissing };
-        let Some((edge, part)) = self.of_phase(edge, left) else { return };
-        let blocked = self.not_administered(&edge.role).or_else(|| self.options_wanted(&edge));
-        self.push_part_or(step(Change::GrantMembership { edge }, rule, Some(origin)), part, blocked);
+        let existed = self
+            .state
+            .memberships
+            .iter()
+            .any(|one| one.role == edge.role && one.member == edge.member);
+        let rule = if existed {
+            Rule::MembershipOptions
+        } else {
+            Rule::MembershipMissing
+        };
+        let Some((edge, part)) = self.of_phase(edge, left) else {
+            return;
+        };
+        let blocked = self
+            .not_administered(&edge.role)
+            .or_else(|| self.options_wanted(&edge));
+        self.push_part_or(
+            step(Change::GrantMembership { edge }, rule, Some(origin)),
+            part,
+            blocked,
+        );
     }
 
     /// What a run gives: one that only takes away gives no more than what it took too much of, and an unproven role gets no
     /// more in any.
     fn of_phase(&self, edge: &Edge, left: &BTreeSet<Membership>) -> Option<(Edge, Part)> {
         let ended = |row: &Membership| !left.contains(row);
-        let rows = || self.state.memberships.iter().filter(|one| one.role == edge.role && one.member == edge.member);
+        let rows = || {
+            self.state
+                .memberships
+                .iter()
+                .filter(|one| one.role == edge.role && one.member == edge.member)
+        };
         let cut_back = self.unproven(&edge.member).is_some() && rows().any(ended);
         if self.options.phase != Phase::Contract && !cut_back {
             return Some((edge.clone(), Part::ByChange));
@@ -234,9 +310,13 @@ impl Diff<'_> {
     }
 
     fn options_wanted(&self, edge: &Edge) -> Option<Reason> {
-        let inherits = self.state.roles.get(&edge.member).is_none_or(|member| member.inherit);
-        let expressible =
-            self.state.server.major() >= 16 || (edge.set && (edge.inherit == inherits || self.is_login(edge)));
+        let inherits = self
+            .state
+            .roles
+            .get(&edge.member)
+            .is_none_or(|member| member.inherit);
+        let expressible = self.state.server.major() >= 16
+            || (edge.set && (edge.inherit == inherits || self.is_login(edge)));
         (!expressible).then(|| {
             Reason::impossible(
                 "before PostgreSQL 16 a membership has no INHERIT or SET option of its own",
@@ -247,7 +327,10 @@ impl Diff<'_> {
 
     /// The logins we lay out get INHERIT as their attribute in the same plan.
     fn is_login(&self, edge: &Edge) -> bool {
-        matches!(self.cast.standing(&edge.member), Standing::Login | Standing::Iam)
+        matches!(
+            self.cast.standing(&edge.member),
+            Standing::Login | Standing::Iam
+        )
     }
 }
 

@@ -12,7 +12,13 @@ use crate::plan::{Change, Rule, Step};
 
 impl Diff<'_> {
     /// Grants what the policy gives and no entry that stays does.
-    pub(super) fn missing(&mut self, lot: &Lot<'_>, judged: &Judged, wants: &Wants, left: &[Arc<AclItem>]) {
+    pub(super) fn missing(
+        &mut self,
+        lot: &Lot<'_>,
+        judged: &Judged,
+        wants: &Wants,
+        left: &[Arc<AclItem>],
+    ) {
         for (role, lack) in self.lacking(lot, judged, wants, left) {
             self.grant(lot, judged, &role, lack);
         }
@@ -21,24 +27,42 @@ impl Diff<'_> {
     /// What a change of owner to `heir` brings along: what every role that is there lacks then.
     pub(super) fn brought(&self, lot: &Lot<'_>, heir: &RoleName, wants: &Wants) -> Vec<Change> {
         let acl = lot.group.acl.after_owner_change(&lot.group.owner, heir);
-        let judged = Judged { owner: heir.clone(), acl, trusted: true, foreign: false, waits: false };
-        let lacking = self.lacking(lot, &judged, wants, judged.acl.items()).into_iter();
+        let judged = Judged {
+            owner: heir.clone(),
+            acl,
+            trusted: true,
+            foreign: false,
+            waits: false,
+        };
+        let lacking = self
+            .lacking(lot, &judged, wants, judged.acl.items())
+            .into_iter();
         let is_given = |role: &RoleName, lack: &Lack| {
             let proven = matches!(lack.part, Part::Keeps) || self.unproven(role).is_none();
             !lack.privileges.is_empty() && proven && self.state.roles.contains_key(role)
         };
         let given = lacking.filter(|(role, lack)| is_given(role, lack));
-        given.map(|(role, lack)| granted(lot, &judged, &role, &lack)).collect()
+        given
+            .map(|(role, lack)| granted(lot, &judged, &role, &lack))
+            .collect()
     }
 
     /// What each role lacks, of an object that belongs to `judged.owner`.
-    fn lacking(&self, lot: &Lot<'_>, judged: &Judged, wants: &Wants, left: &[Arc<AclItem>]) -> Vec<(RoleName, Lack)> {
+    fn lacking(
+        &self,
+        lot: &Lot<'_>,
+        judged: &Judged,
+        wants: &Wants,
+        left: &[Arc<AclItem>],
+    ) -> Vec<(RoleName, Lack)> {
         let mut lacking = Vec::new();
         for (role, wanted) in wants.iter().filter(|(role, _)| **role != judged.owner) {
             let wanted = self.of_this_run(lot, judged, role, *wanted);
             // Sorted by grantee, as every ACL is.
             let first = left.partition_point(|item| item.grantee.role() < Some(role));
-            let held = left[first..].iter().take_while(|item| item.grantee.role() == Some(role));
+            let held = left[first..]
+                .iter()
+                .take_while(|item| item.grantee.role() == Some(role));
             let (mut privileges, mut grantable) = (Privileges::NONE, Privileges::NONE);
             held.for_each(|item| {
                 privileges = privileges.union(item.privileges);
@@ -46,14 +70,32 @@ impl Diff<'_> {
             });
             let with_option = wanted.grantable.minus(grantable);
             let plain = wanted.privileges.minus(privileges).minus(with_option);
-            let rule = if with_option.minus(privileges).is_empty() { Rule::GrantGrantable } else { Rule::GrantMissing };
+            let rule = if with_option.minus(privileges).is_empty() {
+                Rule::GrantGrantable
+            } else {
+                Rule::GrantMissing
+            };
             // Of an unproven role only what it would lose is given back.
             let back = self.would_lose(lot, judged, role, left).unwrap_or_default();
             let option_back = with_option.intersection(back.grantable);
-            let plain_back = plain.union(with_option.minus(option_back)).intersection(back.privileges);
-            let part = if self.options.phase == Phase::Contract { Part::Restores } else { Part::ByChange };
+            let plain_back = plain
+                .union(with_option.minus(option_back))
+                .intersection(back.privileges);
+            let part = if self.options.phase == Phase::Contract {
+                Part::Restores
+            } else {
+                Part::ByChange
+            };
             let mut lacks = |privileges, grantable, part, rule| {
-                lacking.push((role.clone(), Lack { privileges, grantable, part, rule }));
+                lacking.push((
+                    role.clone(),
+                    Lack {
+                        privileges,
+                        grantable,
+                        part,
+                        rule,
+                    },
+                ));
             };
             lacks(plain_back, false, Part::Keeps, Rule::GrantMissing);
             lacks(option_back, true, Part::Keeps, rule);
@@ -65,12 +107,22 @@ impl Diff<'_> {
 
     /// A run that only takes away gives no more than what somebody had until then, and so does one that leaves the object with
     /// somebody else: that is one finding, `owner.unexpected`, and what is lacking would only repeat it.
-    pub(super) fn of_this_run(&self, lot: &Lot<'_>, judged: &Judged, role: &RoleName, wanted: Wanted) -> Wanted {
+    pub(super) fn of_this_run(
+        &self,
+        lot: &Lot<'_>,
+        judged: &Judged,
+        role: &RoleName,
+        wanted: Wanted,
+    ) -> Wanted {
         if self.options.phase != Phase::Contract && !judged.foreign {
             return wanted;
         }
         let exists = self.state.roles.contains_key(role);
-        let (privileges, grantable) = if exists { held_until_now(lot, judged, role) } else { Default::default() };
+        let (privileges, grantable) = if exists {
+            held_until_now(lot, judged, role)
+        } else {
+            Default::default()
+        };
         Wanted {
             privileges: wanted.privileges.intersection(privileges),
             grantable: wanted.grantable.intersection(grantable),
@@ -84,14 +136,23 @@ impl Diff<'_> {
         let change = granted(lot, judged, role, &lack);
         let Lack { part, rule, .. } = lack;
         let owner = self.reach.real_owner(&judged.owner, lot.database);
-        let blocked = self.out_of_reach(owner).or_else(|| self.lacks_usage(lot, owner));
+        let blocked = self
+            .out_of_reach(owner)
+            .or_else(|| self.lacks_usage(lot, owner));
         let origin = self.origin(role);
         if judged.waits && blocked.is_some() {
             // Its owner to be will give it.
             return;
         }
         let asked = self.asked(role, lot);
-        self.push_part_or(Step { asked, ..step(change, rule, origin.as_ref()) }, part, blocked);
+        self.push_part_or(
+            Step {
+                asked,
+                ..step(change, rule, origin.as_ref())
+            },
+            part,
+            blocked,
+        );
     }
 }
 
@@ -124,6 +185,9 @@ fn held_until_now(lot: &Lot<'_>, judged: &Judged, role: &RoleName) -> (Privilege
     let items = lot.group.acl.items().iter();
     let mine = items.filter(|item| item.grantee.role().is_none_or(|grantee| grantee == role));
     mine.fold(Default::default(), |(privileges, grantable), item| {
-        (item.privileges.union(privileges), item.grantable.union(grantable))
+        (
+            item.privileges.union(privileges),
+            item.grantable.union(grantable),
+        )
     })
 }

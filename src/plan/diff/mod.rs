@@ -121,11 +121,20 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
 
 /// Code of untrusted roles that runs as the owner of something already, in managed databases.
 pub fn code_run_as_owner(policy: &Policy, state: &State, today: jiff::civil::Date) -> Vec<Finding> {
-    let Some(reach) = Reach::new(state) else { return Vec::new() };
-    let options = Options { today, ..Options::default() };
+    let Some(reach) = Reach::new(state) else {
+        return Vec::new();
+    };
+    let options = Options {
+        today,
+        ..Options::default()
+    };
     let mut diff = Diff::new(policy, state, &options, (empty(policy, state), reach));
     diff.heritage = diff.heritage();
-    state.databases.iter().flat_map(|(name, database)| diff.run_as_owners(name, database)).collect()
+    state
+        .databases
+        .iter()
+        .flat_map(|(name, database)| diff.run_as_owners(name, database))
+        .collect()
 }
 
 fn empty(policy: &Policy, state: &State) -> Plan {
@@ -161,11 +170,23 @@ struct Diff<'a> {
 }
 
 impl<'a> Diff<'a> {
-    fn new(policy: &'a Policy, state: &'a State, options: &'a Options, (plan, reach): (Plan, Reach<'a>)) -> Self {
-        let (cast, departures, merging) = (Cast::new(policy, state), Departures::default(), Merging::default());
+    fn new(
+        policy: &'a Policy,
+        state: &'a State,
+        options: &'a Options,
+        (plan, reach): (Plan, Reach<'a>),
+    ) -> Self {
+        let (cast, departures, merging) = (
+            Cast::new(policy, state),
+            Departures::default(),
+            Merging::default(),
+        );
         let (heritage, unproven) = (Heritage::default(), Unproven::default());
-        let views =
-            state.databases.iter().map(|(name, database)| (name, Rc::new(Views::new(state, name, database)))).collect();
+        let views = state
+            .databases
+            .iter()
+            .map(|(name, database)| (name, Rc::new(Views::new(state, name, database))))
+            .collect();
         let untrusted = Untrusted::new(policy, state, &cast);
         let leaving_code = OnceCell::new();
         Self {
@@ -189,7 +210,11 @@ impl<'a> Diff<'a> {
 impl Diff<'_> {
     /// Says once what keeps the plan from being applied.
     fn refuse(&mut self, cause: RefusalCause, message: String, hint: String) {
-        let refusal = Refusal { message, hint, cause };
+        let refusal = Refusal {
+            message,
+            hint,
+            cause,
+        };
         if !self.plan.refusals.contains(&refusal) {
             self.plan.refusals.push(refusal);
         }
@@ -207,10 +232,15 @@ impl Diff<'_> {
         }
         let mut told = false;
         for name in self.state.databases.keys() {
-            let Some(setting) = server.read_only_setting(name).filter(|setting| setting.on) else { continue };
+            let Some(setting) = server.read_only_setting(name).filter(|setting| setting.on) else {
+                continue;
+            };
             let (place, alter) = remedy::read_only_place(self.reach.admin(), setting);
-            let message = format!("database `{name}` is read-only: default_transaction_read_only is on for {place}");
-            let hint = format!("BEGIN READ WRITE; {alter} RESET default_transaction_read_only; COMMIT");
+            let message = format!(
+                "database `{name}` is read-only: default_transaction_read_only is on for {place}"
+            );
+            let hint =
+                format!("BEGIN READ WRITE; {alter} RESET default_transaction_read_only; COMMIT");
             self.refuse(RefusalCause::Instance, message, hint);
             told = true;
         }
@@ -226,8 +256,9 @@ impl Diff<'_> {
     /// What would make every later statement fail: said before anything is touched.
     fn preconditions(&mut self) {
         self.read_only();
-        let known =
-            |name: &DatabaseName| self.state.databases.contains_key(name) || self.state.closed.contains_key(name);
+        let known = |name: &DatabaseName| {
+            self.state.databases.contains_key(name) || self.state.closed.contains_key(name)
+        };
         for name in self.policy.databases.keys().filter(|name| !known(name)) {
             self.plan.refusals.push(Refusal {
                 message: format!("database `{name}` does not exist"),

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::Diff;
 use super::owners::Judged;
 use crate::model::{
-    Database, DatabaseName, Dependence, Group, Lifecycle, Object, ObjectKind, Origin, Policy, PrivilegeClass, RoleName,
-    SchemaName,
+    Database, DatabaseName, Dependence, Group, Lifecycle, Object, ObjectKind, Origin, Policy,
+    PrivilegeClass, RoleName, SchemaName,
 };
 use crate::plan::expected::{Expectations, Wants};
 use crate::plan::{Objects, findings};
@@ -36,13 +36,13 @@ impl Diff<'_> {
     pub(super) fn database(&mut self, name: &DatabaseName, database: &Database) {
         let made = self.schemas(name, database);
         self.extensions(name, database);
-        let expectations = Expectations::new(self.policy, name, database, self.state.server.major());
+        let expectations =
+            Expectations::new(self.policy, name, database, self.state.server.major());
         // Databases that are alike are one group: this one is judged by itself.
-        let own = self
-            .reach
-            .database(name)
-            .cloned()
-            .map(|group| Group { members: vec![Object::Database(name.clone())], ..group });
+        let own = self.reach.database(name).cloned().map(|group| Group {
+            members: vec![Object::Database(name.clone())],
+            ..group
+        });
         self.lots(name, database, &made, own.as_ref(), &expectations);
         self.exposed(name, database);
         self.pending(name, database, &made, &expectations);
@@ -64,17 +64,29 @@ impl Diff<'_> {
         for group in own.into_iter().chain(&database.groups).chain(made) {
             let place = match &group.members[..] {
                 [Object::Schema(_), ..] => None,
-                members => members.first().and_then(Object::schema).and_then(|schema| places.get(schema)),
+                members => members
+                    .first()
+                    .and_then(Object::schema)
+                    .and_then(|schema| places.get(schema)),
             };
             let apart = |object: &Object| {
                 self.apart(object, expectations)
                     || self.has_rules(name, object)
                     || self.untrusted.singles_out(name, object)
             };
-            let (apart, together): (Vec<_>, Vec<_>) = group.members.iter().cloned().partition(apart);
-            let lots = apart.into_iter().map(|object| vec![object]).chain((!together.is_empty()).then_some(together));
+            let (apart, together): (Vec<_>, Vec<_>) =
+                group.members.iter().cloned().partition(apart);
+            let lots = apart
+                .into_iter()
+                .map(|object| vec![object])
+                .chain((!together.is_empty()).then_some(together));
             let lots = lots.map(Objects::from);
-            found.extend(lots.map(|members| Lot { database: name, group, members, place }));
+            found.extend(lots.map(|members| Lot {
+                database: name,
+                group,
+                members,
+                place,
+            }));
         }
         self.find_stuck(name, &found);
         for lot in &found {
@@ -92,11 +104,26 @@ impl Diff<'_> {
         let mut places = BTreeMap::new();
         for group in groups.filter(|group| group.kind == ObjectKind::Schema) {
             for object in &group.members {
-                let Some(name) = object.schema() else { continue };
-                let lot = Lot { database, group, members: [object.clone()].into(), place: None };
+                let Some(name) = object.schema() else {
+                    continue;
+                };
+                let lot = Lot {
+                    database,
+                    group,
+                    members: [object.clone()].into(),
+                    place: None,
+                };
                 let (owner, gives) = (self.owner_to_be(&lot), self.gives(&lot));
                 let wants = expectations.of(group, object, true);
-                places.insert(name, Place { schema: group, owner, wants, gives });
+                places.insert(
+                    name,
+                    Place {
+                        schema: group,
+                        owner,
+                        wants,
+                        gives,
+                    },
+                );
             }
         }
         places
@@ -119,22 +146,35 @@ impl Diff<'_> {
     fn definer_notes(&mut self, lot: &Lot<'_>, wants: &Wants) {
         for role in wants.keys() {
             for object in lot.members.iter() {
-                self.note(findings::definer(lot.database, role, object, &lot.group.owner));
+                self.note(findings::definer(
+                    lot.database,
+                    role,
+                    object,
+                    &lot.group.owner,
+                ));
             }
         }
     }
 
     /// Databases that are not managed, tablespaces and parameters: a managed role has nothing there but by a declared grant.
     pub(super) fn other_databases(&mut self) {
-        let Some(from) = self.state.databases.keys().next() else { return };
+        let Some(from) = self.state.databases.keys().next() else {
+            return;
+        };
         let state = self.state;
         for group in &state.shared {
             for object in &group.members {
-                if matches!(object, Object::Database(name) if self.policy.databases.contains_key(name)) {
+                if matches!(object, Object::Database(name) if self.policy.databases.contains_key(name))
+                {
                     continue;
                 }
                 let wants = declared_on(self.policy, object);
-                let lot = Lot { database: from, group, members: [object.clone()].into(), place: None };
+                let lot = Lot {
+                    database: from,
+                    group,
+                    members: [object.clone()].into(),
+                    place: None,
+                };
                 let judged = match self.cast.going(&group.owner) {
                     Some(_) => self.owner(&lot, &wants),
                     None => Judged::as_is(group),
@@ -154,12 +194,16 @@ impl Diff<'_> {
 
     /// Whether the policy speaks of the object itself: a managed database, a managed schema, what is in one.
     pub(super) fn is_managed(&self, lot: &Lot<'_>) -> bool {
-        let Some(database) = self.policy.databases.get(lot.database) else { return false };
+        let Some(database) = self.policy.databases.get(lot.database) else {
+            return false;
+        };
         match &lot.members[0] {
             Object::Database(name) => name == lot.database,
             object => {
                 lot.group.dependence != Dependence::Extension
-                    && object.schema().is_some_and(|schema| database.schemas.contains_key(schema))
+                    && object
+                        .schema()
+                        .is_some_and(|schema| database.schemas.contains_key(schema))
             }
         }
     }
@@ -172,11 +216,18 @@ impl Diff<'_> {
     /// Whether an object is judged apart from its group: a declared grant or an accepted finding names it, or it is a
     /// column, whose owner is that of its own relation.
     fn apart(&self, object: &Object, expectations: &Expectations<'_>) -> bool {
-        object.kind() == ObjectKind::Column || expectations.singles_out(object) || self.is_accepted(object)
+        object.kind() == ObjectKind::Column
+            || expectations.singles_out(object)
+            || self.is_accepted(object)
     }
 
     pub(super) fn is_accepted(&self, object: &Object) -> bool {
-        let mut named = self.policy.allow.iter().filter_map(|allow| allow.object.as_ref()).peekable();
+        let mut named = self
+            .policy
+            .allow
+            .iter()
+            .filter_map(|allow| allow.object.as_ref())
+            .peekable();
         named.peek().is_some() && {
             let text = object.to_string();
             named.any(|name| *name == text)
@@ -187,9 +238,16 @@ impl Diff<'_> {
 /// What every role is to hold on an object of the instance: what a declared grant says, whatever its database.
 fn declared_on(policy: &Policy, object: &Object) -> Wants {
     let mut wants = Wants::new();
-    let present = policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present);
+    let present = policy
+        .roles
+        .iter()
+        .filter(|(_, role)| role.lifecycle == Lifecycle::Present);
     for (name, role) in present {
-        for grant in role.grants.iter().filter(|grant| grant.target.covers(object)) {
+        for grant in role
+            .grants
+            .iter()
+            .filter(|grant| grant.target.covers(object))
+        {
             let wanted = wants.entry(name.clone()).or_default();
             wanted.privileges = wanted.privileges.union(grant.privileges);
             if grant.grantable {

@@ -8,8 +8,8 @@ use super::former::runs_as_owner;
 use super::objects::{Lot, Place};
 use super::{Diff, Phase};
 use crate::model::{
-    Acl, Call, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, Privilege, RelationKind, RoleName,
-    SchemaName,
+    Acl, Call, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, Privilege,
+    RelationKind, RoleName, SchemaName,
 };
 use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
@@ -30,7 +30,13 @@ pub(super) struct Judged {
 impl Judged {
     pub(super) fn as_is(group: &Group) -> Self {
         let (owner, acl) = (group.owner.clone(), group.acl.clone());
-        Self { owner, acl, trusted: true, foreign: false, waits: false }
+        Self {
+            owner,
+            acl,
+            trusted: true,
+            foreign: false,
+            waits: false,
+        }
     }
 }
 
@@ -43,7 +49,10 @@ impl Diff<'_> {
         }
         match self.heir(lot) {
             Verdict::Fine => Judged::as_is(lot.group),
-            Verdict::Left => Judged { trusted: false, ..Judged::as_is(lot.group) },
+            Verdict::Left => Judged {
+                trusted: false,
+                ..Judged::as_is(lot.group)
+            },
             Verdict::Wrong { to, blocked } => self.take_over(lot, to, wants, blocked),
         }
     }
@@ -51,7 +60,10 @@ impl Diff<'_> {
     /// Who will own a lot at the end of this run.
     pub(super) fn owner_to_be(&self, lot: &Lot<'_>) -> RoleName {
         match self.heir(lot) {
-            Verdict::Wrong { to: Some(heir), blocked: None } if self.takes_owners() => heir,
+            Verdict::Wrong {
+                to: Some(heir),
+                blocked: None,
+            } if self.takes_owners() => heir,
             _ => lot.group.owner.clone(),
         }
     }
@@ -67,17 +79,35 @@ impl Diff<'_> {
             security_definer: lot.group.security_definer,
             members: Vec::new(),
         };
-        let verdict = |group: &Group| self.heir(&Lot { group, members: lot.members.clone(), ..*lot });
+        let verdict = |group: &Group| {
+            self.heir(&Lot {
+                group,
+                members: lot.members.clone(),
+                ..*lot
+            })
+        };
         let mut heir = verdict(&as_relation(RelationKind::Table));
         if matches!(heir, Verdict::Wrong { .. }) {
             heir = verdict(&as_relation(self.relation_of(lot)));
         }
         match heir {
             Verdict::Fine => Judged::as_is(lot.group),
-            Verdict::Left => Judged { trusted: false, ..Judged::as_is(lot.group) },
-            Verdict::Wrong { to: Some(heir), blocked: None } if self.takes_owners() => {
+            Verdict::Left => Judged {
+                trusted: false,
+                ..Judged::as_is(lot.group)
+            },
+            Verdict::Wrong {
+                to: Some(heir),
+                blocked: None,
+            } if self.takes_owners() => {
                 let acl = lot.group.acl.after_owner_change(&lot.group.owner, &heir);
-                Judged { owner: heir, acl, trusted: true, foreign: false, waits: false }
+                Judged {
+                    owner: heir,
+                    acl,
+                    trusted: true,
+                    foreign: false,
+                    waits: false,
+                }
             }
             Verdict::Wrong { blocked, .. } => self.not_taken(lot, blocked.is_none()),
         }
@@ -90,20 +120,38 @@ impl Diff<'_> {
     }
 
     fn accepts_owners(&self) -> bool {
-        self.policy.allow.iter().any(|allow| allow.rule == Rule::OwnerUnexpected.id())
+        self.policy
+            .allow
+            .iter()
+            .any(|allow| allow.rule == Rule::OwnerUnexpected.id())
     }
 
     /// What keeps its owner: for good, or until the other part of a deployment. Until then the owner gives what the policy
     /// gives, and whoever gets the object keeps that.
     fn not_taken(&self, lot: &Lot<'_>, may_be: bool) -> Judged {
         let waits = may_be && self.options.phase == Phase::Expand && !self.accepts_owners();
-        Judged { trusted: false, foreign: !waits, waits, ..Judged::as_is(lot.group) }
+        Judged {
+            trusted: false,
+            foreign: !waits,
+            waits,
+            ..Judged::as_is(lot.group)
+        }
     }
 
     /// The kind of relation a column belongs to; a sequence belongs to a table.
     fn relation_of(&self, lot: &Lot<'_>) -> RelationKind {
-        let Object::Column { schema, relation, .. } = &lot.members[0] else { return RelationKind::Table };
-        let groups = self.state.databases.get(lot.database).into_iter().flat_map(|database| &database.groups);
+        let Object::Column {
+            schema, relation, ..
+        } = &lot.members[0]
+        else {
+            return RelationKind::Table;
+        };
+        let groups = self
+            .state
+            .databases
+            .get(lot.database)
+            .into_iter()
+            .flat_map(|database| &database.groups);
         let named = |object: &Object| matches!(object, Object::InSchema { schema: s, name, .. } if s == schema && name == relation);
         let found = groups.filter_map(|group| match group.kind {
             ObjectKind::Relation(kind) => Some((kind, group)),
@@ -125,7 +173,9 @@ impl Diff<'_> {
             (ObjectKind::Database, _) if matches!(&lot.members[0], Object::Database(name) if name == lot.database) => {
                 self.container_heir(lot)
             }
-            (ObjectKind::Schema, Some(schema)) if managed.is_some_and(|one| one.schemas.contains_key(schema)) => {
+            (ObjectKind::Schema, Some(schema))
+                if managed.is_some_and(|one| one.schemas.contains_key(schema)) =>
+            {
                 self.container_heir(lot)
             }
             (ObjectKind::Schema, _) => Verdict::Fine,
@@ -140,7 +190,9 @@ impl Diff<'_> {
     fn container_heir(&self, lot: &Lot<'_>) -> Verdict {
         let owner = &lot.group.owner;
         let blocked = match self.cast.standing(owner) {
-            Standing::Admin | Standing::System | Standing::Ignored | Standing::Retiring => return Verdict::Fine,
+            Standing::Admin | Standing::System | Standing::Ignored | Standing::Retiring => {
+                return Verdict::Fine;
+            }
             Standing::Declared | Standing::Login | Standing::Iam => None,
             Standing::Undeclared => self.not_declared(owner),
         };
@@ -151,7 +203,10 @@ impl Diff<'_> {
             .or_else(|| self.out_of_reach(&to))
             .or_else(|| self.container_blocked(lot, self.reach.name(&by)))
             .or(blocked);
-        Verdict::Wrong { to: Some(to), blocked }
+        Verdict::Wrong {
+            to: Some(to),
+            blocked,
+        }
     }
 
     fn object_heir(&self, lot: &Lot<'_>, schema: &SchemaName) -> Verdict {
@@ -169,7 +224,10 @@ impl Diff<'_> {
                 format!("schema `{schema}` has {} roles with ddl", ddl.len()),
                 "say which of them is to own it: ALTER … OWNER TO",
             );
-            return Verdict::Wrong { to: None, blocked: Some(reason) };
+            return Verdict::Wrong {
+                to: None,
+                blocked: Some(reason),
+            };
         };
         let unreachable = self.out_of_reach(owner).or_else(|| self.out_of_reach(heir));
         let blocked = unreachable
@@ -178,11 +236,19 @@ impl Diff<'_> {
             .or_else(|| self.lacks_usage(lot, heir))
             .or_else(|| self.waits(heir))
             .or_else(|| self.needs_a_word(lot, standing, heir));
-        Verdict::Wrong { to: Some(heir.clone()), blocked }
+        Verdict::Wrong {
+            to: Some(heir.clone()),
+            blocked,
+        }
     }
 
     /// What would then run with the `ddl` role's rights, and what belongs to people nobody declared, is not taken over unasked.
-    pub(super) fn needs_a_word(&self, lot: &Lot<'_>, standing: Standing, to: &RoleName) -> Option<Reason> {
+    pub(super) fn needs_a_word(
+        &self,
+        lot: &Lot<'_>,
+        standing: Standing,
+        to: &RoleName,
+    ) -> Option<Reason> {
         let owner = &lot.group.owner;
         let ours = standing.is_managed()
             || matches!(standing, Standing::System | Standing::Retiring)
@@ -193,7 +259,8 @@ impl Diff<'_> {
         let needed: BTreeSet<TakeOver> = [
             runs_as_owner(lot.group),
             (body || code.is_some()).then_some(TakeOver::Routines),
-            self.has_rules(lot.database, &lot.members[0]).then_some(TakeOver::Rules),
+            self.has_rules(lot.database, &lot.members[0])
+                .then_some(TakeOver::Rules),
             (!ours).then_some(TakeOver::Foreign),
         ]
         .into_iter()
@@ -205,16 +272,27 @@ impl Diff<'_> {
         let reason = match code {
             _ if !ours => format!("`{owner}` is not declared"),
             Some(call) => runs_code(call, lot),
-            None if body => format!("`{owner}` wrote it, and it would be trusted as code of `{to}`"),
+            None if body => {
+                format!("`{owner}` wrote it, and it would be trusted as code of `{to}`")
+            }
             None => "it would run with the rights of its new owner".into(),
         };
-        let first = if ours { "read its definition" } else { "ask whose it is" };
-        Some(Reason::decision(reason, format!("{first}, then use {}", flag(&needed))))
+        let first = if ours {
+            "read its definition"
+        } else {
+            "ask whose it is"
+        };
+        Some(Reason::decision(
+            reason,
+            format!("{first}, then use {}", flag(&needed)),
+        ))
     }
 
     /// Whether rules of a relation act with its owner's rights. Those that a `ddl` role made of its own are not listed.
     pub(super) fn has_rules(&self, database: &DatabaseName, object: &Object) -> bool {
-        self.views.get(database).is_some_and(|views| views.owner(object).is_some())
+        self.views
+            .get(database)
+            .is_some_and(|views| views.owner(object).is_some())
     }
 
     fn not_declared(&self, owner: &RoleName) -> Option<Reason> {
@@ -234,29 +312,52 @@ impl Diff<'_> {
     pub(super) fn gives(&self, schema: &Lot<'_>) -> bool {
         let (kept, changes) = match self.heir(schema) {
             Verdict::Fine | Verdict::Left => (true, false),
-            Verdict::Wrong { to, blocked } => (blocked.is_none() && !self.accepts_owners(), to.is_some()),
+            Verdict::Wrong { to, blocked } => {
+                (blocked.is_none() && !self.accepts_owners(), to.is_some())
+            }
         };
         let owner = self.owner_to_be(schema);
-        kept && self.reach.can_become(self.reach.real_owner(&owner, schema.database))
+        kept && self
+            .reach
+            .can_become(self.reach.real_owner(&owner, schema.database))
             && (self.options.phase != Phase::Contract || changes)
     }
 
     /// Whoever hands something over has the rights of both owners while it does.
-    pub(super) fn cannot_hand_over(&self, lot: &Lot<'_>, from: &RoleName, to: &RoleName) -> Option<Reason> {
+    pub(super) fn cannot_hand_over(
+        &self,
+        lot: &Lot<'_>,
+        from: &RoleName,
+        to: &RoleName,
+    ) -> Option<Reason> {
         let by = self.reach.transferrer([from, to]);
         let blocked = self.lacks_usage(lot, self.reach.name(&by))?;
-        [from, to].into_iter().all(|role| self.lacks_usage(lot, role).is_some()).then_some(blocked)
+        [from, to]
+            .into_iter()
+            .all(|role| self.lacks_usage(lot, role).is_some())
+            .then_some(blocked)
     }
 
     /// Whoever has no USAGE on a schema cannot even name what is in it.
     pub(super) fn lacks_usage(&self, lot: &Lot<'_>, role: &RoleName) -> Option<Reason> {
-        let Place { schema, owner, wants, gives } = lot.place?;
+        let Place {
+            schema,
+            owner,
+            wants,
+            gives,
+        } = lot.place?;
         let has = |holder: &RoleName| self.heritage.includes(role, holder);
-        let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Usage));
-        let mut wanted =
-            wants.iter().filter(|(holder, wanted)| wanted.privileges.contains(Privilege::Usage) && has(holder));
+        let mut entries = schema
+            .acl
+            .items()
+            .iter()
+            .filter(|item| item.privileges.contains(Privilege::Usage));
+        let mut wanted = wants
+            .iter()
+            .filter(|(holder, wanted)| wanted.privileges.contains(Privilege::Usage) && has(holder));
         let waiting = wanted.clone().find_map(|(holder, _)| self.waits(holder));
-        let given = *gives && wanted.any(|(holder, _)| self.is_given(schema, holder, Privilege::Usage));
+        let given =
+            *gives && wanted.any(|(holder, _)| self.is_given(schema, holder, Privilege::Usage));
         let may = has(self.reach.real_owner(owner, lot.database))
             || entries.any(|item| item.grantee.role().is_none_or(has))
             || given;
@@ -266,12 +367,16 @@ impl Diff<'_> {
             return Some(waiting);
         }
         (!may).then(|| match will {
-            true => {
-                Reason::decision(format!("`{role}` has no USAGE on schema `{name}` yet"), "use --phase expand first")
-            }
+            true => Reason::decision(
+                format!("`{role}` has no USAGE on schema `{name}` yet"),
+                "use --phase expand first",
+            ),
             false => Reason::impossible(
                 format!("`{role}` has no USAGE on schema `{name}`"),
-                format!("`{owner}` runs: {}", advice::grant(Privilege::Usage, &Object::Schema(name.clone()), role)),
+                format!(
+                    "`{owner}` runs: {}",
+                    advice::grant(Privilege::Usage, &Object::Schema(name.clone()), role)
+                ),
             ),
         })
     }
@@ -279,18 +384,29 @@ impl Diff<'_> {
     /// Who hands over a schema must be let make schemas, and who hands over a database, databases.
     /// <https://www.postgresql.org/docs/current/sql-alterschema.html>
     pub(super) fn container_blocked(&self, lot: &Lot<'_>, by: &RoleName) -> Option<Reason> {
-        let makes_databases = || self.state.roles.get(by).is_some_and(|role| role.create_db || role.superuser);
+        let makes_databases = || {
+            self.state
+                .roles
+                .get(by)
+                .is_some_and(|role| role.create_db || role.superuser)
+        };
         match &lot.members[0] {
             Object::Schema(_) if !self.reach.creates_in(by, lot.database) => {
                 let database = Object::Database(lot.database.clone());
                 Some(Reason::impossible(
                     format!("`{by}` has no CREATE on database `{}`", lot.database),
-                    format!("its owner runs: {}", advice::grant(Privilege::Create, &database, by)),
+                    format!(
+                        "its owner runs: {}",
+                        advice::grant(Privilege::Create, &database, by)
+                    ),
                 ))
             }
             Object::Database(_) if !makes_databases() => {
                 let alter = statement::name(by.as_str());
-                Some(Reason::impossible(format!("`{by}` has no CREATEDB"), format!("ALTER ROLE {alter} CREATEDB")))
+                Some(Reason::impossible(
+                    format!("`{by}` has no CREATEDB"),
+                    format!("ALTER ROLE {alter} CREATEDB"),
+                ))
             }
             _ => None,
         }
@@ -298,12 +414,27 @@ impl Diff<'_> {
 
     /// Who has to let `to` create in the lot's schema for it to become the owner; nobody where it may already, or will.
     fn creates_by(&self, lot: &Lot<'_>, to: &RoleName) -> Option<RoleName> {
-        let Place { schema, owner, wants, gives } = lot.place?;
+        let Place {
+            schema,
+            owner,
+            wants,
+            gives,
+        } = lot.place?;
         let owner = self.reach.real_owner(owner, lot.database);
         let has = |holder: &RoleName| self.heritage.includes(to, holder);
-        let mut entries = schema.acl.items().iter().filter(|item| item.privileges.contains(Privilege::Create));
-        let given = *gives && wants.get(to).is_some_and(|wanted| wanted.privileges.contains(Privilege::Create));
-        let may = to == owner || has(owner) || given || entries.any(|item| item.grantee.role().is_none_or(has));
+        let mut entries = schema
+            .acl
+            .items()
+            .iter()
+            .filter(|item| item.privileges.contains(Privilege::Create));
+        let given = *gives
+            && wants
+                .get(to)
+                .is_some_and(|wanted| wanted.privileges.contains(Privilege::Create));
+        let may = to == owner
+            || has(owner)
+            || given
+            || entries.any(|item| item.grantee.role().is_none_or(has));
         (!may).then(|| owner.clone())
     }
 
@@ -313,14 +444,25 @@ impl Diff<'_> {
         (!self.reach.can_become(&owner)).then(|| {
             Reason::impossible(
                 format!("`{to}` has no CREATE on schema `{schema}`, which belongs to `{owner}`"),
-                format!("`{owner}` runs: {}", advice::grant(Privilege::Create, &Object::Schema(schema.clone()), to)),
+                format!(
+                    "`{owner}` runs: {}",
+                    advice::grant(Privilege::Create, &Object::Schema(schema.clone()), to)
+                ),
             )
         })
     }
 
-    fn take_over(&mut self, lot: &Lot<'_>, to: Option<RoleName>, wants: &Wants, blocked: Option<Reason>) -> Judged {
+    fn take_over(
+        &mut self,
+        lot: &Lot<'_>,
+        to: Option<RoleName>,
+        wants: &Wants,
+        blocked: Option<Reason>,
+    ) -> Judged {
         let from = lot.group.owner.clone();
-        let heir = to.clone().unwrap_or_else(|| self.reach.maker_name().clone());
+        let heir = to
+            .clone()
+            .unwrap_or_else(|| self.reach.maker_name().clone());
         let creates_by = self.creates_by(lot, &heir);
         let change = Change::ChangeOwner {
             database: lot.database.clone(),
@@ -332,12 +474,18 @@ impl Diff<'_> {
         let step = match self.cast.going(&from) {
             Some(declared) => step(change, Rule::RoleUndeclared, self.origin(declared).as_ref()),
             None => {
-                let origin = lot.members[0].schema().and_then(|schema| self.schema_origin(lot.database, schema));
+                let origin = lot.members[0]
+                    .schema()
+                    .and_then(|schema| self.schema_origin(lot.database, schema));
                 step(change, Rule::OwnerUnexpected, origin.as_ref())
             }
         };
         let may_be = blocked.is_none();
-        let brings = if may_be { Vec::new() } else { self.brought(lot, &heir, wants) };
+        let brings = if may_be {
+            Vec::new()
+        } else {
+            self.brought(lot, &heir, wants)
+        };
         let taken = self.hand_over(lot, (Step { brings, ..step }, &heir), blocked);
         if taken || may_be && self.options.phase == Phase::Expand {
             self.untrusted.leaves(lot.database, &lot.members);
@@ -346,16 +494,29 @@ impl Diff<'_> {
             return self.not_taken(lot, may_be);
         }
         let acl = lot.group.acl.after_owner_change(&from, &heir);
-        Judged { owner: heir, acl, trusted: true, foreign: false, waits: false }
+        Judged {
+            owner: heir,
+            acl,
+            trusted: true,
+            foreign: false,
+            waits: false,
+        }
     }
 
     /// Takes the step of a lot, unless `blocked` says why not. No statement is given for what would run the code of others as its
     /// new owner, acts with the rights of its owner, or would be trusted: it would do what is withheld.
-    fn hand_over(&mut self, lot: &Lot<'_>, (step, to): (Step, &RoleName), blocked: Option<Reason>) -> bool {
+    fn hand_over(
+        &mut self,
+        lot: &Lot<'_>,
+        (step, to): (Step, &RoleName),
+        blocked: Option<Reason>,
+    ) -> bool {
         let from = &lot.group.owner;
-        let acts = runs_as_owner(lot.group).is_some() || self.has_rules(lot.database, &lot.members[0]);
-        let is_code =
-            self.code_behind(lot).is_some() || self.becomes_trusted(lot, to) || acts && !self.is_trusted_author(from);
+        let acts =
+            runs_as_owner(lot.group).is_some() || self.has_rules(lot.database, &lot.members[0]);
+        let is_code = self.code_behind(lot).is_some()
+            || self.becomes_trusted(lot, to)
+            || acts && !self.is_trusted_author(from);
         match blocked {
             Some(reason) if reason.waits_for.is_none() && is_code => {
                 self.note_unfinished(from, Some(lot.database), Some(&reason));
@@ -366,8 +527,20 @@ impl Diff<'_> {
         }
     }
 
-    pub(super) fn schema_origin(&self, database: &DatabaseName, schema: &SchemaName) -> Option<crate::model::Origin> {
-        Some(self.policy.databases.get(database)?.schemas.get(schema)?.origin.clone())
+    pub(super) fn schema_origin(
+        &self,
+        database: &DatabaseName,
+        schema: &SchemaName,
+    ) -> Option<crate::model::Origin> {
+        Some(
+            self.policy
+                .databases
+                .get(database)?
+                .schemas
+                .get(schema)?
+                .origin
+                .clone(),
+        )
     }
 }
 
@@ -377,7 +550,10 @@ pub(super) enum Verdict {
     /// It belongs to somebody the policy ignores.
     Left,
     /// It should belong to `to`, where that is one role.
-    Wrong { to: Option<RoleName>, blocked: Option<Reason> },
+    Wrong {
+        to: Option<RoleName>,
+        blocked: Option<Reason>,
+    },
 }
 
 /// The flag that hands over what needs all of `kinds`.
@@ -388,18 +564,30 @@ fn flag(kinds: &BTreeSet<TakeOver>) -> String {
 
 /// Why a lot is withheld for the code of others: it runs that as its owner, is that code, or may be called by it.
 fn runs_code(call: &Call, lot: &Lot<'_>) -> String {
-    let Call { code, owner, by, acting, .. } = call;
+    let Call {
+        code,
+        owner,
+        by,
+        acting,
+        ..
+    } = call;
     let object = &lot.members[0];
     if is_text(code) || acting.as_ref().is_some_and(|acting| acting.object == *code) {
-        return format!("{by} runs SQL text that `{owner}` wrote, which would be code of the new owner");
+        return format!(
+            "{by} runs SQL text that `{owner}` wrote, which would be code of the new owner"
+        );
     }
     if code == object || !matches!(object, Object::Routine { .. }) {
-        return format!("{by} would run {code}, which belongs to `{owner}`, with the rights of the new owner");
+        return format!(
+            "{by} would run {code}, which belongs to `{owner}`, with the rights of the new owner"
+        );
     }
     match acting {
         Some(acting) if acting.object == *object => {
             format!("it calls {code}, which belongs to `{owner}`, with the rights of the new owner")
         }
-        _ => format!("{by} runs {code} of `{owner}` as the owner, and what that calls is not known"),
+        _ => {
+            format!("{by} runs {code} of `{owner}` as the owner, and what that calls is not known")
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::Diff;
 use super::emit::Reason;
 use crate::model::{
-    Database, DatabaseName, DeclaredGrant, Group, Naming, Object, ObjectKind, Privilege, PrivilegeClass, Privileges,
-    RoleName, SchemaName, Target,
+    Database, DatabaseName, DeclaredGrant, Group, Naming, Object, ObjectKind, Privilege,
+    PrivilegeClass, Privileges, RoleName, SchemaName, Target,
 };
 use crate::plan::expected::Expectations;
 use crate::plan::{Finding, Pending, Rule};
@@ -27,14 +27,18 @@ impl Diff<'_> {
         expectations: &Expectations<'_>,
     ) {
         let inventory = database.groups.iter().chain(made).chain(&self.state.shared);
-        let inventory = inventory.flat_map(|group| &group.members).filter(|object| expectations.singles_out(object));
+        let inventory = inventory
+            .flat_map(|group| &group.members)
+            .filter(|object| expectations.singles_out(object));
         let schemas = database.schemas();
         let there: HashSet<Naming<'_>> = inventory.map(Object::naming).collect();
         for (role, grant) in expectations.grants() {
             self.unknown_here(name, role, grant);
             let exists = match &grant.target {
                 Target::Object(object) => there.contains(&object.naming()),
-                Target::AllInSchema(_, schema) => schemas.contains_key(schema) || is_made(made, schema),
+                Target::AllInSchema(_, schema) => {
+                    schemas.contains_key(schema) || is_made(made, schema)
+                }
             };
             if exists {
                 continue;
@@ -54,7 +58,9 @@ impl Diff<'_> {
     /// Privileges that only a later major has.
     fn unknown_here(&mut self, database: &DatabaseName, role: &RoleName, grant: &DeclaredGrant) {
         let major = self.state.server.major();
-        let unknown = grant.privileges.minus(class_of(&grant.target).applicable(major));
+        let unknown = grant
+            .privileges
+            .minus(class_of(&grant.target).applicable(major));
         if !unknown.is_empty() {
             let reason = Reason::impossible(
                 format!("PostgreSQL {major} has no such privilege there"),
@@ -73,11 +79,18 @@ impl Diff<'_> {
         };
         let built_in = match target {
             Target::AllInSchema(_, schema) => system(schema),
-            Target::Object(Object::Bare { kind: ObjectKind::Language, name }) => BUILT_IN_LANGUAGES.contains(&&**name),
-            Target::Object(Object::Bare { kind: ObjectKind::Tablespace, name }) => {
-                BUILT_IN_TABLESPACES.contains(&&**name)
-            }
-            Target::Object(Object::Bare { kind: ObjectKind::Parameter, .. }) => true,
+            Target::Object(Object::Bare {
+                kind: ObjectKind::Language,
+                name,
+            }) => BUILT_IN_LANGUAGES.contains(&&**name),
+            Target::Object(Object::Bare {
+                kind: ObjectKind::Tablespace,
+                name,
+            }) => BUILT_IN_TABLESPACES.contains(&&**name),
+            Target::Object(Object::Bare {
+                kind: ObjectKind::Parameter,
+                ..
+            }) => true,
             Target::Object(object) => object.schema().is_some_and(system),
         };
         let advice = "on Cloud SQL no login can grant it: leave it out";
@@ -97,9 +110,16 @@ impl Diff<'_> {
             role: Some(role.to_string()),
             object: Some(grant.target.to_string()),
             privilege: Some(privilege.keyword().into()),
-            path: vec![role.to_string(), "declared grant".into(), format!("{privilege} on {}", grant.target)],
+            path: vec![
+                role.to_string(),
+                "declared grant".into(),
+                format!("{privilege} on {}", grant.target),
+            ],
             origin: Some(grant.origin.clone()),
-            ..Finding::new(Rule::GrantMissing, format!("{role} lacks {privilege} on {}", grant.target))
+            ..Finding::new(
+                Rule::GrantMissing,
+                format!("{role} lacks {privilege} on {}", grant.target),
+            )
         };
         self.withhold_findings(privileges.iter().map(finding).collect(), reason);
     }
@@ -113,5 +133,7 @@ fn class_of(target: &Target) -> PrivilegeClass {
 }
 
 fn is_made(made: &[Group], schema: &SchemaName) -> bool {
-    made.iter().flat_map(|group| &group.members).any(|one| matches!(one, Object::Schema(name) if name == schema))
+    made.iter()
+        .flat_map(|group| &group.members)
+        .any(|one| matches!(one, Object::Schema(name) if name == schema))
 }

@@ -6,8 +6,8 @@ use super::emit::{Reason, step};
 use super::objects::Lot;
 use super::{Diff, Phase};
 use crate::model::{
-    AclItem, Database, DatabaseName, Grantee, Object, ObjectKind, Privilege, PrivilegeClass, Privileges, PublicAccess,
-    RoleName,
+    AclItem, Database, DatabaseName, Grantee, Object, ObjectKind, Privilege, PrivilegeClass,
+    Privileges, PublicAccess, RoleName,
 };
 use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
@@ -17,26 +17,37 @@ impl Diff<'_> {
     /// What PUBLIC holds there beyond what `public:` leaves it.
     pub(super) fn excess_of_public(&self, lot: &Lot<'_>, item: &AclItem) -> Privileges {
         let class = lot.group.kind.class();
-        let is_public_schema = matches!(&lot.members[0], Object::Schema(name) if name.as_str() == "public");
+        let is_public_schema =
+            matches!(&lot.members[0], Object::Schema(name) if name.as_str() == "public");
         let excess = match class {
-            PrivilegeClass::Database | PrivilegeClass::Schema if self.is_managed(lot) => item.privileges,
-            PrivilegeClass::Schema if is_public_schema => {
-                item.privileges.intersection(Privileges::of(&[Privilege::Create]))
+            PrivilegeClass::Database | PrivilegeClass::Schema if self.is_managed(lot) => {
+                item.privileges
             }
-            PrivilegeClass::Relation | PrivilegeClass::Column | PrivilegeClass::Sequence | PrivilegeClass::Routine
+            PrivilegeClass::Schema if is_public_schema => item
+                .privileges
+                .intersection(Privileges::of(&[Privilege::Create])),
+            PrivilegeClass::Relation
+            | PrivilegeClass::Column
+            | PrivilegeClass::Sequence
+            | PrivilegeClass::Routine
                 if self.is_managed(lot) =>
             {
                 item.privileges
             }
             // No extension gives PUBLIC any of these.
-            PrivilegeClass::ForeignServer | PrivilegeClass::ForeignDataWrapper | PrivilegeClass::LargeObject => {
-                item.privileges
-            }
+            PrivilegeClass::ForeignServer
+            | PrivilegeClass::ForeignDataWrapper
+            | PrivilegeClass::LargeObject => item.privileges,
             // Nobody needs them, and what they open is open in every database.
             PrivilegeClass::Parameter | PrivilegeClass::Tablespace => item.privileges,
             _ => Privileges::NONE,
         };
-        match self.policy.databases.get(lot.database).map(|database| database.public) {
+        match self
+            .policy
+            .databases
+            .get(lot.database)
+            .map(|database| database.public)
+        {
             Some(PublicAccess::None) => excess,
             Some(PublicAccess::Keep) if is_public_schema => Privileges::NONE,
             Some(PublicAccess::Keep) => excess.minus(class.public_default()),
@@ -60,10 +71,15 @@ impl Diff<'_> {
                     cascade: Vec::new(),
                     via: None,
                 };
-                for finding in
-                    findings::of_step(&self.plan, &step(revoke, Rule::PublicUnexpected, None), Some(&self.reach))
-                {
-                    self.note(Finding { severity: Severity::Warning, ..finding });
+                for finding in findings::of_step(
+                    &self.plan,
+                    &step(revoke, Rule::PublicUnexpected, None),
+                    Some(&self.reach),
+                ) {
+                    self.note(Finding {
+                        severity: Severity::Warning,
+                        ..finding
+                    });
                 }
             }
         }
@@ -88,7 +104,10 @@ impl Diff<'_> {
         let reason = if !self.reach.keeps_connect(lot.group) {
             let admin = self.reach.admin();
             Some(Reason::impossible(
-                format!("`{admin}` itself gets into `{}` only through PUBLIC", lot.database),
+                format!(
+                    "`{admin}` itself gets into `{}` only through PUBLIC",
+                    lot.database
+                ),
                 advice::grant_connect(lot.database, admin),
             ))
         } else if let Some(stranded) = self.stranded(lot, wants) {
@@ -117,13 +136,12 @@ impl Diff<'_> {
     fn stranded(&self, lot: &Lot<'_>, wants: &Wants) -> Option<Reason> {
         let connect = Privilege::Connect;
         let enters = |role: &RoleName| {
-            wants.get(role).is_some_and(|wanted| wanted.privileges.contains(connect))
-                || lot
-                    .group
-                    .acl
-                    .items()
-                    .iter()
-                    .any(|item| item.grantee.role() == Some(role) && item.privileges.contains(connect))
+            wants
+                .get(role)
+                .is_some_and(|wanted| wanted.privileges.contains(connect))
+                || lot.group.acl.items().iter().any(|item| {
+                    item.grantee.role() == Some(role) && item.privileges.contains(connect)
+                })
         };
         let entitled = self.policy.roles.iter().filter(|(name, _)| enters(name));
         let logins = entitled.flat_map(|(name, role)| {
@@ -140,34 +158,63 @@ impl Diff<'_> {
         if let Some(waits) = self.waits(role) {
             return Some(waits);
         }
-        let reason = format!("`{login}` would no longer get in: it is no inheriting member of `{role}`");
+        let reason =
+            format!("`{login}` would no longer get in: it is no inheriting member of `{role}`");
         Some(match self.options.phase {
             Phase::Contract => Reason::decision(reason, "use --phase expand first"),
-            Phase::Both | Phase::Expand => Reason::impossible(reason, advice::grant_membership(role.as_str(), &login)),
+            Phase::Both | Phase::Expand => {
+                Reason::impossible(reason, advice::grant_membership(role.as_str(), &login))
+            }
         })
     }
 
     /// Logins the policy does not declare that hold something in the database and CONNECT only through PUBLIC.
     fn guests(&self, lot: &Lot<'_>, wants: &Wants) -> Vec<String> {
-        let Some(database) = self.state.databases.get(lot.database) else { return Vec::new() };
+        let Some(database) = self.state.databases.get(lot.database) else {
+            return Vec::new();
+        };
         let mut holders: BTreeSet<&RoleName> = BTreeSet::new();
         for group in database.groups.iter().chain([lot.group]) {
-            holders.extend(group.acl.items().iter().filter_map(|item| item.grantee.role()).chain([&group.owner]));
+            holders.extend(
+                group
+                    .acl
+                    .items()
+                    .iter()
+                    .filter_map(|item| item.grantee.role())
+                    .chain([&group.owner]),
+            );
         }
-        let foreign = |role: &RoleName| matches!(self.cast.standing(role), Standing::Undeclared | Standing::Ignored);
+        let foreign = |role: &RoleName| {
+            matches!(
+                self.cast.standing(role),
+                Standing::Undeclared | Standing::Ignored
+            )
+        };
         holders.retain(|role| foreign(role));
         let connected = |login: &RoleName| {
             lot.group.acl.items().iter().any(|item| {
                 item.privileges.contains(Privilege::Connect)
-                    && item.grantee.role().is_some_and(|role| self.reach.inherits(login, role))
+                    && item
+                        .grantee
+                        .role()
+                        .is_some_and(|role| self.reach.inherits(login, role))
             }) || wants.iter().any(|(role, wanted)| {
                 wanted.privileges.contains(Privilege::Connect) && self.reach.inherits(login, role)
             })
         };
-        let logins = self.state.roles.values().filter(|role| role.login && foreign(&role.name));
+        let logins = self
+            .state
+            .roles
+            .values()
+            .filter(|role| role.login && foreign(&role.name));
         logins
             .map(|role| &role.name)
-            .filter(|login| holders.iter().any(|holder| self.reach.inherits(login, holder)) && !connected(login))
+            .filter(|login| {
+                holders
+                    .iter()
+                    .any(|holder| self.reach.inherits(login, holder))
+                    && !connected(login)
+            })
             .map(|login| format!("`{login}`"))
             .collect()
     }

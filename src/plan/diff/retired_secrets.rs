@@ -8,9 +8,13 @@ use crate::plan::{Change, Rule, gcloud};
 impl Diff<'_> {
     pub(super) fn retired_secret(&mut self, name: &RoleName, wanted: &SecretPolicy) {
         let state = self.state;
-        let Some(secret) = state.secrets.get(&wanted.name) else { return };
-        let live =
-            secret.versions.iter().filter(|one| one.state != VersionState::Destroyed && one.destroyed_at.is_none());
+        let Some(secret) = state.secrets.get(&wanted.name) else {
+            return;
+        };
+        let live = secret
+            .versions
+            .iter()
+            .filter(|one| one.state != VersionState::Destroyed && one.destroyed_at.is_none());
         let versions: Vec<i64> = live.map(|version| version.number).collect();
         if let Some((message, reason)) = self.not_ours(name, secret) {
             if !versions.is_empty() {
@@ -22,9 +26,18 @@ impl Diff<'_> {
         if versions.is_empty() {
             return;
         }
-        let blocked = self.still_needed(name, wanted).or_else(|| aliased(secret, &versions));
-        let change = Change::DestroyVersions { secret: wanted.name.clone(), role: name.clone(), versions };
-        self.push_or(step(change, Rule::SecretSprawl, Some(&wanted.origin)), blocked);
+        let blocked = self
+            .still_needed(name, wanted)
+            .or_else(|| aliased(secret, &versions));
+        let change = Change::DestroyVersions {
+            secret: wanted.name.clone(),
+            role: name.clone(),
+            versions,
+        };
+        self.push_or(
+            step(change, Rule::SecretSprawl, Some(&wanted.origin)),
+            blocked,
+        );
     }
 
     fn not_ours(&self, name: &RoleName, secret: &Secret) -> Option<(String, Reason)> {
@@ -32,8 +45,15 @@ impl Diff<'_> {
             let unsigned = !secret.annotations.contains_key(Annotations::ROLE);
             unsigned.then(|| {
                 let advice = gcloud::secret("delete", &secret.name, &[]);
-                let reason = Reason::decision("it was made by others, and never taken over", advice);
-                (format!("{} may hold something else than the credential of {name}", secret.name), reason)
+                let reason =
+                    Reason::decision("it was made by others, and never taken over", advice);
+                (
+                    format!(
+                        "{} may hold something else than the credential of {name}",
+                        secret.name
+                    ),
+                    reason,
+                )
             })
         })
     }
@@ -49,14 +69,24 @@ impl Diff<'_> {
             });
         }
         let refers = |(resource, _): &(&String, &Vec<(String, String)>)| {
-            wanted.readers.iter().any(|reader| reader.resource().as_ref() == Some(*resource))
+            wanted
+                .readers
+                .iter()
+                .any(|reader| reader.resource().as_ref() == Some(*resource))
         };
-        let found =
-            self.state.cloud_run.iter().filter_map(|(resource, found)| Some((resource, &found.as_ref()?.secrets)));
-        let mut found =
-            found.filter(refers).filter(|(_, secrets)| secrets.iter().any(|(id, _)| names(id, &wanted.name)));
+        let found = self
+            .state
+            .cloud_run
+            .iter()
+            .filter_map(|(resource, found)| Some((resource, &found.as_ref()?.secrets)));
+        let mut found = found
+            .filter(refers)
+            .filter(|(_, secrets)| secrets.iter().any(|(id, _)| names(id, &wanted.name)));
         let (resource, _) = found.next()?;
-        Some(Reason::decision(format!("{resource} is deployed with it"), "deploy it without that secret first"))
+        Some(Reason::decision(
+            format!("{resource} is deployed with it"),
+            "deploy it without that secret first",
+        ))
     }
 
     fn stays(&self, name: &RoleName) -> bool {
@@ -66,11 +96,17 @@ impl Diff<'_> {
                 .iter()
                 .any(|step| matches!(&step.change, Change::DropRole { role: dropped, .. } if dropped == role))
         };
-        self.cast.all_going().iter().any(|(role, declared)| *declared == name && !drops(role))
+        self.cast
+            .all_going()
+            .iter()
+            .any(|(role, declared)| *declared == name && !drops(role))
     }
 
     fn no_readers(&mut self, name: &RoleName, wanted: &SecretPolicy, secret: &Secret) {
-        let nobody = SecretPolicy { readers: Vec::new(), ..wanted.clone() };
+        let nobody = SecretPolicy {
+            readers: Vec::new(),
+            ..wanted.clone()
+        };
         self.readers_of(name, &nobody, Some(secret), true);
     }
 }
@@ -82,10 +118,18 @@ fn names(reference: &str, secret: &SecretName) -> bool {
 
 /// An alias that is not ours says that somebody counts on the version.
 fn aliased(secret: &Secret, versions: &[i64]) -> Option<Reason> {
-    let others = secret.aliases.iter().filter(|(alias, _)| !OUR_ALIASES.contains(&alias.as_str()));
-    let (alias, number) = others.into_iter().find(|(_, number)| versions.contains(number))?;
+    let others = secret
+        .aliases
+        .iter()
+        .filter(|(alias, _)| !OUR_ALIASES.contains(&alias.as_str()));
+    let (alias, number) = others
+        .into_iter()
+        .find(|(_, number)| versions.contains(number))?;
     let reason = format!("the alias `{alias}` names version {number}");
-    Some(Reason::decision(reason, "whoever made the alias takes it away first"))
+    Some(Reason::decision(
+        reason,
+        "whoever made the alias takes it away first",
+    ))
 }
 
 /// Aliases that this program keeps.

@@ -35,9 +35,15 @@ impl Diff<'_> {
     fn fates(&self) -> BTreeMap<RoleName, Fate> {
         let mut fates = BTreeMap::new();
         for (name, declared) in &self.policy.roles {
-            let alternates = declared.secret.is_some() && declared.rotation.strategy == Strategy::Alternate;
-            if declared.lifecycle == Lifecycle::Present && (alternates || !declared.declares_login()) {
-                let pair = declared.logins(name).into_iter().map(|login| (login, Fate::Alternates));
+            let alternates =
+                declared.secret.is_some() && declared.rotation.strategy == Strategy::Alternate;
+            if declared.lifecycle == Lifecycle::Present
+                && (alternates || !declared.declares_login())
+            {
+                let pair = declared
+                    .logins(name)
+                    .into_iter()
+                    .map(|login| (login, Fate::Alternates));
                 fates.extend(pair.filter(|_| alternates));
                 fates.insert(name.clone(), Fate::Closes);
             }
@@ -50,7 +56,12 @@ impl Diff<'_> {
             }
         }
         fates.retain(|role, _| self.state.roles.get(role).is_some_and(|role| role.login));
-        fates.extend(self.cast.all_going().into_iter().map(|(role, _)| (role, Fate::Goes)));
+        fates.extend(
+            self.cast
+                .all_going()
+                .into_iter()
+                .map(|(role, _)| (role, Fate::Goes)),
+        );
         fates
     }
 

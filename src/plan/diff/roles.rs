@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
 use crate::model::{
-    IamPrincipal, Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy, VersionState, shell_command,
+    IamPrincipal, Lifecycle, Login, Origin, Role, RoleName, RolePolicy, Setting, Strategy,
+    VersionState, shell_command,
 };
 use crate::plan::expected::is_ddl;
 use crate::plan::gcloud;
@@ -28,7 +29,11 @@ struct Wanted<'p> {
 impl Diff<'_> {
     pub(super) fn roles(&mut self) {
         let policy = self.policy;
-        for (name, role) in policy.roles.iter().filter(|(_, role)| role.lifecycle == Lifecycle::Present) {
+        for (name, role) in policy
+            .roles
+            .iter()
+            .filter(|(_, role)| role.lifecycle == Lifecycle::Present)
+        {
             for wanted in wanted_roles(name, role) {
                 self.role(&wanted);
             }
@@ -80,8 +85,15 @@ impl Diff<'_> {
             severity: Severity::Info,
             role: Some(name.to_string()),
             origin: Some(wanted.policy.origin.clone()),
-            fix: Some(shell_command(["psql", "-c", &format!("\\password {quoted}")])),
-            ..Finding::new(Rule::RoleMissing, format!("{name} is created without a password, which is kept elsewhere"))
+            fix: Some(shell_command([
+                "psql",
+                "-c",
+                &format!("\\password {quoted}"),
+            ])),
+            ..Finding::new(
+                Rule::RoleMissing,
+                format!("{name} is created without a password, which is kept elsewhere"),
+            )
         });
     }
 
@@ -100,7 +112,12 @@ impl Diff<'_> {
             differing.push(Attribute::ValidForEver);
         }
         differing.extend(self.login(actual, wanted));
-        self.alter(&actual.name, actual.superuser, differing, &wanted.policy.origin);
+        self.alter(
+            &actual.name,
+            actual.superuser,
+            differing,
+            &wanted.policy.origin,
+        );
     }
 
     /// Whether VALID UNTIL goes. A password past its date is refused like a wrong one; that of a password kept elsewhere is not ours
@@ -117,12 +134,18 @@ impl Diff<'_> {
         }
         if wanted.policy.secret.is_some() {
             let attributes = vec![Attribute::ValidForEver];
-            let change = Change::AlterRole { role: actual.name.clone(), attributes };
+            let change = Change::AlterRole {
+                role: actual.name.clone(),
+                attributes,
+            };
             let reason = Reason::decision(
                 "its password has an end, and is one that nobody stored: it would work for ever",
                 "store a credential that works in the secret, or use --reset-passwords to replace it",
             );
-            self.withhold(step(change, Rule::RoleAttribute, Some(&wanted.policy.origin)), reason);
+            self.withhold(
+                step(change, Rule::RoleAttribute, Some(&wanted.policy.origin)),
+                reason,
+            );
         }
         false
     }
@@ -131,7 +154,10 @@ impl Diff<'_> {
     fn login(&mut self, actual: &Role, wanted: &Wanted<'_>) -> Option<Attribute> {
         let policy = wanted.policy;
         let is_it = |login: &Login| *login.name() == actual.name;
-        let expected = || self.stored_logins(wanted).is_none_or(|logins| logins.iter().any(is_it));
+        let expected = || {
+            self.stored_logins(wanted)
+                .is_none_or(|logins| logins.iter().any(is_it))
+        };
         // Only the first of a pair gets a new password.
         let spare = |role: &RoleName| {
             self.options.reset_passwords
@@ -167,23 +193,43 @@ impl Diff<'_> {
         if let Some(open) = self.open_sessions(&actual.name) {
             return Some(format!("`{}` has {open}", actual.name));
         }
-        let secret = self.state.secrets.get(&wanted.policy.secret.as_ref()?.name)?;
+        let secret = self
+            .state
+            .secrets
+            .get(&wanted.policy.secret.as_ref()?.name)?;
         if secret.versions.is_empty() {
             return None;
         }
         if let Some(version) = self.state.tried.carried.get(&actual.name) {
-            return Some(format!("version {version} of {} may hold the credential of `{}`", secret.name, actual.name));
+            return Some(format!(
+                "version {version} of {} may hold the credential of `{}`",
+                secret.name, actual.name
+            ));
         }
         let ledger = self.remembered(wanted)?.ledger;
         let Some(current) = ledger.current().filter(|_| ledger.login.is_some()) else {
-            return Some(format!("{} does not tell which login its versions are for", secret.name));
+            return Some(format!(
+                "{} does not tell which login its versions are for",
+                secret.name
+            ));
         };
-        let is_retired =
-            |version: i64| ledger.retired.as_ref().is_some_and(|retired| retired.versions.contains(&version));
+        let is_retired = |version: i64| {
+            ledger
+                .retired
+                .as_ref()
+                .is_some_and(|retired| retired.versions.contains(&version))
+        };
         let other = secret.versions.iter().find(|version| {
-            version.number != current && version.state == VersionState::Enabled && !is_retired(version.number)
+            version.number != current
+                && version.state == VersionState::Enabled
+                && !is_retired(version.number)
         });
-        other.map(|version| format!("version {} of {} may be for `{}`", version.number, secret.name, actual.name))
+        other.map(|version| {
+            format!(
+                "version {} of {} may be for `{}`",
+                version.number, secret.name, actual.name
+            )
+        })
     }
 
     /// The login of a pair that may be in use is closed by its rotation only, which waits until it is not.
@@ -192,15 +238,22 @@ impl Diff<'_> {
             role: Some(actual.name.to_string()),
             origin: Some(wanted.policy.origin.clone()),
             path: vec![actual.name.to_string(), "attribute LOGIN".into()],
-            ..Finding::new(Rule::RoleAttribute, format!("{} can log in, and is not the login in use", actual.name))
+            ..Finding::new(
+                Rule::RoleAttribute,
+                format!("{} can log in, and is not the login in use", actual.name),
+            )
         };
-        let advice = "`rotate` closes it after `grace`; where others changed the secret, undo that first";
+        let advice =
+            "`rotate` closes it after `grace`; where others changed the secret, undo that first";
         self.withhold_findings(vec![finding], Reason::decision(why, advice));
     }
 
     /// The role moves to another way to log in: the old one is closed by rotation, or by the people who use it.
     fn note_old_password(&mut self, actual: &Role, wanted: &Wanted<'_>) {
-        let message = format!("{} can log in, with a password that no secret of the policy holds", actual.name);
+        let message = format!(
+            "{} can log in, with a password that no secret of the policy holds",
+            actual.name
+        );
         self.note(Finding {
             severity: Severity::Warning,
             role: Some(actual.name.to_string()),
@@ -211,7 +264,10 @@ impl Diff<'_> {
 
     /// Nothing declares that the role logs in. Applications may depend on it.
     fn close(&mut self, actual: &Role, wanted: &Wanted<'_>) {
-        let change = Change::AlterRole { role: actual.name.clone(), attributes: vec![Attribute::Login(false)] };
+        let change = Change::AlterRole {
+            role: actual.name.clone(),
+            attributes: vec![Attribute::Login(false)],
+        };
         let mut closing = step(change, Rule::RoleAttribute, Some(&wanted.policy.origin));
         closing.path = vec![actual.name.to_string(), "attribute LOGIN".into()];
         closing.path.extend(self.open_sessions(&actual.name));
@@ -224,10 +280,15 @@ impl Diff<'_> {
 
     /// Whether sessions are open changes from run to run: they are part of the advice, which no digest covers.
     pub(super) fn undeclared_login(&self, role: &RoleName) -> Reason {
-        let open = self.open_sessions(role).map(|open| format!(" ({open})")).unwrap_or_default();
+        let open = self
+            .open_sessions(role)
+            .map(|open| format!(" ({open})"))
+            .unwrap_or_default();
         Reason::decision(
             format!("the policy declares no login for `{role}`, and applications may depend on it"),
-            format!("declare `login: external` or a `secret`, or use --prune to make it NOLOGIN{open}"),
+            format!(
+                "declare `login: external` or a `secret`, or use --prune to make it NOLOGIN{open}"
+            ),
         )
     }
 
@@ -250,39 +311,72 @@ impl Diff<'_> {
 
     /// What the secret of the role remembers.
     fn remembered(&self, wanted: &Wanted<'_>) -> Option<Reading> {
-        let secret = self.state.secrets.get(&wanted.policy.secret.as_ref()?.name)?;
+        let secret = self
+            .state
+            .secrets
+            .get(&wanted.policy.secret.as_ref()?.name)?;
         Some(self.reading(wanted.becomes.unwrap_or(&wanted.name), secret))
     }
 
     /// Whether the login may be that of the credential before: its end may be set.
     fn is_before(&self, wanted: &Wanted<'_>) -> bool {
-        self.remembered(wanted).is_some_and(|Reading { ledger, problems }| {
-            let before = ledger.previous().is_some_and(|previous| *previous.login.name() == wanted.name);
-            before || !problems.is_empty()
-        })
+        self.remembered(wanted)
+            .is_some_and(|Reading { ledger, problems }| {
+                let before = ledger
+                    .previous()
+                    .is_some_and(|previous| *previous.login.name() == wanted.name);
+                before || !problems.is_empty()
+            })
     }
 
     /// Splits what this admin may change from what only a superuser may.
-    fn alter(&mut self, role: &RoleName, superuser: bool, differing: Vec<Attribute>, origin: &Origin) {
-        let admin_is_superuser = self.state.roles.get(self.reach.admin()).is_some_and(|admin| admin.superuser);
-        let (reserved, ordinary): (Vec<_>, Vec<_>) = differing
-            .into_iter()
-            .partition(|attribute| !admin_is_superuser && superuser || !self.reach.may_set(attribute));
+    fn alter(
+        &mut self,
+        role: &RoleName,
+        superuser: bool,
+        differing: Vec<Attribute>,
+        origin: &Origin,
+    ) {
+        let admin_is_superuser = self
+            .state
+            .roles
+            .get(self.reach.admin())
+            .is_some_and(|admin| admin.superuser);
+        let (reserved, ordinary): (Vec<_>, Vec<_>) = differing.into_iter().partition(|attribute| {
+            !admin_is_superuser && superuser || !self.reach.may_set(attribute)
+        });
         // One statement, unless giving and taking belong to two parts of a deployment.
-        let (given, taken): (Vec<_>, Vec<_>) =
-            ordinary.into_iter().partition(|one| self.options.phase != Phase::Both && one.widens());
-        for attributes in [given, taken].into_iter().filter(|attributes| !attributes.is_empty()) {
+        let (given, taken): (Vec<_>, Vec<_>) = ordinary
+            .into_iter()
+            .partition(|one| self.options.phase != Phase::Both && one.widens());
+        for attributes in [given, taken]
+            .into_iter()
+            .filter(|attributes| !attributes.is_empty())
+        {
             // A login of a pair: a version may be for it, whatever the secret says beside.
             let by_run = attributes.contains(&Attribute::Login(false));
-            let change = Change::AlterRole { role: role.clone(), attributes };
+            let change = Change::AlterRole {
+                role: role.clone(),
+                attributes,
+            };
             let blocked = self.not_administered(role);
-            self.push_or(Step { by_run, ..step(change, Rule::RoleAttribute, Some(origin)) }, blocked);
+            self.push_or(
+                Step {
+                    by_run,
+                    ..step(change, Rule::RoleAttribute, Some(origin))
+                },
+                blocked,
+            );
         }
         if !reserved.is_empty() {
-            let change = Change::AlterRole { role: role.clone(), attributes: reserved };
+            let change = Change::AlterRole {
+                role: role.clone(),
+                attributes: reserved,
+            };
             let advice = "if it needs that (replication does), accept it with `allow` or put the role under `ignore`; \
                           otherwise declare another role and retire this one";
-            let reason = Reason::impossible("PostgreSQL lets nobody but a superuser change it", advice);
+            let reason =
+                Reason::impossible("PostgreSQL lets nobody but a superuser change it", advice);
             self.withhold(step(change, Rule::RoleAttribute, Some(origin)), reason);
         }
     }
@@ -297,7 +391,10 @@ impl Diff<'_> {
     /// Settings apply at login, to the login alone: on a group they do nothing.
     fn group_settings(&mut self, wanted: &Wanted<'_>, group: &Role) {
         for setting in &group.settings {
-            let change = Change::ResetParameter { role: group.name.clone(), setting: setting.clone() };
+            let change = Change::ResetParameter {
+                role: group.name.clone(),
+                setting: setting.clone(),
+            };
             let message = format!(
                 "{} does not log in, so that {} of it applies to nobody: declare it under `settings`, for its logins",
                 group.name, setting.parameter
@@ -324,33 +421,50 @@ impl Diff<'_> {
         };
         for setting in &declared {
             if !present.iter().any(|one| same(one, setting)) {
-                let change = Change::SetParameter { role: wanted.name.clone(), setting: setting.clone() };
+                let change = Change::SetParameter {
+                    role: wanted.name.clone(),
+                    setting: setting.clone(),
+                };
                 let blocked = self.setting_blocked(&wanted.name, setting);
-                self.push_or(step(change, Rule::RoleSetting, Some(&wanted.policy.origin)), blocked);
+                self.push_or(
+                    step(change, Rule::RoleSetting, Some(&wanted.policy.origin)),
+                    blocked,
+                );
             }
         }
         for setting in &present {
-            let replaced =
-                declared.iter().any(|one| one.database == setting.database && one.parameter == setting.parameter);
+            let replaced = declared
+                .iter()
+                .any(|one| one.database == setting.database && one.parameter == setting.parameter);
             if !replaced {
-                let change = Change::ResetParameter { role: wanted.name.clone(), setting: setting.clone() };
+                let change = Change::ResetParameter {
+                    role: wanted.name.clone(),
+                    setting: setting.clone(),
+                };
                 let blocked = self.setting_blocked(&wanted.name, setting);
-                self.push_or(step(change, Rule::RoleSetting, Some(&wanted.policy.origin)), blocked);
+                self.push_or(
+                    step(change, Rule::RoleSetting, Some(&wanted.policy.origin)),
+                    blocked,
+                );
             }
         }
     }
 
     /// Parameters of superusers, and custom ones whose extension is not loaded, are refused to an ordinary admin.
     fn setting_blocked(&self, role: &RoleName, setting: &Setting) -> Option<Reason> {
-        let known = setting.parameter == ROLE || self.state.server.settable.contains(&setting.parameter);
+        let known =
+            setting.parameter == ROLE || self.state.server.settable.contains(&setting.parameter);
         let parameter = &setting.parameter;
         let unsettable = || {
             Reason::impossible(
-                format!("this admin may not set `{parameter}`: only superusers may, or the server does not know it"),
+                format!(
+                    "this admin may not set `{parameter}`: only superusers may, or the server does not know it"
+                ),
                 "on Cloud SQL, set it as a database flag of the instance, or leave it out",
             )
         };
-        self.not_administered(role).or_else(|| (!known).then(unsettable))
+        self.not_administered(role)
+            .or_else(|| (!known).then(unsettable))
     }
 
     /// Database users of IAM principals are made by the Cloud SQL Admin API, never by SQL.
@@ -363,11 +477,20 @@ impl Diff<'_> {
         let finding = Finding {
             role: Some(user.to_string()),
             origin: Some(origin.clone()),
-            ..Finding::new(Rule::RoleMissing, format!("the database user `{user}` of an IAM principal does not exist"))
+            ..Finding::new(
+                Rule::RoleMissing,
+                format!("the database user `{user}` of an IAM principal does not exist"),
+            )
         };
         let advice = gcloud::create_user(self.policy.instance.as_ref(), principal);
-        let finding = Finding { fix: Some(advice.clone()), ..finding };
-        let reason = Reason::impossible("only the Cloud SQL Admin API makes users for IAM principals", advice);
+        let finding = Finding {
+            fix: Some(advice.clone()),
+            ..finding
+        };
+        let reason = Reason::impossible(
+            "only the Cloud SQL Admin API makes users for IAM principals",
+            advice,
+        );
         self.withhold_findings(vec![finding], reason);
     }
 }
@@ -387,26 +510,42 @@ fn forbidden(actual: &Role) -> Vec<Attribute> {
         (actual.replication, Attribute::Replication(false)),
         (actual.bypass_rls, Attribute::BypassRls(false)),
     ];
-    held.into_iter().filter(|(held, _)| *held).map(|(_, attribute)| attribute).collect()
+    held.into_iter()
+        .filter(|(held, _)| *held)
+        .map(|(_, attribute)| attribute)
+        .collect()
 }
 
 fn wanted_roles<'p>(name: &'p RoleName, policy: &'p RolePolicy) -> Vec<Wanted<'p>> {
     let pair = policy.rotation.strategy == Strategy::Alternate;
-    let role = Wanted { name: name.clone(), inherit: true, logs_in: !pair, becomes: None, policy };
-    let logins = policy.logins(name).into_iter().filter(|login| login != name).map(|login| Wanted {
-        name: login,
-        inherit: !is_ddl(policy),
-        logs_in: true,
-        becomes: Some(name),
+    let role = Wanted {
+        name: name.clone(),
+        inherit: true,
+        logs_in: !pair,
+        becomes: None,
         policy,
-    });
+    };
+    let logins = policy
+        .logins(name)
+        .into_iter()
+        .filter(|login| login != name)
+        .map(|login| Wanted {
+            name: login,
+            inherit: !is_ddl(policy),
+            logs_in: true,
+            becomes: Some(name),
+            policy,
+        });
     std::iter::once(role).chain(logins).collect()
 }
 
 impl Wanted<'_> {
     /// As for settings, what the policy does not say is PostgreSQL's default.
     fn connection_limit(&self) -> i32 {
-        self.policy.connection_limit.filter(|_| self.logs_in).unwrap_or(NO_LIMIT)
+        self.policy
+            .connection_limit
+            .filter(|_| self.logs_in)
+            .unwrap_or(NO_LIMIT)
     }
 
     fn settings(&self) -> BTreeSet<Setting> {
@@ -415,7 +554,13 @@ impl Wanted<'_> {
             parameter: parameter.to_owned(),
             value: value.to_owned(),
         };
-        let declared = self.policy.settings.iter().map(|(parameter, value)| plain(parameter, value));
-        declared.chain(self.becomes.map(|role| plain(ROLE, role.as_str()))).collect()
+        let declared = self
+            .policy
+            .settings
+            .iter()
+            .map(|(parameter, value)| plain(parameter, value));
+        declared
+            .chain(self.becomes.map(|role| plain(ROLE, role.as_str())))
+            .collect()
     }
 }

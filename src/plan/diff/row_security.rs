@@ -13,7 +13,9 @@ impl Diff<'_> {
     /// One warning for each declared role and relation of a managed database.
     pub(super) fn row_security(&mut self, name: &DatabaseName, database: &Database) {
         let state = self.state;
-        let Some(rows) = RowAccess::new(state, name).filter(|_| self.policy.databases.contains_key(name)) else {
+        let Some(rows) =
+            RowAccess::new(state, name).filter(|_| self.policy.databases.contains_key(name))
+        else {
             return;
         };
         let mut held = self.held_on_rows(name, database, &rows);
@@ -40,12 +42,18 @@ impl Diff<'_> {
         database: &Database,
         rows: &RowAccess<'o>,
     ) -> BTreeMap<(RoleName, &'o Object), Privileges> {
-        let secured: BTreeMap<_, _> = rows.relations().filter_map(|one| Some((relation(one)?, one))).collect();
-        let expectations = Expectations::new(self.policy, name, database, self.state.server.major());
+        let secured: BTreeMap<_, _> = rows
+            .relations()
+            .filter_map(|one| Some((relation(one)?, one)))
+            .collect();
+        let expectations =
+            Expectations::new(self.policy, name, database, self.state.server.major());
         let mut held: BTreeMap<_, Privileges> = BTreeMap::new();
         for group in &database.groups {
             for object in &group.members {
-                let Some(of) = relation(object).and_then(|one| secured.get(&one)) else { continue };
+                let Some(of) = relation(object).and_then(|one| secured.get(&one)) else {
+                    continue;
+                };
                 for (role, wanted) in expectations.of(group, object, true).iter() {
                     let sum = held.entry((role.clone(), *of)).or_insert(Privileges::NONE);
                     *sum = sum.union(wanted.privileges);
@@ -69,11 +77,18 @@ impl Diff<'_> {
             role: Some(role.to_string()),
             object: Some(object.to_string()),
             privilege: Some(refused.to_string()),
-            path: vec![role.to_string(), format!("{refused} on {object}"), why.to_string()],
+            path: vec![
+                role.to_string(),
+                format!("{refused} on {object}"),
+                why.to_string(),
+            ],
             origin: self.origin(role),
             ..Finding::new(
                 Rule::RowSecurity,
-                format!("{role} has {refused} on {object}, and reaches no row: {why}; {}", no_policy(why)),
+                format!(
+                    "{role} has {refused} on {object}, and reaches no row: {why}; {}",
+                    no_policy(why)
+                ),
             )
         };
         self.note(finding);
@@ -83,14 +98,25 @@ impl Diff<'_> {
 /// No statement is given: which rows a role is to reach is for the owner of the table to say.
 fn no_policy(why: &NoRows) -> String {
     let (table, role) = (reference(&why.table), name(why.role.as_str()));
-    format!("the owner of {} decides which: CREATE POLICY … ON {table} TO {role} USING (…)", why.table)
+    format!(
+        "the owner of {} decides which: CREATE POLICY … ON {table} TO {role} USING (…)",
+        why.table
+    )
 }
 
 /// Schema and name of a relation, or of that of a column.
 fn relation(object: &Object) -> Option<(&str, &str)> {
     match object {
-        Object::InSchema { schema, name, kind: crate::model::ObjectKind::Relation(_) }
-        | Object::Column { schema, relation: name, .. } => Some((schema.as_str(), name)),
+        Object::InSchema {
+            schema,
+            name,
+            kind: crate::model::ObjectKind::Relation(_),
+        }
+        | Object::Column {
+            schema,
+            relation: name,
+            ..
+        } => Some((schema.as_str(), name)),
         _ => None,
     }
 }

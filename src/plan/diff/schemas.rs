@@ -2,17 +2,28 @@
 
 use super::Diff;
 use super::emit::{Reason, step};
-use crate::model::{Acl, Database, DatabaseName, Dependence, Group, Object, ObjectKind, Privilege, SchemaName};
+use crate::model::{
+    Acl, Database, DatabaseName, Dependence, Group, Object, ObjectKind, Privilege, SchemaName,
+};
 use crate::plan::{Change, Finding, Rule, Step, advice};
 
 impl Diff<'_> {
     /// Makes missing schemas. Returns them as they will be, so that they are granted on in the same run.
     pub(super) fn schemas(&mut self, name: &DatabaseName, database: &Database) -> Vec<Group> {
-        let Some(policy) = self.policy.databases.get(name) else { return Vec::new() };
+        let Some(policy) = self.policy.databases.get(name) else {
+            return Vec::new();
+        };
         let mut made = Vec::new();
         let there = database.schemas();
-        for (schema, wanted) in policy.schemas.iter().filter(|(schema, _)| !there.contains_key(schema)) {
-            let change = Change::CreateSchema { database: name.clone(), schema: schema.clone() };
+        for (schema, wanted) in policy
+            .schemas
+            .iter()
+            .filter(|(schema, _)| !there.contains_key(schema))
+        {
+            let change = Change::CreateSchema {
+                database: name.clone(),
+                schema: schema.clone(),
+            };
             let step = step(change, Rule::SchemaMissing, Some(&wanted.origin));
             match self.schema_blocked(name, wanted.create) {
                 Some(reason) => self.withhold(step, reason),
@@ -53,15 +64,25 @@ impl Diff<'_> {
         }
         let owner = &self.reach.database(database)?.owner;
         Some(Reason::impossible(
-            format!("`{}` has no CREATE on the database, which belongs to `{owner}`", self.reach.admin()),
+            format!(
+                "`{}` has no CREATE on the database, which belongs to `{owner}`",
+                self.reach.admin()
+            ),
             format!(
                 "`{owner}` runs: {}",
-                advice::grant(Privilege::Create, &Object::Database(database.clone()), self.reach.maker_name())
+                advice::grant(
+                    Privilege::Create,
+                    &Object::Database(database.clone()),
+                    self.reach.maker_name()
+                )
             ),
         ))
     }
 
     pub(super) fn in_database(finding: Finding, database: &DatabaseName) -> Finding {
-        Finding { database: Some(database.clone()), ..finding }
+        Finding {
+            database: Some(database.clone()),
+            ..finding
+        }
     }
 }

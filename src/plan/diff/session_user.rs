@@ -14,7 +14,9 @@ impl Diff<'_> {
                     && role.rotation.strategy == Strategy::Alternate
                     && role.presets.on(name, schema).is_some()
             };
-            let Some((role, _)) = policy.roles.iter().find(alternates) else { continue };
+            let Some((role, _)) = policy.roles.iter().find(alternates) else {
+                continue;
+            };
             for object in objects {
                 self.asks_for_session_user(name, role, object);
             }
@@ -22,7 +24,10 @@ impl Diff<'_> {
     }
 
     fn asks_for_session_user(&mut self, database: &DatabaseName, role: &RoleName, object: &str) {
-        let logins = pair(role).map(|login| login.to_string()).collect::<Vec<_>>().join(" and ");
+        let logins = pair(role)
+            .map(|login| login.to_string())
+            .collect::<Vec<_>>()
+            .join(" and ");
         let message = format!(
             "{object} asks for session_user, which is {logins} in turn and changes with each rotation; current_user stays {role}"
         );
@@ -31,7 +36,11 @@ impl Diff<'_> {
             database: Some(database.clone()),
             role: Some(role.to_string()),
             object: Some(object.to_owned()),
-            path: vec![role.to_string(), format!("logins {logins}"), object.to_owned()],
+            path: vec![
+                role.to_string(),
+                format!("logins {logins}"),
+                object.to_owned(),
+            ],
             origin: self.origin(role),
             ..Finding::new(Rule::RoleSessionUser, message)
         });

@@ -15,15 +15,23 @@ impl Diff<'_> {
             self.leave_unspelt(step, reason);
             return None;
         }
-        let Some(objects) = step.change.objects_mut().filter(|objects| !objects.iter().all(Object::has_name)) else {
+        let Some(objects) = step
+            .change
+            .objects_mut()
+            .filter(|objects| !objects.iter().all(Object::has_name))
+        else {
             return Some(step);
         };
-        let (spelt, unspelt): (Vec<_>, Vec<_>) = objects.iter().cloned().partition(Object::has_name);
+        let (spelt, unspelt): (Vec<_>, Vec<_>) =
+            objects.iter().cloned().partition(Object::has_name);
         *objects = spelt.into();
         let rest = (!objects.is_empty()).then(|| step.clone());
         for object in unspelt {
             let advice = rename(&object);
-            step.change.objects_mut().into_iter().for_each(|objects| *objects = Arc::new([object.clone()]));
+            step.change
+                .objects_mut()
+                .into_iter()
+                .for_each(|objects| *objects = Arc::new([object.clone()]));
             self.leave_unspelt(
                 step.clone(),
                 Reason::decision("its name is not UTF-8, or has hidden characters", advice),
@@ -41,18 +49,30 @@ impl Diff<'_> {
     fn unspelt_role(&self, change: &Change) -> Option<Reason> {
         let named = change.role_names();
         if let Encoding::Converted(encoding) = self.encoding_for(change)
-            && let Some(role) = named.iter().find(|role| role.oid().is_some() || !role.as_str().is_ascii())
+            && let Some(role) = named
+                .iter()
+                .find(|role| role.oid().is_some() || !role.as_str().is_ascii())
         {
-            let reason =
-                format!("the encoding of the database is {encoding}, in which the name of `{role}` means another role");
+            let reason = format!(
+                "the encoding of the database is {encoding}, in which the name of `{role}` means another role"
+            );
             let advice = "rename the role in ASCII, or use a database with the encoding UTF8";
-            return Some(Reason::decision(reason, role.oid().map_or_else(|| advice.into(), rename_role)));
+            return Some(Reason::decision(
+                reason,
+                role.oid().map_or_else(|| advice.into(), rename_role),
+            ));
         }
         if let Some(role) = named.iter().find(|role| role.oid().is_some()) {
             let reason = format!("the name of `{role}` is not UTF-8, or has hidden characters");
-            return Some(Reason::decision(reason, role.oid().map(rename_role).unwrap_or_default()));
+            return Some(Reason::decision(
+                reason,
+                role.oid().map(rename_role).unwrap_or_default(),
+            ));
         }
-        if let Some(schema) = change.default_schema().filter(|schema| schema.oid().is_some()) {
+        if let Some(schema) = change
+            .default_schema()
+            .filter(|schema| schema.oid().is_some())
+        {
             let object = Object::Schema(schema.clone());
             return Some(Reason::decision(
                 format!("the name of `{schema}` is not UTF-8, or has hidden characters"),
@@ -65,10 +85,14 @@ impl Diff<'_> {
     /// The encoding of the database in which the change is made.
     fn encoding_for(&self, change: &Change) -> &Encoding {
         match change.target() {
-            Aim::Database(database) => {
-                self.state.databases.get(&database).map_or(&self.state.server.encoding, |database| &database.encoding)
+            Aim::Database(database) => self
+                .state
+                .databases
+                .get(&database)
+                .map_or(&self.state.server.encoding, |database| &database.encoding),
+            Aim::Instance | Aim::Sessions | Aim::Departures | Aim::Secret(_) => {
+                &self.state.server.encoding
             }
-            Aim::Instance | Aim::Sessions | Aim::Departures | Aim::Secret(_) => &self.state.server.encoding,
         }
     }
 }
@@ -77,14 +101,20 @@ impl Diff<'_> {
 fn rename(object: &Object) -> String {
     let general = "rename it, in a session with client_encoding SQL_ASCII";
     let of_schema = object.schema().and_then(|schema| schema.oid());
-    let (Some(oid), false) = (object.oid().or(of_schema), matches!(object, Object::Column { .. })) else {
+    let (Some(oid), false) = (
+        object.oid().or(of_schema),
+        matches!(object, Object::Column { .. }),
+    ) else {
         return general.into();
     };
     let words = match object.kind() {
         _ if of_schema.is_some() => Some(("SCHEMA", "regnamespace")),
         kind => renamed_as(kind),
     };
-    words.map_or_else(|| general.into(), |(words, class)| renamed(words, class, oid))
+    words.map_or_else(
+        || general.into(),
+        |(words, class)| renamed(words, class, oid),
+    )
 }
 
 fn renamed_as(kind: ObjectKind) -> Option<(&'static str, &'static str)> {

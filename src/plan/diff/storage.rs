@@ -17,10 +17,21 @@ impl Diff<'_> {
         }
         if let Some(time) = &secret.expires {
             let object = Some(format!("secret {}", wanted.name));
-            let message = format!("Google deletes {} with all its versions at {time} (`expireTime`)", wanted.name);
-            let fix = Some(format!("{} --remove-expiration", gcloud::secret("update", &wanted.name, &[])));
+            let message = format!(
+                "Google deletes {} with all its versions at {time} (`expireTime`)",
+                wanted.name
+            );
+            let fix = Some(format!(
+                "{} --remove-expiration",
+                gcloud::secret("update", &wanted.name, &[])
+            ));
             let severity = Severity::Warning;
-            self.note(Finding { object, severity, fix, ..of_role(name, &wanted.origin, Rule::SecretExpiry, message) });
+            self.note(Finding {
+                object,
+                severity,
+                fix,
+                ..of_role(name, &wanted.origin, Rule::SecretExpiry, message)
+            });
         }
     }
 

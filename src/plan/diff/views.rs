@@ -12,8 +12,8 @@ use super::objects::Lot;
 use super::owners::{Judged, Verdict};
 use crate::access::{Access, Behind, Predefined, Views};
 use crate::model::{
-    AclItem, Database, DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Preset, Privilege, Privileges,
-    PublicAccess, RelationKind, RoleName,
+    AclItem, Database, DatabaseName, Dependence, Grantee, Group, Object, ObjectKind, Preset,
+    Privilege, Privileges, PublicAccess, RelationKind, RoleName,
 };
 use crate::plan::expected::{Expectations, Wants};
 use crate::plan::reach::Reach;
@@ -43,28 +43,57 @@ impl<'a> Diff<'a> {
         expectations: &Expectations<'_>,
     ) {
         let stays = judged.owner == lot.group.owner && !judged.waits && may_lead(lot.group);
-        let views = self.views.get(lot.database).cloned().filter(|views| stays && !views.is_empty());
+        let views = self
+            .views
+            .get(lot.database)
+            .cloned()
+            .filter(|views| stays && !views.is_empty());
         let Some(views) = views else { return };
-        let makers = lot.members[0].schema().map(|schema| self.cast.with_preset(Preset::Ddl, lot.database, schema));
+        let makers = lot.members[0]
+            .schema()
+            .map(|schema| self.cast.with_preset(Preset::Ddl, lot.database, schema));
         let makers = makers.unwrap_or_default();
         if makers.contains(&&judged.owner) {
             return;
         }
-        for view in lot.members.iter().filter(|view| views.owner(view).is_some()) {
+        for view in lot
+            .members
+            .iter()
+            .filter(|view| views.owner(view).is_some())
+        {
             for (role, wanted) in wants.iter().filter(|(role, _)| **role != judged.owner) {
                 let held = self.of_this_run(lot, judged, role, *wanted).privileges;
                 let mut behind = views.behind(view, held);
                 behind.retain_mut(|one| self.keep_beyond(&views, one, role, expectations));
                 let owner = &judged.owner;
-                let passage = Passage { database: lot.database, view, owner, grantor: None, behind };
-                let Some(finding) = passage.finding(Rule::PrivilegeEffective, role.to_string()) else { continue };
-                let finding = Finding { origin: self.origin(role), ..finding };
+                let passage = Passage {
+                    database: lot.database,
+                    view,
+                    owner,
+                    grantor: None,
+                    behind,
+                };
+                let Some(finding) = passage.finding(Rule::PrivilegeEffective, role.to_string())
+                else {
+                    continue;
+                };
+                let finding = Finding {
+                    origin: self.origin(role),
+                    ..finding
+                };
                 // Where a schema has no `ddl` role nobody judges owners, and what a grant names is meant.
                 if makers.is_empty() || expectations.singles_out(view) {
-                    self.note(Finding { severity: Severity::Warning, ..finding });
+                    self.note(Finding {
+                        severity: Severity::Warning,
+                        ..finding
+                    });
                 } else {
-                    let fix = given_to(&passage, &makers).and_then(|change| self.owner_fix(&change));
-                    self.withhold_findings(vec![Finding { fix, ..finding }], self.not_the_makers(lot));
+                    let fix =
+                        given_to(&passage, &makers).and_then(|change| self.owner_fix(&change));
+                    self.withhold_findings(
+                        vec![Finding { fix, ..finding }],
+                        self.not_the_makers(lot),
+                    );
                 }
             }
         }
@@ -88,16 +117,20 @@ impl<'a> Diff<'a> {
                 !views.covers(shown, |group, object| {
                     let wants = expectations.of(group, object, true);
                     let makes = |role: &RoleName| match object.schema() {
-                        Some(schema) => {
-                            self.cast.with_preset(Preset::Ddl, expectations.database(), schema).contains(&role)
-                        }
+                        Some(schema) => self
+                            .cast
+                            .with_preset(Preset::Ddl, expectations.database(), schema)
+                            .contains(&role),
                         None => false,
                     };
                     roles.iter().any(|role| {
-                        wants.get(*role).is_some_and(|wanted| wanted.privileges.contains(*privilege))
+                        wants
+                            .get(*role)
+                            .is_some_and(|wanted| wanted.privileges.contains(*privilege))
                             || group.owner == **role
                             || makes(role)
-                            || Predefined::find(role, major).is_some_and(|one| one.on(object).contains(*privilege))
+                            || Predefined::find(role, major)
+                                .is_some_and(|one| one.on(object).contains(*privilege))
                     })
                 })
             })
@@ -109,11 +142,22 @@ impl<'a> Diff<'a> {
     fn declared_memberships(&self, role: &RoleName) -> BTreeSet<&'a RoleName> {
         let policy = self.policy;
         let mut found = BTreeSet::new();
-        let mut frontier: Vec<&RoleName> = policy.roles.get_key_value(role).map(|(name, _)| name).into_iter().collect();
+        let mut frontier: Vec<&RoleName> = policy
+            .roles
+            .get_key_value(role)
+            .map(|(name, _)| name)
+            .into_iter()
+            .collect();
         while let Some(next) = frontier.pop() {
             if found.insert(next) {
-                frontier
-                    .extend(policy.roles.get(next).into_iter().flat_map(|role| &role.member_of).map(|one| &one.role));
+                frontier.extend(
+                    policy
+                        .roles
+                        .get(next)
+                        .into_iter()
+                        .flat_map(|role| &role.member_of)
+                        .map(|one| &one.role),
+                );
             }
         }
         found
@@ -121,8 +165,14 @@ impl<'a> Diff<'a> {
 
     /// What keeps the view with its owner keeps the way open.
     fn not_the_makers(&self, lot: &Lot<'_>) -> Reason {
-        let reason = format!("it shows what `{}` may read, who is no `ddl` role of the schema", lot.group.owner);
-        if let Verdict::Wrong { blocked: Some(blocked), .. } = self.heir(lot)
+        let reason = format!(
+            "it shows what `{}` may read, who is no `ddl` role of the schema",
+            lot.group.owner
+        );
+        if let Verdict::Wrong {
+            blocked: Some(blocked),
+            ..
+        } = self.heir(lot)
             && blocked.kind == WithheldKind::Impossible
         {
             return Reason { reason, ..blocked };
@@ -131,25 +181,50 @@ impl<'a> Diff<'a> {
             ..15 => "",
             15.. => ", or: ALTER VIEW … SET (security_invoker = true)",
         };
-        Reason::decision(reason, format!("read its definition, then use --take-over{alter}"))
+        Reason::decision(
+            reason,
+            format!("read its definition, then use --take-over{alter}"),
+        )
     }
 
     /// What undeclared roles hold on views outside the managed schemas, and leads them to managed tables.
     pub(super) fn open_by_views(&mut self, name: &DatabaseName, database: &Database) {
-        let Some(views) = self.views.get(name).cloned().filter(|views| !views.is_empty()) else { return };
-        let elsewhere = |view: &&Object| views.owner(view).is_some() && !self.in_managed_schema(name, view);
+        let Some(views) = self
+            .views
+            .get(name)
+            .cloned()
+            .filter(|views| !views.is_empty())
+        else {
+            return;
+        };
+        let elsewhere =
+            |view: &&Object| views.owner(view).is_some() && !self.in_managed_schema(name, view);
         let mut held = Vec::new();
         for group in database.groups.iter().filter(|group| may_lead(group)) {
             for view in group.members.iter().filter(elsewhere) {
-                let items = group.acl.items().iter().filter(|item| self.is_outsider(name, view, item));
+                let items = group
+                    .acl
+                    .items()
+                    .iter()
+                    .filter(|item| self.is_outsider(name, view, item));
                 held.extend(items.map(|item| (group, view, view, item)));
             }
         }
         // A column of a view shows what is behind it as well.
-        for group in database.groups.iter().filter(|group| group.kind == ObjectKind::Column) {
+        for group in database
+            .groups
+            .iter()
+            .filter(|group| group.kind == ObjectKind::Column)
+        {
             for column in &group.members {
-                let Some(view) = views.relation_of(column).filter(|view| elsewhere(view)) else { continue };
-                let items = group.acl.items().iter().filter(|item| self.is_outsider(name, view, item));
+                let Some(view) = views.relation_of(column).filter(|view| elsewhere(view)) else {
+                    continue;
+                };
+                let items = group
+                    .acl
+                    .items()
+                    .iter()
+                    .filter(|item| self.is_outsider(name, view, item));
                 held.extend(items.map(|item| (group, view, column, item)));
             }
         }
@@ -159,28 +234,48 @@ impl<'a> Diff<'a> {
     }
 
     /// What views outside the managed schemas show `roles` of managed tables, as a step of a path.
-    pub(super) fn past_views_of<'r>(&self, roles: &BTreeSet<&'r RoleName>) -> Vec<(&'r RoleName, String)> {
+    pub(super) fn past_views_of<'r>(
+        &self,
+        roles: &BTreeSet<&'r RoleName>,
+    ) -> Vec<(&'r RoleName, String)> {
         let mut found = Vec::new();
         for (name, database) in self.state.databases.iter().filter(|_| !roles.is_empty()) {
-            let Some(views) = self.views.get(name).filter(|views| !views.is_empty()) else { continue };
+            let Some(views) = self.views.get(name).filter(|views| !views.is_empty()) else {
+                continue;
+            };
             let leads = |group: &&Group| may_lead(group) || group.kind == ObjectKind::Column;
             for group in database.groups.iter().filter(leads) {
-                for (through, item) in
-                    group.members.iter().flat_map(|object| group.acl.items().iter().map(move |item| (object, item)))
+                for (through, item) in group
+                    .members
+                    .iter()
+                    .flat_map(|object| group.acl.items().iter().map(move |item| (object, item)))
                 {
-                    let Some(role) = item.grantee.role().and_then(|role| roles.get(role)) else { continue };
-                    let view =
-                        if group.kind == ObjectKind::Column { views.relation_of(through) } else { Some(through) };
+                    let Some(role) = item.grantee.role().and_then(|role| roles.get(role)) else {
+                        continue;
+                    };
+                    let view = if group.kind == ObjectKind::Column {
+                        views.relation_of(through)
+                    } else {
+                        Some(through)
+                    };
                     let Some(view) = view else { continue };
                     let behind = views.behind(view, item.privileges);
-                    let managed = behind.iter().find(|one| self.in_managed_schema(name, &one.shown.relation));
-                    found.extend(managed.filter(|_| !self.in_managed_schema(name, view)).map(|one| {
-                        let privileges = item.privileges;
-                        (
-                            *role,
-                            format!("{privileges} on {through} granted by {}, {}", item.grantor, one.path.join(", ")),
-                        )
-                    }));
+                    let managed = behind
+                        .iter()
+                        .find(|one| self.in_managed_schema(name, &one.shown.relation));
+                    found.extend(managed.filter(|_| !self.in_managed_schema(name, view)).map(
+                        |one| {
+                            let privileges = item.privileges;
+                            (
+                                *role,
+                                format!(
+                                    "{privileges} on {through} granted by {}, {}",
+                                    item.grantor,
+                                    one.path.join(", ")
+                                ),
+                            )
+                        },
+                    ));
                 }
             }
         }
@@ -189,7 +284,11 @@ impl<'a> Diff<'a> {
 
     fn in_managed_schema(&self, database: &DatabaseName, object: &Object) -> bool {
         let policy = self.policy.databases.get(database);
-        policy.is_some_and(|one| object.schema().is_some_and(|schema| one.schemas.contains_key(schema)))
+        policy.is_some_and(|one| {
+            object
+                .schema()
+                .is_some_and(|schema| one.schemas.contains_key(schema))
+        })
     }
 
     /// Whether an entry is for somebody who is not to reach what is managed: where it is for PUBLIC, one of those must be able
@@ -198,10 +297,22 @@ impl<'a> Diff<'a> {
         if item.grantee != Grantee::Public {
             return self.cast.standing_of(&item.grantee) == Some(Standing::Undeclared);
         }
-        let outsider = |grantee: &Grantee| matches!(self.cast.standing_of(grantee), None | Some(Standing::Undeclared));
-        let uses = |one: &Arc<AclItem>| one.privileges.contains(Privilege::Usage) && outsider(&one.grantee);
-        let schema = view.schema().and_then(|schema| self.reach.schema(name, schema));
-        self.policy.databases.get(name).is_some_and(|one| one.public == PublicAccess::None)
+        let outsider = |grantee: &Grantee| {
+            matches!(
+                self.cast.standing_of(grantee),
+                None | Some(Standing::Undeclared)
+            )
+        };
+        let uses = |one: &Arc<AclItem>| {
+            one.privileges.contains(Privilege::Usage) && outsider(&one.grantee)
+        };
+        let schema = view
+            .schema()
+            .and_then(|schema| self.reach.schema(name, schema));
+        self.policy
+            .databases
+            .get(name)
+            .is_some_and(|one| one.public == PublicAccess::None)
             && schema.is_some_and(|schema| schema.acl.items().iter().any(uses))
     }
 
@@ -216,9 +327,12 @@ impl<'a> Diff<'a> {
         let holder = item.grantee.role();
         let access = holder.map(|role| Access::new(self.state, role, Some(name)));
         let holds = |group: &Group, object: &Object, one| {
-            access
-                .as_ref()
-                .is_some_and(|access| access.to(group, object).iter().any(|way| way.privileges.contains(one)))
+            access.as_ref().is_some_and(|access| {
+                access
+                    .to(group, object)
+                    .iter()
+                    .any(|way| way.privileges.contains(one))
+            })
         };
         let mut behind = views.behind(view, item.privileges);
         behind.retain_mut(|one| {
@@ -231,9 +345,21 @@ impl<'a> Diff<'a> {
             self.in_managed_schema(name, &shown.relation) && !one.privileges.is_empty()
         });
         let grantor = Some(&item.grantor);
-        let passage = Passage { database: name, view: through, owner: &group.owner, grantor, behind };
-        let rule = if holder.is_some() { Rule::RoleUndeclared } else { Rule::PublicUnexpected };
-        let Some(finding) = passage.finding(rule, item.grantee.to_string()) else { return };
+        let passage = Passage {
+            database: name,
+            view: through,
+            owner: &group.owner,
+            grantor,
+            behind,
+        };
+        let rule = if holder.is_some() {
+            Rule::RoleUndeclared
+        } else {
+            Rule::PublicUnexpected
+        };
+        let Some(finding) = passage.finding(rule, item.grantee.to_string()) else {
+            return;
+        };
         let reason = match holder {
             Some(role) => not_declared(role),
             None => Reason::decision(
@@ -241,7 +367,13 @@ impl<'a> Diff<'a> {
                 "revoke it from PUBLIC, or accept it with `allow`",
             ),
         };
-        self.withhold_findings(vec![Finding { fix: passage.fix_entry(item, &self.reach), ..finding }], reason);
+        self.withhold_findings(
+            vec![Finding {
+                fix: passage.fix_entry(item, &self.reach),
+                ..finding
+            }],
+            reason,
+        );
     }
 }
 
@@ -249,12 +381,30 @@ impl Passage<'_> {
     /// `None` where it leads nowhere.
     fn finding(&self, rule: Rule, who: String) -> Option<Finding> {
         let first = self.behind.first()?;
-        let privileges = self.behind.iter().fold(Privileges::NONE, |sum, one| sum.union(one.privileges));
-        let held = self.behind.iter().fold(Privileges::NONE, |sum, one| sum.union(one.by));
-        let named: Vec<_> = self.behind.iter().take(NAMED).map(|one| one.shown.relation.to_string()).collect();
+        let privileges = self
+            .behind
+            .iter()
+            .fold(Privileges::NONE, |sum, one| sum.union(one.privileges));
+        let held = self
+            .behind
+            .iter()
+            .fold(Privileges::NONE, |sum, one| sum.union(one.by));
+        let named: Vec<_> = self
+            .behind
+            .iter()
+            .take(NAMED)
+            .map(|one| one.shown.relation.to_string())
+            .collect();
         let more = self.behind.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let by = self.grantor.map(|grantor| format!(" granted by {grantor}")).unwrap_or_default();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let by = self
+            .grantor
+            .map(|grantor| format!(" granted by {grantor}"))
+            .unwrap_or_default();
         let message = format!(
             "{who} can {privileges} on {}{more} through {}, with the rights of {}",
             named.join(", "),
@@ -266,7 +416,10 @@ impl Passage<'_> {
             role: Some(who.clone()),
             object: Some(self.view.to_string()),
             privilege: Some(privileges.to_string()),
-            path: [who, format!("{held} on {}{by}", self.view)].into_iter().chain(first.path.iter().cloned()).collect(),
+            path: [who, format!("{held} on {}{by}", self.view)]
+                .into_iter()
+                .chain(first.path.iter().cloned())
+                .collect(),
             ..Finding::new(rule, message)
         })
     }
@@ -290,8 +443,10 @@ impl Passage<'_> {
 /// Views, and tables, which may have rules.
 fn may_lead(group: &Group) -> bool {
     use RelationKind::{PartitionedTable, Table, View};
-    matches!(group.kind, ObjectKind::Relation(View | Table | PartitionedTable))
-        && group.dependence != Dependence::Extension
+    matches!(
+        group.kind,
+        ObjectKind::Relation(View | Table | PartitionedTable)
+    ) && group.dependence != Dependence::Extension
 }
 
 /// The view given to the one role that is to own what is in its schema.

@@ -3,17 +3,28 @@
 use std::collections::BTreeSet;
 
 use super::{Expected, Trial};
-use crate::model::{DatabaseName, Policy, Preset, Privilege, RoleName, RolePolicy, SchemaName, State};
+use crate::model::{
+    DatabaseName, Policy, Preset, Privilege, RoleName, RolePolicy, SchemaName, State,
+};
 use crate::plan::reach::CLOUD_SQL_SUPERUSER;
 use crate::plan::statement::{literal, name};
 
 const SUPERUSER: &str = "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
-const CREATES_ROLES: &str = "(SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)";
-const CREATES_DATABASES: &str = "(SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user)";
+const CREATES_ROLES: &str =
+    "(SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)";
+const CREATES_DATABASES: &str =
+    "(SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user)";
 
 /// Every command to try as `role` in `database`.
-pub(super) fn of(policy: &Policy, state: &State, role: &RoleName, database: &DatabaseName) -> Vec<Trial> {
-    let Some(declared) = policy.roles.get(role) else { return Vec::new() };
+pub(super) fn of(
+    policy: &Policy,
+    state: &State,
+    role: &RoleName,
+    database: &DatabaseName,
+) -> Vec<Trial> {
+    let Some(declared) = policy.roles.get(role) else {
+        return Vec::new();
+    };
     let mut trials = on_the_server(state.server.major());
     trials.extend(on_the_database(policy, declared, database));
     trials.extend(in_schemas(policy, declared, database));
@@ -21,7 +32,11 @@ pub(super) fn of(policy: &Policy, state: &State, role: &RoleName, database: &Dat
     trials
 }
 
-fn refused(what: impl Into<String>, question: impl Into<String>, statement: impl Into<String>) -> Trial {
+fn refused(
+    what: impl Into<String>,
+    question: impl Into<String>,
+    statement: impl Into<String>,
+) -> Trial {
     Trial {
         what: what.into(),
         object: None,
@@ -41,11 +56,26 @@ fn on_the_server(major: u32) -> Vec<Trial> {
         format!("{SUPERUSER} OR has_parameter_privilege('session_replication_role', 'SET')")
     };
     vec![
-        refused("create roles", CREATES_ROLES, "CREATE ROLE rolewright_proof"),
+        refused(
+            "create roles",
+            CREATES_ROLES,
+            "CREATE ROLE rolewright_proof",
+        ),
         // CREATE DATABASE cannot be rolled back.
-        Trial { statement: None, ..refused("create databases", CREATES_DATABASES, "") },
-        refused("run programs on the server", member("pg_execute_server_program"), "COPY (SELECT 1) TO PROGRAM 'true'"),
-        refused("write files on the server", member("pg_write_server_files"), "COPY (SELECT 1) TO '/dev/null'"),
+        Trial {
+            statement: None,
+            ..refused("create databases", CREATES_DATABASES, "")
+        },
+        refused(
+            "run programs on the server",
+            member("pg_execute_server_program"),
+            "COPY (SELECT 1) TO PROGRAM 'true'",
+        ),
+        refused(
+            "write files on the server",
+            member("pg_write_server_files"),
+            "COPY (SELECT 1) TO '/dev/null'",
+        ),
         refused(
             "read files on the server",
             "has_function_privilege('pg_read_file(text)', 'EXECUTE')",
@@ -56,16 +86,25 @@ fn on_the_server(major: u32) -> Vec<Trial> {
             "has_table_privilege('pg_catalog.pg_authid', 'SELECT')",
             "SELECT FROM pg_catalog.pg_authid LIMIT 0",
         ),
-        refused("switch triggers off", replication_role, "SET LOCAL session_replication_role = replica"),
+        refused(
+            "switch triggers off",
+            replication_role,
+            "SET LOCAL session_replication_role = replica",
+        ),
     ]
 }
 
 fn on_the_database(policy: &Policy, role: &RolePolicy, database: &DatabaseName) -> Vec<Trial> {
     let place = name(database.as_str());
-    let owns = "(SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database())";
+    let owns =
+        "(SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database())";
     let mut trials = vec![Trial {
         object: Some(format!("database {database}")),
-        ..refused("alter the database", owns, format!("ALTER DATABASE {place} CONNECTION LIMIT -1"))
+        ..refused(
+            "alter the database",
+            owns,
+            format!("ALTER DATABASE {place} CONNECTION LIMIT -1"),
+        )
     }];
     if !role.create_schemas && !granted(role, database, Privilege::Create) && !is_member(role) {
         trials.push(Trial {
@@ -78,14 +117,20 @@ fn on_the_database(policy: &Policy, role: &RolePolicy, database: &DatabaseName) 
             )
         });
     }
-    let others = policy.databases.keys().filter(|other| *other != database && !enters(role, other));
+    let others = policy
+        .databases
+        .keys()
+        .filter(|other| *other != database && !enters(role, other));
     trials.extend(others.filter(|_| !is_member(role)).map(|other| Trial {
         object: Some(format!("database {other}")),
         privilege: Some(Privilege::Connect),
         statement: None,
         ..refused(
             format!("connect to database {other}"),
-            format!("has_database_privilege({}, 'CONNECT')", literal(other.as_str())),
+            format!(
+                "has_database_privilege({}, 'CONNECT')",
+                literal(other.as_str())
+            ),
             "",
         )
     }));
@@ -93,7 +138,10 @@ fn on_the_database(policy: &Policy, role: &RolePolicy, database: &DatabaseName) 
 }
 
 fn in_schemas(policy: &Policy, role: &RolePolicy, database: &DatabaseName) -> Vec<Trial> {
-    let schemas = policy.databases.get(database).map(|database| database.schemas.keys());
+    let schemas = policy
+        .databases
+        .get(database)
+        .map(|database| database.schemas.keys());
     let preset = |schema: &SchemaName| role.presets.on(database, schema);
     let mut trials = Vec::new();
     for schema in schemas.into_iter().flatten().filter(|_| !is_member(role)) {
@@ -106,7 +154,11 @@ fn in_schemas(policy: &Policy, role: &RolePolicy, database: &DatabaseName) -> Ve
             object: Some(format!("schema {schema}")),
             privilege: Some(Privilege::Create),
             expected,
-            ..refused(format!("create {what} in schema {schema}"), makes(schema, expected), statement)
+            ..refused(
+                format!("create {what} in schema {schema}"),
+                makes(schema, expected),
+                statement,
+            )
         }));
     }
     trials
@@ -119,15 +171,23 @@ fn makes(schema: &SchemaName, expected: Expected) -> String {
         Expected::Refused => "",
     };
     let schema = literal(schema.as_str());
-    format!("(SELECT has_schema_privilege(oid, 'CREATE'){unheard} FROM pg_namespace WHERE nspname = {schema})")
+    format!(
+        "(SELECT has_schema_privilege(oid, 'CREATE'){unheard} FROM pg_namespace WHERE nspname = {schema})"
+    )
 }
 
 fn made_in(schema: &SchemaName) -> impl Iterator<Item = (&'static str, String)> {
     let place = format!("{}.rolewright_proof", name(schema.as_str()));
     [
         ("tables", format!("CREATE TABLE {place}_table ()")),
-        ("views", format!("CREATE VIEW {place}_view AS SELECT 1 AS one")),
-        ("functions", format!("CREATE FUNCTION {place}_function() RETURNS int LANGUAGE sql AS 'SELECT 1'")),
+        (
+            "views",
+            format!("CREATE VIEW {place}_view AS SELECT 1 AS one"),
+        ),
+        (
+            "functions",
+            format!("CREATE FUNCTION {place}_function() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+        ),
         ("types", format!("CREATE TYPE {place}_type AS ENUM ()")),
     ]
     .into_iter()
@@ -135,29 +195,59 @@ fn made_in(schema: &SchemaName) -> impl Iterator<Item = (&'static str, String)> 
 
 /// It must not become another declared role, nor `cloudsqlsuperuser`, nor change one.
 fn as_others(policy: &Policy, state: &State, role: &RoleName, declared: &RolePolicy) -> Vec<Trial> {
-    let own: BTreeSet<&RoleName> = declared.member_of.iter().map(|membership| &membership.role).collect();
+    let own: BTreeSet<&RoleName> = declared
+        .member_of
+        .iter()
+        .map(|membership| &membership.role)
+        .collect();
     let foreign = |other: &&RoleName| *other != role && !own.contains(other);
-    let cloud_sql = state.roles.keys().filter(|other| other.as_str() == CLOUD_SQL_SUPERUSER);
-    let others: Vec<_> = policy.roles.keys().chain(cloud_sql).filter(foreign).collect();
+    let cloud_sql = state
+        .roles
+        .keys()
+        .filter(|other| other.as_str() == CLOUD_SQL_SUPERUSER);
+    let others: Vec<_> = policy
+        .roles
+        .keys()
+        .chain(cloud_sql)
+        .filter(foreign)
+        .collect();
     // Before 16 every membership lets its member become the role.
-    let right = if state.server.major() < 16 { "MEMBER" } else { "SET" };
+    let right = if state.server.major() < 16 {
+        "MEMBER"
+    } else {
+        "SET"
+    };
     let become_other = |other: &&RoleName| {
         let (quoted, text) = (name(other.as_str()), literal(other.as_str()));
         let question = format!("pg_has_role(session_user, {text}, '{right}')");
-        refused(format!("become {other}"), question, format!("SET LOCAL ROLE {quoted}"))
+        refused(
+            format!("become {other}"),
+            question,
+            format!("SET LOCAL ROLE {quoted}"),
+        )
     };
-    let existing = others.into_iter().filter(|other| state.roles.contains_key(*other));
+    let existing = others
+        .into_iter()
+        .filter(|other| state.roles.contains_key(*other));
     let existing: Vec<_> = existing.filter(|_| !is_member(declared)).collect();
     let mut trials: Vec<_> = existing.iter().map(become_other).collect();
     if !is_member(declared) {
         // Logins of others, admins, predefined roles: whatever there is.
-        let tried: Vec<_> = std::iter::once(role).chain(existing.iter().copied()).collect();
-        let tried: Vec<_> = tried.into_iter().map(|known| literal(known.as_str())).collect();
+        let tried: Vec<_> = std::iter::once(role)
+            .chain(existing.iter().copied())
+            .collect();
+        let tried: Vec<_> = tried
+            .into_iter()
+            .map(|known| literal(known.as_str()))
+            .collect();
         let question = format!(
             "EXISTS (SELECT FROM pg_roles WHERE rolname NOT IN (session_user, {}) AND pg_has_role(session_user, oid, '{right}'))",
             tried.join(", ")
         );
-        trials.push(Trial { statement: None, ..refused("become another role", question, "") });
+        trials.push(Trial {
+            statement: None,
+            ..refused("become another role", question, "")
+        });
     }
     if let Some(other) = existing.first() {
         let quoted = name(other.as_str());
@@ -182,7 +272,9 @@ fn is_member(role: &RolePolicy) -> bool {
 }
 
 fn granted(role: &RolePolicy, database: &DatabaseName, privilege: Privilege) -> bool {
-    role.grants.iter().any(|grant| grant.database == *database && grant.privileges.contains(privilege))
+    role.grants
+        .iter()
+        .any(|grant| grant.database == *database && grant.privileges.contains(privilege))
 }
 
 fn enters(role: &RolePolicy, database: &DatabaseName) -> bool {

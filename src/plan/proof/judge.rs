@@ -15,13 +15,17 @@ impl Charter {
                 (Expected::Works, Tried::Done) => proof.works += 1,
                 (Expected::Refused, Tried::Denied(_)) => proof.refused += 1,
                 (_, Tried::Open) => {}
-                (Expected::Works, Tried::Denied(words)) => proof.findings.push(self.cannot(trial, words)),
+                (Expected::Works, Tried::Denied(words)) => {
+                    proof.findings.push(self.cannot(trial, words))
+                }
                 (Expected::Refused, Tried::Done) => proof.findings.push(self.can(trial)),
             }
         }
         // The same thing may show in several ways: once is enough.
         let mut seen = BTreeSet::new();
-        proof.findings.retain(|finding| finding.object.is_none() || seen.insert(finding.fingerprint()));
+        proof
+            .findings
+            .retain(|finding| finding.object.is_none() || seen.insert(finding.fingerprint()));
         proof
     }
 
@@ -30,8 +34,13 @@ impl Charter {
         let mut proof = Proof::default();
         for right in &self.rights {
             // What was dropped meanwhile proves nothing.
-            let Some(held) = holdings.get(&right.object) else { continue };
-            let (missing, excess) = (right.must.minus(held.privileges), held.privileges.intersection(right.must_not));
+            let Some(held) = holdings.get(&right.object) else {
+                continue;
+            };
+            let (missing, excess) = (
+                right.must.minus(held.privileges),
+                held.privileges.intersection(right.must_not),
+            );
             let held_as_told = right.must.minus(missing);
             proof.works += held_as_told.minus(right.without_rows).iter().count();
             proof.without_rows += held_as_told.intersection(right.without_rows).iter().count();
@@ -41,20 +50,38 @@ impl Charter {
                 let message = format!("{} {verb} {privilege} {}", self.role, right.object);
                 self.finding(rule, Some(object.clone()), Some(privilege), message)
             };
-            proof.findings.extend(missing.iter().map(|one| finding(Rule::GrantMissing, "cannot", one)));
-            proof.findings.extend(excess.iter().map(|one| finding(Rule::PrivilegeEffective, "can", one)));
+            proof.findings.extend(
+                missing
+                    .iter()
+                    .map(|one| finding(Rule::GrantMissing, "cannot", one)),
+            );
+            proof.findings.extend(
+                excess
+                    .iter()
+                    .map(|one| finding(Rule::PrivilegeEffective, "can", one)),
+            );
         }
         proof
     }
 
     fn cannot(&self, trial: &Trial, words: &str) -> Finding {
         let message = format!("{} cannot {}: {words}", self.role, trial.what);
-        self.finding(Rule::GrantMissing, trial.object.clone(), trial.privilege, message)
+        self.finding(
+            Rule::GrantMissing,
+            trial.object.clone(),
+            trial.privilege,
+            message,
+        )
     }
 
     fn can(&self, trial: &Trial) -> Finding {
         let message = format!("{} can {}", self.role, trial.what);
-        self.finding(Rule::PrivilegeEffective, trial.object.clone(), trial.privilege, message)
+        self.finding(
+            Rule::PrivilegeEffective,
+            trial.object.clone(),
+            trial.privilege,
+            message,
+        )
     }
 
     pub(super) fn finding(

@@ -137,12 +137,18 @@ pub struct Proven {
 
 /// What `role` is to prove, database by database. Databases that it may not enter are not among them.
 pub fn charters(policy: &Policy, state: &State, role: &RoleName) -> Vec<Charter> {
-    let Some(declared) = policy.roles.get(role) else { return Vec::new() };
+    let Some(declared) = policy.roles.get(role) else {
+        return Vec::new();
+    };
     let entered = |name: &&DatabaseName| {
         let access = declared.presets.cover(name);
         access || declared.grants.iter().any(|grant| grant.database == **name)
     };
-    let names = policy.databases.keys().filter(entered).filter(|name| state.databases.contains_key(*name));
+    let names = policy
+        .databases
+        .keys()
+        .filter(entered)
+        .filter(|name| state.databases.contains_key(*name));
     names
         .map(|name| Charter {
             role: role.clone(),
@@ -161,7 +167,10 @@ impl Charter {
     /// What the session may do something with, and is not planned.
     pub fn not_planned(&self) -> Vec<Object> {
         let objects = self.rights.iter().map(|right| &right.object);
-        objects.filter(|object| self.unplanned.contains(*object)).cloned().collect()
+        objects
+            .filter(|object| self.unplanned.contains(*object))
+            .cloned()
+            .collect()
     }
 
     /// Every statement to try, once it is known what the session holds.
@@ -170,6 +179,10 @@ impl Charter {
             let planned = !self.unplanned.contains(&right.object);
             relations::trials(right, holdings.get(&right.object), planned, self.major)
         };
-        self.rights.iter().flat_map(of_right).chain(self.commands.iter().cloned()).collect()
+        self.rights
+            .iter()
+            .flat_map(of_right)
+            .chain(self.commands.iter().cloned())
+            .collect()
     }
 }

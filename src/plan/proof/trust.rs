@@ -14,14 +14,28 @@ pub fn untrusted_owners(
     database: &DatabaseName,
 ) -> BTreeSet<RoleName> {
     let cast = Cast::new(policy, state);
-    let schemas = policy.databases.get(database).into_iter().flat_map(|one| one.schemas.keys());
+    let schemas = policy
+        .databases
+        .get(database)
+        .into_iter()
+        .flat_map(|one| one.schemas.keys());
     let makers = schemas.map(|schema| cast.with_preset(Preset::Ddl, database, schema));
     let makers: Vec<_> = makers.filter(|makers| !makers.is_empty()).collect();
     let trusted = |owner: &RoleName| {
         let makes_all = !makers.is_empty() && makers.iter().all(|makers| makers.contains(&owner));
-        matches!(cast.standing(owner), Standing::Admin | Standing::System) || makes_all || cast.declared(owner) == role
+        matches!(cast.standing(owner), Standing::Admin | Standing::System)
+            || makes_all
+            || cast.declared(owner) == role
     };
-    let groups = state.databases.get(database).into_iter().flat_map(|one| &one.groups);
+    let groups = state
+        .databases
+        .get(database)
+        .into_iter()
+        .flat_map(|one| &one.groups);
     let owners: BTreeSet<_> = groups.map(|group| &group.owner).collect();
-    owners.into_iter().filter(|owner| !trusted(owner)).cloned().collect()
+    owners
+        .into_iter()
+        .filter(|owner| !trusted(owner))
+        .cloned()
+        .collect()
 }

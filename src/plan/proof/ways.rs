@@ -28,7 +28,11 @@ pub struct Found {
 impl Way {
     /// The ways that `login` has out of `role`.
     pub fn of(login: &RoleName, role: &RoleName) -> &'static [Self] {
-        if login == role { &[] } else { &[Self::Reset, Self::Itself, Self::Session] }
+        if login == role {
+            &[]
+        } else {
+            &[Self::Reset, Self::Itself, Self::Session]
+        }
     }
 
     /// The statement, whose effect ends with the transaction.
@@ -44,7 +48,10 @@ impl Way {
 impl Charter {
     /// What must be refused, each with the question to the catalogs.
     pub fn forbidden(&self) -> impl Iterator<Item = (&Trial, &str)> {
-        let refused = self.commands.iter().filter(|trial| trial.expected == Expected::Refused);
+        let refused = self
+            .commands
+            .iter()
+            .filter(|trial| trial.expected == Expected::Refused);
         refused.filter_map(|trial| Some((trial, trial.question.as_deref()?)))
     }
 
@@ -53,10 +60,17 @@ impl Charter {
     pub fn judge_way(&self, login: &RoleName, way: Way, found: &Found, proof: &mut Proof) {
         let mut excess = Vec::new();
         for right in &self.rights {
-            let held = found.held.get(&right.object).map(|held| held.privileges).unwrap_or_default();
+            let held = found
+                .held
+                .get(&right.object)
+                .map(|held| held.privileges)
+                .unwrap_or_default();
             let object = right.object.to_string();
             let more = held.intersection(right.must_not);
-            excess.extend(more.iter().map(|one| (format!("{one} {object}"), Some(object.clone()), Some(one))));
+            excess.extend(
+                more.iter()
+                    .map(|one| (format!("{one} {object}"), Some(object.clone()), Some(one))),
+            );
         }
         for ((trial, _), answer) in self.forbidden().zip(&found.answers) {
             proof.refused += usize::from(*answer == Some(false));
@@ -67,9 +81,18 @@ impl Charter {
         for (what, object, privilege) in excess {
             let message = format!("{} can {what}", self.role);
             let again = format!("{message} as ");
-            if !proof.findings.iter().any(|one| one.message == message || one.message.starts_with(&again)) {
+            if !proof
+                .findings
+                .iter()
+                .any(|one| one.message == message || one.message.starts_with(&again))
+            {
                 let message = format!("{again}{login}, after {}", way.statement());
-                proof.findings.push(self.finding(Rule::PrivilegeEffective, object, privilege, message));
+                proof.findings.push(self.finding(
+                    Rule::PrivilegeEffective,
+                    object,
+                    privilege,
+                    message,
+                ));
             }
         }
     }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use self::token::{Token, tokens};
 use super::problem::{closest, list};
 use crate::model::{
-    DatabaseName, NameError, Object, ObjectKind, PrivilegeClass, RelationKind, RoutineKind, SchemaName, Target,
+    DatabaseName, NameError, Object, ObjectKind, PrivilegeClass, RelationKind, RoutineKind,
+    SchemaName, Target,
 };
 
 /// Why a text names no object.
@@ -105,16 +106,40 @@ enum Form {
 }
 
 const KINDS: [(&str, Form); 28] = [
-    ("table", Form::InSchema(ObjectKind::Relation(RelationKind::Table))),
-    ("view", Form::InSchema(ObjectKind::Relation(RelationKind::View))),
-    ("materialized view", Form::InSchema(ObjectKind::Relation(RelationKind::MaterializedView))),
-    ("matview", Form::InSchema(ObjectKind::Relation(RelationKind::MaterializedView))),
-    ("foreign table", Form::InSchema(ObjectKind::Relation(RelationKind::ForeignTable))),
+    (
+        "table",
+        Form::InSchema(ObjectKind::Relation(RelationKind::Table)),
+    ),
+    (
+        "view",
+        Form::InSchema(ObjectKind::Relation(RelationKind::View)),
+    ),
+    (
+        "materialized view",
+        Form::InSchema(ObjectKind::Relation(RelationKind::MaterializedView)),
+    ),
+    (
+        "matview",
+        Form::InSchema(ObjectKind::Relation(RelationKind::MaterializedView)),
+    ),
+    (
+        "foreign table",
+        Form::InSchema(ObjectKind::Relation(RelationKind::ForeignTable)),
+    ),
     ("all tables in schema", Form::All(PrivilegeClass::Relation)),
-    ("all sequences in schema", Form::All(PrivilegeClass::Sequence)),
+    (
+        "all sequences in schema",
+        Form::All(PrivilegeClass::Sequence),
+    ),
     ("all routines in schema", Form::All(PrivilegeClass::Routine)),
-    ("all functions in schema", Form::All(PrivilegeClass::Routine)),
-    ("all procedures in schema", Form::All(PrivilegeClass::Routine)),
+    (
+        "all functions in schema",
+        Form::All(PrivilegeClass::Routine),
+    ),
+    (
+        "all procedures in schema",
+        Form::All(PrivilegeClass::Routine),
+    ),
     ("column", Form::Column),
     ("sequence", Form::InSchema(ObjectKind::Sequence)),
     ("function", Form::Routine(RoutineKind::Function)),
@@ -128,7 +153,10 @@ const KINDS: [(&str, Form); 28] = [
     ("language", Form::Bare(ObjectKind::Language)),
     ("foreign server", Form::Bare(ObjectKind::ForeignServer)),
     ("server", Form::Bare(ObjectKind::ForeignServer)),
-    ("foreign data wrapper", Form::Bare(ObjectKind::ForeignDataWrapper)),
+    (
+        "foreign data wrapper",
+        Form::Bare(ObjectKind::ForeignDataWrapper),
+    ),
     ("tablespace", Form::Bare(ObjectKind::Tablespace)),
     ("large object", Form::LargeObject),
     ("parameter", Form::Parameter),
@@ -148,7 +176,10 @@ pub(super) struct Named {
 
 /// Reads `<kind> <name>`.
 pub(super) fn parse(text: &str) -> Result<Named, ObjectError> {
-    let mut cursor = Cursor { tokens: tokens(text)?.into(), at: 0 };
+    let mut cursor = Cursor {
+        tokens: tokens(text)?.into(),
+        at: 0,
+    };
     let (words, form) = kind(&mut cursor).ok_or_else(|| ObjectError::Kind(text.to_owned()))?;
     if cursor.peek().is_none() {
         return Err(ObjectError::NoName(words));
@@ -157,7 +188,11 @@ pub(super) fn parse(text: &str) -> Result<Named, ObjectError> {
     match cursor.peek() {
         Some(Token::Mark('.')) => Err(ObjectError::ThreeParts),
         Some(_) => Err(ObjectError::Trailing),
-        None => Ok(Named { words, class, targets }),
+        None => Ok(Named {
+            words,
+            class,
+            targets,
+        }),
     }
 }
 
@@ -168,8 +203,10 @@ fn kind(cursor: &mut Cursor) -> Option<(&'static str, Form)> {
         let words: Vec<_> = words.split(' ').collect();
         written.starts_with(&words).then_some(words.len())
     };
-    let (length, words, form) =
-        KINDS.iter().filter_map(|(words, form)| Some((starts(words)?, *words, *form))).max_by_key(|found| found.0)?;
+    let (length, words, form) = KINDS
+        .iter()
+        .filter_map(|(words, form)| Some((starts(words)?, *words, *form)))
+        .max_by_key(|found| found.0)?;
     cursor.at = length;
     Some((words, form))
 }
@@ -186,20 +223,34 @@ fn targets(form: Form, cursor: &mut Cursor) -> Result<(PrivilegeClass, Vec<Targe
         Form::Routine(kind) => {
             let (schema, name) = cursor.name_in_schema()?;
             let arguments = arguments(cursor, &format!("{schema}.{name}"))?.into();
-            Object::Routine { kind, schema, name, arguments }
+            Object::Routine {
+                kind,
+                schema,
+                name,
+                arguments,
+            }
         }
         Form::InSchema(kind) => {
             let (schema, name) = cursor.name_in_schema()?;
             Object::InSchema { kind, schema, name }
         }
-        Form::Bare(kind) => Object::Bare { kind, name: checked(&cursor.name()?.0)? },
+        Form::Bare(kind) => Object::Bare {
+            kind,
+            name: checked(&cursor.name()?.0)?,
+        },
         Form::LargeObject => match cursor.next() {
             Some(Token::Number(oid)) if oid.parse::<u32>().is_ok_and(|oid| oid > 0) => {
-                Object::Bare { kind: ObjectKind::LargeObject, name: oid.trim_start_matches('0').into() }
+                Object::Bare {
+                    kind: ObjectKind::LargeObject,
+                    name: oid.trim_start_matches('0').into(),
+                }
             }
             _ => return Err(ObjectError::NotAnOid),
         },
-        Form::Parameter => Object::Bare { kind: ObjectKind::Parameter, name: parameter(cursor)?.into() },
+        Form::Parameter => Object::Bare {
+            kind: ObjectKind::Parameter,
+            name: parameter(cursor)?.into(),
+        },
     };
     Ok((object.kind().class(), vec![Target::Object(object)]))
 }
@@ -211,7 +262,11 @@ fn parameter(cursor: &mut Cursor) -> Result<String, ObjectError> {
     loop {
         let part = cursor.name()?.0.to_ascii_lowercase();
         if !token::is_plain(&part) {
-            return Err(NameError::Grammar { name: part, expected: "the name of a parameter" }.into());
+            return Err(NameError::Grammar {
+                name: part,
+                expected: "the name of a parameter",
+            }
+            .into());
         }
         parts.push(part);
         if !cursor.eat('.') {
@@ -228,7 +283,11 @@ fn columns(cursor: &mut Cursor) -> Result<Vec<Target>, ObjectError> {
     let mut targets = Vec::new();
     loop {
         let column = checked(&cursor.name()?.0)?;
-        targets.push(Target::Object(Object::Column { schema: schema.clone(), relation: relation.clone(), column }));
+        targets.push(Target::Object(Object::Column {
+            schema: schema.clone(),
+            relation: relation.clone(),
+            column,
+        }));
         match cursor.next() {
             Some(Token::Mark(',')) => {}
             Some(Token::Mark(')')) => return Ok(targets),
@@ -295,7 +354,9 @@ impl Cursor {
         match self.next() {
             Some(Token::Name { text, quoted }) => Ok((text, quoted)),
             Some(Token::Mark(mark)) => Err(ObjectError::Character(mark)),
-            Some(Token::Number(digits)) => Err(ObjectError::Character(digits.chars().next().unwrap_or('0'))),
+            Some(Token::Number(digits)) => {
+                Err(ObjectError::Character(digits.chars().next().unwrap_or('0')))
+            }
             None => Err(ObjectError::NoName(".")),
         }
     }

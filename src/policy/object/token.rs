@@ -18,7 +18,10 @@ impl Token {
     /// The text of an unquoted word: what a keyword can be.
     pub fn keyword(&self) -> Option<&str> {
         match self {
-            Self::Name { text, quoted: false } => Some(text),
+            Self::Name {
+                text,
+                quoted: false,
+            } => Some(text),
             _ => None,
         }
     }
@@ -33,22 +36,33 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ObjectError> {
             c if c.is_whitespace() => c.len_utf8(),
             '"' => {
                 let (name, length) = quoted(rest)?;
-                tokens.push(Token::Name { text: name, quoted: true });
+                tokens.push(Token::Name {
+                    text: name,
+                    quoted: true,
+                });
                 length
             }
             'U' | 'u' if rest[1..].starts_with("&\"") => {
                 let (name, length) = quoted(&rest[2..])?;
-                tokens.push(Token::Name { text: unescaped(&name)?, quoted: true });
+                tokens.push(Token::Name {
+                    text: unescaped(&name)?,
+                    quoted: true,
+                });
                 length + 2
             }
             c if starts_name(c) => {
                 let length = rest.find(|c| !continues_name(c)).unwrap_or(rest.len());
                 // Only ASCII: in a UTF-8 database PostgreSQL leaves other letters as they are.
-                tokens.push(Token::Name { text: rest[..length].to_ascii_lowercase(), quoted: false });
+                tokens.push(Token::Name {
+                    text: rest[..length].to_ascii_lowercase(),
+                    quoted: false,
+                });
                 length
             }
             c if c.is_ascii_digit() => {
-                let length = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+                let length = rest
+                    .find(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(rest.len());
                 tokens.push(Token::Number(rest[..length].to_owned()));
                 length
             }
@@ -103,9 +117,13 @@ fn unescaped(text: &str) -> Result<String, ObjectError> {
             name.push_str(pieces.next().ok_or(ObjectError::Escape)?);
             continue;
         }
-        let (digits, length) = piece.strip_prefix('+').map_or((piece, 4), |digits| (digits, 6));
+        let (digits, length) = piece
+            .strip_prefix('+')
+            .map_or((piece, 4), |digits| (digits, 6));
         let (code, rest) = digits.split_at_checked(length).ok_or(ObjectError::Escape)?;
-        let code = u32::from_str_radix(code, 16).ok().filter(|_| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let code = u32::from_str_radix(code, 16)
+            .ok()
+            .filter(|_| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
         name.push(code.and_then(char::from_u32).ok_or(ObjectError::Escape)?);
         name.push_str(rest);
     }

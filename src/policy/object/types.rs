@@ -154,7 +154,11 @@ pub(super) fn argument_type(cursor: &mut Cursor) -> Result<String, ObjectError> 
             modifier(cursor)?;
             match schema.as_str() {
                 "pg_catalog" => catalog(&name).ok_or(ObjectError::Type(name))?,
-                _ => format!("{}.{}", server_identifier(SchemaName::new(&schema)?.as_str()), server_identifier(&name)),
+                _ => format!(
+                    "{}.{}",
+                    server_identifier(SchemaName::new(&schema)?.as_str()),
+                    server_identifier(&name)
+                ),
             }
         }
         (None, (name, true)) => {
@@ -166,7 +170,11 @@ pub(super) fn argument_type(cursor: &mut Cursor) -> Result<String, ObjectError> 
             phrase(cursor)?
         }
     };
-    Ok(if array(cursor)? { format!("{base}[]") } else { base })
+    Ok(if array(cursor)? {
+        format!("{base}[]")
+    } else {
+        base
+    })
 }
 
 /// Reads the words of an unqualified type with their modifiers: `timestamp (3) with time zone`.
@@ -187,8 +195,13 @@ fn phrase(cursor: &mut Cursor) -> Result<String, ObjectError> {
     if written == "float" && precision.is_some_and(|bits| bits <= 24) {
         return Ok("real".into());
     }
-    let phrase = GRAMMAR.iter().find(|(words, _)| *words == written).map(|(_, printed)| (*printed).to_owned());
-    phrase.or_else(|| catalog(&written)).ok_or(ObjectError::Type(written))
+    let phrase = GRAMMAR
+        .iter()
+        .find(|(words, _)| *words == written)
+        .map(|(_, printed)| (*printed).to_owned());
+    phrase
+        .or_else(|| catalog(&written))
+        .ok_or(ObjectError::Type(written))
 }
 
 /// How the type that `pg_catalog` calls `name` is printed; `_int4` is the array of `int4`, and of that there is none.
@@ -200,7 +213,10 @@ fn catalog(name: &str) -> Option<String> {
 }
 
 fn scalar(name: &str) -> Option<&'static str> {
-    let renamed = RENAMED.iter().find(|(called, _)| *called == name).map(|(_, printed)| *printed);
+    let renamed = RENAMED
+        .iter()
+        .find(|(called, _)| *called == name)
+        .map(|(_, printed)| *printed);
     renamed.or_else(|| BUILT_IN.iter().find(|called| **called == name).copied())
 }
 

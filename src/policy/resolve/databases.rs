@@ -7,7 +7,8 @@ use super::super::problem::place;
 use super::super::read::{Brief, Located, Read, given};
 use super::{Problems, Unread};
 use crate::model::{
-    DatabaseName, DatabasePolicy, ExtensionName, ExtensionPolicy, Origin, PublicAccess, SchemaName, SchemaPolicy,
+    DatabaseName, DatabasePolicy, ExtensionName, ExtensionPolicy, Origin, PublicAccess, SchemaName,
+    SchemaPolicy,
 };
 
 /// Databases nobody may manage: Google keeps the first for itself, nobody can connect to the second.
@@ -24,16 +25,30 @@ pub(super) fn databases(
     let entries = match &file.databases {
         None => &[],
         Some(Located { value: None, .. }) => return databases,
-        Some(Located { value: Some(named), .. }) => named.0.as_slice(),
+        Some(Located {
+            value: Some(named), ..
+        }) => named.0.as_slice(),
     };
     if entries.is_empty() && !unread.referents {
-        let place = file.databases.as_ref().map_or(origin, |field| &field.origin);
-        problems.push_hint(place, "no database is declared", "add `databases: { NAME: { schemas: [public] } }`");
+        let place = file
+            .databases
+            .as_ref()
+            .map_or(origin, |field| &field.origin);
+        problems.push_hint(
+            place,
+            "no database is declared",
+            "add `databases: { NAME: { schemas: [public] } }`",
+        );
     }
     for entry in entries {
-        let Some(name) = problems.keep(&entry.origin, DatabaseName::new(&entry.key)) else { continue };
+        let Some(name) = problems.keep(&entry.origin, DatabaseName::new(&entry.key)) else {
+            continue;
+        };
         if CLOSED.contains(&entry.key.as_str()) {
-            problems.push(&entry.origin, format!("the database `{name}` cannot be managed"));
+            problems.push(
+                &entry.origin,
+                format!("the database `{name}` cannot be managed"),
+            );
         }
         let policy = match entry.value.get() {
             Some(database) => database_policy(database, &entry.origin, problems),
@@ -53,37 +68,76 @@ fn empty(origin: &Origin) -> DatabasePolicy {
     }
 }
 
-fn database_policy(database: &Database, origin: &Origin, problems: &mut Problems) -> DatabasePolicy {
-    let schemas = distinct(given(&database.schemas), "schema", |schema: &Schema| &schema.name, problems);
-    let extensions = given(&database.extensions)
-        .map(|list| distinct(Some(list), "extension", |extension: &Extension| &extension.name, problems));
+fn database_policy(
+    database: &Database,
+    origin: &Origin,
+    problems: &mut Problems,
+) -> DatabasePolicy {
+    let schemas = distinct(
+        given(&database.schemas),
+        "schema",
+        |schema: &Schema| &schema.name,
+        problems,
+    );
+    let extensions = given(&database.extensions).map(|list| {
+        distinct(
+            Some(list),
+            "extension",
+            |extension: &Extension| &extension.name,
+            problems,
+        )
+    });
     DatabasePolicy {
-        schemas: schemas.into_iter().filter_map(|schema| schema_policy(&schema, problems)).collect(),
-        extensions: extensions
-            .map(|list| list.into_iter().filter_map(|extension| extension_policy(&extension, problems)).collect()),
+        schemas: schemas
+            .into_iter()
+            .filter_map(|schema| schema_policy(&schema, problems))
+            .collect(),
+        extensions: extensions.map(|list| {
+            list.into_iter()
+                .filter_map(|extension| extension_policy(&extension, problems))
+                .collect()
+        }),
         public: given(&database.public).copied().unwrap_or_default(),
         origin: origin.clone(),
     }
 }
 
-fn schema_policy(schema: &Located<Schema>, problems: &mut Problems) -> Option<(SchemaName, SchemaPolicy)> {
+fn schema_policy(
+    schema: &Located<Schema>,
+    problems: &mut Problems,
+) -> Option<(SchemaName, SchemaPolicy)> {
     let Schema { name, create } = schema.get()?;
     let text = name.get()?;
     let checked = problems.keep(&name.origin, SchemaName::new(text))?;
     if text.starts_with("pg_") || text == "information_schema" {
-        problems.push(&name.origin, format!("the schema `{text}` is PostgreSQL's own"));
+        problems.push(
+            &name.origin,
+            format!("the schema `{text}` is PostgreSQL's own"),
+        );
     }
     let create = given(create).copied().unwrap_or(true);
-    Some((checked, SchemaPolicy { create, origin: name.origin.clone() }))
+    Some((
+        checked,
+        SchemaPolicy {
+            create,
+            origin: name.origin.clone(),
+        },
+    ))
 }
 
 fn extension_policy(
     extension: &Located<Extension>,
     problems: &mut Problems,
 ) -> Option<(ExtensionName, ExtensionPolicy)> {
-    let Extension { name, schema, version } = extension.get()?;
+    let Extension {
+        name,
+        schema,
+        version,
+    } = extension.get()?;
     let checked = problems.keep(&name.origin, ExtensionName::new(name.get()?))?;
-    let schema = schema.as_ref().and_then(|field| problems.keep(&field.origin, SchemaName::new(field.get()?)));
+    let schema = schema
+        .as_ref()
+        .and_then(|field| problems.keep(&field.origin, SchemaName::new(field.get()?)));
     let version = version.as_ref().and_then(|field| {
         let text = field.get()?;
         if text.is_empty() {
@@ -91,7 +145,14 @@ fn extension_policy(
         }
         Some(text.clone())
     });
-    Some((checked, ExtensionPolicy { schema, version, origin: name.origin.clone() }))
+    Some((
+        checked,
+        ExtensionPolicy {
+            schema,
+            version,
+            origin: name.origin.clone(),
+        },
+    ))
 }
 
 /// The entries of a list by name: told twice in one file is a slip, in two files they are joined.
@@ -103,16 +164,34 @@ fn distinct<T: Read + Clone>(
 ) -> Vec<Located<T>> {
     let mut entries: Vec<Located<T>> = Vec::new();
     for item in list.into_iter().flatten() {
-        let Some(Brief(value)) = item.get() else { continue };
-        let Located { value: Some(text), origin } = name(value) else { continue };
-        let same = |entry: &&mut Located<T>| entry.get().and_then(|entry| name(entry).get()) == Some(text);
+        let Some(Brief(value)) = item.get() else {
+            continue;
+        };
+        let Located {
+            value: Some(text),
+            origin,
+        } = name(value)
+        else {
+            continue;
+        };
+        let same =
+            |entry: &&mut Located<T>| entry.get().and_then(|entry| name(entry).get()) == Some(text);
         match entries.iter_mut().find(same) {
             None => entries.push(Located::new(value.clone(), item.origin.clone())),
             Some(first) if first.origin.file == item.origin.file => {
-                problems
-                    .push(origin, format!("the {what} `{text}` is listed twice, first at {}", place(&first.origin)));
+                problems.push(
+                    origin,
+                    format!(
+                        "the {what} `{text}` is listed twice, first at {}",
+                        place(&first.origin)
+                    ),
+                );
             }
-            Some(first) => first.join(Located::new(value.clone(), item.origin.clone()), text, problems),
+            Some(first) => first.join(
+                Located::new(value.clone(), item.origin.clone()),
+                text,
+                problems,
+            ),
         }
     }
     entries

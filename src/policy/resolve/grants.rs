@@ -6,20 +6,38 @@ use super::super::problem::closest;
 use super::super::read::{Located, given};
 use super::{Problems, Scope};
 use crate::model::{
-    DatabaseName, DeclaredGrant, Object, ObjectKind, Origin, Privilege, PrivilegeClass, Privileges, Target,
+    DatabaseName, DeclaredGrant, Object, ObjectKind, Origin, Privilege, PrivilegeClass, Privileges,
+    Target,
 };
 
 /// Everything that exists on some supported server is a privilege here; the server's own version is judged later.
 const NEWEST: u32 = 18;
 
 /// The grants of one role, in the order of the files.
-pub(super) fn grants(list: Option<&List<Grant>>, scope: &Scope<'_>, problems: &mut Problems) -> Vec<DeclaredGrant> {
+pub(super) fn grants(
+    list: Option<&List<Grant>>,
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Vec<DeclaredGrant> {
     let mut found: Vec<DeclaredGrant> = Vec::new();
     for item in list.into_iter().flatten() {
-        for grant in item.get().into_iter().flat_map(|grant| declared(grant, &item.origin, scope, problems)) {
+        for grant in item
+            .get()
+            .into_iter()
+            .flat_map(|grant| declared(grant, &item.origin, scope, problems))
+        {
             let same = |first: &DeclaredGrant| {
-                (&first.database, &first.target, first.privileges, first.grantable)
-                    == (&grant.database, &grant.target, grant.privileges, grant.grantable)
+                (
+                    &first.database,
+                    &first.target,
+                    first.privileges,
+                    first.grantable,
+                ) == (
+                    &grant.database,
+                    &grant.target,
+                    grant.privileges,
+                    grant.grantable,
+                )
             };
             if !found.iter().any(same) {
                 found.push(grant);
@@ -29,8 +47,18 @@ pub(super) fn grants(list: Option<&List<Grant>>, scope: &Scope<'_>, problems: &m
     found
 }
 
-fn declared(shape: &Grant, origin: &Origin, scope: &Scope<'_>, problems: &mut Problems) -> Vec<DeclaredGrant> {
-    let Grant { privileges, object: named, database, grantable } = shape;
+fn declared(
+    shape: &Grant,
+    origin: &Origin,
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Vec<DeclaredGrant> {
+    let Grant {
+        privileges,
+        object: named,
+        database,
+        grantable,
+    } = shape;
     let object = named.get().and_then(|text| match object::parse(text) {
         Ok(object) => Some(object),
         Err(error) => {
@@ -55,7 +83,9 @@ fn declared(shape: &Grant, origin: &Origin, scope: &Scope<'_>, problems: &mut Pr
         Some(field) => declared_database(field, scope, problems),
         None => default_database(object.as_ref(), origin, scope, problems),
     };
-    let (Some(object), Some(database)) = (object, database) else { return Vec::new() };
+    let (Some(object), Some(database)) = (object, database) else {
+        return Vec::new();
+    };
     let grant = |target| DeclaredGrant {
         database: database.clone(),
         privileges,
@@ -77,17 +107,33 @@ fn default_database(
         return Some(database.clone());
     }
     let shared = object.and_then(|object| match object.targets.as_slice() {
-        [Target::Object(Object::Database(name))] => Some(scope.databases.contains_key(name).then_some(name)),
-        [Target::Object(Object::Bare { kind: ObjectKind::Parameter | ObjectKind::Tablespace, .. })] => Some(None),
+        [Target::Object(Object::Database(name))] => {
+            Some(scope.databases.contains_key(name).then_some(name))
+        }
+        [
+            Target::Object(Object::Bare {
+                kind: ObjectKind::Parameter | ObjectKind::Tablespace,
+                ..
+            }),
+        ] => Some(None),
         _ => None,
     });
     match shared {
         Some(own) => own.or_else(|| scope.databases.keys().next()).cloned(),
         None if scope.databases.is_empty() || object.is_none() => None,
         None => {
-            let names: Vec<_> = scope.databases.keys().map(DatabaseName::to_string).collect();
+            let names: Vec<_> = scope
+                .databases
+                .keys()
+                .map(DatabaseName::to_string)
+                .collect();
             let hint = format!("add `database:` with one of {}", names.join(", "));
-            scope.dangling(origin, "there are several databases, and the grant does not say which", hint, problems);
+            scope.dangling(
+                origin,
+                "there are several databases, and the grant does not say which",
+                hint,
+                problems,
+            );
             None
         }
     }
@@ -102,7 +148,10 @@ pub(super) fn declared_database(
     let name = problems.keep(&field.origin, DatabaseName::new(field.get()?))?;
     if !scope.databases.contains_key(&name) {
         let message = format!("the database `{name}` is not declared");
-        let hint = match closest(name.as_str(), scope.databases.keys().map(DatabaseName::as_str)) {
+        let hint = match closest(
+            name.as_str(),
+            scope.databases.keys().map(DatabaseName::as_str),
+        ) {
             Some(known) => format!("did you mean `{known}`?"),
             None => "add it to `databases`".into(),
         };
@@ -111,7 +160,12 @@ pub(super) fn declared_database(
     Some(name)
 }
 
-fn of_class(list: &List<String>, origin: &Origin, object: &Named, problems: &mut Problems) -> Privileges {
+fn of_class(
+    list: &List<String>,
+    origin: &Origin,
+    object: &Named,
+    problems: &mut Problems,
+) -> Privileges {
     let applicable = object.class.applicable(NEWEST);
     if list.is_empty() {
         problems.push_hint(origin, "no privilege is listed", possible(object));
@@ -119,7 +173,9 @@ fn of_class(list: &List<String>, origin: &Origin, object: &Named, problems: &mut
     let mut found = Privileges::NONE;
     for (item, text) in list.iter().filter_map(|item| Some((item, item.get()?))) {
         match text.parse::<Privilege>() {
-            Ok(privilege) if applicable.contains(privilege) => found = found.union(Privileges::of(&[privilege])),
+            Ok(privilege) if applicable.contains(privilege) => {
+                found = found.union(Privileges::of(&[privilege]))
+            }
             Ok(privilege) => problems.push_hint(
                 &item.origin,
                 format!("`{privilege}` does not exist on {}", phrase(object)),
@@ -133,30 +189,57 @@ fn of_class(list: &List<String>, origin: &Origin, object: &Named, problems: &mut
 
 fn unknown(text: &str, origin: &Origin, object: &Named, problems: &mut Problems) {
     if is_all(text) {
-        let message = format!("`{text}` is not least privilege: it grows with the server's version");
-        return problems.push_hint(origin, message, format!("name what is needed; {}", possible(object)));
+        let message =
+            format!("`{text}` is not least privilege: it grows with the server's version");
+        return problems.push_hint(
+            origin,
+            message,
+            format!("name what is needed; {}", possible(object)),
+        );
     }
-    let hint = match closest(text, object.class.applicable(NEWEST).iter().map(Privilege::keyword)) {
+    let hint = match closest(
+        text,
+        object
+            .class
+            .applicable(NEWEST)
+            .iter()
+            .map(Privilege::keyword),
+    ) {
         Some(keyword) => format!("did you mean {keyword}?"),
         None => possible(object),
     };
-    problems.push_hint(origin, format!("unknown privilege `{text}` on {}", phrase(object)), hint);
+    problems.push_hint(
+        origin,
+        format!("unknown privilege `{text}` on {}", phrase(object)),
+        hint,
+    );
 }
 
 fn is_all(text: &str) -> bool {
     let folded = text.to_ascii_uppercase();
-    matches!(folded.split_ascii_whitespace().collect::<Vec<_>>()[..], ["ALL"] | ["ALL", "PRIVILEGES"])
+    matches!(
+        folded.split_ascii_whitespace().collect::<Vec<_>>()[..],
+        ["ALL"] | ["ALL", "PRIVILEGES"]
+    )
 }
 
 fn possible(object: &Named) -> String {
-    format!("the privileges of {}: {}", phrase(object), object.class.applicable(NEWEST))
+    format!(
+        "the privileges of {}: {}",
+        phrase(object),
+        object.class.applicable(NEWEST)
+    )
 }
 
 /// Where the privilege was probably meant to go.
 fn elsewhere(class: PrivilegeClass, privilege: Privilege) -> &'static str {
     match (class, privilege) {
-        (PrivilegeClass::Column, Privilege::Delete | Privilege::Truncate) => "; rows are deleted from a whole table",
-        (PrivilegeClass::Relation, Privilege::Usage) => "; USAGE is of schemas, sequences and types",
+        (PrivilegeClass::Column, Privilege::Delete | Privilege::Truncate) => {
+            "; rows are deleted from a whole table"
+        }
+        (PrivilegeClass::Relation, Privilege::Usage) => {
+            "; USAGE is of schemas, sequences and types"
+        }
         _ => "",
     }
 }
@@ -166,7 +249,9 @@ fn known(text: &str, origin: &Origin, problems: &mut Problems) {
     if text.parse::<Privilege>().is_err() && !is_all(text) {
         let message = format!("unknown privilege `{text}`");
         match closest(text, Privilege::every().map(Privilege::keyword)) {
-            Some(keyword) => problems.push_hint(origin, message, format!("did you mean {keyword}?")),
+            Some(keyword) => {
+                problems.push_hint(origin, message, format!("did you mean {keyword}?"))
+            }
             None => problems.push(origin, message),
         }
     }

@@ -34,13 +34,25 @@ pub(super) fn memberships(
 ) -> Vec<DeclaredMembership> {
     let mut found: Vec<DeclaredMembership> = Vec::new();
     for item in list.into_iter().flatten() {
-        let Some(membership) = item.get().and_then(|Brief(value)| membership(value, scope, problems)) else { continue };
+        let Some(membership) = item
+            .get()
+            .and_then(|Brief(value)| membership(value, scope, problems))
+        else {
+            continue;
+        };
         let same = found.iter().find(|first| first.role == membership.role);
         let options = |m: &DeclaredMembership| (m.inherit, m.set, m.admin);
         match same {
             None => found.push(membership),
-            Some(first) if first.origin.file == membership.origin.file || options(first) != options(&membership) => {
-                let message = format!("membership in `{}` is declared at {} already", first.role, place(&first.origin));
+            Some(first)
+                if first.origin.file == membership.origin.file
+                    || options(first) != options(&membership) =>
+            {
+                let message = format!(
+                    "membership in `{}` is declared at {} already",
+                    first.role,
+                    place(&first.origin)
+                );
                 problems.push_hint(&membership.origin, message, "say it once");
             }
             Some(_) => {}
@@ -49,8 +61,17 @@ pub(super) fn memberships(
     found
 }
 
-fn membership(shape: &Membership, scope: &Scope<'_>, problems: &mut Problems) -> Option<DeclaredMembership> {
-    let Membership { role, inherit, set, admin } = shape;
+fn membership(
+    shape: &Membership,
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Option<DeclaredMembership> {
+    let Membership {
+        role,
+        inherit,
+        set,
+        admin,
+    } = shape;
     let name = role.get()?;
     let checked = problems.keep(&role.origin, RoleName::new(name))?;
     if name.starts_with("cloudsql") {
@@ -60,7 +81,10 @@ fn membership(shape: &Membership, scope: &Scope<'_>, problems: &mut Problems) ->
             "it would reach whatever an admin reaches; grant what is needed instead",
         );
     } else if name == "pg_database_owner" {
-        problems.push(&role.origin, "`pg_database_owner` cannot have members: it is whoever owns the database");
+        problems.push(
+            &role.origin,
+            "`pg_database_owner` cannot have members: it is whoever owns the database",
+        );
     } else if name.starts_with("pg_") {
         let known = PREDEFINED.contains(&name.as_str());
         if let Some(meant) = closest(name, PREDEFINED).filter(|_| !known) {
@@ -75,7 +99,12 @@ fn membership(shape: &Membership, scope: &Scope<'_>, problems: &mut Problems) ->
             Some(known) => format!("did you mean `{known}`?"),
             None => format!("declare it: `roles: {{ {name}: {{}} }}`"),
         };
-        scope.dangling(&role.origin, format!("the role `{name}` is not declared"), hint, problems);
+        scope.dangling(
+            &role.origin,
+            format!("the role `{name}` is not declared"),
+            hint,
+            problems,
+        );
     }
     Some(DeclaredMembership {
         role: checked,
@@ -87,10 +116,15 @@ fn membership(shape: &Membership, scope: &Scope<'_>, problems: &mut Problems) ->
 }
 
 /// The IAM principals of one role, each once.
-pub(super) fn principals(list: Option<&List<String>>, problems: &mut Problems) -> Vec<IamPrincipal> {
+pub(super) fn principals(
+    list: Option<&List<String>>,
+    problems: &mut Problems,
+) -> Vec<IamPrincipal> {
     let mut found: Vec<IamPrincipal> = Vec::new();
     for field in list.into_iter().flatten() {
-        let one = field.get().and_then(|text| principal(text, &field.origin, problems));
+        let one = field
+            .get()
+            .and_then(|text| principal(text, &field.origin, problems));
         found.extend(one.filter(|one| found.iter().all(|known| !known.is(one))));
     }
     found
@@ -111,7 +145,11 @@ fn principal(text: &str, origin: &Origin, problems: &mut Problems) -> Option<Iam
                 _ => "write `serviceAccount:NAME@PROJECT.iam.gserviceaccount.com`, `user:E-MAIL` or `group:E-MAIL`"
                     .into(),
             };
-            problems.push_hint(origin, format!("`{text}` is no principal that can log in to Cloud SQL"), hint);
+            problems.push_hint(
+                origin,
+                format!("`{text}` is no principal that can log in to Cloud SQL"),
+                hint,
+            );
             return None;
         }
     };

@@ -17,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::file::{File, List};
 use super::read::{Located, Read, given};
 use super::{Problems, lint};
-use crate::model::{DatabaseName, InstanceName, Origin, Policy, ProjectId, RoleName, RolePattern, SchemaName};
+use crate::model::{
+    DatabaseName, InstanceName, Origin, Policy, ProjectId, RoleName, RolePattern, SchemaName,
+};
 
 /// What a file says about itself, and what its own words refer to.
 #[derive(Debug, Clone, Default)]
@@ -51,12 +53,21 @@ struct Unread {
 
 impl Scope<'_> {
     fn facts(&self, origin: &Origin) -> &Facts {
-        static NOTHING: Facts = Facts { project: None, schemas: BTreeMap::new() };
+        static NOTHING: Facts = Facts {
+            project: None,
+            schemas: BTreeMap::new(),
+        };
         self.facts.get(&origin.file).unwrap_or(&NOTHING)
     }
 
     /// Tells of a reference that leads nowhere, unless it may lead to what could not be read.
-    fn dangling(&self, origin: &Origin, message: impl Into<String>, hint: impl Into<String>, problems: &mut Problems) {
+    fn dangling(
+        &self,
+        origin: &Origin,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+        problems: &mut Problems,
+    ) {
         if !self.unread.referents {
             problems.push_hint(origin, message, hint);
         }
@@ -99,11 +110,17 @@ pub(super) fn is_payload(host: &str, template: Option<&str>) -> bool {
 }
 
 /// Resolves all files: one policy per instance. `complete` says whether there are no others that could not be read.
-pub(super) fn resolve(files: Vec<Located<File>>, complete: bool, problems: &mut Problems) -> Vec<Policy> {
+pub(super) fn resolve(
+    files: Vec<Located<File>>,
+    complete: bool,
+    problems: &mut Problems,
+) -> Vec<Policy> {
     let unread = unread(&files, complete);
     let groups = group(files, unread, problems);
-    let policies: Vec<_> =
-        groups.into_iter().map(|(instance, files)| policy(instance, files, unread, problems)).collect();
+    let policies: Vec<_> = groups
+        .into_iter()
+        .map(|(instance, files)| policy(instance, files, unread, problems))
+        .collect();
     lint::check(&policies, problems);
     policies
 }
@@ -112,14 +129,31 @@ fn unread(files: &[Located<File>], complete: bool) -> Unread {
     let has_referents = |file: &Located<File>| {
         let Some(file) = file.get() else { return false };
         let databases = file.databases.as_ref().is_none_or(|field| {
-            field.get().is_some_and(|named| named.0.iter().all(|database| database.value.get().is_some()))
+            field.get().is_some_and(|named| {
+                named
+                    .0
+                    .iter()
+                    .all(|database| database.value.get().is_some())
+            })
         });
-        databases && file.roles.as_ref().is_none_or(|field| field.get().is_some())
+        databases
+            && file
+                .roles
+                .as_ref()
+                .is_none_or(|field| field.get().is_some())
     };
     let has_instance = |file: &&File| {
-        file.instance.as_ref().is_none_or(|field| field.get().is_some_and(|text| InstanceName::new(text).is_ok()))
+        file.instance.as_ref().is_none_or(|field| {
+            field
+                .get()
+                .is_some_and(|text| InstanceName::new(text).is_ok())
+        })
     };
-    let has_project = |file: &&File| file.project.as_ref().is_none_or(|field| field.get().is_some());
+    let has_project = |file: &&File| {
+        file.project
+            .as_ref()
+            .is_none_or(|field| field.get().is_some())
+    };
     let read: Vec<_> = files.iter().filter_map(Located::get).collect();
     let instances = read.iter().all(has_instance);
     Unread {
@@ -139,8 +173,14 @@ fn group(files: Vec<Located<File>>, unread: Unread, problems: &mut Problems) -> 
         let Some(value) = file.value else { continue };
         match &value.instance {
             None => silent.push((value, file.origin)),
-            Some(field) => match field.get().and_then(|text| problems.keep(&field.origin, InstanceName::new(text))) {
-                Some(name) => groups.entry(Some(name)).or_default().push((value, file.origin)),
+            Some(field) => match field
+                .get()
+                .and_then(|text| problems.keep(&field.origin, InstanceName::new(text)))
+            {
+                Some(name) => groups
+                    .entry(Some(name))
+                    .or_default()
+                    .push((value, file.origin)),
                 None => silent.push((value, file.origin)),
             },
         }
@@ -155,7 +195,10 @@ fn group(files: Vec<Located<File>>, unread: Unread, problems: &mut Problems) -> 
                 format!("add `instance:` with one of {}", instances.join(", ")),
             );
         }
-        groups.entry(named.first().cloned().flatten()).or_default().push((file, origin));
+        groups
+            .entry(named.first().cloned().flatten())
+            .or_default()
+            .push((file, origin));
     }
     groups
 }
@@ -169,33 +212,71 @@ fn policy(
     let mut facts = BTreeMap::new();
     let mut joined: Option<(File, Origin)> = None;
     for (mut file, origin) in files {
-        facts.entry(origin.file.clone()).or_insert_with(|| own_facts(&file, problems));
+        facts
+            .entry(origin.file.clone())
+            .or_insert_with(|| own_facts(&file, problems));
         file.project = None;
         match &mut joined {
             Some((first, _)) => drop(first.join(file, problems)),
             None => joined = Some((file, origin)),
         }
     }
-    let Some((file, origin)) = joined else { return Policy::default() };
+    let Some((file, origin)) = joined else {
+        return Policy::default();
+    };
     let databases = databases::databases(&file, &origin, unread, problems);
-    let names = given(&file.roles).map(|roles| roles.0.iter().map(|role| role.key.clone()).collect());
+    let names =
+        given(&file.roles).map(|roles| roles.0.iter().map(|role| role.key.clone()).collect());
     let roles = &names.unwrap_or_default();
-    let scope = Scope { instance: instance.as_ref(), facts: &facts, databases: &databases, roles, unread };
+    let scope = Scope {
+        instance: instance.as_ref(),
+        facts: &facts,
+        databases: &databases,
+        roles,
+        unread,
+    };
     let roles = roles::roles(&file, &scope, problems);
     let admins = admins(&file.admins, problems);
     let ignore = ignore(&file, problems);
     let allow = allow::allow(&file.allow, problems);
-    Policy { roles, admins, ignore, allow, databases, instance, ..Policy::default() }
+    Policy {
+        roles,
+        admins,
+        ignore,
+        allow,
+        databases,
+        instance,
+        ..Policy::default()
+    }
 }
 
 fn own_facts(file: &File, problems: &mut Problems) -> Facts {
-    let project = file.project.as_ref().and_then(|field| problems.keep(&field.origin, ProjectId::new(field.get()?)));
+    let project = file
+        .project
+        .as_ref()
+        .and_then(|field| problems.keep(&field.origin, ProjectId::new(field.get()?)));
     let mut schemas = BTreeMap::new();
-    for database in given(&file.databases).into_iter().flat_map(|databases| &databases.0) {
-        let Ok(name) = DatabaseName::new(&database.key) else { continue };
-        let listed = database.value.get().and_then(|database| given(&database.schemas));
-        let names = listed.into_iter().flatten().filter_map(|schema| schema.get()?.0.name.get());
-        schemas.insert(name, names.filter_map(|name| SchemaName::new(name).ok()).collect());
+    for database in given(&file.databases)
+        .into_iter()
+        .flat_map(|databases| &databases.0)
+    {
+        let Ok(name) = DatabaseName::new(&database.key) else {
+            continue;
+        };
+        let listed = database
+            .value
+            .get()
+            .and_then(|database| given(&database.schemas));
+        let names = listed
+            .into_iter()
+            .flatten()
+            .filter_map(|schema| schema.get()?.0.name.get());
+        schemas.insert(
+            name,
+            names
+                .filter_map(|name| SchemaName::new(name).ok())
+                .collect(),
+        );
     }
     Facts { project, schemas }
 }
@@ -207,7 +288,11 @@ const BOOTSTRAP: &str = "postgres";
 fn admins(field: &Option<Located<List<String>>>, problems: &mut Problems) -> BTreeSet<RoleName> {
     let mut admins: BTreeSet<_> = RoleName::new(BOOTSTRAP).into_iter().collect();
     for admin in given(field).into_iter().flatten() {
-        admins.extend(admin.get().and_then(|name| problems.keep(&admin.origin, RoleName::new(name))));
+        admins.extend(
+            admin
+                .get()
+                .and_then(|name| problems.keep(&admin.origin, RoleName::new(name))),
+        );
     }
     admins
 }
@@ -216,7 +301,11 @@ fn ignore(file: &File, problems: &mut Problems) -> Vec<RolePattern> {
     let patterns = given(&file.ignore).and_then(|ignore| given(&ignore.roles));
     let mut found = Vec::new();
     for pattern in patterns.into_iter().flatten() {
-        found.extend(pattern.get().and_then(|text| problems.keep(&pattern.origin, RolePattern::new(text))));
+        found.extend(
+            pattern
+                .get()
+                .and_then(|text| problems.keep(&pattern.origin, RolePattern::new(text))),
+        );
     }
     found
 }

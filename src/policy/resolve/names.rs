@@ -5,12 +5,20 @@ use crate::model::{Origin, RoleName};
 
 /// Checks the name of a role that is to be made. Stricter than PostgreSQL, for the name comes to stand in connection
 /// URLs, `.pgpass` lines and log prefixes.
-pub(super) fn declared_role(name: &str, origin: &Origin, problems: &mut Problems) -> Option<RoleName> {
+pub(super) fn declared_role(
+    name: &str,
+    origin: &Origin,
+    problems: &mut Problems,
+) -> Option<RoleName> {
     let checked = problems.keep(origin, RoleName::new(name))?;
     let folded = name.to_lowercase();
     // CREATE ROLE refuses these: <https://www.postgresql.org/docs/current/sql-createrole.html>
     if folded == "public" || folded == "none" {
-        problems.push_hint(origin, format!("`{name}` is a reserved word, no role can have it"), "choose another name");
+        problems.push_hint(
+            origin,
+            format!("`{name}` is a reserved word, no role can have it"),
+            "choose another name",
+        );
     } else if folded.starts_with("pg_") {
         problems.push_hint(
             origin,
@@ -18,9 +26,15 @@ pub(super) fn declared_role(name: &str, origin: &Origin, problems: &mut Problems
             "predefined roles are given with `member_of`",
         );
     } else if folded.starts_with("cloudsql") {
-        problems.push(origin, format!("`{name}` is a name that Cloud SQL keeps for itself"));
+        problems.push(
+            origin,
+            format!("`{name}` is a name that Cloud SQL keeps for itself"),
+        );
     } else if name.starts_with('-') {
-        problems.push(origin, format!("the role name `{name}` begins with `-`: commands would take it for an option"));
+        problems.push(
+            origin,
+            format!("the role name `{name}` begins with `-`: commands would take it for an option"),
+        );
     } else if let Some(c) = name.chars().find(|c| !is_plain(*c)) {
         problems.push_hint(
             origin,
@@ -33,7 +47,15 @@ pub(super) fn declared_role(name: &str, origin: &Origin, problems: &mut Problems
 
 /// The name without what would disturb a terminal.
 fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    name.chars()
+        .map(|c| {
+            if c.is_control() {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }
 
 fn is_plain(c: char) -> bool {

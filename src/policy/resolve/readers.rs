@@ -22,9 +22,10 @@ pub(super) fn readers(
         };
         let Some(reader) = reader else { continue };
         match found.iter().find(|(first, _)| *first == reader) {
-            Some((_, first)) => {
-                problems.push(&item.origin, format!("this reader is named at {} already", place(first)))
-            }
+            Some((_, first)) => problems.push(
+                &item.origin,
+                format!("this reader is named at {} already", place(first)),
+            ),
             None => found.push((reader, &item.origin)),
         }
     }
@@ -34,7 +35,10 @@ pub(super) fn readers(
 /// Checks an IAM member. <https://cloud.google.com/iam/docs/principal-identifiers>
 fn member_reader(member: &str, origin: &Origin, problems: &mut Problems) -> Option<Reader> {
     let readable = match member.split_once(':') {
-        _ if ["allUsers", "allAuthenticatedUsers"].iter().any(|all| member.eq_ignore_ascii_case(all)) => {
+        _ if ["allUsers", "allAuthenticatedUsers"]
+            .iter()
+            .any(|all| member.eq_ignore_ascii_case(all)) =>
+        {
             problems.push_hint(
                 origin,
                 format!("`{member}` would let the whole internet read the secret"),
@@ -60,7 +64,10 @@ fn member_reader(member: &str, origin: &Origin, problems: &mut Problems) -> Opti
         }
     };
     if !readable {
-        problems.push(origin, format!("`{member}` is not an IAM member: what follows its kind is malformed"));
+        problems.push(
+            origin,
+            format!("`{member}` is not an IAM member: what follows its kind is malformed"),
+        );
     }
     readable.then(|| Reader::Member(member.to_owned()))
 }
@@ -71,7 +78,11 @@ fn cloud_run(
     default_project: Option<&ProjectId>,
     problems: &mut Problems,
 ) -> Option<Reader> {
-    let CloudRun { cloud_run_job, cloud_run_service, service_account } = shape;
+    let CloudRun {
+        cloud_run_job,
+        cloud_run_service,
+        service_account,
+    } = shape;
     let (kind, field) = match (cloud_run_job, cloud_run_service) {
         (Some(job), None) => (CloudRunKind::Job, job),
         (None, Some(service)) => (CloudRunKind::Service, service),
@@ -80,7 +91,10 @@ fn cloud_run(
             return None;
         }
         (None, None) => {
-            problems.push(origin, "a reader is an IAM member, a `cloud_run_job` or a `cloud_run_service`");
+            problems.push(
+                origin,
+                "a reader is an IAM member, a `cloud_run_job` or a `cloud_run_service`",
+            );
             return None;
         }
     };
@@ -88,7 +102,11 @@ fn cloud_run(
     let parts: Vec<_> = field.get()?.split('/').collect();
     let (project, region, name) = match parts.as_slice() {
         [region, name] => (default_project.cloned(), *region, *name),
-        [project, region, name] => (problems.keep(&field.origin, ProjectId::new(project)), *region, *name),
+        [project, region, name] => (
+            problems.keep(&field.origin, ProjectId::new(project)),
+            *region,
+            *name,
+        ),
         _ => (None, "", ""),
     };
     if !is_id(region) || !is_id(name) {
@@ -101,7 +119,13 @@ fn cloud_run(
         problems.push_hint(&field.origin, message, hint);
         return None;
     }
-    Some(Reader::CloudRun { kind, project: project?, region: region.into(), name: name.into(), service_account })
+    Some(Reader::CloudRun {
+        kind,
+        project: project?,
+        region: region.into(),
+        name: name.into(),
+        service_account,
+    })
 }
 
 fn account(field: &Option<Located<String>>, problems: &mut Problems) -> Option<String> {

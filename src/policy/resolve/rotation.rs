@@ -8,17 +8,39 @@ use crate::model::Rotation;
 const DAY: i64 = 24 * 60 * 60;
 
 /// Units of a duration in seconds.
-const UNITS: [(char, i64); 5] = [('s', 1), ('m', 60), ('h', 60 * 60), ('d', DAY), ('w', 7 * DAY)];
+const UNITS: [(char, i64); 5] = [
+    ('s', 1),
+    ('m', 60),
+    ('h', 60 * 60),
+    ('d', DAY),
+    ('w', 7 * DAY),
+];
 
 /// The longest time that is a plan and no slip.
 const LONGEST: i64 = 10 * 365 * DAY;
 
 /// The rotation of a role.
 pub(super) fn rotation(field: Option<&Rotate>, problems: &mut Problems) -> Rotation {
-    let defaults = Rotation { strategy: Default::default(), every: None, grace: DAY, deadline: None };
-    let Some(Rotate { strategy, every, grace, deadline }) = field else { return defaults };
-    let mut seconds = |field: &Option<Located<String>>| field.as_ref().and_then(|field| duration(field, problems));
-    let (every_seconds, grace_seconds, deadline_seconds) = (seconds(every), seconds(grace), seconds(deadline));
+    let defaults = Rotation {
+        strategy: Default::default(),
+        every: None,
+        grace: DAY,
+        deadline: None,
+    };
+    let Some(Rotate {
+        strategy,
+        every,
+        grace,
+        deadline,
+    }) = field
+    else {
+        return defaults;
+    };
+    let mut seconds = |field: &Option<Located<String>>| {
+        field.as_ref().and_then(|field| duration(field, problems))
+    };
+    let (every_seconds, grace_seconds, deadline_seconds) =
+        (seconds(every), seconds(grace), seconds(deadline));
     let rotation = Rotation {
         strategy: given(strategy).copied().unwrap_or_default(),
         every: every_seconds,

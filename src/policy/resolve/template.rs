@@ -23,7 +23,10 @@ impl TemplateError {
             Self::Unknown(name) => suggestion(name, &PLACES),
             Self::Brace(_) => "a literal brace is written twice: `{{` or `}}`".into(),
             Self::NoPassword => {
-                format!("a payload is `password`, `url`, `json`, or a text with places: {}", list(&PLACES))
+                format!(
+                    "a payload is `password`, `url`, `json`, or a text with places: {}",
+                    list(&PLACES)
+                )
             }
         }
     }
@@ -48,7 +51,11 @@ pub(super) fn places(text: &str) -> Result<Vec<&'static str>, TemplateError> {
         found.push(place.ok_or_else(|| TemplateError::Unknown(name.to_owned()))?);
         rest = more;
     }
-    if found.contains(&"password") { Ok(found) } else { Err(TemplateError::NoPassword) }
+    if found.contains(&"password") {
+        Ok(found)
+    } else {
+        Err(TemplateError::NoPassword)
+    }
 }
 
 #[cfg(test)]
@@ -57,9 +64,15 @@ mod tests {
 
     #[test]
     fn places_are_found_between_literal_braces() {
-        assert_eq!(places("{{\"u\":\"{user}\",\"p\":\"{password}\"}}"), Ok(vec!["user", "password"]));
+        assert_eq!(
+            places("{{\"u\":\"{user}\",\"p\":\"{password}\"}}"),
+            Ok(vec!["user", "password"])
+        );
         assert_eq!(places("{{password}}"), Err(TemplateError::NoPassword));
-        assert_eq!(places("{pasword}"), Err(TemplateError::Unknown("pasword".into())));
+        assert_eq!(
+            places("{pasword}"),
+            Err(TemplateError::Unknown("pasword".into()))
+        );
         assert_eq!(places("{password} }"), Err(TemplateError::Brace('}')));
         assert_eq!(places("{password} {"), Err(TemplateError::Brace('{')));
     }

@@ -30,8 +30,13 @@ impl Items {
         owner: &RoleName,
         items: Option<Vec<Raw<'_>>>,
     ) -> Result<(Acl, Privileges), Cause> {
-        let Some(items) = items else { return Ok((Acl::default_for(class, owner), class.owner_default())) };
-        let items: Vec<_> = items.into_iter().map(|text| self.parse(names, text)).collect::<Result<_, _>>()?;
+        let Some(items) = items else {
+            return Ok((Acl::default_for(class, owner), class.owner_default()));
+        };
+        let items: Vec<_> = items
+            .into_iter()
+            .map(|text| self.parse(names, text))
+            .collect::<Result<_, _>>()?;
         let own = Acl::own(owner, items.iter().map(Arc::as_ref));
         Ok((Acl::new(owner, items), own))
     }

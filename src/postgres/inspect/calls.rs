@@ -13,9 +13,18 @@ use crate::postgres::sql::{CALLS, UNPLANNABLE};
 const TEXT: &str = "text";
 
 /// What runs code of others than `trusted`. The server is asked only where there is such code among `groups`.
-pub async fn read(client: &Catalog, groups: &[Group], trusted: &BTreeSet<RoleName>) -> Result<Vec<Call>, Cause> {
-    let owners = groups.iter().filter(|group| is_code(group)).map(|group| &group.owner);
-    let owners: BTreeSet<_> = owners.filter(|owner| !owner.is_system() && !trusted.contains(*owner)).collect();
+pub async fn read(
+    client: &Catalog,
+    groups: &[Group],
+    trusted: &BTreeSet<RoleName>,
+) -> Result<Vec<Call>, Cause> {
+    let owners = groups
+        .iter()
+        .filter(|group| is_code(group))
+        .map(|group| &group.owner);
+    let owners: BTreeSet<_> = owners
+        .filter(|owner| !owner.is_system() && !trusted.contains(*owner))
+        .collect();
     let owners: Vec<String> = owners.into_iter().map(ToString::to_string).collect();
     let mut calls = Vec::new();
     if owners.is_empty() {
@@ -32,25 +41,36 @@ pub async fn read(client: &Catalog, groups: &[Group], trusted: &BTreeSet<RoleNam
 
 /// The relations that a role is not to plan a statement on: planning could run code of one of `untrusted`, or what the text of a
 /// body or of an expression calls.
-pub async fn unplannable(client: &Catalog, untrusted: &[String]) -> Result<BTreeSet<Object>, Cause> {
+pub async fn unplannable(
+    client: &Catalog,
+    untrusted: &[String],
+) -> Result<BTreeSet<Object>, Cause> {
     let mut found = BTreeSet::new();
-    rows::each(client, UNPLANNABLE, &[untrusted, &[TEXT.to_owned()]], |columns| {
-        found.insert(object(
-            columns.names(),
-            kind(columns.get(0)?)?,
-            Some(&columns.schema(1)?),
-            columns.get(2)?,
-            None,
-        )?);
-        Ok(())
-    })
+    rows::each(
+        client,
+        UNPLANNABLE,
+        &[untrusted, &[TEXT.to_owned()]],
+        |columns| {
+            found.insert(object(
+                columns.names(),
+                kind(columns.get(0)?)?,
+                Some(&columns.schema(1)?),
+                columns.get(2)?,
+                None,
+            )?);
+            Ok(())
+        },
+    )
     .await?;
     Ok(found)
 }
 
 /// Whether its owner can make it do something else: the expressions of a table, too, may run SQL text.
 fn is_code(group: &Group) -> bool {
-    matches!(group.kind, ObjectKind::Domain | ObjectKind::Relation(_) | ObjectKind::Routine(_))
+    matches!(
+        group.kind,
+        ObjectKind::Domain | ObjectKind::Relation(_) | ObjectKind::Routine(_)
+    )
 }
 
 fn call(columns: &Columns<'_>) -> Result<Call, Cause> {
@@ -65,8 +85,17 @@ fn call(columns: &Columns<'_>) -> Result<Call, Cause> {
     };
     let acting = |kind: &str| -> Result<Acting, Cause> {
         let schema = columns.schema(5)?;
-        let object = object(columns.names(), self::kind(kind)?, Some(&schema), columns.get(9)?, columns.get(10)?)?;
-        Ok(Acting { object, owner: columns.role(11)? })
+        let object = object(
+            columns.names(),
+            self::kind(kind)?,
+            Some(&schema),
+            columns.get(9)?,
+            columns.get(10)?,
+        )?;
+        Ok(Acting {
+            object,
+            owner: columns.role(11)?,
+        })
     };
     Ok(Call {
         code: object(

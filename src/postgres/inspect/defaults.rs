@@ -23,7 +23,16 @@ pub async fn read(client: &Catalog) -> Result<Read, Cause> {
         if schema.is_none() {
             global.insert((owner.clone(), objects));
         }
-        for item in items.acl(columns.names(), objects.class(), &owner, Some(columns.get(3)?))?.0.items() {
+        for item in items
+            .acl(
+                columns.names(),
+                objects.class(),
+                &owner,
+                Some(columns.get(3)?),
+            )?
+            .0
+            .items()
+        {
             defaults.push(DefaultPrivilege {
                 owner: owner.clone(),
                 schema: schema.clone(),

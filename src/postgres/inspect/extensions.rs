@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::row_security;
 use super::rows::{self, Columns};
 use crate::model::{
-    Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RoleUse, RoleUseKind, RowSecurity,
-    SchemaName,
+    Belonging, BelongingKind, Extension, ExtensionName, PublicationExtent, RoleUse, RoleUseKind,
+    RowSecurity, SchemaName,
 };
 use crate::postgres::error::Cause;
 use crate::postgres::names::{Catalog, Raw};
@@ -34,7 +34,13 @@ pub struct Belongings {
 /// What belongs to somebody and has neither ACL nor schema, and what is read along with it.
 pub async fn belongings(client: &Catalog, major: u32) -> Result<Belongings, Cause> {
     let mut found = Belongings::default();
-    let Belongings { installed, others, mappings, row_security: secured, session_users } = &mut found;
+    let Belongings {
+        installed,
+        others,
+        mappings,
+        row_security: secured,
+        session_users,
+    } = &mut found;
     rows::each(client, &for_major(BELONGINGS, major), &[], |columns| {
         if row_security::take(&columns, secured)? {
             return Ok(());
@@ -44,7 +50,10 @@ pub async fn belongings(client: &Catalog, major: u32) -> Result<Belongings, Caus
                 installed.insert(columns.extension(1)?, extension(&columns)?);
             }
             "session user" => {
-                session_users.entry(columns.schema(3)?).or_default().push(columns.text(1)?);
+                session_users
+                    .entry(columns.schema(3)?)
+                    .or_default()
+                    .push(columns.text(1)?);
             }
             "user mapping" => {
                 mappings.insert(mapping(&columns)?);
@@ -55,14 +64,26 @@ pub async fn belongings(client: &Catalog, major: u32) -> Result<Belongings, Caus
     })
     .await?;
     others.sort_unstable();
-    secured.tables.values_mut().for_each(|table| table.policies.sort_by(|a, b| a.name.cmp(&b.name)));
-    session_users.values_mut().for_each(|objects| objects.sort_unstable());
+    secured
+        .tables
+        .values_mut()
+        .for_each(|table| table.policies.sort_by(|a, b| a.name.cmp(&b.name)));
+    session_users
+        .values_mut()
+        .for_each(|objects| objects.sort_unstable());
     Ok(found)
 }
 
 fn mapping(columns: &Columns<'_>) -> Result<RoleUse, Cause> {
-    let database = columns.database_or_none(4)?.ok_or_else(|| Cause::unknown("the database", "none"))?;
-    Ok(RoleUse { role: columns.role(2)?, database, kind: RoleUseKind::Mapping, name: columns.text(1)? })
+    let database = columns
+        .database_or_none(4)?
+        .ok_or_else(|| Cause::unknown("the database", "none"))?;
+    Ok(RoleUse {
+        role: columns.role(2)?,
+        database,
+        kind: RoleUseKind::Mapping,
+        name: columns.text(1)?,
+    })
 }
 
 fn extension(columns: &Columns<'_>) -> Result<Extension, Cause> {
@@ -88,7 +109,11 @@ fn belonging(kind: &str, columns: &Columns<'_>) -> Result<Belonging, Cause> {
         kind,
         name: columns.get::<Raw<'_>>(1)?.spelt("with OID")?.into(),
         owner: columns.role(2)?,
-        schemas: schemas.into_iter().flatten().map(Raw::schema).collect::<Result<_, _>>()?,
+        schemas: schemas
+            .into_iter()
+            .flatten()
+            .map(Raw::schema)
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -101,27 +126,38 @@ pub async fn versions(
     asked: &BTreeMap<ExtensionName, Option<String>>,
 ) -> Result<BTreeMap<ExtensionName, Vec<String>>, Cause> {
     let names = |wanted: &dyn Fn(&ExtensionName, &Option<String>) -> bool| -> Vec<String> {
-        asked.iter().filter(|(name, version)| wanted(name, version)).map(|(name, _)| name.to_string()).collect()
+        asked
+            .iter()
+            .filter(|(name, version)| wanted(name, version))
+            .map(|(name, _)| name.to_string())
+            .collect()
     };
     let missing = names(&|name, _| !installed.contains_key(name));
     let differing = names(&|name, version| {
         let there = installed.get(name).map(|extension| &extension.version);
-        version.as_ref().is_some_and(|declared| there.is_some_and(|there| there != declared))
+        version
+            .as_ref()
+            .is_some_and(|declared| there.is_some_and(|there| there != declared))
     });
     let mut available = BTreeMap::new();
     if missing.is_empty() && differing.is_empty() {
         return Ok(available);
     }
-    rows::each(client, EXTENSION_VERSIONS, &[&missing, &differing], |columns| {
-        let (name, versions) = (columns.extension(0)?, columns.get::<Vec<String>>(1)?);
-        match installed.get_mut(&name) {
-            Some(extension) => extension.updates = versions.into_iter().collect(),
-            None => {
-                available.insert(name, versions);
+    rows::each(
+        client,
+        EXTENSION_VERSIONS,
+        &[&missing, &differing],
+        |columns| {
+            let (name, versions) = (columns.extension(0)?, columns.get::<Vec<String>>(1)?);
+            match installed.get_mut(&name) {
+                Some(extension) => extension.updates = versions.into_iter().collect(),
+                None => {
+                    available.insert(name, versions);
+                }
             }
-        }
-        Ok(())
-    })
+            Ok(())
+        },
+    )
     .await?;
     Ok(available)
 }

@@ -24,8 +24,8 @@ use super::error::{Cause, PostgresError};
 use super::names::Catalog;
 use super::session::{BEGIN_SNAPSHOT, Session};
 use crate::model::{
-    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Object, Role, RoleName, RoleUse,
-    SchemaName, Server, State,
+    Database, DatabaseName, Dependence, Elsewhere, ExtensionName, Group, Membership, Object, Role,
+    RoleName, RoleUse, SchemaName, Server, State,
 };
 
 /// What a policy asks about beyond what is there.
@@ -69,8 +69,25 @@ pub struct Shared {
 
 impl From<Shared> for State {
     fn from(shared: Shared) -> Self {
-        let Shared { server, roles, elsewhere, sessions, uses, memberships, groups } = shared;
-        Self { server, roles, elsewhere, sessions, uses, memberships, shared: groups, ..Self::default() }
+        let Shared {
+            server,
+            roles,
+            elsewhere,
+            sessions,
+            uses,
+            memberships,
+            groups,
+        } = shared;
+        Self {
+            server,
+            roles,
+            elsewhere,
+            sessions,
+            uses,
+            memberships,
+            shared: groups,
+            ..Self::default()
+        }
     }
 }
 
@@ -79,7 +96,11 @@ impl From<Shared> for State {
 /// # Errors
 /// The server refused or is gone, or its catalogs hold something unknown.
 pub async fn inspect_shared(session: &mut Session, asked: &Asked) -> Result<Shared, PostgresError> {
-    session.read("the shared catalogs", |client, major| shared_catalogs(client, major, asked)).await
+    session
+        .read("the shared catalogs", |client, major| {
+            shared_catalogs(client, major, asked)
+        })
+        .await
 }
 
 /// Reads the catalogs of the session's database, with four statements; one more where a declared extension is missing
@@ -87,8 +108,15 @@ pub async fn inspect_shared(session: &mut Session, asked: &Asked) -> Result<Shar
 ///
 /// # Errors
 /// The server refused or is gone, or its catalogs hold something unknown.
-pub async fn inspect_database(session: &mut Session, asked: &Asked) -> Result<Database, PostgresError> {
-    session.read("the catalogs", |client, major| database_catalogs(client, major, asked)).await
+pub async fn inspect_database(
+    session: &mut Session,
+    asked: &Asked,
+) -> Result<Database, PostgresError> {
+    session
+        .read("the catalogs", |client, major| {
+            database_catalogs(client, major, asked)
+        })
+        .await
 }
 
 /// Reads the catalogs of the session's database as of one moment. BEGIN and all that follows is sent at once, so that a
@@ -96,7 +124,10 @@ pub async fn inspect_database(session: &mut Session, asked: &Asked) -> Result<Da
 ///
 /// # Errors
 /// The server refused or is gone, or its catalogs hold something unknown.
-pub async fn snapshot_database(session: &mut Session, asked: &Asked) -> Result<Database, PostgresError> {
+pub async fn snapshot_database(
+    session: &mut Session,
+    asked: &Asked,
+) -> Result<Database, PostgresError> {
     session
         .read("the catalogs", |client, major| async move {
             let ((), database) = try_join!(begin(client), database_catalogs(client, major, asked))?;
@@ -109,11 +140,18 @@ pub async fn snapshot_database(session: &mut Session, asked: &Asked) -> Result<D
 ///
 /// # Errors
 /// The server refused or is gone, or its catalogs hold something unknown.
-pub async fn snapshot_all(session: &mut Session, asked: &Asked) -> Result<(Shared, Database), PostgresError> {
+pub async fn snapshot_all(
+    session: &mut Session,
+    asked: &Asked,
+) -> Result<(Shared, Database), PostgresError> {
     session
         .read("the catalogs", |client, major| async move {
             let shared = shared_catalogs(client, major, asked);
-            let ((), shared, database) = try_join!(begin(client), shared, database_catalogs(client, major, asked))?;
+            let ((), shared, database) = try_join!(
+                begin(client),
+                shared,
+                database_catalogs(client, major, asked)
+            )?;
             Ok((shared, database))
         })
         .await
@@ -128,7 +166,11 @@ pub async fn inspect_unplannable(
     session: &mut Session,
     untrusted: &[String],
 ) -> Result<BTreeSet<Object>, PostgresError> {
-    session.read("the code of others", |client, _| calls::unplannable(client, untrusted)).await
+    session
+        .read("the code of others", |client, _| {
+            calls::unplannable(client, untrusted)
+        })
+        .await
 }
 
 /// Comes first: what is joined is sent in the order in which it is first polled.
@@ -137,13 +179,31 @@ async fn begin(client: &Catalog) -> Result<(), Cause> {
 }
 
 async fn shared_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Result<Shared, Cause> {
-    let (server, shared::Roles { roles, elsewhere, sessions, uses }, memberships, groups) = try_join!(
+    let (
+        server,
+        shared::Roles {
+            roles,
+            elsewhere,
+            sessions,
+            uses,
+        },
+        memberships,
+        groups,
+    ) = try_join!(
         shared::server(client, major, &asked.parameters),
         shared::roles(client, &asked.databases),
         shared::memberships(client, major),
         objects::shared(client, major),
     )?;
-    Ok(Shared { server, roles, elsewhere, sessions, uses, memberships, groups })
+    Ok(Shared {
+        server,
+        roles,
+        elsewhere,
+        sessions,
+        uses,
+        memberships,
+        groups,
+    })
 }
 
 async fn database_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Result<Database, Cause> {
@@ -151,14 +211,22 @@ async fn database_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Resul
         mut groups,
         (defaults, global_defaults),
         views,
-        extensions::Belongings { installed: mut extensions, others, mappings, row_security, session_users },
+        extensions::Belongings {
+            installed: mut extensions,
+            others,
+            mappings,
+            row_security,
+            session_users,
+        },
     ) = try_join!(
         objects::of_database(client, major, &asked.columns),
         defaults::read(client),
         views::read(client, &asked.makers),
         extensions::belongings(client, major)
     )?;
-    let exposed = groups.extract_if(.., |group| group.dependence == Dependence::Initial).collect();
+    let exposed = groups
+        .extract_if(.., |group| group.dependence == Dependence::Initial)
+        .collect();
     let calls = calls::read(client, &groups, &asked.trusted).await?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
     Ok(Database {

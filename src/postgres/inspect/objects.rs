@@ -7,7 +7,8 @@ use super::ColumnName;
 use super::acl::Items;
 use super::rows::{self, Columns};
 use crate::model::{
-    Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RoutineKind, SchemaName, numbered_name,
+    Dependence, Group, Object, ObjectKind, RelationKind, RoleName, RoutineKind, SchemaName,
+    numbered_name,
 };
 use crate::postgres::error::Cause;
 use crate::postgres::names::{Catalog, Names, Raw};
@@ -19,13 +20,35 @@ pub async fn shared(client: &Catalog, major: u32) -> Result<Vec<Group>, Cause> {
 }
 
 /// Everything in the database, with the named columns though they may have no ACL of their own.
-pub async fn of_database(client: &Catalog, major: u32, columns: &BTreeSet<ColumnName>) -> Result<Vec<Group>, Cause> {
-    let part = |of: fn(&ColumnName) -> &str| columns.iter().map(|column| of(column).to_owned()).collect::<Vec<_>>();
-    let (schemas, relations, names) = (part(|one| one.0.as_str()), part(|one| &one.1), part(|one| &one.2));
-    read(client, &for_major(OBJECTS, major), &[&schemas, &relations, &names]).await
+pub async fn of_database(
+    client: &Catalog,
+    major: u32,
+    columns: &BTreeSet<ColumnName>,
+) -> Result<Vec<Group>, Cause> {
+    let part = |of: fn(&ColumnName) -> &str| {
+        columns
+            .iter()
+            .map(|column| of(column).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let (schemas, relations, names) = (
+        part(|one| one.0.as_str()),
+        part(|one| &one.1),
+        part(|one| &one.2),
+    );
+    read(
+        client,
+        &for_major(OBJECTS, major),
+        &[&schemas, &relations, &names],
+    )
+    .await
 }
 
-async fn read(client: &Catalog, statement: &str, parameters: &[&[String]]) -> Result<Vec<Group>, Cause> {
+async fn read(
+    client: &Catalog,
+    statement: &str,
+    parameters: &[&[String]],
+) -> Result<Vec<Group>, Cause> {
     let (mut groups, mut reader) = (Vec::new(), Reader::default());
     rows::each(client, statement, parameters, |columns| {
         groups.push(reader.group(&columns)?);
@@ -51,12 +74,22 @@ impl Reader {
     fn group(&mut self, columns: &Columns<'_>) -> Result<Group, Cause> {
         let kind = kind(columns.get(0)?)?;
         let schema = columns.get::<Option<Raw<'_>>>(1)?;
-        let schema = schema.map(|text| once(&mut self.schemas, text, |name| name.schema())).transpose()?;
-        let owner = once(&mut self.owners, columns.get(2)?, |name| columns.names().role(name))?;
-        let (acl, owner_holds) = self.items.acl(columns.names(), kind.class(), &owner, columns.get(3)?)?;
+        let schema = schema
+            .map(|text| once(&mut self.schemas, text, |name| name.schema()))
+            .transpose()?;
+        let owner = once(&mut self.owners, columns.get(2)?, |name| {
+            columns.names().role(name)
+        })?;
+        let (acl, owner_holds) =
+            self.items
+                .acl(columns.names(), kind.class(), &owner, columns.get(3)?)?;
         let names: Vec<Raw<'_>> = columns.get(6)?;
         let details: Option<Vec<Raw<'_>>> = columns.get(7)?;
-        let details = details.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
+        let details = details
+            .into_iter()
+            .flatten()
+            .map(Some)
+            .chain(std::iter::repeat(None));
         let mut members: Vec<_> = names
             .into_iter()
             .zip(details)
@@ -98,30 +131,53 @@ pub fn object(
 ) -> Result<Object, Cause> {
     match kind {
         ObjectKind::Database => return Ok(Object::Database(names.database(text)?)),
-        ObjectKind::Tablespace => return Ok(Object::Bare { kind, name: names.tablespace(text)?.into() }),
+        ObjectKind::Tablespace => {
+            return Ok(Object::Bare {
+                kind,
+                name: names.tablespace(text)?.into(),
+            });
+        }
         _ => {}
     }
     let name: Arc<str> = text.spelt("with OID")?.into();
     let detail = match (kind, detail, text.numbered().1) {
         (ObjectKind::Column, Some(column), _) => Some(column.spelt("number")?),
         (_, Some(arguments), Some(oid)) if arguments.utf8().is_none() => {
-            let ObjectKind::Routine(kind) = kind else { return Err(Cause::unknown("the object", text.readable())) };
-            let schema = schema.cloned().ok_or_else(|| Cause::unknown("the routine", text.readable()))?;
+            let ObjectKind::Routine(kind) = kind else {
+                return Err(Cause::unknown("the object", text.readable()));
+            };
+            let schema = schema
+                .cloned()
+                .ok_or_else(|| Cause::unknown("the routine", text.readable()))?;
             let name = numbered_name("with OID", oid).into();
-            return Ok(Object::Routine { kind, schema, name, arguments: "".into() });
+            return Ok(Object::Routine {
+                kind,
+                schema,
+                name,
+                arguments: "".into(),
+            });
         }
         (_, Some(detail), _) => Some(detail.spelt("number")?),
         (_, None, _) => None,
     };
     Ok(match (kind, schema, detail) {
         (ObjectKind::Schema, Some(schema), None) => Object::Schema(schema.clone()),
-        (ObjectKind::Column, Some(schema), Some(column)) => {
-            Object::Column { schema: schema.clone(), relation: name, column: column.into_owned().into() }
-        }
-        (ObjectKind::Routine(kind), Some(schema), Some(arguments)) => {
-            Object::Routine { kind, schema: schema.clone(), name, arguments: arguments.into_owned().into() }
-        }
-        (kind, Some(schema), None) => Object::InSchema { kind, schema: schema.clone(), name },
+        (ObjectKind::Column, Some(schema), Some(column)) => Object::Column {
+            schema: schema.clone(),
+            relation: name,
+            column: column.into_owned().into(),
+        },
+        (ObjectKind::Routine(kind), Some(schema), Some(arguments)) => Object::Routine {
+            kind,
+            schema: schema.clone(),
+            name,
+            arguments: arguments.into_owned().into(),
+        },
+        (kind, Some(schema), None) => Object::InSchema {
+            kind,
+            schema: schema.clone(),
+            name,
+        },
         (kind, None, None) => Object::Bare { kind, name },
         _ => return Err(Cause::unknown("the object", text.readable())),
     })

@@ -18,12 +18,20 @@ pub async fn each(
     parameters: &[&[String]],
     mut take: impl FnMut(Columns<'_>) -> Result<(), Cause>,
 ) -> Result<(), Cause> {
-    let parameters = parameters.iter().map(|list| (list as &(dyn ToSql + Sync), Type::TEXT_ARRAY));
-    let numbered = client.names().is_unchecked().then(|| with_numbers(statement));
+    let parameters = parameters
+        .iter()
+        .map(|list| (list as &(dyn ToSql + Sync), Type::TEXT_ARRAY));
+    let numbered = client
+        .names()
+        .is_unchecked()
+        .then(|| with_numbers(statement));
     let statement = numbered.as_deref().unwrap_or(statement);
     let mut rows = pin!(client.query_typed_raw(statement, parameters).await?);
     while let Some(row) = rows.try_next().await? {
-        take(Columns { row: &row, names: client.names() })?;
+        take(Columns {
+            row: &row,
+            names: client.names(),
+        })?;
     }
     Ok(())
 }
@@ -44,7 +52,9 @@ impl<'a> Columns<'a> {
     }
 
     pub fn role_or_none(&self, column: usize) -> Result<Option<RoleName>, Cause> {
-        self.get::<Option<Raw<'_>>>(column)?.map(|text| self.names.role(text)).transpose()
+        self.get::<Option<Raw<'_>>>(column)?
+            .map(|text| self.names.role(text))
+            .transpose()
     }
 
     pub fn extension(&self, column: usize) -> Result<ExtensionName, Cause> {
@@ -56,11 +66,15 @@ impl<'a> Columns<'a> {
     }
 
     pub fn schema_or_none(&self, column: usize) -> Result<Option<SchemaName>, Cause> {
-        self.get::<Option<Raw<'_>>>(column)?.map(Raw::schema).transpose()
+        self.get::<Option<Raw<'_>>>(column)?
+            .map(Raw::schema)
+            .transpose()
     }
 
     pub fn database_or_none(&self, column: usize) -> Result<Option<DatabaseName>, Cause> {
-        self.get::<Option<Raw<'_>>>(column)?.map(|text| self.names.database(text)).transpose()
+        self.get::<Option<Raw<'_>>>(column)?
+            .map(|text| self.names.database(text))
+            .transpose()
     }
 
     /// A text that names nothing, or to be read only.

@@ -4,26 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::rows::{self, Columns};
 use crate::model::{
-    DatabaseName, Elsewhere, Membership, ReadOnlySetting, Role, RoleName, RoleUse, RoleUseKind, Server, Setting,
+    DatabaseName, Elsewhere, Membership, ReadOnlySetting, Role, RoleName, RoleUse, RoleUseKind,
+    Server, Setting,
 };
 use crate::postgres::error::Cause;
 use crate::postgres::names::{Catalog, Raw};
 use crate::postgres::sql::{MEMBERSHIPS, ROLES, SERVER, for_major};
 
-pub async fn server(client: &Catalog, major: u32, parameters: &BTreeSet<String>) -> Result<Server, Cause> {
+pub async fn server(
+    client: &Catalog,
+    major: u32,
+    parameters: &BTreeSet<String>,
+) -> Result<Server, Cause> {
     let asked: Vec<String> = parameters.iter().cloned().collect();
     let mut server = Server::default();
     rows::each(client, &for_major(SERVER, major), &[&asked], |columns| {
         let version = columns.get::<i64>(0)?;
         server = Server {
-            version: u32::try_from(version).map_err(|_| Cause::unknown("the version", version.to_string()))?,
+            version: u32::try_from(version)
+                .map_err(|_| Cause::unknown("the version", version.to_string()))?,
             lock_slots: usize::try_from(columns.get::<i64>(1)?).unwrap_or(usize::MAX),
             admin: Some(columns.role(2)?),
             bootstrap: Some(columns.role(3)?),
             read_only: columns.get(4)?,
             now: jiff::Timestamp::from_millisecond(columns.get(5)?).ok(),
             encoding: client.names().encoding(),
-            settable: columns.get::<Vec<String>>(6)?.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
+            settable: columns
+                .get::<Vec<String>>(6)?
+                .into_iter()
+                .map(|name| name.to_ascii_lowercase())
+                .collect(),
             replica: columns.get(7)?,
             identity: None,
             read_only_settings: read_only_settings(&columns)?,
@@ -41,8 +51,14 @@ fn read_only_settings(columns: &Columns<'_>) -> Result<Vec<ReadOnlySetting>, Cau
     let on: Vec<bool> = columns.get::<Option<_>>(10)?.unwrap_or_default();
     let rows = databases.into_iter().zip(of_admin).zip(on);
     rows.map(|((database, of_admin), on)| {
-        let database = database.map(|name| columns.names().database(name)).transpose()?;
-        Ok(ReadOnlySetting { database, of_admin, on })
+        let database = database
+            .map(|name| columns.names().database(name))
+            .transpose()?;
+        Ok(ReadOnlySetting {
+            database,
+            of_admin,
+            on,
+        })
     })
     .collect()
 }
@@ -63,8 +79,12 @@ pub async fn roles(client: &Catalog, databases: &BTreeSet<DatabaseName>) -> Resu
     rows::each(client, ROLES, &[&databases], |columns| {
         let name = columns.role(0)?;
         found.elsewhere.extend(held_elsewhere(&name, &columns)?);
-        let sessions = columns.get::<Option<i64>>(15)?.and_then(|number| u64::try_from(number).ok());
-        found.sessions.extend(sessions.map(|number| (name.clone(), number)));
+        let sessions = columns
+            .get::<Option<i64>>(15)?
+            .and_then(|number| u64::try_from(number).ok());
+        found
+            .sessions
+            .extend(sessions.map(|number| (name.clone(), number)));
         found.uses.extend(uses(&name, &columns)?);
         found.roles.insert(name.clone(), role(name, &columns)?);
         Ok(())
@@ -77,10 +97,16 @@ fn held_elsewhere(role: &RoleName, columns: &Columns<'_>) -> Result<Elsewhere, C
     let databases: Vec<Raw<'_>> = columns.get::<Option<_>>(12)?.unwrap_or_default();
     let counts = |at| Ok::<_, Cause>(columns.get::<Option<Vec<i64>>>(at)?.unwrap_or_default());
     let counts = counts(13)?.into_iter().zip(counts(14)?);
-    let held = databases.into_iter().zip(counts).map(|(database, (owned, named))| {
-        let count = |number| u64::try_from(number).unwrap_or_default();
-        Ok(((role.clone(), columns.names().database(database)?), (count(owned), count(named))))
-    });
+    let held = databases
+        .into_iter()
+        .zip(counts)
+        .map(|(database, (owned, named))| {
+            let count = |number| u64::try_from(number).unwrap_or_default();
+            Ok((
+                (role.clone(), columns.names().database(database)?),
+                (count(owned), count(named)),
+            ))
+        });
     held.collect()
 }
 
@@ -88,15 +114,24 @@ fn uses(role: &RoleName, columns: &Columns<'_>) -> Result<BTreeSet<RoleUse>, Cau
     let kinds: Vec<&str> = columns.get::<Option<_>>(16)?.unwrap_or_default();
     let names: Vec<Raw<'_>> = columns.get::<Option<_>>(17)?.unwrap_or_default();
     let databases: Vec<Raw<'_>> = columns.get::<Option<_>>(18)?.unwrap_or_default();
-    let all = kinds.into_iter().zip(names).zip(databases).map(|((kind, name), database)| {
-        let kind = match kind {
-            "subscription" => RoleUseKind::Subscription,
-            "prepared" => RoleUseKind::Prepared,
-            other => return Err(Cause::unknown("what works as a role", other)),
-        };
-        let database = columns.names().database(database)?;
-        Ok(RoleUse { role: role.clone(), database, kind, name: name.readable() })
-    });
+    let all = kinds
+        .into_iter()
+        .zip(names)
+        .zip(databases)
+        .map(|((kind, name), database)| {
+            let kind = match kind {
+                "subscription" => RoleUseKind::Subscription,
+                "prepared" => RoleUseKind::Prepared,
+                other => return Err(Cause::unknown("what works as a role", other)),
+            };
+            let database = columns.names().database(database)?;
+            Ok(RoleUse {
+                role: role.clone(),
+                database,
+                kind,
+                name: name.readable(),
+            })
+        });
     all.collect()
 }
 
@@ -124,10 +159,13 @@ fn settings(columns: &Columns<'_>) -> Result<BTreeSet<Setting>, Cause> {
         .zip(settings)
         .map(|(database, setting)| {
             let setting = setting.readable();
-            let (parameter, value) =
-                setting.split_once('=').ok_or_else(|| Cause::unknown("the role setting", setting.as_str()))?;
+            let (parameter, value) = setting
+                .split_once('=')
+                .ok_or_else(|| Cause::unknown("the role setting", setting.as_str()))?;
             Ok(Setting {
-                database: database.map(|database| columns.names().database(database)).transpose()?,
+                database: database
+                    .map(|database| columns.names().database(database))
+                    .transpose()?,
                 // The catalog keeps `TimeZone` as the server spells it; names of parameters fold.
                 parameter: parameter.to_ascii_lowercase(),
                 value: value.to_owned(),

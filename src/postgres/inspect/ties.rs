@@ -29,10 +29,14 @@ pub async fn inspect_dependents(
 ) -> Result<Dependents, PostgresError> {
     let roles = names(roles);
     session
-        .read("what depends on roles that are to go", |client, _| async move {
-            let (sessions, counted) = try_join!(sessions(client, &roles), counted(client, &roles))?;
-            Ok(Dependents { sessions, counted })
-        })
+        .read(
+            "what depends on roles that are to go",
+            |client, _| async move {
+                let (sessions, counted) =
+                    try_join!(sessions(client, &roles), counted(client, &roles))?;
+                Ok(Dependents { sessions, counted })
+            },
+        )
         .await
 }
 
@@ -40,9 +44,17 @@ pub async fn inspect_dependents(
 ///
 /// # Errors
 /// The server refused or is gone.
-pub async fn inspect_ties(session: &mut Session, roles: &BTreeSet<RoleName>) -> Result<Vec<Tie>, PostgresError> {
+pub async fn inspect_ties(
+    session: &mut Session,
+    roles: &BTreeSet<RoleName>,
+) -> Result<Vec<Tie>, PostgresError> {
     let roles = names(roles);
-    session.read("what depends on roles that are to go", |client, _| async move { ties(client, &roles).await }).await
+    session
+        .read(
+            "what depends on roles that are to go",
+            |client, _| async move { ties(client, &roles).await },
+        )
+        .await
 }
 
 fn names(roles: &BTreeSet<RoleName>) -> Vec<String> {
@@ -59,7 +71,10 @@ async fn sessions(client: &Catalog, roles: &[String]) -> Result<BTreeSet<RoleNam
     Ok(found)
 }
 
-async fn counted(client: &Catalog, roles: &[String]) -> Result<BTreeMap<(RoleName, Option<DatabaseName>), u64>, Cause> {
+async fn counted(
+    client: &Catalog,
+    roles: &[String],
+) -> Result<BTreeMap<(RoleName, Option<DatabaseName>), u64>, Cause> {
     let mut found = BTreeMap::new();
     rows::each(client, DEPENDENTS, &[roles], |columns| {
         let database = columns.database_or_none(1)?;
@@ -81,7 +96,11 @@ async fn ties(client: &Catalog, roles: &[String]) -> Result<Vec<Tie>, Cause> {
             "own" => TieKind::Own,
             other => return Err(Cause::unknown("the kind of dependence", other)),
         };
-        found.push(Tie { role: columns.role(0)?, kind, object: columns.text(2)? });
+        found.push(Tie {
+            role: columns.role(0)?,
+            kind,
+            object: columns.text(2)?,
+        });
         Ok(())
     })
     .await?;

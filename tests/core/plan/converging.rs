@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use rolewright::model::{Acl, AclItem, Grantee, Group, Membership, PrivilegeClass, Privileges, State};
+use rolewright::model::{
+    Acl, AclItem, Grantee, Group, Membership, PrivilegeClass, Privileges, State,
+};
 use rolewright::plan::{Direction, Options, Plan, Step, TakeOver, diff};
 
 use super::interpret::make;
@@ -37,8 +39,23 @@ const OBJECTS: [(&str, &str); 11] = [
     ("column", "app.t.note"),
 ];
 
-const OWNERS: [&str; 6] = ["mig", "mig", "app", "csadmin", "cloudsqlsuperuser", "leaker"];
-const GRANTEES: [&str; 7] = ["", "mig", "app", "reader", "leaker", "csadmin", "cloudsqladmin"];
+const OWNERS: [&str; 6] = [
+    "mig",
+    "mig",
+    "app",
+    "csadmin",
+    "cloudsqlsuperuser",
+    "leaker",
+];
+const GRANTEES: [&str; 7] = [
+    "",
+    "mig",
+    "app",
+    "reader",
+    "leaker",
+    "csadmin",
+    "cloudsqladmin",
+];
 
 /// A state that is shown in a few lines.
 struct World(State);
@@ -48,18 +65,48 @@ impl std::fmt::Debug for World {
         let Self(state) = self;
         writeln!(f, "PostgreSQL {}", state.server.major())?;
         for edge in &state.memberships {
-            let options = format!("admin {} inherit {} set {}", edge.admin, edge.inherit, edge.set);
-            writeln!(f, "{} in {} by {} {options}", edge.member, edge.role, edge.grantor)?;
+            let options = format!(
+                "admin {} inherit {} set {}",
+                edge.admin, edge.inherit, edge.set
+            );
+            writeln!(
+                f,
+                "{} in {} by {} {options}",
+                edge.member, edge.role, edge.grantor
+            )?;
         }
-        for group in state.databases.values().flat_map(|database| &database.groups) {
+        for group in state
+            .databases
+            .values()
+            .flat_map(|database| &database.groups)
+        {
             writeln!(f, "{} of {}", group.members[0], group.owner)?;
             for item in group.acl.items() {
-                let AclItem { grantee, grantor, privileges, grantable } = &**item;
-                writeln!(f, "  {grantee}: {privileges} by {grantor}, grantable {grantable}")?;
+                let AclItem {
+                    grantee,
+                    grantor,
+                    privileges,
+                    grantable,
+                } = &**item;
+                writeln!(
+                    f,
+                    "  {grantee}: {privileges} by {grantor}, grantable {grantable}"
+                )?;
             }
         }
-        for one in state.databases.values().flat_map(|database| &database.defaults) {
-            writeln!(f, "{}: {} for {}, grantable {}", one.describe(), one.privileges, one.grantee, one.grantable)?;
+        for one in state
+            .databases
+            .values()
+            .flat_map(|database| &database.defaults)
+        {
+            writeln!(
+                f,
+                "{}: {} for {}, grantable {}",
+                one.describe(),
+                one.privileges,
+                one.grantee,
+                one.grantable
+            )?;
         }
         Ok(())
     }
@@ -69,27 +116,58 @@ impl std::fmt::Debug for World {
 type Granted = (usize, usize, u16, u16);
 
 fn some(class: PrivilegeClass, major: u32, bits: u16) -> Privileges {
-    class.applicable(major).iter().enumerate().filter(|(n, _)| bits >> n & 1 == 1).map(|(_, one)| one).collect()
+    class
+        .applicable(major)
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| bits >> n & 1 == 1)
+        .map(|(_, one)| one)
+        .collect()
 }
 
 /// Grants as PostgreSQL lets people make them: by the owner, or by who has the option.
 fn granted(group: &mut Group, major: u32, grants: &[Granted]) {
     let class = group.kind.class();
     for (by, to, bits, option) in grants {
-        let holders = group.acl.items().iter().filter(|item| !item.grantable.is_empty());
-        let mut grantors: Vec<_> = holders.map(|item| (item.grantee.role().cloned(), item.grantable)).collect();
+        let holders = group
+            .acl
+            .items()
+            .iter()
+            .filter(|item| !item.grantable.is_empty());
+        let mut grantors: Vec<_> = holders
+            .map(|item| (item.grantee.role().cloned(), item.grantable))
+            .collect();
         grantors.push((Some(group.owner.clone()), class.applicable(major)));
-        let (Some(grantor), may) = grantors.swap_remove(by % grantors.len()) else { continue };
+        let (Some(grantor), may) = grantors.swap_remove(by % grantors.len()) else {
+            continue;
+        };
         let name = GRANTEES[to % GRANTEES.len()];
-        let grantee = if name.is_empty() { Grantee::Public } else { Grantee::Role(role(name)) };
+        let grantee = if name.is_empty() {
+            Grantee::Public
+        } else {
+            Grantee::Role(role(name))
+        };
         let privileges = some(class, major, *bits).intersection(may);
-        let grantable =
-            if name.is_empty() { Privileges::NONE } else { some(class, major, *option).intersection(privileges) };
+        let grantable = if name.is_empty() {
+            Privileges::NONE
+        } else {
+            some(class, major, *option).intersection(privileges)
+        };
         // PostgreSQL refuses circles.
         let from_it = |item: &Arc<AclItem>| item.grantor.as_str() == name;
-        if name != grantor.as_str() && (grantable.is_empty() || !group.acl.items().iter().any(from_it)) {
-            let item = AclItem { grantee, grantor, privileges, grantable };
-            group.acl = Acl::new(&group.owner, group.acl.items().iter().cloned().chain([Arc::new(item)]));
+        if name != grantor.as_str()
+            && (grantable.is_empty() || !group.acl.items().iter().any(from_it))
+        {
+            let item = AclItem {
+                grantee,
+                grantor,
+                privileges,
+                grantable,
+            };
+            group.acl = Acl::new(
+                &group.owner,
+                group.acl.items().iter().cloned().chain([Arc::new(item)]),
+            );
         }
     }
 }
@@ -153,35 +231,73 @@ prop_compose! {
 
 fn carried_out(state: &State, plan: &Plan) -> State {
     let mut after = state.clone();
-    plan.steps.iter().for_each(|step| make(&mut after, &step.change));
+    plan.steps
+        .iter()
+        .for_each(|step| make(&mut after, &step.change));
     after
 }
 
 /// Who can do what, by whatever entry, as owner, or through PUBLIC; memberships; what future objects bring.
 fn rights(state: &State) -> BTreeSet<(String, String, String)> {
     let mut rights = BTreeSet::new();
-    let named = GRANTEES.iter().filter(|name| !name.is_empty()).map(|name| role(name));
-    let roles: Vec<_> =
-        named.chain([role("cloudsqlsuperuser")]).filter(|role| state.roles.contains_key(role)).collect();
-    for group in state.databases.values().flat_map(|database| &database.groups).chain(&state.shared) {
+    let named = GRANTEES
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(|name| role(name));
+    let roles: Vec<_> = named
+        .chain([role("cloudsqlsuperuser")])
+        .filter(|role| state.roles.contains_key(role))
+        .collect();
+    for group in state
+        .databases
+        .values()
+        .flat_map(|database| &database.groups)
+        .chain(&state.shared)
+    {
         let object = group.members[0].to_string();
         let all = group.kind.class().applicable(state.server.major());
         for who in &roles {
-            let mine = group.acl.items().iter().filter(|item| item.grantee.role().is_none_or(|role| role == who));
+            let mine = group
+                .acl
+                .items()
+                .iter()
+                .filter(|item| item.grantee.role().is_none_or(|role| role == who));
             let held = mine.fold(Privileges::NONE, |sum, item| sum.union(item.privileges));
             let held = if group.owner == *who { all } else { held };
-            rights.extend(held.iter().map(|one| (who.to_string(), object.clone(), one.keyword().to_owned())));
+            rights.extend(
+                held.iter()
+                    .map(|one| (who.to_string(), object.clone(), one.keyword().to_owned())),
+            );
         }
     }
     for edge in &state.memberships {
-        for (option, held) in [("admin", edge.admin), ("inherit", edge.inherit), ("set", edge.set), ("member", true)] {
-            rights.extend(held.then(|| (edge.member.to_string(), format!("role {}", edge.role), option.to_owned())));
+        for (option, held) in [
+            ("admin", edge.admin),
+            ("inherit", edge.inherit),
+            ("set", edge.set),
+            ("member", true),
+        ] {
+            rights.extend(held.then(|| {
+                (
+                    edge.member.to_string(),
+                    format!("role {}", edge.role),
+                    option.to_owned(),
+                )
+            }));
         }
     }
-    for one in state.databases.values().flat_map(|database| &database.defaults) {
-        rights.extend(
-            one.privileges.iter().map(|held| (one.grantee.to_string(), one.describe(), held.keyword().to_owned())),
-        );
+    for one in state
+        .databases
+        .values()
+        .flat_map(|database| &database.defaults)
+    {
+        rights.extend(one.privileges.iter().map(|held| {
+            (
+                one.grantee.to_string(),
+                one.describe(),
+                held.keyword().to_owned(),
+            )
+        }));
     }
     rights
 }
@@ -189,33 +305,49 @@ fn rights(state: &State) -> BTreeSet<(String, String, String)> {
 /// What `who` can do with objects, and what future ones bring it, by whatever role that it inherits from, or with `any` also
 /// may become or let itself into.
 fn effective(state: &State, who: &str, any: bool) -> BTreeSet<(String, String)> {
-    let left_by_create_role =
-        |edge: &Membership| edge.grantor.as_str() == "cloudsqladmin" && edge.admin && !edge.inherit && !edge.set;
+    let left_by_create_role = |edge: &Membership| {
+        edge.grantor.as_str() == "cloudsqladmin" && edge.admin && !edge.inherit && !edge.set
+    };
     let mut reached = BTreeSet::from([who.to_owned()]);
     loop {
         let leads = |edge: &&Membership| {
-            reached.contains(edge.member.as_str()) && (edge.inherit || any && !left_by_create_role(edge))
+            reached.contains(edge.member.as_str())
+                && (edge.inherit || any && !left_by_create_role(edge))
         };
-        let further: BTreeSet<_> = state.memberships.iter().filter(leads).map(|edge| edge.role.to_string()).collect();
+        let further: BTreeSet<_> = state
+            .memberships
+            .iter()
+            .filter(leads)
+            .map(|edge| edge.role.to_string())
+            .collect();
         if further.is_subset(&reached) {
             break;
         }
         reached.extend(further);
     }
-    let held = rights(state)
-        .into_iter()
-        .filter(|(role, object, _)| !object.starts_with("role ") && (reached.contains(role) || role == "PUBLIC"));
-    held.map(|(_, object, privilege)| (object, privilege)).collect()
+    let held = rights(state).into_iter().filter(|(role, object, _)| {
+        !object.starts_with("role ") && (reached.contains(role) || role == "PUBLIC")
+    });
+    held.map(|(_, object, privilege)| (object, privilege))
+        .collect()
 }
 
 fn owner_of<'s>(state: &'s State, object: &str) -> Option<&'s rolewright::model::RoleName> {
-    let mut groups = state.databases.values().flat_map(|database| &database.groups);
-    groups.find(|group| group.members[0].to_string() == object).map(|group| &group.owner)
+    let mut groups = state
+        .databases
+        .values()
+        .flat_map(|database| &database.groups);
+    groups
+        .find(|group| group.members[0].to_string() == object)
+        .map(|group| &group.owner)
 }
 
 /// The table that a column is of.
 fn table_of(object: &str) -> Option<String> {
-    object.strip_prefix("column ").and_then(|rest| rest.split('(').next()).map(|name| format!("table {name}"))
+    object
+        .strip_prefix("column ")
+        .and_then(|rest| rest.split('(').next())
+        .map(|name| format!("table {name}"))
 }
 
 /// Whether it is left, or the table it is a column of.
@@ -224,23 +356,44 @@ fn is_left(left: &BTreeSet<String>, object: &str) -> bool {
 }
 
 /// Whether a default privilege in one schema was held before in all of them.
-fn is_held_everywhere(before: &BTreeSet<(String, String, String)>, right: &(String, String, String)) -> bool {
+fn is_held_everywhere(
+    before: &BTreeSet<(String, String, String)>,
+    right: &(String, String, String),
+) -> bool {
     let (who, object, privilege) = right;
-    let everywhere = object.split_once(" in schema ").filter(|(future, _)| future.starts_with("future "));
-    everywhere.is_some_and(|(future, _)| before.contains(&(who.clone(), future.to_owned(), privilege.clone())))
+    let everywhere = object
+        .split_once(" in schema ")
+        .filter(|(future, _)| future.starts_with("future "));
+    everywhere.is_some_and(|(future, _)| {
+        before.contains(&(who.clone(), future.to_owned(), privilege.clone()))
+    })
 }
 
 /// What a second run would do that the first should have: not what that left, nor what comes along with it.
 fn overlooked(plan: &Plan, again: &Plan) -> Vec<String> {
     let (possible, others): (Vec<_>, Vec<_>) = again.steps.iter().partition(|step| plan.left(step));
-    let along: BTreeSet<_> = possible.iter().filter_map(|step| step.change.objects()).flatten().collect();
-    let comes_along =
-        |step: &&Step| step.change.objects().is_some_and(|objects| objects.iter().all(|one| along.contains(one)));
-    others.into_iter().filter(|step| !comes_along(step)).map(|step| step.change.to_string()).collect()
+    let along: BTreeSet<_> = possible
+        .iter()
+        .filter_map(|step| step.change.objects())
+        .flatten()
+        .collect();
+    let comes_along = |step: &&Step| {
+        step.change
+            .objects()
+            .is_some_and(|objects| objects.iter().all(|one| along.contains(one)))
+    };
+    others
+        .into_iter()
+        .filter(|step| !comes_along(step))
+        .map(|step| step.change.to_string())
+        .collect()
 }
 
 fn texts(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().map(|step| format!("{} [{}]", step.change, step.rule)).collect()
+    plan.steps
+        .iter()
+        .map(|step| format!("{} [{}]", step.change, step.rule))
+        .collect()
 }
 
 /// The same worlds in every run, so that what a change breaks is what it is told of. `PROPTEST_RNG_SEED` and
@@ -251,7 +404,9 @@ fn worlds() -> ProptestConfig {
         RngSeed::Random => RngSeed::Fixed(2026),
         fixed @ RngSeed::Fixed(_) => fixed,
     };
-    let max_global_rejects = from_environment.max_global_rejects.max(from_environment.cases);
+    let max_global_rejects = from_environment
+        .max_global_rejects
+        .max(from_environment.cases);
     ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 4000,
@@ -455,11 +610,18 @@ fn what_runs_as_the_app_in_somebody_elses_schema_is_taken_over_in_one_run() {
             );
             let state = world(major, &lines);
             for take_over in [false, true] {
-                let options = Options { take_over: kinds(take_over), ..Options::default() };
+                let options = Options {
+                    take_over: kinds(take_over),
+                    ..Options::default()
+                };
                 let plan = diff(&policy, &state, &options);
                 let again = diff(&policy, &carried_out(&state, &plan), &options);
                 let left = overlooked(&plan, &again);
-                assert!(left.is_empty(), "{major}, {options:?}\n{lines}\nfirst {:#?}\nthen {left:#?}", texts(&plan));
+                assert!(
+                    left.is_empty(),
+                    "{major}, {options:?}\n{lines}\nfirst {:#?}\nthen {left:#?}",
+                    texts(&plan)
+                );
             }
         }
     }

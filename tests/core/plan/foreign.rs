@@ -44,8 +44,14 @@ fn untouched(secret: &Secret) -> Secret {
         (Annotations::LOGIN, "app_a"),
         (Annotations::PUBLISHED, "2026-01-01T00:00:00Z"),
     ];
-    let annotations = annotations.map(|(key, text)| (key.to_owned(), text.to_owned())).into();
-    Secret { annotations, aliases: [("current".to_owned(), 5)].into(), ..secret.clone() }
+    let annotations = annotations
+        .map(|(key, text)| (key.to_owned(), text.to_owned()))
+        .into();
+    Secret {
+        annotations,
+        aliases: [("current".to_owned(), 5)].into(),
+        ..secret.clone()
+    }
 }
 
 proptest! {

@@ -20,13 +20,26 @@ fn declaring(declared: &str) -> rolewright::model::Policy {
 
 fn state(actual: &str) -> State {
     let administered = "member cloudsqlsuperuser in app by cloudsqladmin admin noinherit noset";
-    let mut state = world(17, &if actual.is_empty() { String::new() } else { format!("{actual}\n{administered}") });
-    state.databases.values_mut().for_each(|database| database.groups.clear());
+    let mut state = world(
+        17,
+        &if actual.is_empty() {
+            String::new()
+        } else {
+            format!("{actual}\n{administered}")
+        },
+    );
+    state
+        .databases
+        .values_mut()
+        .for_each(|database| database.groups.clear());
     state
 }
 
 fn pruning() -> Options {
-    Options { prune: true, ..Options::default() }
+    Options {
+        prune: true,
+        ..Options::default()
+    }
 }
 
 #[test]
@@ -41,9 +54,21 @@ fn a_login_that_nothing_declares_is_drift_and_taken_away_only_when_pruning() {
 
 #[test]
 fn what_declares_a_login_is_enough_for_it() {
-    for declared in ["login: external", "iam: [user:ana@example.com]", "secret: { name: s }"] {
-        let plan = planned(declared, "role app login\nrole ana@example.com login", &pruning());
-        assert!(!shown(&plan).contains("LOGIN"), "{declared}: {}", shown(&plan));
+    for declared in [
+        "login: external",
+        "iam: [user:ana@example.com]",
+        "secret: { name: s }",
+    ] {
+        let plan = planned(
+            declared,
+            "role app login\nrole ana@example.com login",
+            &pruning(),
+        );
+        assert!(
+            !shown(&plan).contains("LOGIN"),
+            "{declared}: {}",
+            shown(&plan)
+        );
     }
 }
 
@@ -57,27 +82,48 @@ fn users_that_are_made_for_an_iam_group_belong_to_it() {
         "{GROUPS}\n member ana@example.com in cloudsqliamgroupuser by cloudsqladmin
         member ana@example.com in cloudsqliamuser by cloudsqladmin"
     );
-    for declared in ["iam: ['group:dbas@example.com']", "iam: ['group:DBAs@example.com'], access: {}"] {
+    for declared in [
+        "iam: ['group:dbas@example.com']",
+        "iam: ['group:DBAs@example.com'], access: {}",
+    ] {
         let plan = planned(declared, &made, &pruning());
         assert_eq!(shown(&plan), "", "{:#?}", plan.withheld);
     }
     // A member that somebody made by hand, or of a group that nobody declares, is no such user.
-    for (declared, actual) in
-        [("iam: ['group:dbas@example.com']", GROUPS), ("iam: ['user:dbas@example.com']", made.as_str())]
-    {
-        assert!(shown(&planned(declared, actual, &pruning())).contains("ana@example.com"), "{declared}");
+    for (declared, actual) in [
+        ("iam: ['group:dbas@example.com']", GROUPS),
+        ("iam: ['user:dbas@example.com']", made.as_str()),
+    ] {
+        assert!(
+            shown(&planned(declared, actual, &pruning())).contains("ana@example.com"),
+            "{declared}"
+        );
     }
     let mut admin = made.clone();
     admin.push_str("\n member ana@example.com in cloudsqlsuperuser by cloudsqladmin");
     let plan = planned("iam: ['group:dbas@example.com']", &admin, &pruning());
-    assert!(shown(&plan).contains("ana@example.com is a member of cloudsqlsuperuser"), "{}", shown(&plan));
+    assert!(
+        shown(&plan).contains("ana@example.com is a member of cloudsqlsuperuser"),
+        "{}",
+        shown(&plan)
+    );
 }
 
 #[test]
 fn a_login_kept_elsewhere_is_made_and_opened_and_never_given_a_password() {
-    let made = planned("login: external, connection_limit: 5", "", &Options::default());
+    let made = planned(
+        "login: external, connection_limit: 5",
+        "",
+        &Options::default(),
+    );
     assert_snapshot!(shown(&made), @"create role app LOGIN without a password CONNECTION LIMIT 5 [role.missing]");
-    assert_eq!(made.notes.iter().filter(|note| note.message.contains("without a password")).count(), 1);
+    assert_eq!(
+        made.notes
+            .iter()
+            .filter(|note| note.message.contains("without a password"))
+            .count(),
+        1
+    );
     assert_snapshot!(shown(&planned("login: external", "role app", &Options::default())), @"make role app LOGIN [role.attribute]");
     assert_snapshot!(shown(&planned("login: external", "role app", &Options { phase: Direction::Contract, ..Options::default() })), @"");
     assert_snapshot!(shown(&planned("login: external", "role app login createdb bypassrls", &Options::default())), @"
@@ -101,11 +147,28 @@ fn open_sessions_are_counted_beside_the_login_and_leave_the_digest_alone() {
         state.sessions.insert(role("app"), sessions);
         diff(&declaring(""), &state, options)
     };
-    let (one, three) = (plan_with(1, &Options::default()), plan_with(3, &Options::default()));
-    assert!(one.withheld[0].advice.ends_with("(1 open session)"), "{}", one.withheld[0].advice);
-    assert!(three.withheld[0].advice.ends_with("(3 open sessions)"), "{}", three.withheld[0].advice);
-    assert_eq!(rolewright::plan::digest([&one]), rolewright::plan::digest([&three]));
-    assert_eq!(plan_with(3, &pruning()).steps[0].path, ["app", "attribute LOGIN", "3 open sessions"]);
+    let (one, three) = (
+        plan_with(1, &Options::default()),
+        plan_with(3, &Options::default()),
+    );
+    assert!(
+        one.withheld[0].advice.ends_with("(1 open session)"),
+        "{}",
+        one.withheld[0].advice
+    );
+    assert!(
+        three.withheld[0].advice.ends_with("(3 open sessions)"),
+        "{}",
+        three.withheld[0].advice
+    );
+    assert_eq!(
+        rolewright::plan::digest([&one]),
+        rolewright::plan::digest([&three])
+    );
+    assert_eq!(
+        plan_with(3, &pruning()).steps[0].path,
+        ["app", "attribute LOGIN", "3 open sessions"]
+    );
 }
 
 #[test]
@@ -120,10 +183,15 @@ fn a_database_user_that_is_missing_is_made_with_its_kind() {
     ];
     let advice = |instance: &str| -> Vec<String> {
         let declared = format!("roles: {{ app: {{ iam: {principals:?} }} }}");
-        let policy =
-            policy(&format!("version: 1\n{instance}\ndatabases: {{ shop: {{ public: keep }} }}\n{declared}\n"));
+        let policy = policy(&format!(
+            "version: 1\n{instance}\ndatabases: {{ shop: {{ public: keep }} }}\n{declared}\n"
+        ));
         let plan = diff(&policy, &state("role app"), &Options::default());
-        shown(&plan).lines().filter_map(|line| line.split_once("gcloud ")).map(|(_, line)| line.to_owned()).collect()
+        shown(&plan)
+            .lines()
+            .filter_map(|line| line.split_once("gcloud "))
+            .map(|(_, line)| line.to_owned())
+            .collect()
     };
     assert_snapshot!(advice("instance: demo-project:us-central1:db1").join("\n"), @r"
     sql users create ana@example.com --instance=db1 --project=demo-project --type=cloud_iam_user
@@ -134,7 +202,10 @@ fn a_database_user_that_is_missing_is_made_with_its_kind() {
     sql users create 'o'\''hara@example.com' --instance=db1 --project=demo-project --type=cloud_iam_user
     ");
     let domain = "sql users create ana@example.com --instance=db1 --project=example.com:demo --type=cloud_iam_user";
-    assert_eq!(advice("instance: example.com:demo:us-central1:db1")[0], domain);
+    assert_eq!(
+        advice("instance: example.com:demo:us-central1:db1")[0],
+        domain
+    );
     let unknown = "sql users create ana@example.com --instance=INSTANCE --project=PROJECT --type=cloud_iam_user";
     assert_eq!(advice("project: p")[0], unknown);
 }
@@ -143,6 +214,10 @@ fn a_database_user_that_is_missing_is_made_with_its_kind() {
 fn a_database_user_with_a_cut_name_is_the_one_of_its_account() {
     let email = format!("{}@example.com", "a".repeat(60));
     let actual = format!("role app\nrole {} login", &email[..63]);
-    let plan = planned(&format!("iam: [\"user:{email}\"]"), &actual, &Options::default());
+    let plan = planned(
+        &format!("iam: [\"user:{email}\"]"),
+        &actual,
+        &Options::default(),
+    );
     assert!(!shown(&plan).contains("does not exist"), "{}", shown(&plan));
 }

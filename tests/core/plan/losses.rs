@@ -23,10 +23,15 @@ const ROLES: &str = "
 
 fn losses(lines: &str) -> Vec<String> {
     let state = world(17, &format!("{ROLES}{lines}"));
-    let options = Options { prune: true, take_over: TakeOver::ALL.into(), ..Options::default() };
+    let options = Options {
+        prune: true,
+        take_over: TakeOver::ALL.into(),
+        ..Options::default()
+    };
     let plan = diff(&policy(POLICY), &state, &options);
     let told = plan.steps.iter().flat_map(|step| plan.losses(step));
-    told.map(|Loss { who, what }| format!("{who}: {what}")).collect()
+    told.map(|Loss { who, what }| format!("{who}: {what}"))
+        .collect()
 }
 
 #[test]
@@ -39,7 +44,10 @@ fn members_of_a_former_owner_lose_what_it_loses() {
     ] {
         assert!(told.contains(&expected.to_owned()), "{expected}: {told:#?}");
     }
-    assert!(!told.iter().any(|line| line.starts_with("colleague")), "{told:#?}");
+    assert!(
+        !told.iter().any(|line| line.starts_with("colleague")),
+        "{told:#?}"
+    );
 }
 
 #[test]

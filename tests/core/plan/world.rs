@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use rolewright::model::{
-    Acl, AclItem, Database, DatabaseName, DefaultPrivilege, DefaultsFor, Dependence, Group, Membership, Object,
-    ObjectKind, Policy, RelationKind, Role, RoleName, RoutineKind, SchemaName, Server, State,
+    Acl, AclItem, Database, DatabaseName, DefaultPrivilege, DefaultsFor, Dependence, Group,
+    Membership, Object, ObjectKind, Policy, RelationKind, Role, RoleName, RoutineKind, SchemaName,
+    Server, State,
 };
 use rolewright::policy::{Source, Variables, load};
 
@@ -28,8 +29,13 @@ pub fn shop() -> DatabaseName {
 
 /// The policy of one file.
 pub fn policy(text: &str) -> Policy {
-    let source = Source { name: "p.yaml".into(), text: text.into() };
-    load(&[source], &Variables::default()).unwrap_or_else(|problems| panic!("{problems}")).remove(0)
+    let source = Source {
+        name: "p.yaml".into(),
+        text: text.into(),
+    };
+    load(&[source], &Variables::default())
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .remove(0)
 }
 
 /// An instance of `major` with `lines` beyond what every one has.
@@ -44,9 +50,17 @@ pub fn world(major: u32, lines: &str) -> State {
         bootstrap: Some(role("cloudsqladmin")),
         ..Server::default()
     };
-    let mut state = State { server, ..State::default() };
+    let mut state = State {
+        server,
+        ..State::default()
+    };
     state.databases.insert(shop(), Database::default());
-    for line in CLOUD_SQL.lines().chain(lines.lines()).map(str::trim).filter(|line| !line.is_empty()) {
+    for line in CLOUD_SQL
+        .lines()
+        .chain(lines.lines())
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[0] {
             "role" => add_role(&mut state, words[1], &words[2..]),
@@ -77,7 +91,9 @@ fn add_role(state: &mut State, name: &str, attributes: &[&str]) {
 }
 
 fn add_membership(state: &mut State, words: &[&str]) {
-    let ["member", member, "in", of, "by", grantor, options @ ..] = words else { panic!("{words:?}") };
+    let ["member", member, "in", of, "by", grantor, options @ ..] = words else {
+        panic!("{words:?}")
+    };
     state.memberships.insert(Membership {
         role: role(of),
         member: role(member),
@@ -89,17 +105,26 @@ fn add_membership(state: &mut State, words: &[&str]) {
 }
 
 fn items(words: &[&str]) -> Vec<AclItem> {
-    let list = words.iter().skip_while(|word| **word != "{").skip(1).take_while(|word| **word != "}");
+    let list = words
+        .iter()
+        .skip_while(|word| **word != "{")
+        .skip(1)
+        .take_while(|word| **word != "}");
     list.map(|text| AclItem::parse(text).unwrap()).collect()
 }
 
 fn add_defaults(state: &mut State, words: &[&str]) {
     let (owner, schema, kind) = match words {
-        ["defaults", owner, "in", schema, "for", kind, ..] => (owner, Some(SchemaName::new(schema).unwrap()), kind),
+        ["defaults", owner, "in", schema, "for", kind, ..] => {
+            (owner, Some(SchemaName::new(schema).unwrap()), kind)
+        }
         ["defaults", owner, "for", kind, ..] => (owner, None, kind),
         _ => panic!("{words:?}"),
     };
-    let objects = DefaultsFor::ALL.into_iter().find(|one| one.keyword().eq_ignore_ascii_case(kind)).unwrap();
+    let objects = DefaultsFor::ALL
+        .into_iter()
+        .find(|one| one.keyword().eq_ignore_ascii_case(kind))
+        .unwrap();
     let database = state.databases.get_mut(&shop()).unwrap();
     if schema.is_none() {
         database.global_defaults.insert((role(owner), objects));
@@ -117,7 +142,9 @@ fn add_defaults(state: &mut State, words: &[&str]) {
 }
 
 fn add_object(state: &mut State, kind: &str, words: &[&str]) {
-    let [_, name, "of", owner, ..] = words else { panic!("{words:?}") };
+    let [_, name, "of", owner, ..] = words else {
+        panic!("{words:?}")
+    };
     let (owner, object) = (role(owner), object(kind, name));
     let kind_of_object = object.kind();
     let acl = if words.contains(&"{") {
@@ -125,7 +152,11 @@ fn add_object(state: &mut State, kind: &str, words: &[&str]) {
     } else {
         Acl::default_for(kind_of_object.class(), &owner)
     };
-    let dependence = if kind_of_object == ObjectKind::Column { Dependence::Table } else { Dependence::Free };
+    let dependence = if kind_of_object == ObjectKind::Column {
+        Dependence::Table
+    } else {
+        Dependence::Free
+    };
     let group = Group {
         kind: kind_of_object,
         owner,
@@ -146,18 +177,37 @@ fn object(kind: &str, name: &str) -> Object {
     let first = parts.next().unwrap();
     let schema = || SchemaName::new(first).unwrap();
     let mut next = || parts.next().unwrap().into();
-    let relation = |kind, name| Object::InSchema { kind: ObjectKind::Relation(kind), schema: schema(), name };
+    let relation = |kind, name| Object::InSchema {
+        kind: ObjectKind::Relation(kind),
+        schema: schema(),
+        name,
+    };
     match kind {
         "database" => Object::Database(DatabaseName::new(first).unwrap()),
         "schema" => Object::Schema(schema()),
         "table" => relation(RelationKind::Table, next()),
         "view" => relation(RelationKind::View, next()),
-        "sequence" => Object::InSchema { kind: ObjectKind::Sequence, schema: schema(), name: next() },
-        "type" => Object::InSchema { kind: ObjectKind::Type, schema: schema(), name: next() },
-        "column" => Object::Column { schema: schema(), relation: next(), column: next() },
-        "function" | "definer" => {
-            Object::Routine { kind: RoutineKind::Function, schema: schema(), name: next(), arguments: "".into() }
-        }
+        "sequence" => Object::InSchema {
+            kind: ObjectKind::Sequence,
+            schema: schema(),
+            name: next(),
+        },
+        "type" => Object::InSchema {
+            kind: ObjectKind::Type,
+            schema: schema(),
+            name: next(),
+        },
+        "column" => Object::Column {
+            schema: schema(),
+            relation: next(),
+            column: next(),
+        },
+        "function" | "definer" => Object::Routine {
+            kind: RoutineKind::Function,
+            schema: schema(),
+            name: next(),
+            arguments: "".into(),
+        },
         _ => panic!("{kind}"),
     }
 }

@@ -218,11 +218,18 @@ fn principals() {
 /// Found by fuzzing: what a URL reads as its own marks would move the password to where others look for a host.
 #[test]
 fn a_host_breaks_no_url() {
-    let told = |host: &str| of_role(&format!("secret: {{ name: s, payload: url, host: \"{host}\" }}\n"));
+    let told = |host: &str| {
+        of_role(&format!(
+            "secret: {{ name: s, payload: url, host: \"{host}\" }}\n"
+        ))
+    };
     for host in ["db.example.com", "10.0.0.1", "::1", "/cloudsql/p:r:i"] {
         assert_eq!(told(host), "OK", "{host}");
     }
     for host in ["", "/", "a/b", "u@h", "h?x", "[::1]", "/a&b", "h%41"] {
-        assert!(told(host).contains("is neither a host nor the directory of a socket"), "{host}");
+        assert!(
+            told(host).contains("is neither a host nor the directory of a socket"),
+            "{host}"
+        );
     }
 }

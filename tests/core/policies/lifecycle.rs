@@ -66,7 +66,11 @@ fn logins_that_are_kept_elsewhere() {
 #[test]
 fn a_retired_pair_needs_no_payload() {
     let roles = "roles:\n  app: { state: absent, heir: mig, secret: { name: s }, rotate: { strategy: alternate } }\n  mig: {}\n";
-    assert!(super::read(&[&format!("{SHOP}{roles}")]).is_ok(), "{:?}", super::read(&[&format!("{SHOP}{roles}")]));
+    assert!(
+        super::read(&[&format!("{SHOP}{roles}")]).is_ok(),
+        "{:?}",
+        super::read(&[&format!("{SHOP}{roles}")])
+    );
     let present = roles.replace("state: absent, heir: mig, ", "");
     assert!(super::read(&[&format!("{SHOP}{present}")]).is_err());
 }

@@ -82,8 +82,13 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 fn judge(text: &str) -> Result<(), TestCaseError> {
     let lines = text.lines().count();
-    let source = Source { name: "p.yaml".into(), text: text.into() };
-    let Err(problems) = load(&[source], &given()) else { return Ok(()) };
+    let source = Source {
+        name: "p.yaml".into(),
+        text: text.into(),
+    };
+    let Err(problems) = load(&[source], &given()) else {
+        return Ok(());
+    };
     prop_assert!(!problems.0.is_empty());
     for problem in &problems.0 {
         let origin = &problem.origin;

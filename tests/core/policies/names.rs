@@ -110,11 +110,21 @@ fn of_iam_users_that_are_roles() {
 
 #[test]
 fn of_iam_users_that_are_one_in_the_server() {
-    let two = |a: &str, b: &str| of_shop(&format!("roles:\n  a:\n    iam: [\"{a}\"]\n  b:\n    iam: [\"{b}\"]\n"));
+    let two = |a: &str, b: &str| {
+        of_shop(&format!(
+            "roles:\n  a:\n    iam: [\"{a}\"]\n  b:\n    iam: [\"{b}\"]\n"
+        ))
+    };
     let (name, project) = ("a".repeat(60), "project".repeat(6));
     for (a, b) in [
-        (format!("user:{name}@example.com"), format!("user:{name}@exotic.org")),
-        (format!("user:{name}@example.com"), format!("group:{name}@Example.net")),
+        (
+            format!("user:{name}@example.com"),
+            format!("user:{name}@exotic.org"),
+        ),
+        (
+            format!("user:{name}@example.com"),
+            format!("group:{name}@Example.net"),
+        ),
         (
             format!("serviceAccount:service-account-one@{project}-a.iam.gserviceaccount.com"),
             format!("serviceAccount:service-account-one@{project}-b.iam.gserviceaccount.com"),
@@ -122,11 +132,20 @@ fn of_iam_users_that_are_one_in_the_server() {
     ] {
         assert_eq!(two(&a, &a), "OK");
         let told = two(&a, &b);
-        assert!(told.starts_with("p.yaml:10:11: the database users `"), "{told}");
-        assert!(told.ends_with("(p.yaml:8:11) are one: PostgreSQL keeps 63 bytes of a name"), "{told}");
+        assert!(
+            told.starts_with("p.yaml:10:11: the database users `"),
+            "{told}"
+        );
+        assert!(
+            told.ends_with("(p.yaml:8:11) are one: PostgreSQL keeps 63 bytes of a name"),
+            "{told}"
+        );
     }
     let told = two("user:ana@example.com", "group:Ana@example.com");
-    assert_eq!(told, "p.yaml:10:11: `ana@example.com` is declared as a principal of another kind at p.yaml:8:11");
+    assert_eq!(
+        told,
+        "p.yaml:10:11: `ana@example.com` is declared as a principal of another kind at p.yaml:8:11"
+    );
     assert_eq!(two("user:ana@example.com", "user:Ana@Example.com"), "OK");
 }
 
@@ -141,14 +160,30 @@ const PLACES: [&str; 6] = [
 ];
 
 fn google(place: &str, project: &str, region: &str, name: &str) -> String {
-    of(&place.replace("{project}", project).replace("{region}", region).replace("{name}", name))
+    of(&place
+        .replace("{project}", project)
+        .replace("{region}", region)
+        .replace("{name}", name))
 }
 
 #[test]
 fn of_google_are_refused_where_they_would_lead_elsewhere() {
     for place in PLACES {
-        assert_eq!(google(place, "demo-project", "us-central1", "job"), "OK", "{place}");
-        for odd in ["..", ".", "Demo", "a-", "demo_project", "a%2f", "'a b'", "é"] {
+        assert_eq!(
+            google(place, "demo-project", "us-central1", "job"),
+            "OK",
+            "{place}"
+        );
+        for odd in [
+            "..",
+            ".",
+            "Demo",
+            "a-",
+            "demo_project",
+            "a%2f",
+            "'a b'",
+            "é",
+        ] {
             let told = [
                 google(place, odd, "us-central1", "job"),
                 google(place, "p", odd, "job"),
@@ -157,8 +192,13 @@ fn of_google_are_refused_where_they_would_lead_elsewhere() {
             let used = ["{project}", "{region}", "{name}"].map(|hole| place.contains(hole));
             for (told, used) in told.iter().zip(used) {
                 // A name with a space is a text of its own in YAML.
-                let skipped = odd.starts_with('\'') && place.contains(&["{project}:", ":{", "/{"].concat()) || !used;
-                assert!(skipped || told.starts_with("p.yaml:"), "{place} {odd}: {told}");
+                let skipped = odd.starts_with('\'')
+                    && place.contains(&["{project}:", ":{", "/{"].concat())
+                    || !used;
+                assert!(
+                    skipped || told.starts_with("p.yaml:"),
+                    "{place} {odd}: {told}"
+                );
             }
         }
     }

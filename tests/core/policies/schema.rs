@@ -7,16 +7,25 @@ use super::examples;
 
 fn is_valid(text: &str) -> bool {
     let document: Value = serde_saphyr::from_str(text).unwrap();
-    jsonschema::validator_for(&json_schema()).unwrap().is_valid(&document)
+    jsonschema::validator_for(&json_schema())
+        .unwrap()
+        .is_valid(&document)
 }
 
 #[test]
 fn it_is_2020_12_and_the_one_that_is_published() {
     let schema = json_schema();
-    assert_eq!(schema["$schema"], json!("https://json-schema.org/draft/2020-12/schema"));
+    assert_eq!(
+        schema["$schema"],
+        json!("https://json-schema.org/draft/2020-12/schema")
+    );
     assert!(jsonschema::meta::is_valid(&schema));
-    let published: Value = serde_json::from_str(include_str!("../../../schema/policy.json")).unwrap();
-    assert_eq!(schema, published, "write the output of `rolewright schema` to schema/policy.json");
+    let published: Value =
+        serde_json::from_str(include_str!("../../../schema/policy.json")).unwrap();
+    assert_eq!(
+        schema, published,
+        "write the output of `rolewright schema` to schema/policy.json"
+    );
 }
 
 #[test]
@@ -40,9 +49,16 @@ fn every_key_is_described_and_in_the_reference() {
     let reference = include_str!("../../../docs/policy.md");
     let mut shapes: Vec<&Value> = schema["$defs"].as_object().unwrap().values().collect();
     shapes.push(&schema);
-    for (key, property) in shapes.iter().filter_map(|shape| shape["properties"].as_object()).flatten() {
+    for (key, property) in shapes
+        .iter()
+        .filter_map(|shape| shape["properties"].as_object())
+        .flatten()
+    {
         assert!(property["description"].is_string(), "{key}");
-        assert!(reference.contains(key.as_str()), "docs/policy.md says nothing of `{key}`");
+        assert!(
+            reference.contains(key.as_str()),
+            "docs/policy.md says nothing of `{key}`"
+        );
     }
 }
 

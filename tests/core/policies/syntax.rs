@@ -19,20 +19,32 @@ fn unquoted_variables_in_flow_style() {
     for (with, without) in [
         ("{ connection_limit: ${N} }", "{ connection_limit: 10 }"),
         ("{connection_limit: ${N}}", "{connection_limit: 10}"),
-        ("{ iam: [serviceAccount:audit@${PROJECT}.iam.gserviceaccount.com] }", &format!("{{ iam: [{account}] }}")),
+        (
+            "{ iam: [serviceAccount:audit@${PROJECT}.iam.gserviceaccount.com] }",
+            &format!("{{ iam: [{account}] }}"),
+        ),
         (
             "{ settings: { app.a: <${PROJECT}>, app.b: \"$<${PROJECT}\" } }",
             "{ settings: { app.a: <my-project>, app.b: $<my-project } }",
         ),
-        ("{ settings: { app.a: '$${PROJECT}' } }", "{ settings: { app.a: '${PROJECT}' } }"),
+        (
+            "{ settings: { app.a: '$${PROJECT}' } }",
+            "{ settings: { app.a: '${PROJECT}' } }",
+        ),
     ] {
         let roles = |role: &str| format!("{SHOP}roles: {{ auditor: {role} }}\n");
         let without = without.replace("'${PROJECT}'", "'$${PROJECT}'");
-        let read = |text: &str| super::read(&[text]).unwrap_or_else(|problems| panic!("{text}: {problems}"));
+        let read = |text: &str| {
+            super::read(&[text]).unwrap_or_else(|problems| panic!("{text}: {problems}"))
+        };
         let (given, expected) = (read(&roles(with)), read(&roles(&without)));
         let role = |policies: &[rolewright::model::Policy]| {
             let role = policies[0].roles.values().next().unwrap().clone();
-            let users: Vec<_> = role.iam.iter().map(|principal| principal.user().clone()).collect();
+            let users: Vec<_> = role
+                .iam
+                .iter()
+                .map(|principal| principal.user().clone())
+                .collect();
             (role.connection_limit, users, role.settings)
         };
         assert_eq!(role(&given), role(&expected), "{with}");

@@ -69,7 +69,12 @@ fn what_they_hold_is_no_yaml() {
 #[test]
 fn in_a_file_of_their_own() {
     let text = "GOOD: 1\nLIST: [a]\n2: x\nA-B: x\nGOOD: 2\n".to_owned();
-    let problems = Variables::default().read_file(&Source { name: "v.yaml".into(), text }).unwrap_err();
+    let problems = Variables::default()
+        .read_file(&Source {
+            name: "v.yaml".into(),
+            text,
+        })
+        .unwrap_err();
     assert_snapshot!(problems, @r#"
     v.yaml:2:7: a variable is text, not a list
     v.yaml:3:1: a key is text, not the number `2`

@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use rolewright::model::{Annotations, Identity, Login, Logins, Role, RoleName, Secret, Version, VersionState};
+use rolewright::model::{
+    Annotations, Identity, Login, Logins, Role, RoleName, Secret, Version, VersionState,
+};
 use rolewright::policy::{Source, Variables, load};
 use rolewright::rotation::{
-    Fault, Found, Leave, Ledger, Order, Place, Reading, Retired, ServerSide, State, Step, Terms, claim, next, read,
+    Fault, Found, Leave, Ledger, Order, Place, Reading, Retired, ServerSide, State, Step, Terms,
+    claim, next, read,
 };
 
 use super::world::{World, login, logins, role};
@@ -36,14 +39,32 @@ pub const OWN: [&str; 3] = ["app", "app_a", "app_b"];
 
 /// What others may write into an annotation.
 fn text() -> impl Strategy<Value = String> {
-    let names = OWN.iter().chain(&OTHERS).map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let seconds = prop_oneof![Just(NOW - 1_000_000), Just(NOW), Just(NOW + 301), Just(NOW + 3_000_000_000), 0..NOW];
+    let names = OWN
+        .iter()
+        .chain(&OTHERS)
+        .map(|name| (*name).to_owned())
+        .collect::<Vec<_>>();
+    let seconds = prop_oneof![
+        Just(NOW - 1_000_000),
+        Just(NOW),
+        Just(NOW + 301),
+        Just(NOW + 3_000_000_000),
+        0..NOW
+    ];
     let time = seconds.prop_map(|second| Timestamp::from_second(second).unwrap().to_string());
-    let seal = prop_oneof![Just("0123456789abcdef0123456789abcdef".to_owned()), Just(String::new()), "[0-9a-f]{32}"];
-    let sealed = (time.clone(), prop::collection::vec((-1_i64..7, seal), 0..4)).prop_map(|(time, numbers)| {
-        let numbers = numbers.iter().map(|(number, seal)| format!(" {number}:{seal}"));
-        time + &numbers.collect::<String>()
-    });
+    let seal = prop_oneof![
+        Just("0123456789abcdef0123456789abcdef".to_owned()),
+        Just(String::new()),
+        "[0-9a-f]{32}"
+    ];
+    let sealed = (time.clone(), prop::collection::vec((-1_i64..7, seal), 0..4)).prop_map(
+        |(time, numbers)| {
+            let numbers = numbers
+                .iter()
+                .map(|(number, seal)| format!(" {number}:{seal}"));
+            time + &numbers.collect::<String>()
+        },
+    );
     prop_oneof![
         4 => prop::sample::select(names),
         3 => time.clone(),
@@ -88,8 +109,13 @@ pub struct Written {
 }
 
 pub fn written() -> impl Strategy<Value = Written> {
-    let annotations = prop::collection::btree_map(prop::sample::select(KEYS.to_vec()), text(), 0..KEYS.len());
-    let state = prop::sample::select(vec![VersionState::Enabled, VersionState::Disabled, VersionState::Destroyed]);
+    let annotations =
+        prop::collection::btree_map(prop::sample::select(KEYS.to_vec()), text(), 0..KEYS.len());
+    let state = prop::sample::select(vec![
+        VersionState::Enabled,
+        VersionState::Disabled,
+        VersionState::Destroyed,
+    ]);
     let identity = prop::sample::select(vec![
         Identity::Of(login("app_a")),
         Identity::Of(login("app_b")),
@@ -99,55 +125,96 @@ pub fn written() -> impl Strategy<Value = Written> {
         Identity::Foreign,
     ]);
     let works = prop::option::of(prop::sample::select(OWN.to_vec()));
-    let versions = prop::collection::vec((prop::option::of(state), identity, any::<bool>(), works), 5);
+    let versions =
+        prop::collection::vec((prop::option::of(state), identity, any::<bool>(), works), 5);
     // Most are as they would be: otherwise nothing is ever begun.
     let sound = prop::bool::weighted(0.7);
-    let aliases = (1_i64..6, prop::option::of(1_i64..6), prop::option::of(0_i64..7));
-    (annotations, aliases, versions, sound, prop::option::of(1_i64..6)).prop_map(
-        |(annotations, (current, previous, theirs), versions, sound, pending)| {
-            let mut annotations: BTreeMap<_, _> =
-                annotations.into_iter().map(|(key, text)| (key.to_owned(), text)).collect();
-            if sound {
-                annotations.insert(Annotations::LOGIN.into(), "app_a".into());
-                annotations.insert(Annotations::VERSION.into(), current.to_string());
-                annotations.insert(Annotations::PUBLISHED.into(), "2026-01-01T00:00:00Z".into());
-                match previous {
-                    Some(number) => annotations.insert(Annotations::PREVIOUS_VERSION.into(), number.to_string()),
-                    None => annotations.remove(Annotations::PREVIOUS_VERSION),
-                };
-            }
-            let aliases = [("current", Some(current)), ("previous", previous), ("theirs", theirs)];
-            let aliases = aliases.into_iter().filter_map(|(alias, number)| Some((alias.to_owned(), number?))).collect();
-            let numbered = (1_i64..).zip(&versions);
-            let truth = numbered.clone().map(|(number, (_, identity, ..))| (number, identity.clone())).collect();
-            let sealed = numbered.clone().filter(|(_, (_, _, sealed, _))| *sealed).map(|(number, _)| number).collect();
-            let works = |(number, (.., works)): (i64, &(_, _, _, Option<&str>))| Some((number, login((*works)?)));
-            let works = numbered.clone().filter_map(works).collect();
-            let version = |(number, (state, ..)): (i64, &(Option<VersionState>, Identity, bool, _))| Version {
-                number,
-                state: state.unwrap_or(VersionState::Enabled),
-                etag: String::new(),
-                created: None,
-                doomed: false,
-                destroyed_at: None,
-            };
-            let secret = Secret {
-                name: World::secret(),
-                etag: String::new(),
-                labels: BTreeMap::new(),
-                annotations,
-                aliases,
-                versions: numbered.map(version).collect(),
-                bindings: None,
-                destroy_ttl: None,
-                has_topics: false,
-                replication: None,
-                expires: None,
-                managed_rotation: false,
-            };
-            Written { secret, truth, sealed, works, pending }
-        },
+    let aliases = (
+        1_i64..6,
+        prop::option::of(1_i64..6),
+        prop::option::of(0_i64..7),
+    );
+    (
+        annotations,
+        aliases,
+        versions,
+        sound,
+        prop::option::of(1_i64..6),
     )
+        .prop_map(
+            |(annotations, (current, previous, theirs), versions, sound, pending)| {
+                let mut annotations: BTreeMap<_, _> = annotations
+                    .into_iter()
+                    .map(|(key, text)| (key.to_owned(), text))
+                    .collect();
+                if sound {
+                    annotations.insert(Annotations::LOGIN.into(), "app_a".into());
+                    annotations.insert(Annotations::VERSION.into(), current.to_string());
+                    annotations
+                        .insert(Annotations::PUBLISHED.into(), "2026-01-01T00:00:00Z".into());
+                    match previous {
+                        Some(number) => annotations
+                            .insert(Annotations::PREVIOUS_VERSION.into(), number.to_string()),
+                        None => annotations.remove(Annotations::PREVIOUS_VERSION),
+                    };
+                }
+                let aliases = [
+                    ("current", Some(current)),
+                    ("previous", previous),
+                    ("theirs", theirs),
+                ];
+                let aliases = aliases
+                    .into_iter()
+                    .filter_map(|(alias, number)| Some((alias.to_owned(), number?)))
+                    .collect();
+                let numbered = (1_i64..).zip(&versions);
+                let truth = numbered
+                    .clone()
+                    .map(|(number, (_, identity, ..))| (number, identity.clone()))
+                    .collect();
+                let sealed = numbered
+                    .clone()
+                    .filter(|(_, (_, _, sealed, _))| *sealed)
+                    .map(|(number, _)| number)
+                    .collect();
+                let works = |(number, (.., works)): (i64, &(_, _, _, Option<&str>))| {
+                    Some((number, login((*works)?)))
+                };
+                let works = numbered.clone().filter_map(works).collect();
+                let version =
+                    |(number, (state, ..)): (i64, &(Option<VersionState>, Identity, bool, _))| {
+                        Version {
+                            number,
+                            state: state.unwrap_or(VersionState::Enabled),
+                            etag: String::new(),
+                            created: None,
+                            doomed: false,
+                            destroyed_at: None,
+                        }
+                    };
+                let secret = Secret {
+                    name: World::secret(),
+                    etag: String::new(),
+                    labels: BTreeMap::new(),
+                    annotations,
+                    aliases,
+                    versions: numbered.map(version).collect(),
+                    bindings: None,
+                    destroy_ttl: None,
+                    has_topics: false,
+                    replication: None,
+                    expires: None,
+                    managed_rotation: false,
+                };
+                Written {
+                    secret,
+                    truth,
+                    sealed,
+                    works,
+                    pending,
+                }
+            },
+        )
 }
 
 pub fn now() -> Timestamp {
@@ -156,28 +223,49 @@ pub fn now() -> Timestamp {
 
 /// What the first look sees.
 fn seen(written: &Written, order: Order, alternate: bool) -> State {
-    let own = logins(if alternate { "strategy: alternate" } else { "strategy: single" });
+    let own = logins(if alternate {
+        "strategy: alternate"
+    } else {
+        "strategy: single"
+    });
     let Reading { ledger, problems } = read(&written.secret, &own, Some(now()));
-    let world = World { alternate, ..World::new(alternate, false, false) };
+    let world = World {
+        alternate,
+        ..World::new(alternate, false, false)
+    };
     let state = |version: &Version| (version.number, version.state);
     let is_newer = |number: &i64| {
-        let enabled = |version: &Version| version.number == *number && version.state == VersionState::Enabled;
+        let enabled =
+            |version: &Version| version.number == *number && version.state == VersionState::Enabled;
         Some(*number) > ledger.current() && written.secret.versions.iter().any(enabled)
     };
-    let pending = written.pending.filter(is_newer).filter(|_| ledger.pending.is_some());
+    let pending = written
+        .pending
+        .filter(is_newer)
+        .filter(|_| ledger.pending.is_some());
     State {
         now: now(),
         seen: now(),
         secret: World::secret(),
-        terms: Terms { every: Some(86_400), ..world.terms() },
+        terms: Terms {
+            every: Some(86_400),
+            ..world.terms()
+        },
         order,
-        leave: Leave { roll: true, outage: true, end_sessions: true },
+        leave: Leave {
+            roll: true,
+            outage: true,
+            end_sessions: true,
+        },
         owner: "rolewright/rotate/2".into(),
         off_limits: claim(&written.secret, &problems, &role("app"), None),
         ledger: ledger.clone(),
         versions: written.secret.versions.iter().map(state).collect(),
         doomed: BTreeSet::new(),
-        found: Found { pending, ..Found::default() },
+        found: Found {
+            pending,
+            ..Found::default()
+        },
         identities: BTreeMap::new(),
         seals: BTreeMap::new(),
         taken: BTreeMap::new(),
@@ -198,7 +286,11 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
         let step = next(&state);
         match &step {
             Step::Identify(number) => {
-                let truth = written.truth.get(number).cloned().unwrap_or(Identity::Of(login("app_b")));
+                let truth = written
+                    .truth
+                    .get(number)
+                    .cloned()
+                    .unwrap_or(Identity::Of(login("app_b")));
                 state.identities.insert(*number, truth);
             }
             Step::CheckSeal(number) => drop(state.seals.insert(*number, ours.contains(number))),
@@ -209,7 +301,11 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
             Step::Record(ledger) => {
                 if ledger.current() != state.ledger.current() {
                     let published = ledger.current().and_then(|version| works.get(&version));
-                    prop_assert_eq!(published, ledger.login.as_ref(), "published is what the server takes");
+                    prop_assert_eq!(
+                        published,
+                        ledger.login.as_ref(),
+                        "published is what the server takes"
+                    );
                 }
                 for number in newly_retired(&state.ledger, ledger) {
                     let identity = state.identities.get(&number);
@@ -221,7 +317,8 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                 }
                 state.ledger = (**ledger).clone();
                 if state.ledger.pending.is_none() {
-                    (state.in_hand, state.server, state.found.pending) = (false, ServerSide::Unknown, None);
+                    (state.in_hand, state.server, state.found.pending) =
+                        (false, ServerSide::Unknown, None);
                     state.made = false;
                 }
             }
@@ -232,9 +329,13 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                     rolewright::rotation::Source::Version(number) => Some(*number),
                 };
                 let shown = version.is_none_or(|number| {
-                    works.get(&number) == Some(login) || (written.sealed.contains(&number) && is_in_use(&state, &works))
+                    works.get(&number) == Some(login)
+                        || (written.sealed.contains(&number) && is_in_use(&state, &works))
                 });
-                prop_assert!(shown, "nothing shows that version {version:?} was ever in use for {login}");
+                prop_assert!(
+                    shown,
+                    "nothing shows that version {version:?} was ever in use for {login}"
+                );
                 let identity = version.map(|number| written.truth.get(&number).cloned());
                 let fits = match &identity {
                     None => true,
@@ -243,9 +344,17 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                     Some(Some(Identity::Foreign) | None) => false,
                 };
                 prop_assert!(fits, "{login} gets what {version:?} holds: {identity:?}");
-                let word = if is_in_use(&state, &works) { "1:proven-f" } else { "1:keyed-f" };
+                let word = if is_in_use(&state, &works) {
+                    "1:proven-f"
+                } else {
+                    "1:keyed-f"
+                };
                 let mark = rolewright::rotation::Mark::parse(word).unwrap();
-                let pending = rolewright::rotation::Pending { mark, login: Some(login.clone()), source: version };
+                let pending = rolewright::rotation::Pending {
+                    mark,
+                    login: Some(login.clone()),
+                    source: version,
+                };
                 state.ledger = state.ledger.begun(pending, state.lease());
                 (state.in_hand, state.made, state.order) = (true, true, Order::Finish);
             }
@@ -258,7 +367,10 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
             }
             Step::Prepare(login) => {
                 is_own(login)?;
-                prop_assert!(state.made || is_in_use(&state, &works), "a version without proof is armed");
+                prop_assert!(
+                    state.made || is_in_use(&state, &works),
+                    "a version without proof is armed"
+                );
                 state.server = ServerSide::Prepared;
             }
             Step::Prove(login) => {
@@ -270,27 +382,53 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
                 state.versions.insert(number, VersionState::Enabled);
                 state.found.pending = Some(number);
                 if matches!(state.server, ServerSide::Set | ServerSide::Proven) {
-                    works.extend(state.ledger.pending.as_ref().and_then(|one| Some((number, one.login.clone()?))));
+                    works.extend(
+                        state
+                            .ledger
+                            .pending
+                            .as_ref()
+                            .and_then(|one| Some((number, one.login.clone()?))),
+                    );
                 }
             }
             Step::Expire { login, at } => {
                 is_own(login)?;
-                prop_assert!(is_in_use(&state, &works) && state.ledger.login.as_ref() != Some(login));
-                state.logins.entry(login.name().clone()).or_default().valid_until = Some(*at);
+                prop_assert!(
+                    is_in_use(&state, &works) && state.ledger.login.as_ref() != Some(login)
+                );
+                state
+                    .logins
+                    .entry(login.name().clone())
+                    .or_default()
+                    .valid_until = Some(*at);
             }
             Step::EndSessions(login) => {
                 is_own(login)?;
                 prop_assert!(state.ledger.login.as_ref() != Some(login));
-                state.logins.entry(login.name().clone()).or_default().sessions.clear();
+                state
+                    .logins
+                    .entry(login.name().clone())
+                    .or_default()
+                    .sessions
+                    .clear();
             }
             Step::Close(login) => {
                 is_own(login)?;
-                prop_assert!(is_in_use(&state, &works) && state.ledger.login.as_ref() != Some(login));
-                state.logins.entry(login.name().clone()).or_default().can_login = false;
+                prop_assert!(
+                    is_in_use(&state, &works) && state.ledger.login.as_ref() != Some(login)
+                );
+                state
+                    .logins
+                    .entry(login.name().clone())
+                    .or_default()
+                    .can_login = false;
             }
             Step::Enable(number) | Step::Disable(number) | Step::Destroy(number) => {
                 prop_assert!(ours.contains(number), "{step:?}, which was not stored here");
-                prop_assert!(is_in_use(&state, &works), "{step:?}, and nothing shows what is in use");
+                prop_assert!(
+                    is_in_use(&state, &works),
+                    "{step:?}, and nothing shows what is in use"
+                );
                 let after = match step {
                     Step::Enable(_) => VersionState::Enabled,
                     Step::Disable(_) => VersionState::Disabled,
@@ -308,13 +446,20 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
 
 /// The server takes the credential in use.
 fn is_in_use(state: &State, works: &BTreeMap<i64, Login>) -> bool {
-    let published = state.ledger.current().and_then(|version| works.get(&version));
+    let published = state
+        .ledger
+        .current()
+        .and_then(|version| works.get(&version));
     published.is_some() && published == state.ledger.login.as_ref()
 }
 
 fn newly_retired(before: &Ledger, after: &Ledger) -> Vec<i64> {
     let known = before.retired_numbers();
-    after.retired_numbers().into_iter().filter(|number| !known.contains(number)).collect()
+    after
+        .retired_numbers()
+        .into_iter()
+        .filter(|number| !known.contains(number))
+        .collect()
 }
 
 fn is_own(login: &RoleName) -> Result<(), TestCaseError> {
@@ -366,9 +511,15 @@ fn versions_that_were_stored_here_do_end() {
     ];
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut written = written().new_tree(&mut runner).unwrap().current();
-    written.secret.annotations = annotations.map(|(key, text)| (key.to_owned(), text.to_owned())).into();
+    written.secret.annotations = annotations
+        .map(|(key, text)| (key.to_owned(), text.to_owned()))
+        .into();
     written.secret.aliases = [("current".to_owned(), 5)].into();
-    written.secret.versions.iter_mut().for_each(|version| version.state = VersionState::Enabled);
+    written
+        .secret
+        .versions
+        .iter_mut()
+        .for_each(|version| version.state = VersionState::Enabled);
     for (sealed, works, ends) in [(vec![1], 5, true), (vec![], 5, false), (vec![1], 4, false)] {
         written.sealed = sealed.into_iter().collect();
         written.works = [(works, login("app_a"))].into();
@@ -383,7 +534,9 @@ fn fault(key: &'static str, text: &str) -> Option<Fault> {
     secret.annotations = [(key.to_owned(), text.to_owned())].into();
     secret.aliases = [("current".to_owned(), 2), ("previous".to_owned(), 1)].into();
     if key == Annotations::SOURCE {
-        secret.annotations.insert(Annotations::PENDING.into(), "1:f".into());
+        secret
+            .annotations
+            .insert(Annotations::PENDING.into(), "1:f".into());
     }
     let problems = read(&secret, &logins("strategy: alternate"), Some(now())).problems;
     problems.into_iter().next().map(|problem| problem.fault)
@@ -392,42 +545,110 @@ fn fault(key: &'static str, text: &str) -> Option<Fault> {
 #[test]
 fn what_is_not_written_here_is_a_problem_with_a_name() {
     let time = |seconds: i64| Timestamp::from_second(NOW + seconds).unwrap();
-    for key in [Annotations::LOGIN, Annotations::NEXT, Annotations::PREVIOUS_LOGIN] {
+    for key in [
+        Annotations::LOGIN,
+        Annotations::NEXT,
+        Annotations::PREVIOUS_LOGIN,
+    ] {
         for other in OTHERS {
-            assert_eq!(fault(key, other), Some(Fault::OtherLogin(other.to_owned())), "{key}");
+            assert_eq!(
+                fault(key, other),
+                Some(Fault::OtherLogin(other.to_owned())),
+                "{key}"
+            );
         }
         for own in OWN {
             assert_eq!(fault(key, own), None, "{key} {own}");
         }
     }
-    for key in [Annotations::PUBLISHED, Annotations::USED, Annotations::RETIRED] {
-        assert_eq!(fault(key, &time(299).to_string()), None, "{key}: clocks differ by so much");
-        assert_eq!(fault(key, &time(301).to_string()), Some(Fault::Future(time(301))), "{key}");
+    for key in [
+        Annotations::PUBLISHED,
+        Annotations::USED,
+        Annotations::RETIRED,
+    ] {
+        assert_eq!(
+            fault(key, &time(299).to_string()),
+            None,
+            "{key}: clocks differ by so much"
+        );
+        assert_eq!(
+            fault(key, &time(301).to_string()),
+            Some(Fault::Future(time(301))),
+            "{key}"
+        );
         assert_eq!(fault(key, "yesterday"), Some(Fault::Malformed), "{key}");
     }
-    let lease = |until: Timestamp| fault(Annotations::LEASE, &format!("rolewright/rotate/1 {until}"));
-    assert_eq!((lease(time(899)), lease(time(901))), (None, Some(Fault::Future(time(901)))));
-    assert_eq!(fault(Annotations::RETIRED, "2026-01-01T00:00:00Z 3"), None, "as older builds wrote it");
+    let lease =
+        |until: Timestamp| fault(Annotations::LEASE, &format!("rolewright/rotate/1 {until}"));
+    assert_eq!(
+        (lease(time(899)), lease(time(901))),
+        (None, Some(Fault::Future(time(901))))
+    );
+    assert_eq!(
+        fault(Annotations::RETIRED, "2026-01-01T00:00:00Z 3"),
+        None,
+        "as older builds wrote it"
+    );
     assert_eq!(fault(Annotations::VERSION, "2"), None);
-    assert_eq!(fault(Annotations::VERSION, "1"), Some(Fault::Moved { from: 1, to: 2, back: false }));
+    assert_eq!(
+        fault(Annotations::VERSION, "1"),
+        Some(Fault::Moved {
+            from: 1,
+            to: 2,
+            back: false
+        })
+    );
     assert_eq!(fault(Annotations::PREVIOUS_VERSION, "1"), None);
-    assert_eq!(fault(Annotations::PREVIOUS_VERSION, "3:beef"), Some(Fault::OtherVersion(3)));
-    assert_eq!(fault(Annotations::PREVIOUS_VERSION, "4"), Some(Fault::Moved { from: 4, to: 1, back: false }));
+    assert_eq!(
+        fault(Annotations::PREVIOUS_VERSION, "3:beef"),
+        Some(Fault::OtherVersion(3))
+    );
+    assert_eq!(
+        fault(Annotations::PREVIOUS_VERSION, "4"),
+        Some(Fault::Moved {
+            from: 4,
+            to: 1,
+            back: false
+        })
+    );
     assert_eq!(fault(Annotations::SEAL, "2"), Some(Fault::Malformed));
-    assert_eq!(fault(Annotations::RETIRED, "2026-01-01T00:00:00Z 3:beef"), Some(Fault::OtherVersion(3)));
-    assert_eq!(fault(Annotations::ENDING, "1"), Some(Fault::OtherVersion(1)));
-    assert_eq!(fault(Annotations::SOURCE, "3"), Some(Fault::OtherVersion(3)));
-    assert_eq!((fault(Annotations::SOURCE, "1"), fault(Annotations::SOURCE, "2")), (None, None));
+    assert_eq!(
+        fault(Annotations::RETIRED, "2026-01-01T00:00:00Z 3:beef"),
+        Some(Fault::OtherVersion(3))
+    );
+    assert_eq!(
+        fault(Annotations::ENDING, "1"),
+        Some(Fault::OtherVersion(1))
+    );
+    assert_eq!(
+        fault(Annotations::SOURCE, "3"),
+        Some(Fault::OtherVersion(3))
+    );
+    assert_eq!(
+        (
+            fault(Annotations::SOURCE, "1"),
+            fault(Annotations::SOURCE, "2")
+        ),
+        (None, None)
+    );
 }
 
 /// The pair of a role that does not alternate: a former one, unless somebody else has the name.
 #[test]
 fn a_name_that_somebody_else_has_is_no_login_of_the_role() {
     let policy = |more: &str| {
-        let text = format!("{{version: 1, instance: p:r:i, databases: {{shop: {{schemas: [public]}}}}, {more}}}");
-        load(&[Source { name: "p.yaml".into(), text }], &Variables::default())
-            .unwrap_or_else(|found| panic!("{found}"))
-            .remove(0)
+        let text = format!(
+            "{{version: 1, instance: p:r:i, databases: {{shop: {{schemas: [public]}}}}, {more}}}"
+        );
+        load(
+            &[Source {
+                name: "p.yaml".into(),
+                text,
+            }],
+            &Variables::default(),
+        )
+        .unwrap_or_else(|found| panic!("{found}"))
+        .remove(0)
     };
     let found = |name: &str, becomes: Option<&str>| {
         let settings = becomes.map(|value| rolewright::model::Setting {
@@ -452,12 +673,26 @@ fn a_name_that_somebody_else_has_is_no_login_of_the_role() {
     };
     let app = "app: {access: dml, secret: {name: s}}";
     let is_login = |more: &str, roles: &BTreeMap<RoleName, Role>| {
-        Logins::of(&policy(more), &role("app"), roles).parse("app_a").is_some()
+        Logins::of(&policy(more), &role("app"), roles)
+            .parse("app_a")
+            .is_some()
     };
-    assert!(is_login(&format!("roles: {{{app}}}"), &BTreeMap::new()), "it was dropped");
-    assert!(is_login(&format!("roles: {{{app}}}"), &found("app_a", Some("app"))), "a former login");
-    assert!(!is_login(&format!("roles: {{{app}}}"), &found("app_a", None)), "a stranger");
-    assert!(!is_login(&format!("roles: {{{app}}}"), &found("app_a", Some("other"))), "of another role");
+    assert!(
+        is_login(&format!("roles: {{{app}}}"), &BTreeMap::new()),
+        "it was dropped"
+    );
+    assert!(
+        is_login(&format!("roles: {{{app}}}"), &found("app_a", Some("app"))),
+        "a former login"
+    );
+    assert!(
+        !is_login(&format!("roles: {{{app}}}"), &found("app_a", None)),
+        "a stranger"
+    );
+    assert!(
+        !is_login(&format!("roles: {{{app}}}"), &found("app_a", Some("other"))),
+        "of another role"
+    );
     let become_app = found("app_a", Some("app"));
     for more in [
         format!("roles: {{{app}, app_a: {{access: read}}}}"),
@@ -466,5 +701,10 @@ fn a_name_that_somebody_else_has_is_no_login_of_the_role() {
     ] {
         assert!(!is_login(&more, &become_app), "{more}");
     }
-    assert!(Logins::of(&policy("roles: {}"), &role("app"), &become_app).every_login().is_empty(), "it is not declared");
+    assert!(
+        Logins::of(&policy("roles: {}"), &role("app"), &become_app)
+            .every_login()
+            .is_empty(),
+        "it is not declared"
+    );
 }

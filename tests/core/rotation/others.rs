@@ -24,42 +24,89 @@ const MOVES: [(&str, Move); 15] = [
         let current = world.ledger.aliases.get("current").copied().unwrap_or(1);
         world.ledger.aliases.insert("previous".into(), current);
     }),
-    ("`previous` is gone", |world, _| world.ledger.aliases.retain(|alias, _| alias != "previous")),
-    ("the aliases are wiped", |world, _| world.ledger.aliases.clear()),
+    ("`previous` is gone", |world, _| {
+        world.ledger.aliases.retain(|alias, _| alias != "previous")
+    }),
+    ("the aliases are wiped", |world, _| {
+        world.ledger.aliases.clear()
+    }),
     ("the annotations are wiped", |world, _| {
-        world.ledger = Ledger { aliases: world.ledger.aliases.clone(), ..Ledger::default() };
+        world.ledger = Ledger {
+            aliases: world.ledger.aliases.clone(),
+            ..Ledger::default()
+        };
     }),
     ("the time is gone", |world, _| world.ledger.published = None),
-    ("the login before is gone", |world, _| world.ledger.previous_login = None),
-    ("the numbers are gone", |world, _| (world.ledger.version, world.ledger.previous_version) = (None, None)),
-    ("the attempt is gone", |world, _| world.ledger.pending = None),
-    ("the version in use is destroyed", |world, _| end(world, "current", VersionState::Destroyed)),
-    ("the version before is disabled", |world, _| end(world, "previous", VersionState::Disabled)),
-    ("a password is changed by hand", |world, _| {
-        let names: Vec<_> = world.ledger.login.iter().map(|login| login.name().clone()).collect();
-        names.iter().for_each(|name| world.accounts.get_mut(name).unwrap().password = 999);
+    ("the login before is gone", |world, _| {
+        world.ledger.previous_login = None
     }),
-    ("the server is restored", |world, before| world.accounts = before.accounts.clone()),
-    ("the secret is restored", |world, before| world.ledger = Ledger { lease: None, ..before.ledger.clone() }),
+    ("the numbers are gone", |world, _| {
+        (world.ledger.version, world.ledger.previous_version) = (None, None)
+    }),
+    ("the attempt is gone", |world, _| {
+        world.ledger.pending = None
+    }),
+    ("the version in use is destroyed", |world, _| {
+        end(world, "current", VersionState::Destroyed)
+    }),
+    ("the version before is disabled", |world, _| {
+        end(world, "previous", VersionState::Disabled)
+    }),
+    ("a password is changed by hand", |world, _| {
+        let names: Vec<_> = world
+            .ledger
+            .login
+            .iter()
+            .map(|login| login.name().clone())
+            .collect();
+        names
+            .iter()
+            .for_each(|name| world.accounts.get_mut(name).unwrap().password = 999);
+    }),
+    ("the server is restored", |world, before| {
+        world.accounts = before.accounts.clone()
+    }),
+    ("the secret is restored", |world, before| {
+        world.ledger = Ledger {
+            lease: None,
+            ..before.ledger.clone()
+        }
+    }),
     ("somebody stores a version", |world, _| {
         let number = world.latest() + 1;
-        let mark = Mark { id: "theirs".into(), sign: Sign::Fingerprint("f".into()) };
-        let payload = Payload { login: login("app_a"), password: 998, mark: Some(mark) };
-        world.versions.insert(number, (VersionState::Enabled, payload));
+        let mark = Mark {
+            id: "theirs".into(),
+            sign: Sign::Fingerprint("f".into()),
+        };
+        let payload = Payload {
+            login: login("app_a"),
+            password: 998,
+            mark: Some(mark),
+        };
+        world
+            .versions
+            .insert(number, (VersionState::Enabled, payload));
     }),
 ];
 
 fn end(world: &mut World, alias: &str, state: VersionState) {
     let named = world.ledger.aliases.get(alias).copied();
-    named.into_iter().for_each(|number| world.versions.get_mut(&number).unwrap().0 = state);
+    named
+        .into_iter()
+        .for_each(|number| world.versions.get_mut(&number).unwrap().0 = state);
 }
 
 /// Worlds along two rotations and a way back, each killed after each step.
 fn worlds(alternate: bool, deadline: bool) -> Vec<World> {
     let mut world = World::new(alternate, false, deadline);
     let mut all = vec![world.clone()];
-    for (order, later) in [(Order::Now, 0), (Order::Back, 0), (Order::Due, GRACE), (Order::Due, GRACE), (Order::Now, 0)]
-    {
+    for (order, later) in [
+        (Order::Now, 0),
+        (Order::Back, 0),
+        (Order::Due, GRACE),
+        (Order::Due, GRACE),
+        (Order::Now, 0),
+    ] {
         world.now += later;
         // What is due by now is not yet done.
         all.push(world.clone());
@@ -82,22 +129,37 @@ fn worlds(alternate: bool, deadline: bool) -> Vec<World> {
 fn run(world: &mut World, order: Order, leave: Leave, words: &str) -> Step {
     let mut run = Run::new(world, order, leave);
     let works = |world: &World| {
-        let current = world.ledger.current().and_then(|current| world.readable(current));
+        let current = world
+            .ledger
+            .current()
+            .and_then(|current| world.readable(current));
         current.is_some_and(|payload| world.takes(payload))
     };
     let worked = works(world);
     for _ in 0..STEPS {
         let step = run.next(world);
         if let Step::Close(login) | Step::Expire { login, .. } | Step::EndSessions(login) = &step {
-            let named = world.ledger.current().and_then(|current| world.readable(current));
-            assert!(named.is_none_or(|named| named.login != *login), "{words}: {step:?} in {world:#?}");
+            let named = world
+                .ledger
+                .current()
+                .and_then(|current| world.readable(current));
+            assert!(
+                named.is_none_or(|named| named.login != *login),
+                "{words}: {step:?} in {world:#?}"
+            );
         }
         if !run.act(&step, world, false) {
-            assert!(!worked || works(world), "{words}: what was published does not work any more: {world:#?}");
+            assert!(
+                !worked || works(world),
+                "{words}: what was published does not work any more: {world:#?}"
+            );
             return step;
         }
     }
-    panic!("{words}: this never ends: {:?} in {world:#?}", run.next(world));
+    panic!(
+        "{words}: this never ends: {:?} in {world:#?}",
+        run.next(world)
+    );
 }
 
 /// How a run ended is a rest, or says what is in the way and what to do about it.
@@ -105,10 +167,16 @@ fn assert_told(step: &Step, words: &str) {
     match step {
         Step::Rest(_) | Step::Wait(_) => {}
         Step::Hold(held) => {
-            assert!(!held.to_string().is_empty() && !held.advice(&Given::default()).is_empty(), "{words}")
+            assert!(
+                !held.to_string().is_empty() && !held.advice(&Given::default()).is_empty(),
+                "{words}"
+            )
         }
         // Somebody has written since: the next run looks again.
-        step => assert!(matches!(step, Step::Record(_) | Step::Enable(_)), "{words}: {step:?}"),
+        step => assert!(
+            matches!(step, Step::Record(_) | Step::Enable(_)),
+            "{words}: {step:?}"
+        ),
     }
 }
 
@@ -116,21 +184,33 @@ fn explore(alternate: bool, deadline: bool) -> usize {
     let (mut cases, start) = (0, World::new(alternate, false, deadline));
     for world in worlds(alternate, deadline) {
         for (first, one) in MOVES {
-            for (second, other) in MOVES.into_iter().map(Some).chain([None]).map(|other| other.unzip()) {
+            for (second, other) in MOVES
+                .into_iter()
+                .map(Some)
+                .chain([None])
+                .map(|other| other.unzip())
+            {
                 let mut moved = world.clone();
                 one(&mut moved, &start);
-                other.into_iter().for_each(|other| other(&mut moved, &start));
+                other
+                    .into_iter()
+                    .for_each(|other| other(&mut moved, &start));
                 moved.etag += 1;
-                for (order, leave) in
-                    [(Order::Due, EVERYTHING), (Order::Now, EVERYTHING), (Order::Back, Leave::default())]
-                {
+                for (order, leave) in [
+                    (Order::Due, EVERYTHING),
+                    (Order::Now, EVERYTHING),
+                    (Order::Back, Leave::default()),
+                ] {
                     let mut world = moved.clone();
                     let words = format!("{first}, {}, {order:?}", second.unwrap_or("alone"));
                     let end = run(&mut world, order, leave, &words);
                     assert_told(&end, &words);
                     // `rotate --now` is the advice for a credential that is refused: it must not be held for that.
                     let is_refused = matches!(&end, Step::Hold(Held::Refused { .. }));
-                    assert!(order != Order::Now || !is_refused, "{words}: held though asked for: {world:#?}");
+                    assert!(
+                        order != Order::Now || !is_refused,
+                        "{words}: held though asked for: {world:#?}"
+                    );
                     for _ in 0..3 {
                         world.now += GRACE;
                         assert_told(&run(&mut world, Order::Due, leave, &words), &words);
@@ -158,10 +238,15 @@ fn a_session_that_never_ends_is_named_and_does_not_outlive_the_deadline_of_its_l
     run(&mut world, Order::Now, EVERYTHING, "rotate");
     world.sessions.insert(role("app_a"));
     world.now += GRACE;
-    let Step::Hold(held) = run(&mut world, Order::Due, EVERYTHING, "held") else { panic!("it is held") };
+    let Step::Hold(held) = run(&mut world, Order::Due, EVERYTHING, "held") else {
+        panic!("it is held")
+    };
     assert!(held.to_string().contains("is refused from"), "{held}");
     world.now += 3 * GRACE;
-    let leave = Leave { end_sessions: false, ..EVERYTHING };
+    let leave = Leave {
+        end_sessions: false,
+        ..EVERYTHING
+    };
     for _ in 0..2 {
         run(&mut world, Order::Due, leave, "closed");
     }

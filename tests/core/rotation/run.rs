@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use rolewright::model::{Identity, Login, VersionState};
 use rolewright::rotation::{
-    Found, Held, Leave, Ledger, Mark, Order, Pending, Seal, ServerSide, Sign, Source, State, Step, claim, next, read,
+    Found, Held, Leave, Ledger, Mark, Order, Pending, Seal, ServerSide, Sign, Source, State, Step,
+    claim, next, read,
 };
 
 use super::world::{Payload, World, role, time};
@@ -76,7 +77,11 @@ impl Run {
             owner: self.id.to_string(),
             ledger: self.ledger.clone(),
             off_limits: self.off_limits.clone(),
-            versions: world.versions.iter().map(|(number, (state, _))| (*number, *state)).collect(),
+            versions: world
+                .versions
+                .iter()
+                .map(|(number, (state, _))| (*number, *state))
+                .collect(),
             doomed: Default::default(),
             found: self.found(world),
             identities: self.identities.clone(),
@@ -96,7 +101,12 @@ impl Run {
         for (number, (state, payload)) in world.versions.range(current + 1..) {
             let is = |mark: &Mark| payload.mark.as_ref() == Some(mark);
             if *state != VersionState::Enabled {
-            } else if self.ledger.pending.as_ref().is_some_and(|pending| is(&pending.mark)) {
+            } else if self
+                .ledger
+                .pending
+                .as_ref()
+                .is_some_and(|pending| is(&pending.mark))
+            {
                 found.pending = Some(*number);
             } else if self.ledger.abandoned.iter().any(is) {
                 found.orphans.push(*number);
@@ -113,43 +123,80 @@ impl Run {
             Step::Begin { login, source } => {
                 let password = match source {
                     Source::Fresh => None,
-                    Source::Version(number) => world.readable(*number).map(|payload| payload.password),
+                    Source::Version(number) => {
+                        world.readable(*number).map(|payload| payload.password)
+                    }
                 };
                 world.made += 1;
                 let in_use = (self.ledger.current(), self.ledger.login.clone());
-                let proven = in_use.0.zip(in_use.1).is_some_and(|in_use| self.taken.get(&in_use) == Some(&true));
-                let mark = Mark { id: world.made.to_string(), sign: Sign::Keyed { code: "f".into(), proven } };
+                let proven = in_use
+                    .0
+                    .zip(in_use.1)
+                    .is_some_and(|in_use| self.taken.get(&in_use) == Some(&true));
+                let mark = Mark {
+                    id: world.made.to_string(),
+                    sign: Sign::Keyed {
+                        code: "f".into(),
+                        proven,
+                    },
+                };
                 let source = match source {
                     Source::Version(number) => Some(*number),
                     Source::Fresh => None,
                 };
                 let password = password.unwrap_or(world.made);
-                let pending = Pending { mark: mark.clone(), login: Some(login.clone()), source };
-                self.in_hand = Some(Payload { login: login.clone(), password, mark: Some(mark) });
+                let pending = Pending {
+                    mark: mark.clone(),
+                    login: Some(login.clone()),
+                    source,
+                };
+                self.in_hand = Some(Payload {
+                    login: login.clone(),
+                    password,
+                    mark: Some(mark),
+                });
                 (self.server, self.made) = (ServerSide::Unknown, true);
                 self.order = Order::Finish;
                 let lease = self.state(world).lease();
                 self.write(self.ledger.begun(pending, lease), world)
             }
             Step::Identify(number) => {
-                self.identities.insert(*number, Identity::Of(world.versions[number].1.login.clone()));
+                self.identities.insert(
+                    *number,
+                    Identity::Of(world.versions[number].1.login.clone()),
+                );
                 true
             }
             Step::CheckSeal(number) => {
-                let is_previous = self.ledger.previous().is_some_and(|previous| previous.version == *number);
-                self.seals.insert(*number, !is_previous || self.ledger.previous_seal.is_some());
+                let is_previous = self
+                    .ledger
+                    .previous()
+                    .is_some_and(|previous| previous.version == *number);
+                self.seals
+                    .insert(*number, !is_previous || self.ledger.previous_seal.is_some());
                 true
             }
             Step::Probe { version, login } => {
                 let payload = world.readable(*version).cloned();
-                let is_taken = payload.is_some_and(|payload| payload.login == *login && world.takes(&payload));
+                let is_taken =
+                    payload.is_some_and(|payload| payload.login == *login && world.takes(&payload));
                 self.taken.insert((*version, login.clone()), is_taken);
                 true
             }
             Step::Record(ledger) => self.write((**ledger).clone(), world),
             // What is done on the server is done in a transaction that holds the row and asks for the lock before COMMIT.
-            Step::Arm(_) | Step::Prepare(_) | Step::Commit(_) | Step::Expire { .. } | Step::Close(_) if late => false,
-            Step::Arm(_) | Step::Prepare(_) | Step::Commit(_) | Step::Prove(_) => self.on_server(step, world),
+            Step::Arm(_)
+            | Step::Prepare(_)
+            | Step::Commit(_)
+            | Step::Expire { .. }
+            | Step::Close(_)
+                if late =>
+            {
+                false
+            }
+            Step::Arm(_) | Step::Prepare(_) | Step::Commit(_) | Step::Prove(_) => {
+                self.on_server(step, world)
+            }
             Step::Expire { login, at } => {
                 world.accounts.get_mut(login.name()).unwrap().valid_until = Some(at.as_second());
                 true
@@ -165,7 +212,9 @@ impl Run {
             }
             Step::Store => {
                 let payload = self.in_hand.clone().expect("stored is what is in hand");
-                world.versions.insert(world.latest() + 1, (VersionState::Enabled, payload));
+                world
+                    .versions
+                    .insert(world.latest() + 1, (VersionState::Enabled, payload));
                 true
             }
             Step::Roll { version, .. } => {
@@ -201,7 +250,8 @@ impl Run {
                 ServerSide::Proven
             }
             _ => {
-                (account.can_login, account.password, account.valid_until) = (true, payload.password, None);
+                (account.can_login, account.password, account.valid_until) =
+                    (true, payload.password, None);
                 ServerSide::Set
             }
         };
@@ -210,7 +260,12 @@ impl Run {
 
     /// The payload in hand, or the stored one that it is read from.
     fn payload(&self, world: &World) -> Payload {
-        let stored = || world.readable(self.found(world).pending.unwrap()).unwrap().clone();
+        let stored = || {
+            world
+                .readable(self.found(world).pending.unwrap())
+                .unwrap()
+                .clone()
+        };
         self.in_hand.clone().unwrap_or_else(stored)
     }
 
@@ -218,12 +273,26 @@ impl Run {
     fn sealed(&self, mut ledger: Ledger) -> Ledger {
         if let Some(retired) = &mut ledger.retired {
             let seal = || Seal::parse(&"0".repeat(32)).unwrap();
-            retired.seals = retired.versions.iter().map(|version| (*version, seal())).collect();
+            retired.seals = retired
+                .versions
+                .iter()
+                .map(|version| (*version, seal()))
+                .collect();
         }
         if ledger.current() != self.ledger.current() {
-            let replaces = ledger.previous().is_some_and(|one| self.ledger.current() == Some(one.version));
-            let is_proven = self.ledger.pending.as_ref().is_some_and(|pending| pending.mark.is_proven());
-            let is_known = if replaces { is_proven } else { self.ledger.previous_seal.is_some() };
+            let replaces = ledger
+                .previous()
+                .is_some_and(|one| self.ledger.current() == Some(one.version));
+            let is_proven = self
+                .ledger
+                .pending
+                .as_ref()
+                .is_some_and(|pending| pending.mark.is_proven());
+            let is_known = if replaces {
+                is_proven
+            } else {
+                self.ledger.previous_seal.is_some()
+            };
             ledger.previous_seal = is_known.then(|| Seal::parse(&"0".repeat(32)).unwrap());
         }
         ledger
@@ -235,7 +304,9 @@ impl Run {
         }
         let ledger = self.sealed(ledger);
         if ledger.pending.is_none() {
-            if let (Some(version), Some(login), ServerSide::Proven) = (ledger.current(), &ledger.login, self.server) {
+            if let (Some(version), Some(login), ServerSide::Proven) =
+                (ledger.current(), &ledger.login, self.server)
+            {
                 self.taken.insert((version, login.clone()), true);
             }
             (self.in_hand, self.made, self.server) = (None, false, ServerSide::Unknown);

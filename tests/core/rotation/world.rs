@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rolewright::model::{
-    CloudRunKind, Login, Logins, ProjectId, RoleName, Secret, SecretId, SecretName, Strategy, VersionState,
+    CloudRunKind, Login, Logins, ProjectId, RoleName, Secret, SecretId, SecretName, Strategy,
+    VersionState,
 };
 use rolewright::policy::{Source, Variables, load};
 use rolewright::rotation::{Consumer, Ledger, LoginFacts, Mark, Reference, Session, Sign, Terms};
@@ -22,8 +23,13 @@ pub fn logins(rotate: &str) -> Logins {
         "{{version: 1, instance: p:r:i, databases: {{shop: {{schemas: [public]}}}},
           roles: {{app: {{access: dml, secret: {{name: s, payload: url}}, rotate: {{{rotate}}}}}}}}}"
     );
-    let source = Source { name: "p.yaml".into(), text };
-    let policy = load(&[source], &Variables::default()).unwrap_or_else(|problems| panic!("{problems}")).remove(0);
+    let source = Source {
+        name: "p.yaml".into(),
+        text,
+    };
+    let policy = load(&[source], &Variables::default())
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .remove(0);
     Logins::of(&policy, &role("app"), &BTreeMap::new())
 }
 
@@ -76,7 +82,14 @@ impl World {
         let login = login(if alternate { "app_a" } else { "app" });
         let accounts = ["app", "app_a", "app_b"].map(|name| {
             let can_login = name == login.as_str();
-            (role(name), Account { can_login, password: u32::from(can_login), valid_until: None })
+            (
+                role(name),
+                Account {
+                    can_login,
+                    password: u32::from(can_login),
+                    valid_until: None,
+                },
+            )
         });
         let ledger = Ledger {
             login: Some(login.clone()),
@@ -85,7 +98,11 @@ impl World {
             aliases: [("current".to_owned(), 1)].into(),
             ..Ledger::default()
         };
-        let first = Payload { login, password: 1, mark: None };
+        let first = Payload {
+            login,
+            password: 1,
+            mark: None,
+        };
         Self {
             now: 0,
             alternate,
@@ -101,9 +118,21 @@ impl World {
     }
 
     pub fn terms(&self) -> Terms {
-        let logins = if self.alternate { vec![login("app_a"), login("app_b")] } else { vec![login("app")] };
-        let strategy = if self.alternate { Strategy::Alternate } else { Strategy::Single };
-        let former = if self.alternate { vec![login("app")] } else { vec![login("app_a"), login("app_b")] };
+        let logins = if self.alternate {
+            vec![login("app_a"), login("app_b")]
+        } else {
+            vec![login("app")]
+        };
+        let strategy = if self.alternate {
+            Strategy::Alternate
+        } else {
+            Strategy::Single
+        };
+        let former = if self.alternate {
+            vec![login("app")]
+        } else {
+            vec![login("app_a"), login("app_b")]
+        };
         Terms {
             strategy,
             logins,
@@ -139,16 +168,28 @@ impl World {
     }
 
     pub fn secret() -> SecretName {
-        SecretName { project: ProjectId::new("p").unwrap(), id: SecretId::new("s").unwrap() }
+        SecretName {
+            project: ProjectId::new("p").unwrap(),
+            id: SecretId::new("s").unwrap(),
+        }
     }
 
     pub fn logins(&self) -> BTreeMap<RoleName, LoginFacts> {
         let facts = |(name, account): (&RoleName, &Account)| {
-            let session = Session { application: "app".into(), address: None, since: None };
+            let session = Session {
+                application: "app".into(),
+                address: None,
+                since: None,
+            };
             let facts = LoginFacts {
                 can_login: account.can_login,
                 valid_until: account.valid_until.map(time),
-                sessions: self.sessions.iter().filter(|login| *login == name).map(|_| session.clone()).collect(),
+                sessions: self
+                    .sessions
+                    .iter()
+                    .filter(|login| *login == name)
+                    .map(|_| session.clone())
+                    .collect(),
                 full: None,
             };
             (name.clone(), facts)
@@ -178,7 +219,10 @@ impl World {
 
     /// What is stored in a version that can be read.
     pub fn readable(&self, version: i64) -> Option<&Payload> {
-        self.versions.get(&version).filter(|(state, _)| *state == VersionState::Enabled).map(|(_, payload)| payload)
+        self.versions
+            .get(&version)
+            .filter(|(state, _)| *state == VersionState::Enabled)
+            .map(|(_, payload)| payload)
     }
 
     pub fn latest(&self) -> i64 {
@@ -188,60 +232,126 @@ impl World {
     /// The same world with every name that is only a name replaced by its rank, and every time by how long ago it was.
     pub fn canonical(&self) -> Self {
         let mut world = self.clone();
-        (world.etag, world.made, world.ledger.lease, world.ledger.ending) = (0, 0, None, None);
+        (
+            world.etag,
+            world.made,
+            world.ledger.lease,
+            world.ledger.ending,
+        ) = (0, 0, None, None);
         let numbers = self.numbers();
-        let rank = |number: &mut i64| *number = numbers.iter().position(|one| one == number).unwrap() as i64;
+        let rank = |number: &mut i64| {
+            *number = numbers.iter().position(|one| one == number).unwrap() as i64
+        };
         world.versions = (self.versions.iter())
             .filter(|(number, _)| numbers.contains(number))
-            .map(|(number, one)| (numbers.iter().position(|other| other == number).unwrap() as i64, one.clone()))
+            .map(|(number, one)| {
+                (
+                    numbers.iter().position(|other| other == number).unwrap() as i64,
+                    one.clone(),
+                )
+            })
             .collect();
         world.ledger.aliases.values_mut().for_each(rank);
-        world.ledger.version.iter_mut().chain(&mut world.ledger.previous_version).for_each(rank);
+        world
+            .ledger
+            .version
+            .iter_mut()
+            .chain(&mut world.ledger.previous_version)
+            .for_each(rank);
         world.pin.iter_mut().for_each(rank);
-        world.ledger.pending.iter_mut().flat_map(|pending| &mut pending.source).for_each(rank);
-        world.ledger.retired.iter_mut().flat_map(|retired| &mut retired.versions).for_each(rank);
-        world.ledger.retired.iter_mut().for_each(|retired| retired.seals.clear());
+        world
+            .ledger
+            .pending
+            .iter_mut()
+            .flat_map(|pending| &mut pending.source)
+            .for_each(rank);
+        world
+            .ledger
+            .retired
+            .iter_mut()
+            .flat_map(|retired| &mut retired.versions)
+            .for_each(rank);
+        world
+            .ledger
+            .retired
+            .iter_mut()
+            .for_each(|retired| retired.seals.clear());
         let passwords: BTreeSet<_> = self.passwords().copied().collect();
-        let rename = |one: &mut u32| *one = passwords.iter().position(|other| other == one).unwrap() as u32;
-        world.accounts.values_mut().for_each(|account| rename(&mut account.password));
-        world.versions.values_mut().for_each(|(_, payload)| rename(&mut payload.password));
+        let rename =
+            |one: &mut u32| *one = passwords.iter().position(|other| other == one).unwrap() as u32;
+        world
+            .accounts
+            .values_mut()
+            .for_each(|account| rename(&mut account.password));
+        world
+            .versions
+            .values_mut()
+            .for_each(|(_, payload)| rename(&mut payload.password));
         world.forget_marks();
         world.now = 0;
         let ago = |time: &mut Timestamp| {
-            *time = Timestamp::from_second((self.now - time.as_second()).clamp(0, 3 * GRACE + 2)).unwrap();
+            *time = Timestamp::from_second((self.now - time.as_second()).clamp(0, 3 * GRACE + 2))
+                .unwrap();
         };
         world.ledger.published.iter_mut().for_each(ago);
         world.ledger.used.iter_mut().for_each(ago);
-        world.ledger.retired.iter_mut().map(|retired| &mut retired.since).for_each(ago);
+        world
+            .ledger
+            .retired
+            .iter_mut()
+            .map(|retired| &mut retired.since)
+            .for_each(ago);
         for account in world.accounts.values_mut() {
-            account.valid_until = account.valid_until.map(|until| (until - self.now).clamp(-1, FOREVER));
+            account.valid_until = account
+                .valid_until
+                .map(|until| (until - self.now).clamp(-1, FOREVER));
         }
         world
     }
 
     fn numbers(&self) -> Vec<i64> {
-        let there = self.versions.iter().filter(|(_, (state, _))| *state != VersionState::Destroyed);
+        let there = self
+            .versions
+            .iter()
+            .filter(|(_, (state, _))| *state != VersionState::Destroyed);
         let ledger = &self.ledger;
         let named = ledger.aliases.values().chain(&self.pin);
         let named = named.chain(ledger.pending.iter().flat_map(|pending| &pending.source));
         let named = named.chain(ledger.retired.iter().flat_map(|retired| &retired.versions));
-        let all: BTreeSet<_> = there.map(|(number, _)| *number).chain(named.copied()).chain([self.latest()]).collect();
+        let all: BTreeSet<_> = there
+            .map(|(number, _)| *number)
+            .chain(named.copied())
+            .chain([self.latest()])
+            .collect();
         all.into_iter().collect()
     }
 
     fn passwords(&self) -> impl Iterator<Item = &u32> {
         let stored = self.versions.values().map(|(_, payload)| &payload.password);
-        self.accounts.values().map(|account| &account.password).chain(stored)
+        self.accounts
+            .values()
+            .map(|account| &account.password)
+            .chain(stored)
     }
 
     /// Only marks that a version has tell anything, and only whose they are.
     fn forget_marks(&mut self) {
-        let pending = self.ledger.pending.as_ref().map(|pending| pending.mark.clone());
+        let pending = self
+            .ledger
+            .pending
+            .as_ref()
+            .map(|pending| pending.mark.clone());
         let abandoned = std::mem::take(&mut self.ledger.abandoned);
         // Whether the key had logged in decides what becomes of it.
         let name = |text: &str, of: &Mark| {
             let proven = of.is_proven();
-            Some(Mark { id: text.to_owned(), sign: Sign::Keyed { code: String::new(), proven } })
+            Some(Mark {
+                id: text.to_owned(),
+                sign: Sign::Keyed {
+                    code: String::new(),
+                    proven,
+                },
+            })
         };
         for (_, payload) in self.versions.values_mut() {
             payload.mark = match &payload.mark {
@@ -250,6 +360,9 @@ impl World {
                 _ => None,
             };
         }
-        self.ledger.pending.iter_mut().for_each(|pending| pending.mark = name("pending", &pending.mark).unwrap());
+        self.ledger
+            .pending
+            .iter_mut()
+            .for_each(|pending| pending.mark = name("pending", &pending.mark).unwrap());
     }
 }

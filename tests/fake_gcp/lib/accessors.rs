@@ -1,5 +1,8 @@
 //! What tests ask of a fake that runs in their own process.
-#![allow(dead_code, reason = "the example serves over HTTP only; each test uses its part")]
+#![allow(
+    dead_code,
+    reason = "the example serves over HTTP only; each test uses its part"
+)]
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -118,34 +121,69 @@ impl FakeGcp {
     /// The project's number, which answers name instead of its id.
     pub fn project_number(&self, project: &str) -> Option<u64> {
         let mut world = lock(&self.world);
-        world.projects.resolve(project).map(|project| project.number)
+        world
+            .projects
+            .resolve(project)
+            .map(|project| project.number)
     }
 
     /// A Cloud Run job that runs as `service_account`, or as the default account.
     pub fn seed_job(&self, project: &str, region: &str, job: &str, service_account: Option<&str>) {
         let task = workload(service_account);
-        self.seed(Kind::Job, [project, region, job], json!({"template": {"template": task}}));
+        self.seed(
+            Kind::Job,
+            [project, region, job],
+            json!({"template": {"template": task}}),
+        );
     }
 
     /// A Cloud Run service that runs as `service_account`, or as the default account.
-    pub fn seed_service(&self, project: &str, region: &str, service: &str, service_account: Option<&str>) {
+    pub fn seed_service(
+        &self,
+        project: &str,
+        region: &str,
+        service: &str,
+        service_account: Option<&str>,
+    ) {
         let revision = workload(service_account);
-        self.seed(Kind::Service, [project, region, service], json!({ "template": revision }));
+        self.seed(
+            Kind::Service,
+            [project, region, service],
+            json!({ "template": revision }),
+        );
     }
 
     /// A job or service in the v2 form.
     pub fn seed(&self, kind: Kind, [project, region, id]: [&str; 3], resource: Value) {
-        let of = Collection { project, region, kind };
+        let of = Collection {
+            project,
+            region,
+            kind,
+        };
         let seeded = run::seed(&mut lock(&self.world), of, id, resource);
-        seeded.unwrap_or_else(|ApiError { message, .. }| panic!("`{id}` cannot be seeded: {message}"));
+        seeded.unwrap_or_else(|ApiError { message, .. }| {
+            panic!("`{id}` cannot be seeded: {message}")
+        });
     }
 
     /// An execution of a job (`executions`) or a revision of a service (`revisions`), of which `seen` is to be seen.
-    pub fn seed_below(&self, kind: Kind, [project, region, id]: [&str; 3], below: [&str; 2], seen: &Value) {
-        let of = Collection { project, region, kind };
+    pub fn seed_below(
+        &self,
+        kind: Kind,
+        [project, region, id]: [&str; 3],
+        below: [&str; 2],
+        seen: &Value,
+    ) {
+        let of = Collection {
+            project,
+            region,
+            kind,
+        };
         let seeded = run::seed_below(&mut lock(&self.world), of, id, below, seen);
         let seeded = seeded.unwrap_or_else(|| panic!("{kind:?} has no `{}`", below[0]));
-        seeded.unwrap_or_else(|ApiError { message, .. }| panic!("`{}` cannot be seeded: {message}", below[1]));
+        seeded.unwrap_or_else(|ApiError { message, .. }| {
+            panic!("`{}` cannot be seeded: {message}", below[1])
+        });
     }
 
     pub fn set_clock(&self, now: Timestamp) {
@@ -158,12 +196,16 @@ impl FakeGcp {
 
     /// From now on the caller holds these permissions, and what the policies of secrets grant it.
     pub fn restrict(&self, caller: &str, permissions: &[&str]) {
-        lock(&self.world).permissions.restrict(caller, Restriction::Holds(owned(permissions)));
+        lock(&self.world)
+            .permissions
+            .restrict(caller, Restriction::Holds(owned(permissions)));
     }
 
     /// From now on the caller may do everything but this.
     pub fn deny(&self, caller: &str, permissions: &[&str]) {
-        lock(&self.world).permissions.restrict(caller, Restriction::Lacks(owned(permissions)));
+        lock(&self.world)
+            .permissions
+            .restrict(caller, Restriction::Lacks(owned(permissions)));
     }
 
     /// The caller may do everything again.
@@ -173,11 +215,15 @@ impl FakeGcp {
 }
 
 fn owned(permissions: &[&str]) -> BTreeSet<String> {
-    permissions.iter().map(|permission| (*permission).to_owned()).collect()
+    permissions
+        .iter()
+        .map(|permission| (*permission).to_owned())
+        .collect()
 }
 
 fn workload(service_account: Option<&str>) -> Value {
-    let mut workload = json!({"containers": [{"image": "us-docker.pkg.dev/cloudrun/container/hello"}]});
+    let mut workload =
+        json!({"containers": [{"image": "us-docker.pkg.dev/cloudrun/container/hello"}]});
     if let Some(account) = service_account {
         workload["serviceAccount"] = json!(account);
     }

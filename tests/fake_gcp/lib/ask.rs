@@ -17,7 +17,11 @@ pub fn ask(world: &mut World, request: &str, body: &Value) -> Answer {
 
 fn made(request: &str, body: &Value) -> Call {
     let (method, uri) = request.split_once(' ').expect("a method and a path");
-    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
     call(method, uri, &body)
 }
 

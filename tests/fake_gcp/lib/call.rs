@@ -12,8 +12,17 @@ use super::shape::{Shape, camel_case, normalise};
 
 /// Query parameters that every Google API takes, with or without `$`,
 /// <https://cloud.google.com/apis/docs/system-parameters>.
-const SYSTEM_PARAMETERS: [&str; 9] =
-    ["alt", "callback", "fields", "key", "prettyPrint", "quotaUser", "uploadType", "upload_protocol", ".xgafv"];
+const SYSTEM_PARAMETERS: [&str; 9] = [
+    "alt",
+    "callback",
+    "fields",
+    "key",
+    "prettyPrint",
+    "quotaUser",
+    "uploadType",
+    "upload_protocol",
+    ".xgafv",
+];
 
 /// A request in Google's terms.
 pub struct Call {
@@ -57,16 +66,28 @@ impl Call {
 
     /// What it is about, without the version of the API: `projects/p/secrets/s/versions/1`; what is created, too.
     pub fn resource(&self) -> String {
-        let version = self.segments.iter().position(|part| matches!(part.as_str(), "v1" | "v2" | "v3"));
+        let version = self
+            .segments
+            .iter()
+            .position(|part| matches!(part.as_str(), "v1" | "v2" | "v3"));
         let below = &self.segments[version.map_or(0, |at| at + 1)..];
-        let created = ["secretId", "jobId", "serviceId"].iter().find_map(|name| self.query(name));
-        below.iter().map(String::as_str).chain(created).collect::<Vec<_>>().join("/")
+        let created = ["secretId", "jobId", "serviceId"]
+            .iter()
+            .find_map(|name| self.query(name));
+        below
+            .iter()
+            .map(String::as_str)
+            .chain(created)
+            .collect::<Vec<_>>()
+            .join("/")
     }
 
     /// A query parameter, in either spelling.
     pub fn query(&self, name: &str) -> Option<&str> {
         let mut given = self.query.iter();
-        given.find(|(key, _)| camel_case(key) == name).map(|(_, value)| value.as_str())
+        given
+            .find(|(key, _)| camel_case(key) == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// An integer query parameter; absent or empty is 0.
@@ -75,7 +96,12 @@ impl Call {
         if text.is_empty() {
             return Ok(0);
         }
-        let wrong = || ApiError::malformed(name, format!("Invalid value at '{name}' (TYPE_INT32), \"{text}\""));
+        let wrong = || {
+            ApiError::malformed(
+                name,
+                format!("Invalid value at '{name}' (TYPE_INT32), \"{text}\""),
+            )
+        };
         text.parse::<i32>().map(i64::from).map_err(|_| wrong())
     }
 
@@ -119,7 +145,11 @@ impl Call {
 /// a colon of its own.
 fn split_path(path: &str) -> (Vec<String>, String) {
     let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
-    let mut segments: Vec<String> = path.trim_start_matches('/').split('/').map(decoded).collect();
+    let mut segments: Vec<String> = path
+        .trim_start_matches('/')
+        .split('/')
+        .map(decoded)
+        .collect();
     let is_project = segments.len() >= 2 && segments[segments.len() - 2] == "projects";
     let last = segments.last().cloned().unwrap_or_default();
     match last.rsplit_once(':') {
@@ -134,7 +164,12 @@ fn split_path(path: &str) -> (Vec<String>, String) {
 
 /// The host of the absolute form that proxied requests have, else the `Host` header.
 fn host(parts: &Parts) -> String {
-    let header = || parts.headers.get("host").and_then(|value| value.to_str().ok());
+    let header = || {
+        parts
+            .headers
+            .get("host")
+            .and_then(|value| value.to_str().ok())
+    };
     let host = parts.uri.host().or_else(header);
     host.unwrap_or_default().to_owned()
 }
@@ -143,8 +178,12 @@ fn parse_body(body: &[u8]) -> Result<Value, ApiError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Object(serde_json::Map::new()));
     }
-    let malformed =
-        |_| ApiError::malformed("", "Invalid JSON payload received. Parsing terminated before end of input.");
+    let malformed = |_| {
+        ApiError::malformed(
+            "",
+            "Invalid JSON payload received. Parsing terminated before end of input.",
+        )
+    };
     serde_json::from_slice(body).map_err(malformed)
 }
 
@@ -178,12 +217,22 @@ pub mod tests {
 
     #[test]
     fn unknown_parameters_are_refused_and_system_ones_are_not() {
-        let fine = call("GET", "/v1/x?$alt=json%3Benum-encoding%3Dint&secret_id=s&pageSize=", "");
+        let fine = call(
+            "GET",
+            "/v1/x?$alt=json%3Benum-encoding%3Dint&secret_id=s&pageSize=",
+            "",
+        );
         fine.only_query(&["secretId", "pageSize"]).unwrap();
         assert!(fine.wants_enum_numbers());
         assert_eq!(fine.query("secretId"), Some("s"));
         assert_eq!(fine.query_int("pageSize"), Ok(0));
-        let error = call("GET", "/v1/x?secret=s", "").only_query(&["secretId"]).unwrap_err();
-        assert!(error.message.contains("Unknown name \"secret\": Cannot bind query parameter."));
+        let error = call("GET", "/v1/x?secret=s", "")
+            .only_query(&["secretId"])
+            .unwrap_err();
+        assert!(
+            error
+                .message
+                .contains("Unknown name \"secret\": Cannot bind query parameter.")
+        );
     }
 }

@@ -25,7 +25,9 @@ pub fn from_headers(headers: &HeaderMap) -> String {
 fn jwt_subject(token: &str) -> Option<String> {
     let [_, payload, _] = token.split('.').collect::<Vec<_>>().try_into().ok()?;
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    ["sub", "email", "iss"].iter().find_map(|claim| claims[claim].as_str().map(str::to_owned))
+    ["sub", "email", "iss"]
+        .iter()
+        .find_map(|claim| claims[claim].as_str().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -40,8 +42,12 @@ mod tests {
 
     #[test]
     fn a_jwt_names_its_subject_and_anything_else_itself() {
-        let claims = URL_SAFE_NO_PAD.encode(r#"{"iss":"i@p","sub":"ci@p.iam.gserviceaccount.com"}"#);
-        assert_eq!(caller_of(&format!("Bearer e30.{claims}.c2ln")), "ci@p.iam.gserviceaccount.com");
+        let claims =
+            URL_SAFE_NO_PAD.encode(r#"{"iss":"i@p","sub":"ci@p.iam.gserviceaccount.com"}"#);
+        assert_eq!(
+            caller_of(&format!("Bearer e30.{claims}.c2ln")),
+            "ci@p.iam.gserviceaccount.com"
+        );
         assert_eq!(caller_of("Bearer not.a.jwt"), "not.a.jwt");
         assert_eq!(caller_of("Basic abc"), ANONYMOUS);
         assert_eq!(from_headers(&HeaderMap::new()), ANONYMOUS);

@@ -60,7 +60,12 @@ mod tests {
 
     #[test]
     fn no_decimals_more_than_needed() {
-        for (nanos, shown) in [(0, ""), (500_000_000, ".500"), (120_450_000, ".120450"), (1, ".000000001")] {
+        for (nanos, shown) in [
+            (0, ""),
+            (500_000_000, ".500"),
+            (120_450_000, ".120450"),
+            (1, ".000000001"),
+        ] {
             let time = Timestamp::new(1_700_000_000, nanos).unwrap();
             assert_eq!(rfc3339(time), format!("2023-11-14T22:13:20{shown}Z"));
         }

@@ -26,9 +26,24 @@ pub fn dispatch(world: &mut World, call: &Call, rest: &[&str]) -> Option<Answer>
         ("PUT", ["clock"]) => set_clock(world, call),
         ("PUT", ["callers", caller]) => restrict(world, call, caller),
         ("DELETE", ["callers", caller]) => lift(world, caller),
-        (_, ["v2", "projects", project, "locations", region, collection, rest @ ..]) => {
+        (
+            _,
+            [
+                "v2",
+                "projects",
+                project,
+                "locations",
+                region,
+                collection,
+                rest @ ..,
+            ],
+        ) => {
             let kind = Kind::from_collection(collection)?;
-            let of = Collection { project, region, kind };
+            let of = Collection {
+                project,
+                region,
+                kind,
+            };
             return seed(world, call, of, rest);
         }
         _ => return None,
@@ -59,7 +74,10 @@ fn remove_faults(world: &mut World, name: Option<&str>) -> Answer {
 fn set_clock(world: &mut World, call: &Call) -> Answer {
     let shape = Shape::Message(&[("now", Shape::Timestamp), ("advance", Shape::Duration)]);
     let body = call.body(&shape, "")?;
-    if let Some(now) = body["now"].as_str().and_then(|now| now.parse::<Timestamp>().ok()) {
+    if let Some(now) = body["now"]
+        .as_str()
+        .and_then(|now| now.parse::<Timestamp>().ok())
+    {
         world.clock.set(now);
     }
     if let Some(by) = body["advance"].as_str().and_then(duration) {
@@ -71,16 +89,34 @@ fn set_clock(world: &mut World, call: &Call) -> Answer {
 
 /// All that the caller may do, or what it may not.
 fn restrict(world: &mut World, call: &Call, caller: &str) -> Answer {
-    let shape = Shape::Message(&[("permissions", Shape::List(&Shape::Str)), ("denied", Shape::List(&Shape::Str))]);
+    let shape = Shape::Message(&[
+        ("permissions", Shape::List(&Shape::Str)),
+        ("denied", Shape::List(&Shape::Str)),
+    ]);
     let body = call.body(&shape, "")?;
     let listed = |field: &str| -> Option<BTreeSet<String>> {
         let listed = body.get(field)?.as_array().into_iter().flatten();
-        Some(listed.filter_map(Value::as_str).map(str::to_owned).collect())
+        Some(
+            listed
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+        )
     };
     let (answer, restriction) = match (listed("permissions"), listed("denied")) {
-        (Some(held), None) => (json!({ "caller": caller, "permissions": held }), Restriction::Holds(held)),
-        (None, Some(denied)) => (json!({ "caller": caller, "denied": denied }), Restriction::Lacks(denied)),
-        _ => return Err(ApiError::invalid("Exactly one of [permissions, denied] is required.")),
+        (Some(held), None) => (
+            json!({ "caller": caller, "permissions": held }),
+            Restriction::Holds(held),
+        ),
+        (None, Some(denied)) => (
+            json!({ "caller": caller, "denied": denied }),
+            Restriction::Lacks(denied),
+        ),
+        _ => {
+            return Err(ApiError::invalid(
+                "Exactly one of [permissions, denied] is required.",
+            ));
+        }
     };
     world.permissions.restrict(caller, restriction);
     Ok(answer)
@@ -99,7 +135,9 @@ fn seed(world: &mut World, call: &Call, of: Collection<'_>, rest: &[&str]) -> Op
     };
     match (call.method.as_str(), rest) {
         ("PUT", [id]) => Some(run::seed(world, of, id, body)),
-        ("PUT", [above, collection, id]) => run::seed_below(world, of, above, [collection, id], &body),
+        ("PUT", [above, collection, id]) => {
+            run::seed_below(world, of, above, [collection, id], &body)
+        }
         _ => None,
     }
 }

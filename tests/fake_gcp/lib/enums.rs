@@ -56,7 +56,11 @@ pub static TRAFFIC_TARGET: Enum = Enum {
 
 pub static VPC_EGRESS: Enum = Enum {
     name: "google.cloud.run.v2.VpcAccess.VpcEgress",
-    values: &[("VPC_EGRESS_UNSPECIFIED", 0), ("ALL_TRAFFIC", 1), ("PRIVATE_RANGES_ONLY", 2)],
+    values: &[
+        ("VPC_EGRESS_UNSPECIFIED", 0),
+        ("ALL_TRAFFIC", 1),
+        ("PRIVATE_RANGES_ONLY", 2),
+    ],
 };
 
 pub static MEDIUM: Enum = Enum {
@@ -66,7 +70,11 @@ pub static MEDIUM: Enum = Enum {
 
 pub static REVOCATION: Enum = Enum {
     name: "google.cloud.run.v2.EncryptionKeyRevocationAction",
-    values: &[("ENCRYPTION_KEY_REVOCATION_ACTION_UNSPECIFIED", 0), ("PREVENT_NEW", 1), ("SHUTDOWN", 2)],
+    values: &[
+        ("ENCRYPTION_KEY_REVOCATION_ACTION_UNSPECIFIED", 0),
+        ("PREVENT_NEW", 1),
+        ("SHUTDOWN", 2),
+    ],
 };
 
 pub static SECRET_TYPE: Enum = Enum {
@@ -96,8 +104,10 @@ static STATE: Enum = Enum {
     ],
 };
 
-static SEVERITY: Enum =
-    Enum { name: "google.cloud.run.v2.Condition.Severity", values: &[("ERROR", 1), ("WARNING", 2), ("INFO", 3)] };
+static SEVERITY: Enum = Enum {
+    name: "google.cloud.run.v2.Condition.Severity",
+    values: &[("ERROR", 1), ("WARNING", 2), ("INFO", 3)],
+};
 
 static REASON: Enum = Enum {
     name: "google.cloud.run.v2.Condition.CommonReason",
@@ -106,7 +116,12 @@ static REASON: Enum = Enum {
 
 static REVISION_REASON: Enum = Enum {
     name: "google.cloud.run.v2.Condition.RevisionReason",
-    values: &[("PENDING", 1), ("RESERVE", 2), ("RETIRED", 3), ("RETIRING", 4)],
+    values: &[
+        ("PENDING", 1),
+        ("RESERVE", 2),
+        ("RETIRED", 3),
+        ("RETIRING", 4),
+    ],
 };
 
 /// The fields of answers that hold one.
@@ -128,13 +143,22 @@ static FIELDS: [(&str, &Enum); 12] = [
 impl Enum {
     /// The name of the value that a request gives by name or number: `null` for what is not said, nothing for what is none.
     pub fn read(&self, given: &Value) -> Option<Value> {
-        let is_given = |(name, number): &&(&str, u8)| given == name || given.as_u64() == Some(u64::from(*number));
+        let is_given = |(name, number): &&(&str, u8)| {
+            given == name || given.as_u64() == Some(u64::from(*number))
+        };
         let (name, number) = self.values.iter().find(is_given)?;
-        Some(if *number == 0 { Value::Null } else { Value::from(*name) })
+        Some(if *number == 0 {
+            Value::Null
+        } else {
+            Value::from(*name)
+        })
     }
 
     fn number(&self, name: &str) -> Option<u8> {
-        self.values.iter().find(|(value, _)| *value == name).map(|(_, number)| *number)
+        self.values
+            .iter()
+            .find(|(value, _)| *value == name)
+            .map(|(_, number)| *number)
     }
 }
 

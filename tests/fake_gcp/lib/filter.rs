@@ -44,7 +44,9 @@ impl Filter {
     }
 
     pub fn matches(&self, resource: &Value) -> bool {
-        self.0.as_ref().is_none_or(|expression| expression.holds(resource))
+        self.0
+            .as_ref()
+            .is_none_or(|expression| expression.holds(resource))
     }
 }
 
@@ -107,11 +109,17 @@ fn term(words: &mut Vec<String>) -> Option<Expression> {
 }
 
 fn comparison(word: &str) -> Option<Comparison> {
-    let starts = OPERATORS.iter().filter_map(|op| Some((word.find(op)?, *op)));
+    let starts = OPERATORS
+        .iter()
+        .filter_map(|op| Some((word.find(op)?, *op)));
     // The first operator of the word; of two that begin there, the longer.
     let (at, operator) = starts.min_by_key(|(at, op)| (*at, usize::MAX - op.len()))?;
     let (field, value) = (&word[..at], &word[at + operator.len()..]);
-    (!field.is_empty()).then(|| Comparison { field: field.to_owned(), operator, value: value.to_owned() })
+    (!field.is_empty()).then(|| Comparison {
+        field: field.to_owned(),
+        operator,
+        value: value.to_owned(),
+    })
 }
 
 impl Expression {
@@ -128,7 +136,11 @@ impl Expression {
 impl Comparison {
     fn holds(&self, resource: &Value) -> bool {
         let found = self.lookup(resource);
-        let text = found.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let text = found.map(|value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        });
         match (self.operator, text) {
             ("!=", text) => text.as_deref() != Some(&self.value),
             (_, None) => false,
@@ -216,7 +228,13 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for filter in ["AND", "(state:ENABLED", "state:ENABLED)", "ENABLED", "state:A OR"] {
+        for filter in [
+            "AND",
+            "(state:ENABLED",
+            "state:ENABLED)",
+            "ENABLED",
+            "state:A OR",
+        ] {
             assert!(Filter::parse(filter).is_err(), "{filter}");
         }
     }

@@ -14,7 +14,10 @@ const MOST: i64 = 25_000;
 pub fn secret_manager(call: &Call, field: &str, items: Vec<Value>) -> Answer {
     call.only_query(&["pageSize", "pageToken", "filter"])?;
     let filter = Filter::parse(call.query("filter").unwrap_or_default())?;
-    let filtered: Vec<Value> = items.into_iter().filter(|item| filter.matches(item)).collect();
+    let filtered: Vec<Value> = items
+        .into_iter()
+        .filter(|item| filter.matches(item))
+        .collect();
     let total = filtered.len();
     let mut answer = page(call, field, filtered)?;
     // "0 when the filter field is set", and zero is left out of proto3 JSON.
@@ -48,7 +51,8 @@ fn bounds(call: &Call, total: usize) -> Result<(usize, usize), ApiError> {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let start = match call.query("pageToken").unwrap_or_default() {
         "" => 0,
-        given => read_token(given).ok_or_else(|| ApiError::invalid("The provided page token is invalid."))?,
+        given => read_token(given)
+            .ok_or_else(|| ApiError::invalid("The provided page token is invalid."))?,
     };
     Ok((start, start.saturating_add(size).min(total)))
 }
@@ -68,12 +72,15 @@ mod tests {
     use super::*;
 
     fn items() -> Vec<Value> {
-        (1..=5).map(|n| json!({"name": format!("versions/{n}")})).collect()
+        (1..=5)
+            .map(|n| json!({"name": format!("versions/{n}")}))
+            .collect()
     }
 
     #[test]
     fn pages_join_up_to_the_whole() {
-        let first = secret_manager(&call("GET", "/v1/x?pageSize=3", ""), "versions", items()).unwrap();
+        let first =
+            secret_manager(&call("GET", "/v1/x?pageSize=3", ""), "versions", items()).unwrap();
         assert_eq!(first["versions"].as_array().unwrap().len(), 3);
         assert_eq!(first["totalSize"], 5);
         let next = first["nextPageToken"].as_str().unwrap();
@@ -85,8 +92,15 @@ mod tests {
 
     #[test]
     fn bad_pages_are_refused_and_empty_lists_are_empty_objects() {
-        assert!(secret_manager(&call("GET", "/v1/x?pageToken=zzz", ""), "versions", items()).is_err());
-        assert!(secret_manager(&call("GET", "/v1/x?pageSize=-1", ""), "versions", items()).is_err());
-        assert_eq!(secret_manager(&call("GET", "/v1/x", ""), "versions", vec![]), Ok(json!({})));
+        assert!(
+            secret_manager(&call("GET", "/v1/x?pageToken=zzz", ""), "versions", items()).is_err()
+        );
+        assert!(
+            secret_manager(&call("GET", "/v1/x?pageSize=-1", ""), "versions", items()).is_err()
+        );
+        assert_eq!(
+            secret_manager(&call("GET", "/v1/x", ""), "versions", vec![]),
+            Ok(json!({}))
+        );
     }
 }

@@ -60,7 +60,8 @@ impl FakeGcp {
     /// An address that is not loopback: what is stored here would be open to the network. What `bind` says.
     pub fn serve(listen: SocketAddr, projects: Projects) -> io::Result<Self> {
         if !listen.ip().is_loopback() {
-            let refused = format!("`{listen}` is not a loopback address: a fake has no access control");
+            let refused =
+                format!("`{listen}` is not a loopback address: a fake has no access control");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, refused));
         }
         let listener = TcpListener::bind(listen)?;
@@ -68,11 +69,18 @@ impl FakeGcp {
         let address = listener.local_addr()?;
         let world = SharedWorld::default();
         lock(&world).projects = projects;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (stop, stopped) = oneshot::channel();
         let served = world.clone();
         let server = std::thread::spawn(move || runtime.block_on(run(listener, served, stopped)));
-        Ok(Self { address, world, stop: Some(stop), server: Some(server) })
+        Ok(Self {
+            address,
+            world,
+            stop: Some(stop),
+            server: Some(server),
+        })
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.
@@ -82,7 +90,11 @@ impl FakeGcp {
 }
 
 /// Ends at once when it is told to: clients that keep connections open would hold a graceful end up for ever.
-async fn run(listener: TcpListener, world: SharedWorld, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+async fn run(
+    listener: TcpListener,
+    world: SharedWorld,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     tokio::select! {
         failed = serve(listener, world) => failed.map(|never| match never {}),

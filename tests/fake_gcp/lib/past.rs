@@ -38,7 +38,9 @@ impl Past {
             return None;
         }
         let mut states = self.ended.get(&secret.name).into_iter().flatten();
-        let then = states.find(|(ended, _)| *ended > moment).map(|(_, then)| then);
+        let then = states
+            .find(|(ended, _)| *ended > moment)
+            .map(|(_, then)| then);
         Some(then.unwrap_or(secret))
     }
 }

@@ -37,7 +37,8 @@ impl Permissions {
             None => true,
             Some(Restriction::Lacks(denied)) => !denied.contains(permission),
             Some(Restriction::Holds(held)) => {
-                held.contains(permission) || policy.is_some_and(|policy| grants(policy, caller, permission))
+                held.contains(permission)
+                    || policy.is_some_and(|policy| grants(policy, caller, permission))
             }
         }
     }
@@ -47,7 +48,9 @@ impl Permissions {
 pub fn denied(permission: &str, resource: &str) -> ApiError {
     ApiError::new(
         Code::PermissionDenied,
-        format!("Permission '{permission}' denied for resource '{resource}' (or it may not exist)."),
+        format!(
+            "Permission '{permission}' denied for resource '{resource}' (or it may not exist)."
+        ),
     )
 }
 
@@ -65,9 +68,9 @@ fn is(member: &str, caller: &str) -> bool {
     match member {
         "allUsers" => true,
         "allAuthenticatedUsers" => caller != ANONYMOUS,
-        member => member
-            .split_once(':')
-            .is_some_and(|(kind, name)| matches!(kind, "serviceAccount" | "user") && name.eq_ignore_ascii_case(caller)),
+        member => member.split_once(':').is_some_and(|(kind, name)| {
+            matches!(kind, "serviceAccount" | "user") && name.eq_ignore_ascii_case(caller)
+        }),
     }
 }
 
@@ -80,9 +83,18 @@ pub fn role_contains(role: &str, permission: &str) -> bool {
         "roles/secretmanager.admin" => true,
         "roles/secretmanager.secretAccessor" => action == "versions.access",
         "roles/secretmanager.secretVersionAdder" => action == "versions.add",
-        "roles/secretmanager.secretVersionManager" => action.starts_with("versions.") && action != "versions.access",
+        "roles/secretmanager.secretVersionManager" => {
+            action.starts_with("versions.") && action != "versions.access"
+        }
         "roles/secretmanager.viewer" => {
-            matches!(action, "secrets.get" | "secrets.list" | "secrets.getIamPolicy" | "versions.get" | "versions.list")
+            matches!(
+                action,
+                "secrets.get"
+                    | "secrets.list"
+                    | "secrets.getIamPolicy"
+                    | "versions.get"
+                    | "versions.list"
+            )
         }
         _ => false,
     }
@@ -121,7 +133,10 @@ mod tests {
     #[test]
     fn what_is_denied_no_binding_gives_back() {
         let mut permissions = Permissions::default();
-        permissions.restrict(READER, Restriction::Lacks(BTreeSet::from([ACCESS.to_owned()])));
+        permissions.restrict(
+            READER,
+            Restriction::Lacks(BTreeSet::from([ACCESS.to_owned()])),
+        );
         let policy = accessor_policy(&format!("serviceAccount:{READER}"));
         assert!(!permissions.holds(READER, ACCESS, Some(&policy)));
         assert!(permissions.holds(READER, "secretmanager.versions.add", None));

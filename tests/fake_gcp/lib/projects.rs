@@ -40,7 +40,10 @@ impl Projects {
     fn by_number(&mut self, number: u64) -> Option<Project> {
         let known = self.numbers.iter().find(|(_, n)| **n == number);
         match known {
-            Some((id, _)) => Some(Project { id: id.clone(), number }),
+            Some((id, _)) => Some(Project {
+                id: id.clone(),
+                number,
+            }),
             None if self.strict => None,
             None => Some(self.add(format!("project-{number}"), number)),
         }
@@ -48,7 +51,10 @@ impl Projects {
 
     fn by_id(&mut self, id: &str) -> Option<Project> {
         match self.numbers.get(id) {
-            Some(number) => Some(Project { id: id.to_owned(), number: *number }),
+            Some(number) => Some(Project {
+                id: id.to_owned(),
+                number: *number,
+            }),
             None if self.strict || !is_project_id(id) => None,
             None => Some(self.add(id.to_owned(), derived_number(id))),
         }
@@ -66,22 +72,31 @@ fn is_project_id(id: &str) -> bool {
     let (domain, name) = id.split_once(':').unwrap_or(("", id));
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        && domain.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && domain
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
 }
 
 /// Twelve digits that are the same in every run: FNV-1a of the id.
 fn derived_number(id: &str) -> u64 {
-    let hash = id
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     100_000_000_000 + hash % 900_000_000_000
 }
 
 /// `GET /v3/projects/P`. One that does not exist is refused like one that may not be seen.
 pub fn get(world: &mut World, call: &Call, project: &str) -> Answer {
     call.only_query(&[])?;
-    let denied = || ApiError::new(Code::PermissionDenied, "The caller does not have permission");
+    let denied = || {
+        ApiError::new(
+            Code::PermissionDenied,
+            "The caller does not have permission",
+        )
+    };
     let project = world.projects.resolve(project).ok_or_else(denied)?;
     Ok(json!({
         "name": format!("projects/{}", project.number),
@@ -106,7 +121,10 @@ mod tests {
 
     #[test]
     fn strict_knows_only_what_it_was_given() {
-        let known = Project { id: "p".into(), number: 123 };
+        let known = Project {
+            id: "p".into(),
+            number: 123,
+        };
         let mut projects = Projects::new([known.clone()], true);
         assert_eq!(projects.resolve("123"), Some(known));
         assert_eq!(projects.resolve("q"), None);

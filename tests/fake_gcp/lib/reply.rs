@@ -20,7 +20,12 @@ pub struct Reply {
 impl Reply {
     pub fn json(status: StatusCode, value: &Value) -> Self {
         let content_type = "application/json; charset=UTF-8";
-        Self { status, content_type, retry_after: None, body: format!("{value:#}\n") }
+        Self {
+            status,
+            content_type,
+            retry_after: None,
+            body: format!("{value:#}\n"),
+        }
     }
 
     /// A page of Google's front end.
@@ -31,11 +36,19 @@ impl Reply {
             "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {code} ({reason})!!1</title>\n  \
              <p><b>{code}.</b> <ins>That’s an error.</ins>\n  <p>{message}  <ins>That’s all we know.</ins>\n"
         );
-        Self { status, content_type: "text/html; charset=UTF-8", retry_after: None, body }
+        Self {
+            status,
+            content_type: "text/html; charset=UTF-8",
+            retry_after: None,
+            body,
+        }
     }
 
     pub fn retry_after(self, seconds: Option<u32>) -> Self {
-        Self { retry_after: seconds, ..self }
+        Self {
+            retry_after: seconds,
+            ..self
+        }
     }
 
     pub fn response(self) -> Response {
@@ -52,14 +65,19 @@ impl Reply {
             Err(std::io::Error::other("the answer is to get lost"))
         };
         let begin = futures_util::stream::iter([Ok(half)]);
-        self.head(Body::from_stream(begin.chain(futures_util::stream::once(end))))
+        self.head(Body::from_stream(
+            begin.chain(futures_util::stream::once(end)),
+        ))
     }
 
     fn head(self, body: Body) -> Response {
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(self.content_type));
+        headers.insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static(self.content_type),
+        );
         headers.insert(header::CONTENT_LENGTH, self.body.len().into());
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());

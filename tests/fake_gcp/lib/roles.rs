@@ -38,7 +38,10 @@ const CREATE: Shape = Shape::Message(&[("roleId", Shape::Str), ("role", Shape::A
 pub fn get_predefined(_: &mut World, call: &Call, id: &str) -> Answer {
     call.only_query(&[])?;
     let name = format!("roles/{id}");
-    let held: Vec<_> = PERMISSIONS.into_iter().filter(|permission| role_contains(&name, permission)).collect();
+    let held: Vec<_> = PERMISSIONS
+        .into_iter()
+        .filter(|permission| role_contains(&name, permission))
+        .collect();
     if held.is_empty() {
         return Err(not_found(&name));
     }
@@ -62,13 +65,23 @@ pub fn create(world: &mut World, call: &Call, parent: &str) -> Answer {
     let body = call.body(&CREATE, "")?;
     let id = body["roleId"].as_str().unwrap_or_default();
     let name = format!("{parent}/roles/{id}");
-    let listed = body["role"]["includedPermissions"].as_array().cloned().unwrap_or_default();
-    let held: Vec<String> = listed.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let listed = body["role"]["includedPermissions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let held: Vec<String> = listed
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
     let answer = json!({ "name": name, "includedPermissions": held, "etag": "BwY=" });
     world.roles.insert(name, held);
     Ok(answer)
 }
 
 fn not_found(name: &str) -> ApiError {
-    ApiError::new(Code::NotFound, format!("The role named {name} was not found."))
+    ApiError::new(
+        Code::NotFound,
+        format!("The role named {name} was not found."),
+    )
 }

@@ -34,13 +34,18 @@ impl SecretName {
     /// # Errors
     /// 400 for an id outside `[A-Za-z0-9_-]{1,255}`.
     pub fn new(project: u64, id: &str) -> Result<Self, ApiError> {
-        let letters = id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let letters = id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if !letters || id.is_empty() || id.len() > 255 {
             return Err(ApiError::invalid(format!(
                 "The provided Secret ID [{id}] does not match the expected format [[a-zA-Z_0-9]+]"
             )));
         }
-        Ok(Self { project, id: id.to_owned() })
+        Ok(Self {
+            project,
+            id: id.to_owned(),
+        })
     }
 
     pub fn not_found(&self) -> ApiError {

@@ -43,7 +43,9 @@ pub async fn serve(listener: TcpListener, world: SharedWorld) -> std::io::Result
 async fn serve_connection(connection: TcpStream, world: SharedWorld) {
     let service = service_fn(|request| answer(&world, request));
     // What is wrong with a connection is known to its client; a request that is dropped ends one too.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(connection), service)
+        .await;
 }
 
 /// What makes hyper close a connection without an answer.
@@ -63,7 +65,8 @@ async fn answer(world: &SharedWorld, request: Request<Incoming>) -> Result<Respo
     let mut call = match to_bytes(Body::new(body), BODY_BYTES).await {
         Ok(body) => Call::new(&parts, &body),
         Err(_) => {
-            let error = ApiError::invalid("Request payload size exceeds the limit: 10485760 bytes.");
+            let error =
+                ApiError::invalid("Request payload size exceeds the limit: 10485760 bytes.");
             return Ok(Reply::json(error.http(), &error.body()).response());
         }
     };
@@ -80,7 +83,12 @@ async fn answer(world: &SharedWorld, request: Request<Incoming>) -> Result<Respo
         carried_out(&mut world, &call)
     };
     let end = passage.pass(world, When::After).await;
-    ended(world, number, end.unwrap_or_else(|| End::Answered(reply.clone())), Some(reply))
+    ended(
+        world,
+        number,
+        end.unwrap_or_else(|| End::Answered(reply.clone())),
+        Some(reply),
+    )
 }
 
 /// The request is recorded, under the number that is returned, with the faults that it is going to meet.
@@ -96,7 +104,10 @@ fn arrive(world: &SharedWorld, call: &mut Call) -> (Passage, usize) {
 fn carried_out(world: &mut World, call: &Call) -> Reply {
     world.settle();
     match dispatch(world, call) {
-        None => Reply::page(StatusCode::NOT_FOUND, "The requested URL was not found on this server."),
+        None => Reply::page(
+            StatusCode::NOT_FOUND,
+            "The requested URL was not found on this server.",
+        ),
         Some(Err(error)) => Reply::json(error.http(), &error.body()),
         Some(Ok(mut value)) => {
             if call.wants_enum_numbers() {
@@ -107,7 +118,12 @@ fn carried_out(world: &mut World, call: &Call) -> Reply {
     }
 }
 
-fn ended(world: &SharedWorld, number: usize, end: End, own: Option<Reply>) -> Result<Response, Dropped> {
+fn ended(
+    world: &SharedWorld,
+    number: usize,
+    end: End,
+    own: Option<Reply>,
+) -> Result<Response, Dropped> {
     match (end, own) {
         (End::Answered(reply), _) => {
             lock(world).answered(number, reply.status);

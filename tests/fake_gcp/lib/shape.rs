@@ -37,9 +37,9 @@ pub enum Shape {
 pub fn normalise(value: Value, shape: &Shape, at: &str) -> Result<Value, ApiError> {
     match (shape, value) {
         (Shape::Any, value) => Ok(without_nulls(value)),
-        (Shape::Enum(of), value) => {
-            of.read(&value).ok_or_else(|| mismatch(&snake_case(at), &shape.proto_name(), &value))
-        }
+        (Shape::Enum(of), value) => of
+            .read(&value)
+            .ok_or_else(|| mismatch(&snake_case(at), &shape.proto_name(), &value)),
         (Shape::Message(fields), Value::Object(given)) => message(given, fields, at),
         (Shape::MapOf(of), Value::Object(given)) => map(given, of, at),
         (Shape::List(of), Value::Array(given)) => list(given, of, at),
@@ -47,7 +47,11 @@ pub fn normalise(value: Value, shape: &Shape, at: &str) -> Result<Value, ApiErro
         (Shape::Int64, value) => int64(&value).ok_or_else(|| mismatch(at, "TYPE_INT64", &value)),
         (Shape::Bytes, Value::String(text)) => match decode_base64(&text) {
             Some(bytes) => Ok(Value::String(encode_base64(&bytes))),
-            None => Err(mismatch_without_value(at, "TYPE_BYTES", "Base64 decoding failed")),
+            None => Err(mismatch_without_value(
+                at,
+                "TYPE_BYTES",
+                "Base64 decoding failed",
+            )),
         },
         (Shape::Duration, Value::String(text)) => match duration(&text) {
             Some(_) => Ok(Value::String(text)),
@@ -83,7 +87,11 @@ impl Shape {
     }
 }
 
-fn message(given: Map<String, Value>, fields: &[(&'static str, Shape)], at: &str) -> Result<Value, ApiError> {
+fn message(
+    given: Map<String, Value>,
+    fields: &[(&'static str, Shape)],
+    at: &str,
+) -> Result<Value, ApiError> {
     let mut kept = Map::new();
     for (key, value) in given {
         let name = camel_case(&key);
@@ -106,7 +114,10 @@ fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(given) => {
             let said = given.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(said.map(|(key, value)| (key, without_nulls(value))).collect())
+            Value::Object(
+                said.map(|(key, value)| (key, without_nulls(value)))
+                    .collect(),
+            )
         }
         Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
         value => value,
@@ -139,14 +150,24 @@ fn int64(value: &Value) -> Option<Value> {
 }
 
 fn join(at: &str, name: &str) -> String {
-    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+    if at.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{at}.{name}")
+    }
 }
 
 fn unknown_name(name: &str, at: &str) -> ApiError {
-    let place = if at.is_empty() { String::new() } else { format!(" at '{at}'") };
+    let place = if at.is_empty() {
+        String::new()
+    } else {
+        format!(" at '{at}'")
+    };
     ApiError::malformed(
         at,
-        format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field."),
+        format!(
+            "Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field."
+        ),
     )
 }
 
@@ -190,8 +211,13 @@ fn snake_case(name: &str) -> String {
 
 /// Either alphabet, padded or not, as proto3 JSON asks of parsers.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let alphabet = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let alphabet = if text.contains(['-', '_']) {
+        &URL_SAFE
+    } else {
+        &STANDARD
+    };
+    let config =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     GeneralPurpose::new(alphabet, config).decode(text).ok()
 }
 
@@ -229,8 +255,15 @@ mod tests {
 
     #[test]
     fn both_spellings_are_one_field_and_map_keys_are_data() {
-        let read = normalise(json!({"version_aliases": {"my_alias": "7", "other": 8}, "ttl": null}), &SHAPE, "secret");
-        assert_eq!(read.unwrap(), json!({"versionAliases": {"my_alias": 7, "other": 8}}));
+        let read = normalise(
+            json!({"version_aliases": {"my_alias": "7", "other": 8}, "ttl": null}),
+            &SHAPE,
+            "secret",
+        );
+        assert_eq!(
+            read.unwrap(),
+            json!({"versionAliases": {"my_alias": 7, "other": 8}})
+        );
     }
 
     #[test]
@@ -249,7 +282,10 @@ mod tests {
             "Invalid JSON payload received. Unknown name \"dataa\" at 'secret.payload': Cannot find field."
         );
         let error = normalise(json!({"x": 1}), &SHAPE, "").unwrap_err();
-        assert_eq!(error.message, "Invalid JSON payload received. Unknown name \"x\": Cannot find field.");
+        assert_eq!(
+            error.message,
+            "Invalid JSON payload received. Unknown name \"x\": Cannot find field."
+        );
     }
 
     #[test]

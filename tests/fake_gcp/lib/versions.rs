@@ -85,13 +85,20 @@ impl Version {
 
     /// The error of everything that this state does not allow.
     fn in_state(&self) -> ApiError {
-        ApiError::precondition(format!("Secret Version [{}] is in {} state.", self.name, self.state.word()))
+        ApiError::precondition(format!(
+            "Secret Version [{}] is in {} state.",
+            self.name,
+            self.state.word()
+        ))
     }
 }
 
 const PAYLOAD: Shape = Shape::Message(&[
     ("parent", Shape::Str),
-    ("payload", Shape::Message(&[("data", Shape::Bytes), ("dataCrc32c", Shape::Int64)])),
+    (
+        "payload",
+        Shape::Message(&[("data", Shape::Bytes), ("dataCrc32c", Shape::Int64)]),
+    ),
 ]);
 
 /// `POST …/secrets/S:addVersion`. The secret's etag stays as it is.
@@ -100,7 +107,10 @@ pub fn add(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     let body = call.body(&PAYLOAD, "")?;
     let payload = body.get("payload");
     let payload = payload.ok_or_else(|| ApiError::invalid("Field [payload] is required."))?;
-    let data = payload["data"].as_str().and_then(decode_base64).unwrap_or_default();
+    let data = payload["data"]
+        .as_str()
+        .and_then(decode_base64)
+        .unwrap_or_default();
     check_payload(&data, payload["dataCrc32c"].as_i64())?;
 
     let name = world.authorize(call, "secretmanager.versions.add", path)?;
@@ -177,7 +187,12 @@ pub fn access(world: &mut World, call: &Call, path: SecretPath<'_>, version: &st
 
 /// A version by number, by alias, or the most recently *created* one whatever its state: `latest`. Only what an alias
 /// or `latest` stands for may lag behind: a version that was added is read by its number at once.
-fn find<'a>(world: &'a World, call: &Call, name: &SecretName, version: &str) -> Result<(&'a Secret, usize), ApiError> {
+fn find<'a>(
+    world: &'a World,
+    call: &Call,
+    name: &SecretName,
+    version: &str,
+) -> Result<(&'a Secret, usize), ApiError> {
     let nothing = || ApiError::not_found(format!("Secret [{name}] not found or has no versions."));
     let secret = world.secrets.get(name).ok_or_else(nothing)?;
     let number = match version.parse::<i64>() {
@@ -189,7 +204,10 @@ fn find<'a>(world: &'a World, call: &Call, name: &SecretName, version: &str) -> 
     };
     match number.and_then(|number| secret.index(number)) {
         Some(index) => Ok((secret, index)),
-        None => Err(ApiError::not_found(format!("Secret Version [{}] not found.", name.version(version)))),
+        None => Err(ApiError::not_found(format!(
+            "Secret Version [{}] not found.",
+            name.version(version)
+        ))),
     }
 }
 
@@ -225,7 +243,11 @@ pub fn change(world: &mut World, call: &Call, path: SecretPath<'_>, version: &st
         }
         (verb, _) => {
             // Enabling or disabling a version takes it off the list of those to be destroyed.
-            version.state = if verb == "enable" { State::Enabled } else { State::Disabled };
+            version.state = if verb == "enable" {
+                State::Enabled
+            } else {
+                State::Disabled
+            };
             version.scheduled_destroy_time = None;
             version.etag = etag;
         }

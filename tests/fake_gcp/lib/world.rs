@@ -118,8 +118,12 @@ impl World {
     /// Lets happen what was due by now: scheduled destructions and expirations.
     pub fn settle(&mut self) {
         let now = self.clock.now();
-        self.secrets.retain(|_, secret| secret.settings.expire_time.is_none_or(|at| at > now));
-        let versions = self.secrets.values_mut().flat_map(|secret| &mut secret.versions);
+        self.secrets
+            .retain(|_, secret| secret.settings.expire_time.is_none_or(|at| at > now));
+        let versions = self
+            .secrets
+            .values_mut()
+            .flat_map(|secret| &mut secret.versions);
         for version in versions.filter(|version| version.is_due(now)) {
             self.changes += 1;
             version.destroy(now, etag(self.changes));
@@ -130,7 +134,12 @@ impl World {
     ///
     /// # Errors
     /// 403, also for a project that does not exist.
-    pub fn project(&mut self, call: &Call, permission: &str, given: &str) -> Result<Project, ApiError> {
+    pub fn project(
+        &mut self,
+        call: &Call,
+        permission: &str,
+        given: &str,
+    ) -> Result<Project, ApiError> {
         let refused = || denied(permission, &format!("projects/{given}"));
         let project = self.projects.resolve(given).ok_or_else(refused)?;
         match !call.view.is_denied && self.permissions.holds(&call.caller, permission, None) {
@@ -143,7 +152,12 @@ impl World {
     ///
     /// # Errors
     /// 403, 400 for what cannot be the name of a secret.
-    pub fn authorize(&mut self, call: &Call, permission: &str, path: SecretPath<'_>) -> Result<SecretName, ApiError> {
+    pub fn authorize(
+        &mut self,
+        call: &Call,
+        permission: &str,
+        path: SecretPath<'_>,
+    ) -> Result<SecretName, ApiError> {
         self.authorize_below(call, permission, path, &path.to_string())
     }
 
@@ -155,7 +169,12 @@ impl World {
         path: SecretPath<'_>,
         version: &str,
     ) -> Result<SecretName, ApiError> {
-        self.authorize_below(call, permission, path, &format!("{path}/versions/{version}"))
+        self.authorize_below(
+            call,
+            permission,
+            path,
+            &format!("{path}/versions/{version}"),
+        )
     }
 
     fn authorize_below(
@@ -189,7 +208,10 @@ impl World {
         let Some(secret) = self.secrets.get(&name) else {
             return Ok(Vec::new());
         };
-        let holds = |permission: &&&str| self.permissions.holds(&call.caller, permission, Some(&secret.policy));
+        let holds = |permission: &&&str| {
+            self.permissions
+                .holds(&call.caller, permission, Some(&secret.policy))
+        };
         Ok(permissions.iter().filter(holds).copied().collect())
     }
 

@@ -20,17 +20,29 @@ fn deployed(kind: RunKind, name: &str, version: &str) -> Value {
 
 /// Deploys it as its owner does, and returns the code of the operation's error. The same template makes no revision of itself.
 async fn deploy(stage: &Stage, kind: RunKind, name: &str, version: &str) -> Option<i64> {
-    let forced = if kind == RunKind::Service { "&forceNewRevision=true" } else { "" };
+    let forced = if kind == RunKind::Service {
+        "&forceNewRevision=true"
+    } else {
+        ""
+    };
     let path = path(kind, name, &format!("?allowMissing=true{forced}"));
-    let operation = stage.must(Method::PATCH, &path, deployed(kind, name, version)).await;
+    let operation = stage
+        .must(Method::PATCH, &path, deployed(kind, name, version))
+        .await;
     operation["error"]["code"].as_i64()
 }
 
 /// The findings about what runs.
 fn found(stage: &Stage) -> Vec<Value> {
-    let check = stage.run("check", &["--format", "json"]).assert_status(0).json();
+    let check = stage
+        .run("check", &["--format", "json"])
+        .assert_status(0)
+        .json();
     let findings = check["findings"].as_array().cloned().unwrap_or_default();
-    findings.into_iter().filter(|finding| finding["plane"] == "run").collect()
+    findings
+        .into_iter()
+        .filter(|finding| finding["plane"] == "run")
+        .collect()
 }
 
 /// Infrastructure code often makes the job first. Nothing of that is in the way of `apply`; that the job has to be deployed
@@ -44,7 +56,11 @@ async fn deployed_before(major: u32) {
     let stage = Stage::new(major);
     let kinds = [(RunKind::Job, "job"), (RunKind::Service, "web")];
     for (kind, name) in kinds {
-        assert_eq!(deploy(&stage, kind, name, "current").await, Some(13), "{name}: there is no secret yet");
+        assert_eq!(
+            deploy(&stage, kind, name, "current").await,
+            Some(13),
+            "{name}: there is no secret yet"
+        );
     }
     let roles = kinds.map(|(kind, name)| declared(kind, name, "grace: 1s"));
     stage.roles(&roles.concat());
@@ -52,13 +68,29 @@ async fn deployed_before(major: u32) {
     let findings = found(&stage);
     assert_eq!(findings.len(), 2, "{findings:?}");
     for (finding, (_, name)) in findings.iter().zip(kinds) {
-        assert_eq!((&finding["rule"], &finding["severity"]), (&json!("job.reference"), &json!("warning")));
+        assert_eq!(
+            (&finding["rule"], &finding["severity"]),
+            (&json!("job.reference"), &json!("warning"))
+        );
         let message = finding["message"].as_str().expect("a message");
-        assert!(message.contains(&format!("/{name} could not read")) && message.contains("was not found"), "{message}");
-        assert!(finding["fix"].as_str().is_some_and(|fix| fix.contains("deploy it again")), "{finding}");
+        assert!(
+            message.contains(&format!("/{name} could not read"))
+                && message.contains("was not found"),
+            "{message}"
+        );
+        assert!(
+            finding["fix"]
+                .as_str()
+                .is_some_and(|fix| fix.contains("deploy it again")),
+            "{finding}"
+        );
     }
     for (kind, name) in kinds {
-        assert_eq!(deploy(&stage, kind, name, "current").await, None, "{name}: its account can read by now");
+        assert_eq!(
+            deploy(&stage, kind, name, "current").await,
+            None,
+            "{name}: its account can read by now"
+        );
     }
     assert_eq!(found(&stage), Vec::<Value>::new());
     stage.assert_in_sync();
@@ -73,7 +105,10 @@ fn a_roll_that_fails_is_told_in_googles_words_and_made_again() {
 
 async fn failing_roll(major: u32) {
     let stage = Stage::new(major);
-    let kinds = [(RunKind::Job, "job", "1"), (RunKind::Service, "web", "current")];
+    let kinds = [
+        (RunKind::Job, "job", "1"),
+        (RunKind::Service, "web", "current"),
+    ];
     let roles = kinds.map(|(kind, name, version)| {
         seed(&stage, kind, name, version);
         declared(kind, name, "strategy: alternate, grace: 1s")
@@ -82,13 +117,33 @@ async fn failing_roll(major: u32) {
     stage.apply(&[]).assert_status(0);
     for (kind, name, _) in kinds {
         stage.set_bindings(name, json!([])).await;
-        let failed = stage.run("rotate", &["--role", name, "--now", "--roll"]).assert_status(1);
-        for words in ["the change was accepted", "Permission denied on secret", "INTERNAL", "deploy it again"] {
-            assert!(failed.stderr.contains(words), "{name}: {words}: {}", failed.stderr);
+        let failed = stage
+            .run("rotate", &["--role", name, "--now", "--roll"])
+            .assert_status(1);
+        for words in [
+            "the change was accepted",
+            "Permission denied on secret",
+            "INTERNAL",
+            "deploy it again",
+        ] {
+            assert!(
+                failed.stderr.contains(words),
+                "{name}: {words}: {}",
+                failed.stderr
+            );
         }
-        assert_eq!(stage.versions(name).await, ["1 ENABLED", "2 ENABLED"], "{name}");
-        let resource = stage.must(Method::GET, &path(kind, name, ""), Value::Null).await;
-        assert_eq!(resource["terminalCondition"]["state"], "CONDITION_FAILED", "{name}");
+        assert_eq!(
+            stage.versions(name).await,
+            ["1 ENABLED", "2 ENABLED"],
+            "{name}"
+        );
+        let resource = stage
+            .must(Method::GET, &path(kind, name, ""), Value::Null)
+            .await;
+        assert_eq!(
+            resource["terminalCondition"]["state"], "CONDITION_FAILED",
+            "{name}"
+        );
     }
     after_grace();
     // A service goes on with the revision before, which holds the old credential.
@@ -97,13 +152,21 @@ async fn failing_roll(major: u32) {
     assert_eq!(stage.versions("web").await, ["1 ENABLED", "2 ENABLED"]);
 
     stage.apply(&[]).assert_status(0);
-    stage.run("rotate", &["--role", "web", "--roll"]).assert_status(0);
-    let web = stage.must(Method::GET, &path(RunKind::Service, "web", ""), Value::Null).await;
+    stage
+        .run("rotate", &["--role", "web", "--roll"])
+        .assert_status(0);
+    let web = stage
+        .must(Method::GET, &path(RunKind::Service, "web", ""), Value::Null)
+        .await;
     assert_eq!(web["latestReadyRevision"], web["latestCreatedRevision"]);
     assert_eq!(pin(&stage, "job").await, "2");
     stage.run("rotate", &["--roll"]).assert_status(0);
     for name in ["job", "web"] {
-        assert_eq!(stage.versions(name).await, ["1 DISABLED", "2 ENABLED"], "{name}");
+        assert_eq!(
+            stage.versions(name).await,
+            ["1 DISABLED", "2 ENABLED"],
+            "{name}"
+        );
     }
     // Its template names the new version already: what is left is to deploy it.
     assert_eq!(found(&stage).len(), 1);
@@ -114,6 +177,12 @@ async fn failing_roll(major: u32) {
     after_grace();
     stage.run("rotate", &[]).assert_status(0);
     for name in ["job", "web"] {
-        assert!(stage.versions(name).await.contains(&"2 DISABLED".to_owned()), "{name}");
+        assert!(
+            stage
+                .versions(name)
+                .await
+                .contains(&"2 DISABLED".to_owned()),
+            "{name}"
+        );
     }
 }

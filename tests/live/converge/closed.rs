@@ -7,7 +7,10 @@ use crate::support::each_major;
 
 async fn stage(major: u32) -> Stage {
     let stage = Stage::new(major);
-    stage.cluster.batch("postgres", "CREATE DATABASE books OWNER cloudsqlsuperuser").await;
+    stage
+        .cluster
+        .batch("postgres", "CREATE DATABASE books OWNER cloudsqlsuperuser")
+        .await;
     stage.policy(&format!(
         "version: 1\ninstance: {INSTANCE}\ndatabases: {{ books: {{ schemas: [ledger] }}, shop: {{ schemas: [app] }} }}\nroles:\n  mig: {{ access: ddl }}\n  app: {{ access: dml }}\n"
     ));
@@ -22,13 +25,26 @@ impl Stage {
 
     /// `check` cannot tell, names only `shop`, and still reports these rules.
     fn assert_unknown_but(&self, rules: &[&str]) -> Value {
-        let checked = self.run("check", &["--format", "json"]).assert_status(1).json();
+        let checked = self
+            .run("check", &["--format", "json"])
+            .assert_status(1)
+            .json();
         assert_eq!(checked["status"], "unknown");
         let errors = checked["errors"].to_string();
-        assert!(errors.contains("`shop`") && !errors.contains("books"), "{errors}");
+        assert!(
+            errors.contains("`shop`") && !errors.contains("books"),
+            "{errors}"
+        );
         for rule in rules {
             let found = |one: &Value| one["rule"] == *rule && one["object"] == "database shop";
-            assert!(checked["findings"].as_array().expect("a list").iter().any(found), "no {rule} in {checked}");
+            assert!(
+                checked["findings"]
+                    .as_array()
+                    .expect("a list")
+                    .iter()
+                    .any(found),
+                "no {rule} in {checked}"
+            );
         }
         checked
     }

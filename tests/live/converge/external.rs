@@ -6,12 +6,21 @@ use crate::stage::Stage;
 use crate::support::each_major;
 
 fn of_rule<'j>(checked: &'j Value, rule: &str) -> Vec<&'j Value> {
-    checked["findings"].as_array().expect("findings").iter().filter(|one| one["rule"] == rule).collect()
+    checked["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter(|one| one["rule"] == rule)
+        .collect()
 }
 
 /// The verifier that the server keeps for a role.
 async fn verifier(stage: &Stage, role: &str) -> Vec<String> {
-    stage.query(&format!("SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = '{role}'")).await
+    stage
+        .query(&format!(
+            "SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = '{role}'"
+        ))
+        .await
 }
 
 each_major! {

@@ -20,13 +20,21 @@ const ROLES: &str = "  mig:
 
 /// Logs in with a password that only the test knows.
 async fn log_in(stage: &Stage, login: &str) -> Client {
-    stage.sql(&format!("ALTER ROLE {login} LOGIN PASSWORD 'test'")).await;
-    stage.log_in(login, "test").await.expect("the login gets in")
+    stage
+        .sql(&format!("ALTER ROLE {login} LOGIN PASSWORD 'test'"))
+        .await;
+    stage
+        .log_in(login, "test")
+        .await
+        .expect("the login gets in")
 }
 
 #[track_caller]
 fn refused<T: std::fmt::Debug>(result: Result<T, tokio_postgres::Error>) {
-    assert_eq!(result.expect_err("refused").code().map(|code| code.code()), Some("42501"));
+    assert_eq!(
+        result.expect_err("refused").code().map(|code| code.code()),
+        Some("42501")
+    );
 }
 
 each_major! {

@@ -14,7 +14,9 @@ async fn deployed(major: u32) -> Stage {
     let stage = Stage::new(major);
     stage.policy(OLD);
     stage.converge(&[]);
-    stage.sql("SET ROLE mig; CREATE TABLE app.t (id serial); GRANT SELECT ON app.t TO PUBLIC").await;
+    stage
+        .sql("SET ROLE mig; CREATE TABLE app.t (id serial); GRANT SELECT ON app.t TO PUBLIC")
+        .await;
     stage.policy(NEW);
     stage
 }

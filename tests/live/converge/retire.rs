@@ -26,7 +26,10 @@ const ABSENT: &str = "  old: { state: absent, heir: app }\n";
 /// Two databases in which `old` and its logins own and hold whatever one can.
 async fn inhabited(major: u32, secret: &str) -> Stage {
     let stage = Stage::new(major);
-    stage.cluster.batch("postgres", "CREATE DATABASE books OWNER cloudsqlsuperuser").await;
+    stage
+        .cluster
+        .batch("postgres", "CREATE DATABASE books OWNER cloudsqlsuperuser")
+        .await;
     stage.policy(&policy("  old: { access: { dml: [misc] } }\n"));
     stage.converge(&[]);
     stage
@@ -206,7 +209,11 @@ each_major! {
 
 #[test]
 fn the_secret_of_a_role_that_is_gone_is_destroyed_after_a_while() {
-    newest(|major| tokio::runtime::Runtime::new().unwrap().block_on(secret_goes(major)));
+    newest(|major| {
+        tokio::runtime::Runtime::new()
+            .unwrap()
+            .block_on(secret_goes(major))
+    });
 }
 
 async fn secret_goes(major: u32) {
@@ -226,10 +233,18 @@ async fn secret_goes(major: u32) {
     let plan = stage.run("plan", &[]).assert_status(0);
     assert_said(
         &plan,
-        &[&format!("let {READER} read projects/shop-prod/secrets/app-url no more"), "destroy version 1 of"],
+        &[
+            &format!("let {READER} read projects/shop-prod/secrets/app-url no more"),
+            "destroy version 1 of",
+        ],
     );
     stage.converge(&[]);
-    assert_eq!(stage.query("SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'app%'").await, [""; 0]);
+    assert_eq!(
+        stage
+            .query("SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'app%'")
+            .await,
+        [""; 0]
+    );
     let secret = stage.secret("app-url").await;
     assert_eq!(secret["versionDestroyTtl"], "86400s");
     assert!(secret["versionAliases"]["current"].is_null(), "{secret}");

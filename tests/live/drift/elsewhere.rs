@@ -9,7 +9,8 @@ impl World {
     fn said_of_postgres(&self) -> Vec<Value> {
         let json = self.check().assert_status(0).json();
         let findings = json["findings"].as_array().into_iter().flatten();
-        let is_held = |one: &&Value| one["object"] == "database postgres" && one["rule"] != "lock.exposed";
+        let is_held =
+            |one: &&Value| one["object"] == "database postgres" && one["rule"] != "lock.exposed";
         findings.filter(is_held).cloned().collect()
     }
 }

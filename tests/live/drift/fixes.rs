@@ -22,18 +22,25 @@ fn what_a_finding_about_roles_prints_mends_it_before_16() {
 }
 
 fn is_about_roles(case: &Case<'_>) -> bool {
-    case.rules.iter().any(|rule| BEFORE_16.iter().any(|prefix| rule.starts_with(prefix)))
+    case.rules
+        .iter()
+        .any(|rule| BEFORE_16.iter().any(|prefix| rule.starts_with(prefix)))
 }
 
 fn every_fix(major: u32, chosen: impl Fn(&Case<'_>) -> bool) {
     crate::support::on_a_runtime(async {
         let world = World::make(major, "drift").await;
         let mut wrong = String::new();
-        let by_hand = |case: &Case<'_>| case.id != BEYOND_SQL && case.outcome(major) != "refused" && chosen(case);
+        let by_hand = |case: &Case<'_>| {
+            case.id != BEYOND_SQL && case.outcome(major) != "refused" && chosen(case)
+        };
         let drifting = cases(major).filter(|case| case.expect == "drift" && by_hand(case));
         for case in drifting {
             let superuser = world.cluster.connect_superuser("shop").await;
-            superuser.batch_execute(case.sql).await.unwrap_or_else(|error| panic!("{}: {error:?}", case.id));
+            superuser
+                .batch_execute(case.sql)
+                .await
+                .unwrap_or_else(|error| panic!("{}: {error:?}", case.id));
             drop(superuser);
             let result = world.mend_by_hand().await;
             if let Err(why) = &result {
@@ -55,12 +62,14 @@ impl World {
         let mut before = BTreeSet::new();
         for _round in 0..2 {
             let findings = drift(&checked);
-            let (mended, left): (Vec<_>, Vec<_>) = findings.into_iter().partition(|one| one["fix"].is_string());
+            let (mended, left): (Vec<_>, Vec<_>) =
+                findings.into_iter().partition(|one| one["fix"].is_string());
             for finding in &left {
                 says_who_could(finding)?;
             }
             before.extend(fingerprints(&mended));
-            let (containers, objects): (Vec<_>, Vec<_>) = mended.iter().partition(|one| takes_schema_away(one));
+            let (containers, objects): (Vec<_>, Vec<_>) =
+                mended.iter().partition(|one| takes_schema_away(one));
             for finding in objects.into_iter().chain(containers) {
                 self.run_fix(finding).await?;
             }
@@ -80,36 +89,61 @@ impl World {
     }
 
     async fn run_fix(&self, finding: &Value) -> Verdict {
-        let fix = finding["fix"].as_str().ok_or_else(|| format!("no fix: {finding:#}"))?;
+        let fix = finding["fix"]
+            .as_str()
+            .ok_or_else(|| format!("no fix: {finding:#}"))?;
         if fix.starts_with("rolewright apply ") {
             return exits(&self.apply(&[]), 0, fix);
         }
-        let admin = self.cluster.connect_admin(finding["database"].as_str().unwrap_or("postgres")).await;
-        admin.batch_execute(fix).await.map_err(|error| format!("{fix}: {error:?}\n{finding:#}"))
+        let admin = self
+            .cluster
+            .connect_admin(finding["database"].as_str().unwrap_or("postgres"))
+            .await;
+        admin
+            .batch_execute(fix)
+            .await
+            .map_err(|error| format!("{fix}: {error:?}\n{finding:#}"))
     }
 }
 
 /// What no statement of this admin's mends gives the reason, and who could.
 pub(super) fn says_who_could(finding: &Value) -> Verdict {
     let message = finding["message"].as_str().unwrap_or_default();
-    let said =
-        message.split_once(": ").is_some_and(|(_, why)| why.contains("; ")) && !message.contains("a superuser runs");
-    if said { Ok(()) } else { Err(format!("no fix: {finding:#}")) }
+    let said = message
+        .split_once(": ")
+        .is_some_and(|(_, why)| why.contains("; "))
+        && !message.contains("a superuser runs");
+    if said {
+        Ok(())
+    } else {
+        Err(format!("no fix: {finding:#}"))
+    }
 }
 
 /// Whoever loses a schema can no longer name what is in it, and so take back what it granted on there.
 fn takes_schema_away(finding: &Value) -> bool {
     finding["rule"] == "role.undeclared"
-        && finding["object"].as_str().is_some_and(|object| object.starts_with("schema "))
+        && finding["object"]
+            .as_str()
+            .is_some_and(|object| object.starts_with("schema "))
 }
 
 pub(super) fn drift(checked: &Outcome) -> Vec<Value> {
     let json = checked.json();
-    json["findings"].as_array().into_iter().flatten().filter(|one| one["severity"] == "error").cloned().collect()
+    json["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|one| one["severity"] == "error")
+        .cloned()
+        .collect()
 }
 
 fn fingerprint(finding: &Value) -> String {
-    finding["fingerprint"].as_str().unwrap_or_default().to_owned()
+    finding["fingerprint"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn fingerprints(findings: &[Value]) -> impl Iterator<Item = String> + '_ {

@@ -55,18 +55,35 @@ struct Expected {
 
 impl Expected {
     fn of(rule: &str, role: &str, object: &str, privilege: &str, grantor: &str) -> Self {
-        let [rule, role, object, privilege, grantor] = [rule, role, object, privilege, grantor].map(str::to_owned);
-        Self { rule, role, object, privilege, grantor }
+        let [rule, role, object, privilege, grantor] =
+            [rule, role, object, privilege, grantor].map(str::to_owned);
+        Self {
+            rule,
+            role,
+            object,
+            privilege,
+            grantor,
+        }
     }
 }
 
 fn found(checked: &Outcome) -> BTreeSet<Expected> {
     let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
     let of = |finding: Value| {
-        let [rule, role, object, privilege] = ["rule", "role", "object", "privilege"].map(|key| text(&finding, key));
+        let [rule, role, object, privilege] =
+            ["rule", "role", "object", "privilege"].map(|key| text(&finding, key));
         let path = finding["path"][1].as_str().unwrap_or_default();
-        let grantor = path.strip_prefix(&format!("{privilege} on {object} granted by ")).unwrap_or(path).to_owned();
-        Expected { rule, role, object, privilege, grantor }
+        let grantor = path
+            .strip_prefix(&format!("{privilege} on {object} granted by "))
+            .unwrap_or(path)
+            .to_owned();
+        Expected {
+            rule,
+            role,
+            object,
+            privilege,
+            grantor,
+        }
     };
     drift(checked).into_iter().map(of).collect()
 }
@@ -75,7 +92,10 @@ fn found(checked: &Outcome) -> BTreeSet<Expected> {
 fn same(found: &BTreeSet<Expected>, expected: &BTreeSet<Expected>) {
     let missed: Vec<_> = expected.difference(found).collect();
     let beyond: Vec<_> = found.difference(expected).collect();
-    assert!(missed.is_empty() && beyond.is_empty(), "not found: {missed:#?}\nfound besides: {beyond:#?}");
+    assert!(
+        missed.is_empty() && beyond.is_empty(),
+        "not found: {missed:#?}\nfound besides: {beyond:#?}"
+    );
 }
 
 struct Row<'a> {
@@ -93,10 +113,31 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn parse(line: &'a str) -> Self {
         let fields: Vec<_> = line.split('\t').collect();
-        let [from, object, owner, on, excess, declared, public, undeclared, apply] = fields[..] else {
+        let [
+            from,
+            object,
+            owner,
+            on,
+            excess,
+            declared,
+            public,
+            undeclared,
+            apply,
+        ] = fields[..]
+        else {
             panic!("not nine fields: {line}");
         };
-        Self { from: super::major(from), object, owner, on, excess, declared, public, undeclared, apply }
+        Self {
+            from: super::major(from),
+            object,
+            owner,
+            on,
+            excess,
+            declared,
+            public,
+            undeclared,
+            apply,
+        }
     }
 
     /// The statements, each with what it is found as.
@@ -106,14 +147,22 @@ impl<'a> Row<'a> {
             Some("future") => "default.unexpected",
             _ => "grant.unexpected",
         };
-        let by_owner = |rule, role, privilege| (self.grant(privilege, role), vec![self.found(rule, role, privilege)]);
+        let by_owner = |rule, role, privilege| {
+            (
+                self.grant(privilege, role),
+                vec![self.found(rule, role, privilege)],
+            )
+        };
         let mut all = Vec::new();
         if self.excess != "-" {
             all.push(by_owner(unexpected, "app_user", self.excess));
         }
         if self.declared != "-" {
             let option = self.grant(self.declared, "app_user") + " WITH GRANT OPTION";
-            all.push((option, vec![self.found("grant.grantable", "app_user", self.declared)]));
+            all.push((
+                option,
+                vec![self.found("grant.grantable", "app_user", self.declared)],
+            ));
         }
         if self.public != "-" {
             all.push(by_owner("public.unexpected", "PUBLIC", self.public));
@@ -129,7 +178,10 @@ impl<'a> Row<'a> {
         if self.default().is_some() {
             // Only its owner says what its future objects are granted: who may grant on does so once they are there.
             let statement = self.grant(self.undeclared, "agent") + " WITH GRANT OPTION";
-            return (statement, vec![self.found(unexpected, "agent", self.undeclared)]);
+            return (
+                statement,
+                vec![self.found(unexpected, "agent", self.undeclared)],
+            );
         }
         let (privilege, to, rule) = match self.excess {
             "-" => (self.undeclared, "outsider", "role.undeclared"),
@@ -148,7 +200,11 @@ impl<'a> Row<'a> {
     }
 
     fn found(&self, rule: &str, role: &str, privilege: &str) -> Expected {
-        let rule = if self.default().is_some() { "default.unexpected" } else { rule };
+        let rule = if self.default().is_some() {
+            "default.unexpected"
+        } else {
+            rule
+        };
         Expected::of(rule, role, self.object, privilege, self.owner)
     }
 
@@ -156,7 +212,11 @@ impl<'a> Row<'a> {
     fn default(&self) -> Option<(&str, &str)> {
         let rest = self.on.strip_prefix("DEFAULT ")?;
         let schema = " IN SCHEMA appdata".len() - 1;
-        Some(if rest.starts_with("IN SCHEMA ") { rest.split_at(schema) } else { ("", rest) })
+        Some(if rest.starts_with("IN SCHEMA ") {
+            rest.split_at(schema)
+        } else {
+            ("", rest)
+        })
     }
 
     fn grant(&self, privilege: &str, to: &str) -> String {
@@ -165,7 +225,14 @@ impl<'a> Row<'a> {
                 "ALTER DEFAULT PRIVILEGES FOR ROLE migration_user {schema} GRANT {privilege} ON {kind} TO {to}"
             );
         }
-        let column = self.object.strip_prefix("column ").and_then(|name| name.find('(').map(|at| &name[at..]));
-        format!("GRANT {privilege} {} ON {} TO {to}", column.unwrap_or_default(), self.on)
+        let column = self
+            .object
+            .strip_prefix("column ")
+            .and_then(|name| name.find('(').map(|at| &name[at..]));
+        format!(
+            "GRANT {privilege} {} ON {} TO {to}",
+            column.unwrap_or_default(),
+            self.on
+        )
     }
 }

@@ -32,7 +32,11 @@ impl Gcloud {
             }
             tried => {
                 let tried = tried.expect("gcloud can be started");
-                assert!(tried.status.success(), "gcloud --version: {}", String::from_utf8_lossy(&tried.stderr));
+                assert!(
+                    tried.status.success(),
+                    "gcloud --version: {}",
+                    String::from_utf8_lossy(&tried.stderr)
+                );
                 Some(Self {
                     base_url: base_url.to_owned(),
                     project: project.to_owned(),
@@ -48,7 +52,12 @@ impl Gcloud {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let token = folder.path().join("token");
         fs::write(&token, caller).expect("the token is written");
-        Self { base_url: self.base_url.clone(), project: self.project.clone(), folder, token: Some(token) }
+        Self {
+            base_url: self.base_url.clone(),
+            project: self.project.clone(),
+            folder,
+            token: Some(token),
+        }
     }
 
     /// A file that gcloud can be given.
@@ -59,9 +68,21 @@ impl Gcloud {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Said {
-        let Output { status, stdout, stderr } = self.command().args(arguments).output().expect("gcloud runs");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self
+            .command()
+            .args(arguments)
+            .output()
+            .expect("gcloud runs");
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        Said { code: status.code(), stdout: text(&stdout), stderr: text(&stderr) }
+        Said {
+            code: status.code(),
+            stdout: text(&stdout),
+            stderr: text(&stderr),
+        }
     }
 
     /// What gcloud prints.
@@ -77,13 +98,20 @@ impl Gcloud {
     /// The same in JSON.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let printed = self.must(&[arguments, &["--format=json"]].concat());
-        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("gcloud {arguments:?}: {error} in {printed}"))
+        serde_json::from_str(&printed)
+            .unwrap_or_else(|error| panic!("gcloud {arguments:?}: {error} in {printed}"))
     }
 
     /// What gcloud says when it fails, which it has to with exit code 1.
     pub fn refused(&self, arguments: &[&str]) -> String {
         let said = self.run(arguments);
-        assert_eq!(said.code, Some(1), "gcloud {arguments:?}: {}{}", said.stdout, said.stderr);
+        assert_eq!(
+            said.code,
+            Some(1),
+            "gcloud {arguments:?}: {}{}",
+            said.stdout,
+            said.stderr
+        );
         said.stderr
     }
 
@@ -91,7 +119,14 @@ impl Gcloud {
     pub fn access(&self, secret: &str, version: &str) -> Vec<u8> {
         let path = self.file("payload", b"");
         let secret = format!("--secret={secret}");
-        self.must(&["secrets", "versions", "access", version, &secret, &format!("--out-file={path}")]);
+        self.must(&[
+            "secrets",
+            "versions",
+            "access",
+            version,
+            &secret,
+            &format!("--out-file={path}"),
+        ]);
         fs::read(path).expect("the payload")
     }
 
@@ -103,7 +138,10 @@ impl Gcloud {
             .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
             .env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
             .env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "true")
-            .env("CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER", format!("{}/", self.base_url))
+            .env(
+                "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER",
+                format!("{}/", self.base_url),
+            )
             .env_remove("CLOUDSDK_AUTH_ACCESS_TOKEN");
         match &self.token {
             Some(token) => command.env("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", token),

@@ -11,7 +11,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The interpreter that has the client, set up once for all tests, or why there is none.
 static INTERPRETER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
-    let setup = Command::new(format!("{ROOT}/scripts/lib/python-client")).current_dir(ROOT).output();
+    let setup = Command::new(format!("{ROOT}/scripts/lib/python-client"))
+        .current_dir(ROOT)
+        .output();
     let setup = setup.map_err(|error| format!("scripts/lib/python-client: {error}"))?;
     match setup.status.success() {
         true => Ok(PathBuf::from(String::from_utf8_lossy(&setup.stdout).trim())),
@@ -45,7 +47,11 @@ impl Python {
             .expect("Python starts");
         let requests = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        Some(Self { child, requests, answers })
+        Some(Self {
+            child,
+            requests,
+            answers,
+        })
     }
 
     /// A method of the client: its response, or the exception it raised as `{type, code, message}`.
@@ -54,7 +60,8 @@ impl Python {
         writeln!(requests, "{}", json!([method, request])).expect("Python reads");
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("Python answers");
-        let mut answer: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("`{method}`: {e} in `{line}`"));
+        let mut answer: Value =
+            serde_json::from_str(&line).unwrap_or_else(|e| panic!("`{method}`: {e} in `{line}`"));
         match answer.get("ok") {
             Some(_) => Ok(answer["ok"].take()),
             None => Err(answer["error"].take()),
@@ -63,7 +70,8 @@ impl Python {
 
     /// The response of a method that has to succeed.
     pub fn must(&mut self, method: &str, request: &Value) -> Value {
-        self.ask(method, request).unwrap_or_else(|error| panic!("`{method}` {request}: {error}"))
+        self.ask(method, request)
+            .unwrap_or_else(|error| panic!("`{method}` {request}: {error}"))
     }
 
     /// The exception of a method that has to fail: its type, which over REST is that of the HTTP status, and message.

@@ -34,7 +34,10 @@ impl Write for Log {
 fn no_payload_is_in_a_trace_or_an_error() {
     run_alone("alone::traces_and_errors_are_searched", &[]);
     // Google's client then puts every request and answer into a span.
-    run_alone("alone::traces_and_errors_are_searched", &[("GOOGLE_CLOUD_RUST_LOGGING", "true")]);
+    run_alone(
+        "alone::traces_and_errors_are_searched",
+        &[("GOOGLE_CLOUD_RUST_LOGGING", "true")],
+    );
 }
 
 #[tokio::test]
@@ -52,21 +55,41 @@ async fn traces_and_errors_are_searched() {
     let (world, name) = World::with_secret().await;
     world.google.add_version(&name, &payload()).await.unwrap();
     world.google.access(&name, 1).await.unwrap();
-    let echo = format!("Base64 decoding failed for \"{}\" ({PAYLOAD})", STANDARD.encode(PAYLOAD));
+    let echo = format!(
+        "Base64 decoding failed for \"{}\" ({PAYLOAD})",
+        STANDARD.encode(PAYLOAD)
+    );
     let echo = json!({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": echo}});
-    world.hop.next(":addVersion", Fault::Answer(StatusCode::BAD_REQUEST, echo));
-    let refused = world.google.add_version(&name, &payload()).await.unwrap_err();
-    world.hop.next(":access", Fault::Tamper(|answer| answer.replace("dataCrc32c", "x")));
+    world
+        .hop
+        .next(":addVersion", Fault::Answer(StatusCode::BAD_REQUEST, echo));
+    let refused = world
+        .google
+        .add_version(&name, &payload())
+        .await
+        .unwrap_err();
+    world.hop.next(
+        ":access",
+        Fault::Tamper(|answer| answer.replace("dataCrc32c", "x")),
+    );
     let damaged = world.google.access(&name, 1).await.unwrap_err();
     drop(guard);
 
     let mut shown = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
-    assert!(shown.contains("calling Google"), "the log is the one looked at");
+    assert!(
+        shown.contains("calling Google"),
+        "the log is the one looked at"
+    );
     for error in [refused, damaged] {
         shown += &format!("{error} {error:?} {:?} {:?}", error.source(), error.hint());
     }
     let percent = PAYLOAD.replace(':', "%3A").replace('/', "%2F");
-    for form in [PAYLOAD, "pa~ss-w.rd", STANDARD.encode(PAYLOAD).trim_end_matches('='), &percent] {
+    for form in [
+        PAYLOAD,
+        "pa~ss-w.rd",
+        STANDARD.encode(PAYLOAD).trim_end_matches('='),
+        &percent,
+    ] {
         assert!(!shown.contains(form), "`{form}` is shown");
     }
 }
@@ -82,7 +105,10 @@ fn run_alone(test: &str, environment: &[(&str, &str)]) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -91,9 +117,18 @@ fn without_credentials_it_says_so_within_seconds() {
     // Nothing listens on port 1; the other port takes connections and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().to_string();
-    run_alone("alone::there_are_no_credentials", &[("GCE_METADATA_HOST", "127.0.0.1:1")]);
-    run_alone("alone::there_are_no_credentials", &[("GCE_METADATA_HOST", &silent)]);
-    run_alone("alone::there_are_no_credentials", &[("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")]);
+    run_alone(
+        "alone::there_are_no_credentials",
+        &[("GCE_METADATA_HOST", "127.0.0.1:1")],
+    );
+    run_alone(
+        "alone::there_are_no_credentials",
+        &[("GCE_METADATA_HOST", &silent)],
+    );
+    run_alone(
+        "alone::there_are_no_credentials",
+        &[("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")],
+    );
     assert!(started.elapsed() < Duration::from_secs(15));
 }
 
@@ -101,8 +136,18 @@ fn without_credentials_it_says_so_within_seconds() {
 #[ignore = "needs an environment without credentials: run by another test"]
 async fn there_are_no_credentials() {
     let error = Google::connect(None).await.err().unwrap();
-    assert!(error.to_string().starts_with("no usable Google credentials"), "{error}");
-    assert!(error.hint().unwrap().contains("gcloud auth application-default login"));
+    assert!(
+        error
+            .to_string()
+            .starts_with("no usable Google credentials"),
+        "{error}"
+    );
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("gcloud auth application-default login")
+    );
 }
 
 #[test]
@@ -114,8 +159,14 @@ fn a_loopback_endpoint_needs_no_credentials() {
 fn no_call_to_this_machine_goes_through_a_proxy() {
     let proxy = "http://127.0.0.1:1";
     for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
-        run_alone("alone::a_proxied_loopback_endpoint_is_refused", &[(variable, proxy)]);
-        run_alone("a_secret_lives", &[(variable, proxy), ("NO_PROXY", "localhost,127.0.0.1")]);
+        run_alone(
+            "alone::a_proxied_loopback_endpoint_is_refused",
+            &[(variable, proxy)],
+        );
+        run_alone(
+            "a_secret_lives",
+            &[(variable, proxy), ("NO_PROXY", "localhost,127.0.0.1")],
+        );
     }
     run_alone("a_secret_lives", &[("HTTPS_PROXY", proxy)]);
 }
@@ -123,8 +174,14 @@ fn no_call_to_this_machine_goes_through_a_proxy() {
 #[tokio::test]
 #[ignore = "needs an environment with a proxy: run by another test"]
 async fn a_proxied_loopback_endpoint_is_refused() {
-    for (endpoint, host) in [("http://127.0.0.1:9", "127.0.0.1"), ("http://[::1]:9", "::1")] {
-        let error = Google::connect(Some(&endpoint.parse().unwrap())).await.err().unwrap();
+    for (endpoint, host) in [
+        ("http://127.0.0.1:9", "127.0.0.1"),
+        ("http://[::1]:9", "::1"),
+    ] {
+        let error = Google::connect(Some(&endpoint.parse().unwrap()))
+            .await
+            .err()
+            .unwrap();
         assert!(matches!(error, GoogleError::Proxied { .. }), "{error:?}");
         assert_eq!(error.hint().unwrap(), format!("add `{host}` to `NO_PROXY`"));
     }
@@ -134,13 +191,25 @@ async fn a_proxied_loopback_endpoint_is_refused() {
 fn check_with_password_in(reference: &str, world: &World) -> String {
     let directory = tempfile::tempdir().unwrap();
     let policy = directory.path().join("policy.yaml");
-    std::fs::write(&policy, "version: 1\ndatabases: {app: {schemas: [public]}}\nroles: {owner: {access: ddl}}\n")
-        .unwrap();
+    std::fs::write(
+        &policy,
+        "version: 1\ndatabases: {app: {schemas: [public]}}\nroles: {owner: {access: ddl}}\n",
+    )
+    .unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_rolewright"))
         .arg("check")
         .arg(&policy)
-        .args(["--admin-url", "postgres://admin@127.0.0.1:1/postgres", "-vvv"])
-        .args(["--admin-password-secret", reference, "--google-endpoint", &world.fake.base_url()])
+        .args([
+            "--admin-url",
+            "postgres://admin@127.0.0.1:1/postgres",
+            "-vvv",
+        ])
+        .args([
+            "--admin-password-secret",
+            reference,
+            "--google-endpoint",
+            &world.fake.base_url(),
+        ])
         .env_clear()
         .env("GOOGLE_CLOUD_RUST_LOGGING", "true")
         .env("RUST_LOG", "trace")
@@ -154,13 +223,21 @@ fn check_with_password_in(reference: &str, world: &World) -> String {
 async fn the_accessor_of_a_numbered_password_needs_nothing_else() {
     let (world, name) = World::with_secret().await;
     world.google.add_version(&name, &payload()).await.unwrap();
-    world.fake.restrict("anonymous", &["secretmanager.versions.access"]);
+    world
+        .fake
+        .restrict("anonymous", &["secretmanager.versions.access"]);
 
     let told = check_with_password_in("projects/shop/secrets/db-app-url/versions/1", &world);
     assert!(!told.contains("cannot read secret"), "{told}");
     assert_eq!(world.count("GET", "versions/1:access"), 1);
-    assert!(told.contains("calling Google") && !told.contains("pa~ss-w.rd"), "{told}");
+    assert!(
+        told.contains("calling Google") && !told.contains("pa~ss-w.rd"),
+        "{told}"
+    );
 
     let told = check_with_password_in("projects/shop/secrets/db-app-url", &world);
-    assert!(told.contains("cannot read secret `projects/shop/secrets/db-app-url`"), "{told}");
+    assert!(
+        told.contains("cannot read secret `projects/shop/secrets/db-app-url`"),
+        "{told}"
+    );
 }

@@ -47,10 +47,16 @@ impl Hop {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let faults = Arc::<Mutex<Vec<_>>>::default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let onward = Onward { base, client, faults: faults.clone() };
+        let onward = Onward {
+            base,
+            client,
+            faults: faults.clone(),
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(axum::serve(listener, Router::new().fallback(forward).with_state(onward)).into_future());
+        tokio::spawn(
+            axum::serve(listener, Router::new().fallback(forward).with_state(onward)).into_future(),
+        );
         Self { url, faults }
     }
 
@@ -110,14 +116,22 @@ impl Onward {
     async fn carry_out(&self, method: Method, uri: &Uri, body: Bytes) -> (StatusCode, String) {
         // Small pages: three versions are more than one of them.
         let uri = uri.to_string().replace("pageSize=1000", "pageSize=2");
-        let request = self.client.request(method, format!("{}{uri}", self.base)).body(body);
+        let request = self
+            .client
+            .request(method, format!("{}{uri}", self.base))
+            .body(body);
         let response = request.send().await.unwrap();
         (response.status(), response.text().await.unwrap())
     }
 
     async fn add_binding(&self, path: &str, binding: Value) {
-        let policy_path = path.replace(":setIamPolicy", ":getIamPolicy?options.requestedPolicyVersion=3");
-        let (_, policy) = self.carry_out(Method::GET, &policy_path.parse().unwrap(), Bytes::new()).await;
+        let policy_path = path.replace(
+            ":setIamPolicy",
+            ":getIamPolicy?options.requestedPolicyVersion=3",
+        );
+        let (_, policy) = self
+            .carry_out(Method::GET, &policy_path.parse().unwrap(), Bytes::new())
+            .await;
         let mut policy: Value = serde_json::from_str(&policy).unwrap();
         policy["version"] = json!(3);
         match policy["bindings"].as_array_mut() {
@@ -125,7 +139,9 @@ impl Onward {
             None => policy["bindings"] = json!([binding]),
         }
         let body = json!({ "policy": policy }).to_string();
-        let (status, answer) = self.carry_out(Method::POST, &path.parse().unwrap(), body.into()).await;
+        let (status, answer) = self
+            .carry_out(Method::POST, &path.parse().unwrap(), body.into())
+            .await;
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
 }

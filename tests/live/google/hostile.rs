@@ -22,7 +22,10 @@ const CALLS: [(&str, &str); 20] = [
     ("update", "PATCH /v1/"),
     ("add", ":addVersion"),
     ("access", ":access"),
-    ("version", "GET /v1/projects/shop/secrets/db-app-url/versions/1 "),
+    (
+        "version",
+        "GET /v1/projects/shop/secrets/db-app-url/versions/1 ",
+    ),
     ("enable", ":enable"),
     ("disable", ":disable"),
     ("destroy", ":destroy"),
@@ -45,11 +48,22 @@ async fn make(google: &Google, call: &str, name: &SecretName) -> Result<(), Goog
         google.set_version_state(name, &seen, state).await.map(drop)
     };
     match call {
-        "create" => google.create_secret(name, &Replication::Automatic, &map(&[]), &map(&[("a", "b")])).await.map(drop),
+        "create" => google
+            .create_secret(
+                name,
+                &Replication::Automatic,
+                &map(&[]),
+                &map(&[("a", "b")]),
+            )
+            .await
+            .map(drop),
         "secret" => google.secret(name).await.map(drop),
         "update" => {
             let etag = google.notes(name).await?.unwrap().etag;
-            google.update_secret(name, &etag, &current(1)).await.map(drop)
+            google
+                .update_secret(name, &etag, &current(1))
+                .await
+                .map(drop)
         }
         "add" => google.add_version(name, &payload()).await.map(drop),
         "access" => google.access(name, 1).await.map(drop),
@@ -59,12 +73,28 @@ async fn make(google: &Google, call: &str, name: &SecretName) -> Result<(), Goog
         "destroy" => state(VersionState::Destroyed).await,
         "bind" => google.bind(name, &set(&[API]), &set(&[])).await,
         "project" => google.project_number(&project).await.map(drop),
-        "job" => google.cloud_run(CloudRunKind::Job, &project, "us-central1", "migrate").await.map(drop),
-        "service" => google.cloud_run(CloudRunKind::Service, &project, "us-central1", "api").await.map(drop),
-        "executions" => google.cloud_run_holders(CloudRunKind::Job, &project, "us-central1", "migrate").await.map(drop),
-        "revisions" => google.cloud_run_holders(CloudRunKind::Service, &project, "us-central1", "api").await.map(drop),
+        "job" => google
+            .cloud_run(CloudRunKind::Job, &project, "us-central1", "migrate")
+            .await
+            .map(drop),
+        "service" => google
+            .cloud_run(CloudRunKind::Service, &project, "us-central1", "api")
+            .await
+            .map(drop),
+        "executions" => google
+            .cloud_run_holders(CloudRunKind::Job, &project, "us-central1", "migrate")
+            .await
+            .map(drop),
+        "revisions" => google
+            .cloud_run_holders(CloudRunKind::Service, &project, "us-central1", "api")
+            .await
+            .map(drop),
         "may update" => google.may_update(job).await,
-        "may act" => google.may_act_as("a@shop.iam.gserviceaccount.com", "shop").await,
+        "may act" => {
+            google
+                .may_act_as("a@shop.iam.gserviceaccount.com", "shop")
+                .await
+        }
         other => panic!("{other}"),
     }
 }
@@ -99,11 +129,25 @@ async fn no_call_follows_a_redirect() {
             world.hop.next(part, Fault::Redirect(status, url.clone()));
             let error = make(&world.google, call, &name).await.expect_err(call);
             assert!(world.hop.is_done(), "{call} does not send {part}");
-            assert_eq!(error.status().map(|refused| refused.http), Some(status.as_u16()), "{call}: {error:?}");
-            assert!(error.hint().unwrap().starts_with("redirects are not followed"), "{error:?}");
+            assert_eq!(
+                error.status().map(|refused| refused.http),
+                Some(status.as_u16()),
+                "{call}: {error:?}"
+            );
+            assert!(
+                error
+                    .hint()
+                    .unwrap()
+                    .starts_with("redirects are not followed"),
+                "{error:?}"
+            );
         }
     }
-    assert_eq!(seen.load(Ordering::Relaxed), 0, "a request was made elsewhere");
+    assert_eq!(
+        seen.load(Ordering::Relaxed),
+        0,
+        "a request was made elsewhere"
+    );
 }
 
 #[tokio::test]
@@ -116,16 +160,32 @@ async fn no_answer_is_read_without_end() {
             let made = make(&world.google, call, &name).await;
             assert!(world.hop.is_done(), "{call} does not send {part}");
             // What the sockets of both sides hold comes on top.
-            assert!(taken.load(Ordering::Relaxed) < 64 << 20, "{call} took {taken:?} bytes");
+            assert!(
+                taken.load(Ordering::Relaxed) < 64 << 20,
+                "{call} took {taken:?} bytes"
+            );
             match made {
                 // It may have been carried out: it was looked for, and made again.
                 Ok(()) => {
-                    assert!(["create", "update", "enable", "disable", "destroy", "bind"].contains(&call), "{call}")
+                    assert!(
+                        ["create", "update", "enable", "disable", "destroy", "bind"]
+                            .contains(&call),
+                        "{call}"
+                    )
                 }
                 Err(error) if status == StatusCode::OK => {
-                    assert!(error.to_string().ends_with("the answer is longer than 4 MiB"), "{call}: {error}");
+                    assert!(
+                        error
+                            .to_string()
+                            .ends_with("the answer is longer than 4 MiB"),
+                        "{call}: {error}"
+                    );
                 }
-                Err(error) => assert_eq!(error.status().map(|refused| refused.http), Some(400), "{call}: {error}"),
+                Err(error) => assert_eq!(
+                    error.status().map(|refused| refused.http),
+                    Some(400),
+                    "{call}: {error}"
+                ),
             }
         }
     }
@@ -136,10 +196,17 @@ async fn a_list_that_never_ends_is_given_up() {
     let (world, name) = world().await;
     for _ in 0..1001 {
         let page = json!({"versions": [], "nextPageToken": "again"});
-        world.hop.next("/versions?", Fault::Answer(StatusCode::OK, page));
+        world
+            .hop
+            .next("/versions?", Fault::Answer(StatusCode::OK, page));
     }
     let error = world.google.secret(&name).await.unwrap_err();
-    assert!(error.to_string().ends_with("the list is longer than 32 MiB or 1000 pages"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("the list is longer than 32 MiB or 1000 pages"),
+        "{error}"
+    );
 }
 
 /// How a server may repeat what it was sent.
@@ -151,8 +218,17 @@ fn forms() -> Vec<String> {
     for text in [PAYLOAD, password] {
         let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         let percent = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let encoded = [STANDARD.encode(text), URL_SAFE.encode(text), STANDARD_NO_PAD.encode(text)];
-        forms.extend(encoded.into_iter().chain([text.to_owned(), hex.to_uppercase(), hex, percent]));
+        let encoded = [
+            STANDARD.encode(text),
+            URL_SAFE.encode(text),
+            STANDARD_NO_PAD.encode(text),
+        ];
+        forms.extend(encoded.into_iter().chain([
+            text.to_owned(),
+            hex.to_uppercase(),
+            hex,
+            percent,
+        ]));
     }
     forms
 }
@@ -166,12 +242,23 @@ fn refusal(form: &str, code: &str) -> Value {
 async fn no_form_of_a_payload_is_shown_that_a_server_repeats() {
     let (world, name) = world().await;
     for form in forms() {
-        for (http, code) in [(400, "INVALID_ARGUMENT"), (403, "PERMISSION_DENIED"), (503, &*form), (500, "INTERNAL")] {
+        for (http, code) in [
+            (400, "INVALID_ARGUMENT"),
+            (403, "PERMISSION_DENIED"),
+            (503, &*form),
+            (500, "INTERNAL"),
+        ] {
             // A read that failed at the server is tried again, until it succeeds.
-            let read = if http < 500 { Some(("access", ":access")) } else { None };
+            let read = if http < 500 {
+                Some(("access", ":access"))
+            } else {
+                None
+            };
             for (call, part) in [Some(("add", ":addVersion")), read].into_iter().flatten() {
                 let status = StatusCode::from_u16(http).unwrap();
-                world.hop.next(part, Fault::Answer(status, refusal(&form, code)));
+                world
+                    .hop
+                    .next(part, Fault::Answer(status, refusal(&form, code)));
                 let error = make(&world.google, call, &name).await.expect_err(call);
                 assert!(world.hop.is_done());
                 let source = error.source().map(ToString::to_string);

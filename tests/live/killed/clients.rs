@@ -9,10 +9,12 @@ use tokio_postgres::Client;
 
 use super::scene::Scene;
 
-const APPLICATION: &str = "INSERT INTO app.t VALUES (1, 'a'); UPDATE app.t SET note = 'b' WHERE id = 1;
+const APPLICATION: &str =
+    "INSERT INTO app.t VALUES (1, 'a'); UPDATE app.t SET note = 'b' WHERE id = 1;
 SELECT count(*), app.f(1) FROM app.t; DELETE FROM app.t WHERE id = 1";
 
-const MIGRATION: &str = "SELECT count(*) FROM app.t; INSERT INTO app.t VALUES (2, 'm'); DELETE FROM app.t WHERE id = 2";
+const MIGRATION: &str =
+    "SELECT count(*) FROM app.t; INSERT INTO app.t VALUES (2, 'm'); DELETE FROM app.t WHERE id = 2";
 
 /// Sessions that were there before, and stay.
 pub struct Clients {
@@ -25,7 +27,11 @@ impl Clients {
         let ended = Arc::<AtomicBool>::default();
         let mut sessions = Vec::new();
         for (kind, statements) in [("app", APPLICATION), ("mig", MIGRATION)] {
-            sessions.push(tokio::spawn(work(scene.log_in(kind).await, statements, ended.clone())));
+            sessions.push(tokio::spawn(work(
+                scene.log_in(kind).await,
+                statements,
+                ended.clone(),
+            )));
         }
         Self { ended, sessions }
     }
@@ -47,7 +53,10 @@ async fn work(client: Client, statements: &'static str, ended: Arc<AtomicBool>) 
     let mut rounds = 0;
     while rounds == 0 || !ended.load(Ordering::Relaxed) {
         for statement in statements.split(';') {
-            client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+            client
+                .batch_execute(statement)
+                .await
+                .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
         }
         rounds += 1;
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -26,14 +26,27 @@ pub struct Asked {
 impl Asked {
     /// Of what was asked for since the proxy and the fake were told to forget, by the program alone.
     pub fn of(lane: &Lane) -> Self {
-        let requests = lane.stage.fake.requests().into_iter().filter(|request| request.caller == PROGRAM).collect();
-        Self { seen: lane.proxy.seen(), requests }
+        let requests = lane
+            .stage
+            .fake
+            .requests()
+            .into_iter()
+            .filter(|request| request.caller == PROGRAM)
+            .collect();
+        Self {
+            seen: lane.proxy.seen(),
+            requests,
+        }
     }
 
     /// Before everything, and after everything that changes something. After a read the world is as it was before it, and
     /// what the client has learnt dies with it: both are one moment.
     pub fn points(&self) -> Vec<Point> {
-        if is_thorough() { self.moments() } else { self.chosen(|_, _| true) }
+        if is_thorough() {
+            self.moments()
+        } else {
+            self.chosen(|_, _| true)
+        }
     }
 
     /// The same, but of several reads in a row before the first only: the world is the same before all of them.
@@ -47,9 +60,14 @@ impl Asked {
 
     /// Before and after everything.
     fn moments(&self) -> Vec<Point> {
-        let server = (1..=self.seen.len()).flat_map(|number| [Turn::Before(number), Turn::After(number)]);
-        let google = (1..=self.requests.len()).flat_map(|number| [Moment::Before(number), Moment::After(number)]);
-        server.map(Point::Server).chain(google.map(Point::Google)).collect()
+        let server =
+            (1..=self.seen.len()).flat_map(|number| [Turn::Before(number), Turn::After(number)]);
+        let google = (1..=self.requests.len())
+            .flat_map(|number| [Moment::Before(number), Moment::After(number)]);
+        server
+            .map(Point::Server)
+            .chain(google.map(Point::Google))
+            .collect()
     }
 
     /// `is_kept` is asked whether something counts before which it may be killed: does what comes before it (if anything
@@ -62,17 +80,33 @@ impl Asked {
             let kept = (0..changes.len()).filter(|index| is_kept(before(*index), changes[*index]));
             kept.map(|index| index + 1).collect::<Vec<_>>()
         };
-        let afters =
-            |changes: &[bool]| (1..).zip(changes.to_vec()).filter(|(_, changes)| *changes).map(|(number, _)| number);
-        let on_server = befores(&server).into_iter().map(Turn::Before).chain(afters(&server).map(Turn::After));
-        let at_google = befores(&google).into_iter().map(Moment::Before).chain(afters(&google).map(Moment::After));
-        on_server.map(Point::Server).chain(at_google.map(Point::Google)).collect()
+        let afters = |changes: &[bool]| {
+            (1..)
+                .zip(changes.to_vec())
+                .filter(|(_, changes)| *changes)
+                .map(|(number, _)| number)
+        };
+        let on_server = befores(&server)
+            .into_iter()
+            .map(Turn::Before)
+            .chain(afters(&server).map(Turn::After));
+        let at_google = befores(&google)
+            .into_iter()
+            .map(Moment::Before)
+            .chain(afters(&google).map(Moment::After));
+        on_server
+            .map(Point::Server)
+            .chain(at_google.map(Point::Google))
+            .collect()
     }
 }
 
 /// Whether reads are killed before and after as well, each of them, which shows nothing new and takes more than twice as
 /// long: for those who would rather see it than believe it.
-#[expect(clippy::disallowed_methods, reason = "tests take their settings from the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests take their settings from the environment"
+)]
 fn is_thorough() -> bool {
     std::env::var_os("ROLEWRIGHT_KILL_EVERYWHERE").is_some()
 }
@@ -87,11 +121,20 @@ fn changes(request: &RequestSeen) -> bool {
 
 /// Logins, catalog reads, the beginning of a transaction and its settings: nothing that a lost session leaves behind.
 fn only_reads(seen: &Seen) -> bool {
-    let Seen::Statement(statement) = seen else { return true };
+    let Seen::Statement(statement) = seen else {
+        return true;
+    };
     // Comments stand before some.
-    let first = statement.lines().find(|line| !line.starts_with("--")).unwrap_or_default();
-    let reads = ["SELECT", "WITH", "BEGIN", "SET ", "RESET ", "ROLLBACK"].iter().any(|word| first.starts_with(word));
-    let done = ["advisory_lock", "advisory_unlock", "COMMIT"].iter().any(|word| statement.contains(word));
+    let first = statement
+        .lines()
+        .find(|line| !line.starts_with("--"))
+        .unwrap_or_default();
+    let reads = ["SELECT", "WITH", "BEGIN", "SET ", "RESET ", "ROLLBACK"]
+        .iter()
+        .any(|word| first.starts_with(word));
+    let done = ["advisory_lock", "advisory_unlock", "COMMIT"]
+        .iter()
+        .any(|word| statement.contains(word));
     reads && !done
 }
 
@@ -117,7 +160,12 @@ impl<'a> Held<'a> {
         let mut run = start();
         let is_held = || proxy.is_holding() || stage.fake.is_holding();
         lane.until(&format!("{point:?}"), || is_held() || run.has_ended());
-        Self { lane, run, seen: proxy.seen(), came: is_held() }
+        Self {
+            lane,
+            run,
+            seen: proxy.seen(),
+            came: is_held(),
+        }
     }
 
     /// SIGKILL; what it had asked for and did not reach anybody never does.
@@ -125,7 +173,8 @@ impl<'a> Held<'a> {
         let Lane { stage, proxy, .. } = self.lane;
         self.run.kill();
         proxy.abandon();
-        self.lane.until("the request is over", || !stage.fake.is_holding());
+        self.lane
+            .until("the request is over", || !stage.fake.is_holding());
         stage.fake.release();
         proxy.forget();
     }
@@ -142,7 +191,10 @@ pub async fn nothing_is_left(superuser: &Client) {
         if rows.iter().all(|row| row.get::<_, i64>(0) == 0) {
             return;
         }
-        assert!(started.elapsed().as_secs() < 180, "a session or a lock is left");
+        assert!(
+            started.elapsed().as_secs() < 180,
+            "a session or a lock is left"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

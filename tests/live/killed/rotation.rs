@@ -47,7 +47,12 @@ impl<'a> Course<'a> {
         let scene = Scene::set(lane, strategy).await;
         let readers = Readers::start(&scene).await;
         let superuser = lane.stage.cluster.connect_superuser("postgres").await;
-        Self { scene, readers, superuser, tally: Tally::default() }
+        Self {
+            scene,
+            readers,
+            superuser,
+            tally: Tally::default(),
+        }
     }
 
     async fn begin(&self, stretch: Stretch) {
@@ -66,7 +71,10 @@ impl<'a> Course<'a> {
             self.scene.run(stretch);
             let asked = Asked::of(self.scene.lane);
             self.scene.assert_in_sync();
-            all.push(Undisturbed { asked, state: self.scene.state().await });
+            all.push(Undisturbed {
+                asked,
+                state: self.scene.state().await,
+            });
         }
         all
     }
@@ -90,9 +98,16 @@ impl<'a> Course<'a> {
                 self.scene.run(self.left(stretch).await);
                 state = self.scene.state().await;
             }
-            assert!(state == undisturbed.state, "{what}:\n{state}\n--- and not\n{}", undisturbed.state);
+            assert!(
+                state == undisturbed.state,
+                "{what}:\n{state}\n--- and not\n{}",
+                undisturbed.state
+            );
             let extra = self.scene.newest().await - newest - stretch.adds();
-            assert!((0..=i64::from(point.is_some())).contains(&extra), "{what}: {extra} extra versions");
+            assert!(
+                (0..=i64::from(point.is_some())).contains(&extra),
+                "{what}: {extra} extra versions"
+            );
             self.tally.extra_versions += extra;
             nothing_is_left(&self.superuser).await;
         }
@@ -115,8 +130,13 @@ impl<'a> Course<'a> {
 
     /// Only of a way back that came to its end it must be known: twice back is where it was.
     async fn left(&self, stretch: Stretch) -> Stretch {
-        let is_back = self.scene.before().await.version != self.readers.consumer.before.read().await.version;
-        if stretch == Stretch::Back && is_back { Stretch::Rotate } else { stretch }
+        let is_back =
+            self.scene.before().await.version != self.readers.consumer.before.read().await.version;
+        if stretch == Stretch::Back && is_back {
+            Stretch::Rotate
+        } else {
+            stretch
+        }
     }
 }
 
@@ -130,10 +150,15 @@ async fn kill_some(major: u32, strategy: Strategy, share: usize) -> (Vec<Undistu
     let points: Vec<_> = undisturbed.iter().map(|one| one.asked.states()).collect();
     let turns = points.iter().map(Vec::len).max().unwrap_or_default();
     for turn in (share..turns).step_by(AT_ONCE) {
-        let at: Vec<_> = points.iter().map(|points| points.get(turn).copied()).collect();
+        let at: Vec<_> = points
+            .iter()
+            .map(|points| points.get(turn).copied())
+            .collect();
         course.killed(&undisturbed, &at).await;
     }
-    let Course { readers, mut tally, .. } = course;
+    let Course {
+        readers, mut tally, ..
+    } = course;
     tally.logins += readers.end().await;
     (undisturbed, tally)
 }
@@ -144,16 +169,27 @@ fn kill_everywhere(major: u32, strategy: Strategy) -> Tally {
         runtime.block_on(kill_some(major, strategy, share))
     };
     let shares: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..AT_ONCE).map(|share| scope.spawn(move || of_share(share))).collect();
-        threads.into_iter().map(|one| one.join().expect("every point is mended")).collect()
+        let threads: Vec<_> = (0..AT_ONCE)
+            .map(|share| scope.spawn(move || of_share(share)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|one| one.join().expect("every point is mended"))
+            .collect()
     });
     let undisturbed = &shares[0].0;
-    let count = |of: fn(&Asked) -> usize| undisturbed.iter().map(|one| of(&one.asked)).sum::<usize>();
+    let count =
+        |of: fn(&Asked) -> usize| undisturbed.iter().map(|one| of(&one.asked)).sum::<usize>();
     let points = count(|asked| asked.states().len());
     let mut tally = Tally::default();
     shares.iter().for_each(|(_, one)| tally += one);
     assert_eq!(tally.kills, points);
-    let Tally { kills, lagged, extra_versions, logins } = tally;
+    let Tally {
+        kills,
+        lagged,
+        extra_versions,
+        logins,
+    } = tally;
     tell!(
         "{strategy:?} on {major}: {kills} kills of commands that ask for {} logins and statements and {} requests; \
          {extra_versions} extra versions; each clean after the next run, or after one more where what it read lagged behind \

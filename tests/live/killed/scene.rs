@@ -81,8 +81,14 @@ impl<'a> Scene<'a> {
         let cluster = &lane.stage.cluster;
         let superuser = cluster.connect_superuser("postgres").await;
         for scene in &scenes {
-            let create = format!("CREATE DATABASE {} OWNER cloudsqlsuperuser", scene.name("shop"));
-            superuser.batch_execute(&create).await.expect("a database is made");
+            let create = format!(
+                "CREATE DATABASE {} OWNER cloudsqlsuperuser",
+                scene.name("shop")
+            );
+            superuser
+                .batch_execute(&create)
+                .await
+                .expect("a database is made");
             cluster.batch(&scene.name("shop"), FOUND).await;
         }
         if case == Case::Running {
@@ -92,7 +98,9 @@ impl<'a> Scene<'a> {
                 lane.apply(&[]).assert_status(0);
             }
             for scene in &scenes {
-                cluster.batch(&scene.name("shop"), &scene.numbered(BY_HAND)).await;
+                cluster
+                    .batch(&scene.name("shop"), &scene.numbered(BY_HAND))
+                    .await;
             }
         }
         scenes
@@ -103,7 +111,9 @@ impl<'a> Scene<'a> {
     }
 
     fn numbered(&self, text: &str) -> String {
-        text.replace('#', &self.number.to_string()).replace("READER", READER).replace("OTHER", OTHER_READER)
+        text.replace('#', &self.number.to_string())
+            .replace("READER", READER)
+            .replace("OTHER", OTHER_READER)
     }
 
     /// `text` without the number.
@@ -122,20 +132,39 @@ impl<'a> Scene<'a> {
 
     /// Puts the policies of all these in place, as one.
     pub fn set_all(scenes: &[Self]) {
-        let roles = if scenes[0].case == Case::First { ROLES } else { CHANGED_ROLES };
+        let roles = if scenes[0].case == Case::First {
+            ROLES
+        } else {
+            CHANGED_ROLES
+        };
         scenes[0].lane.stage.policy(&policy(scenes, roles));
     }
 
     fn secrets(&self) -> &'static [&'static str] {
-        if self.case == Case::First { &["mig", "app"] } else { &["mig", "app", "audit"] }
+        if self.case == Case::First {
+            &["mig", "app"]
+        } else {
+            &["mig", "app", "audit"]
+        }
     }
 
     /// Everything that an `apply` changes on the server, as it would be in any scene.
     pub async fn state(&self) -> String {
-        let superuser = self.lane.stage.cluster.connect_superuser(&self.name("shop")).await;
+        let superuser = self
+            .lane
+            .stage
+            .cluster
+            .connect_superuser(&self.name("shop"))
+            .await;
         let roles: Vec<_> = ["mig", "app", "audit"].map(|kind| self.name(kind)).into();
-        let roles: Vec<_> = roles.iter().flat_map(|role| ["", "_a", "_b"].map(|end| format!("{role}{end}"))).collect();
-        let row = superuser.query_one(include_str!("state.sql"), &[&roles]).await.expect("the catalogs are read");
+        let roles: Vec<_> = roles
+            .iter()
+            .flat_map(|role| ["", "_a", "_b"].map(|end| format!("{role}{end}")))
+            .collect();
+        let row = superuser
+            .query_one(include_str!("state.sql"), &[&roles])
+            .await
+            .expect("the catalogs are read");
         self.alike(row.get(0))
     }
 
@@ -145,7 +174,9 @@ impl<'a> Scene<'a> {
         for kind in self.secrets() {
             let id = self.name(kind);
             let stage = &self.lane.stage;
-            if stage.has_secret(&id).await && stage.secret(&id).await["versionAliases"]["current"].is_string() {
+            if stage.has_secret(&id).await
+                && stage.secret(&id).await["versionAliases"]["current"].is_string()
+            {
                 self.log_in(kind).await;
                 published += 1;
             }
@@ -156,7 +187,12 @@ impl<'a> Scene<'a> {
     /// A session with the published credential of this kind.
     pub async fn log_in(&self, kind: &str) -> Client {
         let (user, password) = self.credential(kind).await;
-        let session = self.lane.stage.cluster.connect_as(&self.name("shop"), &user, &password).await;
+        let session = self
+            .lane
+            .stage
+            .cluster
+            .connect_as(&self.name("shop"), &user, &password)
+            .await;
         session.unwrap_or_else(|error| panic!("{user} does not log in: {error:?}"))
     }
 
@@ -167,7 +203,8 @@ impl<'a> Scene<'a> {
             "mig" => (id, payload),
             "app" => {
                 let url: Config = payload.parse().expect("a URL");
-                let password = String::from_utf8(url.get_password().expect("a password").to_vec()).expect("text");
+                let password = String::from_utf8(url.get_password().expect("a password").to_vec())
+                    .expect("text");
                 (url.get_user().expect("a user").to_owned(), password)
             }
             _ => {
@@ -191,13 +228,25 @@ impl<'a> Scene<'a> {
             assert!(versions.len() <= 2, "{versions:?}");
             extra += versions.len() - 1;
             let secret = stage.secret(&id).await;
-            assert!(secret["annotations"]["rolewright.pending"].is_null(), "{secret}");
+            assert!(
+                secret["annotations"]["rolewright.pending"].is_null(),
+                "{secret}"
+            );
         }
         extra
     }
 }
 
 fn policy(scenes: &[Scene<'_>], roles: &str) -> String {
-    let of_each = |text: &str| scenes.iter().map(|scene| scene.numbered(text)).collect::<String>();
-    format!("version: 1\ninstance: {INSTANCE}\ndatabases:\n{}roles:\n{}", of_each(DATABASES), of_each(roles))
+    let of_each = |text: &str| {
+        scenes
+            .iter()
+            .map(|scene| scene.numbered(text))
+            .collect::<String>()
+    };
+    format!(
+        "version: 1\ninstance: {INSTANCE}\ndatabases:\n{}roles:\n{}",
+        of_each(DATABASES),
+        of_each(roles)
+    )
 }

@@ -21,7 +21,11 @@ type Target = (String, PrivilegeClass);
 
 impl Generator {
     pub fn new(seed: u64, major: u32) -> Self {
-        Self { state: seed, seed, major }
+        Self {
+            state: seed,
+            seed,
+            major,
+        }
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -51,8 +55,16 @@ impl Generator {
         statements.extend(self.memberships());
         statements.extend(self.objects(database));
         let targets = self.targets(database);
-        statements.extend((0..GRANTS).map(|_| self.grant(&targets)).collect::<Vec<_>>());
-        statements.extend((0..REVOKES).map(|_| self.revoke(&targets)).collect::<Vec<_>>());
+        statements.extend(
+            (0..GRANTS)
+                .map(|_| self.grant(&targets))
+                .collect::<Vec<_>>(),
+        );
+        statements.extend(
+            (0..REVOKES)
+                .map(|_| self.revoke(&targets))
+                .collect::<Vec<_>>(),
+        );
         statements
     }
 
@@ -61,14 +73,22 @@ impl Generator {
             let login = self.pick(&["LOGIN", "NOLOGIN"]);
             let inherit = self.pick(&["INHERIT", "INHERIT", "NOINHERIT"]);
             let special = self.pick(&["", "", "", "", "", "CREATEROLE", "BYPASSRLS", "SUPERUSER"]);
-            format!("CREATE ROLE w{}_r{number} {login} {inherit} {special}", self.seed)
+            format!(
+                "CREATE ROLE w{}_r{number} {login} {inherit} {special}",
+                self.seed
+            )
         };
         (0..ROLES).map(create).collect()
     }
 
     fn memberships(&mut self) -> Vec<String> {
-        const SYSTEM: [&str; 5] =
-            ["pg_read_all_data", "pg_write_all_data", "pg_monitor", "cloudsqlsuperuser", "pg_execute_server_program"];
+        const SYSTEM: [&str; 5] = [
+            "pg_read_all_data",
+            "pg_write_all_data",
+            "pg_monitor",
+            "cloudsqlsuperuser",
+            "pg_execute_server_program",
+        ];
         let mut made = Vec::new();
         for _ in 0..MEMBERSHIPS {
             let granted = match self.one_in(4) {
@@ -79,7 +99,11 @@ impl Generator {
             let member = self.role();
             let options = self.options();
             let grant = format!("GRANT {granted} TO {member}{options}");
-            made.push(if self.one_in(3) { self.in_the_name_of_somebody(&grant) } else { grant });
+            made.push(if self.one_in(3) {
+                self.in_the_name_of_somebody(&grant)
+            } else {
+                grant
+            });
         }
         // NOINHERIT counts at once up to 15, and for later memberships only from 16 on.
         made.push(format!("ALTER ROLE {} NOINHERIT", self.role()));
@@ -97,19 +121,46 @@ impl Generator {
     }
 
     fn objects(&mut self, database: &str) -> Vec<String> {
-        let mut made = vec![format!("ALTER DATABASE {database} OWNER TO {}", self.role())];
+        let mut made = vec![format!(
+            "ALTER DATABASE {database} OWNER TO {}",
+            self.role()
+        )];
         for schema in ["s0", "s1", "s2"] {
             made.push(format!("CREATE SCHEMA {schema}"));
             for (create, alter, name) in [
                 ("TABLE {} (a int, b int, c text)", "TABLE", "t1"),
                 ("TABLE {} (a int, b int, c text)", "TABLE", "t2"),
-                ("TABLE {} (a int, b int, c text) PARTITION BY LIST (a)", "TABLE", "parted"),
-                ("VIEW {} AS SELECT 1 AS a, 2 AS b, 'x'::text AS c", "VIEW", "v"),
-                ("MATERIALIZED VIEW {} AS SELECT 1 AS a, 2 AS b, 'x'::text AS c", "MATERIALIZED VIEW", "m"),
+                (
+                    "TABLE {} (a int, b int, c text) PARTITION BY LIST (a)",
+                    "TABLE",
+                    "parted",
+                ),
+                (
+                    "VIEW {} AS SELECT 1 AS a, 2 AS b, 'x'::text AS c",
+                    "VIEW",
+                    "v",
+                ),
+                (
+                    "MATERIALIZED VIEW {} AS SELECT 1 AS a, 2 AS b, 'x'::text AS c",
+                    "MATERIALIZED VIEW",
+                    "m",
+                ),
                 ("SEQUENCE {}", "SEQUENCE", "q"),
-                ("FUNCTION {}(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'", "FUNCTION", "f"),
-                ("PROCEDURE {}() LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'", "PROCEDURE", "p"),
-                ("AGGREGATE {}(int) (sfunc = int4pl, stype = int)", "AGGREGATE", "g"),
+                (
+                    "FUNCTION {}(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                    "FUNCTION",
+                    "f",
+                ),
+                (
+                    "PROCEDURE {}() LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+                    "PROCEDURE",
+                    "p",
+                ),
+                (
+                    "AGGREGATE {}(int) (sfunc = int4pl, stype = int)",
+                    "AGGREGATE",
+                    "g",
+                ),
                 ("TYPE {} AS ENUM ('x')", "TYPE", "e"),
                 ("TYPE {} AS (a int)", "TYPE", "k"),
                 ("DOMAIN {} AS int", "DOMAIN", "d"),
@@ -117,19 +168,32 @@ impl Generator {
                 let name = format!("{schema}.{name}");
                 made.push(format!("CREATE {}", create.replace("{}", &name)));
                 let arguments = if alter == "AGGREGATE" { "(int)" } else { "" };
-                made.push(format!("ALTER {alter} {name}{arguments} OWNER TO {}", self.role()));
+                made.push(format!(
+                    "ALTER {alter} {name}{arguments} OWNER TO {}",
+                    self.role()
+                ));
             }
-            let owner = if self.one_in(4) { "pg_database_owner".into() } else { self.role() };
+            let owner = if self.one_in(4) {
+                "pg_database_owner".into()
+            } else {
+                self.role()
+            };
             made.push(format!("ALTER SCHEMA {schema} OWNER TO {owner}"));
         }
         made.push("CREATE FOREIGN DATA WRAPPER wrapper".into());
         made.push("CREATE SERVER remote FOREIGN DATA WRAPPER wrapper".into());
         made.push(format!("ALTER SERVER remote OWNER TO {}", self.role()));
         made.push("CREATE FOREIGN TABLE s0.foreigner (a int, b int, c text) SERVER remote".into());
-        made.push(format!("SELECT lo_create(1001), lo_create(1002); ALTER LARGE OBJECT 1001 OWNER TO {}", self.role()));
+        made.push(format!(
+            "SELECT lo_create(1001), lo_create(1002); ALTER LARGE OBJECT 1001 OWNER TO {}",
+            self.role()
+        ));
         made.push("CREATE TRUSTED LANGUAGE tongue HANDLER plpgsql_call_handler".into());
         made.push("REVOKE USAGE ON LANGUAGE tongue FROM PUBLIC".into());
-        made.push(format!("CREATE TABLESPACE disk_{database} OWNER {} LOCATION ''", self.role()));
+        made.push(format!(
+            "CREATE TABLESPACE disk_{database} OWNER {} LOCATION ''",
+            self.role()
+        ));
         made
     }
 
@@ -174,10 +238,17 @@ impl Generator {
 
     /// Some privileges of a target, in the words of GRANT.
     fn what(&mut self, (words, class): &Target) -> String {
-        let column =
-            if *class == PrivilegeClass::Column { format!(" ({})", self.pick(&["a", "b"])) } else { String::new() };
+        let column = if *class == PrivilegeClass::Column {
+            format!(" ({})", self.pick(&["a", "b"]))
+        } else {
+            String::new()
+        };
         let all: Vec<_> = class.applicable(self.major).iter().collect();
-        let mut some: Vec<_> = all.iter().filter(|_| self.one_in(2)).map(|one| format!("{one}{column}")).collect();
+        let mut some: Vec<_> = all
+            .iter()
+            .filter(|_| self.one_in(2))
+            .map(|one| format!("{one}{column}"))
+            .collect();
         if some.is_empty() {
             some.push(format!("{}{column}", all[0]));
         }
@@ -185,20 +256,36 @@ impl Generator {
     }
 
     fn grantee(&mut self) -> String {
-        if self.one_in(6) { "PUBLIC".into() } else { self.role() }
+        if self.one_in(6) {
+            "PUBLIC".into()
+        } else {
+            self.role()
+        }
     }
 
     fn grant(&mut self, targets: &[Target]) -> String {
         let target = targets[self.below(targets.len())].clone();
         let (what, grantee) = (self.what(&target), self.grantee());
-        let option = if grantee != "PUBLIC" && self.one_in(2) { " WITH GRANT OPTION" } else { "" };
+        let option = if grantee != "PUBLIC" && self.one_in(2) {
+            " WITH GRANT OPTION"
+        } else {
+            ""
+        };
         let grant = format!("GRANT {what} TO {grantee}{option}");
-        if self.one_in(3) { self.in_the_name_of_somebody(&grant) } else { grant }
+        if self.one_in(3) {
+            self.in_the_name_of_somebody(&grant)
+        } else {
+            grant
+        }
     }
 
     fn revoke(&mut self, targets: &[Target]) -> String {
         let target = targets[self.below(targets.len())].clone();
-        format!("REVOKE {} FROM {} CASCADE", self.what(&target), self.grantee())
+        format!(
+            "REVOKE {} FROM {} CASCADE",
+            self.what(&target),
+            self.grantee()
+        )
     }
 
     /// One message, so that a refusal takes the SET ROLE back too.

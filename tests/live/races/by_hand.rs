@@ -24,11 +24,26 @@ CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1'";
 
 /// What a person gives a stranger, takes again, and how to see whether it is there.
 const TOGGLES: [(&str, &str); 6] = [
-    ("INSERT ON app.t1, app.t2, app.t3", "SELECT relacl FROM pg_class WHERE oid = 'app.t2'::regclass"),
-    ("UPDATE ON ALL TABLES IN SCHEMA app", "SELECT relacl FROM pg_class WHERE oid = 'app.t9'::regclass"),
-    ("USAGE ON SCHEMA app", "SELECT nspacl FROM pg_namespace WHERE nspname = 'app'"),
-    ("TEMPORARY ON DATABASE shop", "SELECT datacl FROM pg_database WHERE datname = 'shop'"),
-    ("EXECUTE ON FUNCTION app.f()", "SELECT proacl FROM pg_proc WHERE proname = 'f'"),
+    (
+        "INSERT ON app.t1, app.t2, app.t3",
+        "SELECT relacl FROM pg_class WHERE oid = 'app.t2'::regclass",
+    ),
+    (
+        "UPDATE ON ALL TABLES IN SCHEMA app",
+        "SELECT relacl FROM pg_class WHERE oid = 'app.t9'::regclass",
+    ),
+    (
+        "USAGE ON SCHEMA app",
+        "SELECT nspacl FROM pg_namespace WHERE nspname = 'app'",
+    ),
+    (
+        "TEMPORARY ON DATABASE shop",
+        "SELECT datacl FROM pg_database WHERE datname = 'shop'",
+    ),
+    (
+        "EXECUTE ON FUNCTION app.f()",
+        "SELECT proacl FROM pg_proc WHERE proname = 'f'",
+    ),
     (
         "reader",
         "SELECT array_agg(makeaclitem(member, grantor, 'SELECT', false)) FROM pg_auth_members WHERE roleid = 'reader'::regrole",

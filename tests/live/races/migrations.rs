@@ -8,8 +8,7 @@ use super::{Beside, done, insist};
 use crate::stage::Stage;
 use crate::support::{each_major, tell};
 
-const ROLES: &str =
-    "  mig: { access: ddl, login: external }\n  app: { access: dml, login: external }\n  reader: { access: read }\n";
+const ROLES: &str = "  mig: { access: ddl, login: external }\n  app: { access: dml, login: external }\n  reader: { access: read }\n";
 
 /// What stands and is used throughout.
 const STANDING: &str = "ALTER ROLE mig PASSWORD 'm'; ALTER ROLE app PASSWORD 'a'; SET ROLE mig;
@@ -28,9 +27,13 @@ fn migration(n: usize) -> String {
     let pause = ["", "SELECT pg_sleep(0.02);", "SELECT pg_sleep(0.2);"][n % 3];
     let (last, standing) = (n.saturating_sub(1), n % 30 + 1);
     let work = match n % 5 {
-        0 => format!("CREATE TABLE app.t{n} (id serial PRIMARY KEY, n int); CREATE INDEX ON app.t{n} (n);"),
+        0 => format!(
+            "CREATE TABLE app.t{n} (id serial PRIMARY KEY, n int); CREATE INDEX ON app.t{n} (n);"
+        ),
         1 => {
-            format!("ALTER TABLE app.t{last} ADD COLUMN more text; CREATE VIEW app.v{n} AS SELECT id FROM app.t{last};")
+            format!(
+                "ALTER TABLE app.t{last} ADD COLUMN more text; CREATE VIEW app.v{n} AS SELECT id FROM app.t{last};"
+            )
         }
         2 => format!(
             "CREATE FUNCTION app.f{n}(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER TABLE app.standing{standing} ADD COLUMN m{n} int;"
@@ -38,7 +41,11 @@ fn migration(n: usize) -> String {
         3 => format!(
             "CREATE TYPE app.k{n} AS ENUM ('a'); CREATE INDEX ON app.standing{standing} (n); DROP FUNCTION app.f{last}(int);"
         ),
-        _ => format!("DROP VIEW app.v{}; DROP TABLE app.t{}; DROP TYPE app.k{last};", n - 3, n - 4),
+        _ => format!(
+            "DROP VIEW app.v{}; DROP TABLE app.t{}; DROP TYPE app.k{last};",
+            n - 3,
+            n - 4
+        ),
     };
     format!("BEGIN; {work} {pause} COMMIT")
 }

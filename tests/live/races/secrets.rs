@@ -15,7 +15,13 @@ const OTHER: &str = "serviceAccount:other@shop-prod.iam.gserviceaccount.com";
 
 /// A database, a role and a secret of their own.
 async fn scene(stage: &Stage, number: usize, strategy: &str) {
-    stage.cluster.batch("postgres", &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser")).await;
+    stage
+        .cluster
+        .batch(
+            "postgres",
+            &format!("CREATE DATABASE shop{number} OWNER cloudsqlsuperuser"),
+        )
+        .await;
     stage.policy(&format!(
         "version: 1\ninstance: {INSTANCE}\ndatabases: {{ shop{number}: {{ schemas: [app] }} }}\nroles:\n  app{number}:\n    access: dml\n    \
          secret: {{ name: app{number}, payload: url, readers: [\"{READER}\"], labels: {{ team: shop }} }}\n    rotate: {{ strategy: {strategy} }}\n"
@@ -53,7 +59,14 @@ async fn share(stage: &Stage, id: &str, bindings: Value) {
         all.extend(bindings.as_array().expect("bindings").iter().cloned());
         policy["bindings"] = all.into();
         policy["version"] = json!(3);
-        if stage.ask(Method::POST, &secret_path(id, ":setIamPolicy"), json!({"policy": policy})).await.0
+        if stage
+            .ask(
+                Method::POST,
+                &secret_path(id, ":setIamPolicy"),
+                json!({"policy": policy}),
+            )
+            .await
+            .0
             == StatusCode::OK
         {
             return;
@@ -73,11 +86,21 @@ fn theirs() -> Value {
 /// Starts `apply` and does `meanwhile` while its request is held at `moment`.
 async fn apply_around(stage: &Stage, moment: Moment, meanwhile: impl Future<Output = ()>) {
     stage.fake.hold(moment);
-    let mut apply = stage.rolewright.command(["apply", "--yes", stage.file().to_str().expect("UTF-8")]);
-    let apply = apply.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut apply =
+        stage
+            .rolewright
+            .command(["apply", "--yes", stage.file().to_str().expect("UTF-8")]);
+    let apply = apply
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
     let started = Instant::now();
     while !stage.fake.is_holding() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{moment:?} never came");
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "{moment:?} never came"
+        );
         sleep(Duration::from_millis(2)).await;
     }
     meanwhile.await;
@@ -93,11 +116,22 @@ async fn assert_nothing_lost(stage: &Stage, id: &str, moment: Moment) {
         assert_eq!(secret[field]["theirs"], "theirs", "{moment:?}: {secret}");
     }
     assert_eq!(secret["annotations"]["rolewright.role"], id, "{moment:?}");
-    assert!(secret["annotations"]["rolewright.pending"].is_null(), "{moment:?}: {secret}");
+    assert!(
+        secret["annotations"]["rolewright.pending"].is_null(),
+        "{moment:?}: {secret}"
+    );
     let bound = stage.bindings(id).await;
     let accessor = json!({"role": "roles/secretmanager.secretAccessor", "members": [READER]});
-    for binding in theirs().as_array().expect("bindings").iter().chain([&accessor]) {
-        assert!(bound.as_array().expect("bindings").contains(binding), "{moment:?}: {binding} in {bound}");
+    for binding in theirs()
+        .as_array()
+        .expect("bindings")
+        .iter()
+        .chain([&accessor])
+    {
+        assert!(
+            bound.as_array().expect("bindings").contains(binding),
+            "{moment:?}: {binding} in {bound}"
+        );
     }
     assert_eq!(stage.versions(id).await, ["1 ENABLED"], "{moment:?}");
 }
@@ -108,8 +142,10 @@ async fn at_every_moment(major: u32, strategy: &str) {
     scene(&stage, 0, strategy).await;
     stage.apply(&[]).assert_status(0);
     let requests = stage.fake.requests();
-    let created =
-        requests.iter().position(|seen| seen.method == "POST" && seen.path.ends_with("/secrets")).expect("one");
+    let created = requests
+        .iter()
+        .position(|seen| seen.method == "POST" && seen.path.ends_with("/secrets"))
+        .expect("one");
     let mut moments: Vec<Moment> = (created + 2..=requests.len()).map(Moment::Before).collect();
     moments.push(Moment::After(created + 1));
     for (number, moment) in moments.iter().enumerate() {
@@ -123,29 +159,51 @@ async fn at_every_moment(major: u32, strategy: &str) {
         assert_nothing_lost(&stage, &id, *moment).await;
     }
     label_around(&stage, &format!("app{}", moments.len())).await;
-    tell!("{strategy}: another tool changed the secret at {} moments; nothing of either was lost", moments.len());
+    tell!(
+        "{strategy}: another tool changed the secret at {} moments; nothing of either was lost",
+        moments.len()
+    );
 }
 
 /// A declared label that somebody took away is put back while another tool adds one.
 async fn label_around(stage: &Stage, id: &str) {
     let take_away = async || {
         let mut secret = stage.secret(id).await;
-        secret["labels"].as_object_mut().expect("labels").remove("team");
-        stage.patch_secret(id, "labels", json!({"labels": secret["labels"]})).await;
+        secret["labels"]
+            .as_object_mut()
+            .expect("labels")
+            .remove("team");
+        stage
+            .patch_secret(id, "labels", json!({"labels": secret["labels"]}))
+            .await;
         stage.fake.forget_requests();
     };
     take_away().await;
     stage.apply(&[]).assert_status(0);
     let requests = stage.fake.requests();
-    let patched = requests.iter().position(|seen| seen.method == "PATCH").expect("the label is put back");
+    let patched = requests
+        .iter()
+        .position(|seen| seen.method == "PATCH")
+        .expect("the label is put back");
     take_away().await;
-    apply_around(stage, Moment::Before(patched + 1), annotate(stage, id, "more")).await;
+    apply_around(
+        stage,
+        Moment::Before(patched + 1),
+        annotate(stage, id, "more"),
+    )
+    .await;
     let labels = stage.secret(id).await["labels"].clone();
-    assert_eq!([&labels["team"], &labels["theirs"], &labels["more"]], ["shop", "theirs", "theirs"], "{labels}");
+    assert_eq!(
+        [&labels["team"], &labels["theirs"], &labels["more"]],
+        ["shop", "theirs", "theirs"],
+        "{labels}"
+    );
 }
 
 fn on_a_runtime(case: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(case);
+    tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(case);
 }
 
 #[test]
@@ -171,8 +229,10 @@ fn another_tool_shares_the_secret_without_a_pause() {
             let mut rounds = 0;
             let busy = async {
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    let member = format!("serviceAccount:s{rounds}@shop-prod.iam.gserviceaccount.com");
-                    let binding = json!([{"role": "roles/secretmanager.viewer", "members": [member]}]);
+                    let member =
+                        format!("serviceAccount:s{rounds}@shop-prod.iam.gserviceaccount.com");
+                    let binding =
+                        json!([{"role": "roles/secretmanager.viewer", "members": [member]}]);
                     share(&stage, "app0", binding).await;
                     let bound = stage.bindings("app0").await.to_string();
                     assert!(bound.contains(&member), "{member} in {bound}");
@@ -182,23 +242,42 @@ fn another_tool_shares_the_secret_without_a_pause() {
             };
             let runs = async {
                 for round in 0..3 {
-                    let reader = format!("serviceAccount:r{round}@shop-prod.iam.gserviceaccount.com");
+                    let reader =
+                        format!("serviceAccount:r{round}@shop-prod.iam.gserviceaccount.com");
                     let text = std::fs::read_to_string(stage.file()).expect("a policy");
                     stage.policy(&text.replace("readers: [", &format!("readers: [\"{reader}\", ")));
                     let file = stage.file();
                     let rolewright = stage.rolewright.clone();
-                    let apply = move || rolewright.run(["apply", "--yes", file.to_str().expect("UTF-8")]);
-                    tokio::task::spawn_blocking(apply).await.expect("it runs").assert_status(0);
+                    let apply =
+                        move || rolewright.run(["apply", "--yes", file.to_str().expect("UTF-8")]);
+                    tokio::task::spawn_blocking(apply)
+                        .await
+                        .expect("it runs")
+                        .assert_status(0);
                 }
                 stop.store(true, std::sync::atomic::Ordering::Relaxed);
             };
             tokio::join!(busy, runs);
-            let (secret, bound) = (stage.secret("app0").await, stage.bindings("app0").await.to_string());
+            let (secret, bound) = (
+                stage.secret("app0").await,
+                stage.bindings("app0").await.to_string(),
+            );
             for round in 0..rounds {
-                assert_eq!(secret["annotations"][format!("theirs{}", round % KEYS)], "theirs");
-                assert!(bound.contains(&format!("serviceAccount:s{round}@")), "{bound}");
+                assert_eq!(
+                    secret["annotations"][format!("theirs{}", round % KEYS)],
+                    "theirs"
+                );
+                assert!(
+                    bound.contains(&format!("serviceAccount:s{round}@")),
+                    "{bound}"
+                );
             }
-            (0..3).for_each(|round| assert!(bound.contains(&format!("serviceAccount:r{round}@")), "{bound}"));
+            (0..3).for_each(|round| {
+                assert!(
+                    bound.contains(&format!("serviceAccount:r{round}@")),
+                    "{bound}"
+                )
+            });
             tell!("3 runs beside {rounds} changes of another tool; nothing of either was lost");
         });
     });

@@ -6,7 +6,8 @@ use crate::lane::Lane;
 use crate::stage::Stage;
 use crate::support::each_major;
 
-const POLICY: &str = "version: 1\ndatabases: { shop: { schemas: [app] } }\nroles:\n  mig: { access: ddl }\n";
+const POLICY: &str =
+    "version: 1\ndatabases: { shop: { schemas: [app] } }\nroles:\n  mig: { access: ddl }\n";
 
 const THERE: &str =
     "SET ROLE mig; CREATE TABLE app.t (id serial PRIMARY KEY); CREATE TABLE app.parts (id int) PARTITION BY LIST (id);

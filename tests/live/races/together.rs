@@ -24,12 +24,17 @@ fn at_once(stage: &Stage, wait: &str) -> Vec<Outcome> {
     let run = || stage.run("apply", &["--yes", "--wait", wait]);
     thread::scope(|scope| {
         let runs: Vec<_> = (0..RUNS).map(|_| scope.spawn(run)).collect();
-        runs.into_iter().map(|run| run.join().expect("it runs")).collect()
+        runs.into_iter()
+            .map(|run| run.join().expect("it runs"))
+            .collect()
     })
 }
 
 fn count(outcomes: &[Outcome], status: i32) -> usize {
-    outcomes.iter().filter(|outcome| outcome.status == status).count()
+    outcomes
+        .iter()
+        .filter(|outcome| outcome.status == status)
+        .count()
 }
 
 /// Whoever does not get the lock says so, and changes nothing.
@@ -38,7 +43,11 @@ fn assert_done_or_held(outcomes: Vec<Outcome>) -> String {
     let counts = format!("{} done, {} held", count(&outcomes, 0), count(&outcomes, 3));
     for outcome in outcomes.into_iter().filter(|outcome| outcome.status != 0) {
         let held = outcome.assert_status(3);
-        assert!(held.stderr.contains("another run holds the lock"), "{}", held.stderr);
+        assert!(
+            held.stderr.contains("another run holds the lock"),
+            "{}",
+            held.stderr
+        );
     }
     counts
 }
@@ -47,10 +56,21 @@ async fn assert_nothing_twice(stage: &Stage) {
     stage.assert_in_sync();
     for secret in ["mig", "app"] {
         assert_eq!(stage.versions(secret).await, ["1 ENABLED"]);
-        assert_eq!(stage.fake.payloads().iter().filter(|one| one.name.contains(&format!("/{secret}/"))).count(), 1);
+        assert_eq!(
+            stage
+                .fake
+                .payloads()
+                .iter()
+                .filter(|one| one.name.contains(&format!("/{secret}/")))
+                .count(),
+            1
+        );
     }
     let bound = stage.bindings("app").await;
-    assert_eq!(bound, serde_json::json!([{"role": "roles/secretmanager.secretAccessor", "members": [READER]}]));
+    assert_eq!(
+        bound,
+        serde_json::json!([{"role": "roles/secretmanager.secretAccessor", "members": [READER]}])
+    );
     let superuser = stage.cluster.connect_superuser("shop").await;
     assert_eq!(texts(&superuser, LEFT_OVER).await, [""; 0]);
     let locks = "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory'";
@@ -60,7 +80,12 @@ async fn assert_nothing_twice(stage: &Stage) {
 async fn ten_at_once(stage: &Stage, what: &str) {
     let impatient = assert_done_or_held(at_once(stage, "0s"));
     let patient = at_once(stage, "300s");
-    assert_eq!(count(&patient, 0), RUNS, "{:?}", patient.iter().find(|run| run.status != 0));
+    assert_eq!(
+        count(&patient, 0),
+        RUNS,
+        "{:?}",
+        patient.iter().find(|run| run.status != 0)
+    );
     tell!("{what}: {RUNS} runs at once without waiting: {impatient}; {RUNS} that wait: all done");
     assert_nothing_twice(stage).await;
 }
@@ -68,13 +93,15 @@ async fn ten_at_once(stage: &Stage, what: &str) {
 #[test]
 fn ten_runs_at_once_are_as_good_as_one() {
     newest(|major| {
-        tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
-            let stage = Stage::new(major);
-            stage.roles(ROLES);
-            ten_at_once(&stage, "from nothing").await;
-            stage.cluster.batch("shop", DRIFT).await;
-            ten_at_once(&stage, "drifted").await;
-        });
+        tokio::runtime::Runtime::new()
+            .expect("a runtime")
+            .block_on(async {
+                let stage = Stage::new(major);
+                stage.roles(ROLES);
+                ten_at_once(&stage, "from nothing").await;
+                stage.cluster.batch("shop", DRIFT).await;
+                ten_at_once(&stage, "drifted").await;
+            });
     });
 }
 

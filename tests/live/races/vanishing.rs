@@ -49,7 +49,10 @@ async fn while_it_looks(major: u32) {
         sql(&lane.stage, DROP_STRANGER).await;
         lane.proxy.release();
         let outcome = running.end();
-        assert!([0, 2].contains(&outcome.status), "before statement {number}: {outcome:?}");
+        assert!(
+            [0, 2].contains(&outcome.status),
+            "before statement {number}: {outcome:?}"
+        );
         // The table of the first round lacks what the stranger had granted in its place.
         lane.apply(&[]).assert_status(0);
         lane.assert_in_sync();
@@ -62,21 +65,36 @@ async fn while_it_mends(major: u32) {
     let lane = deployed(major).await;
     for (who, drop) in [
         ("stranger", DROP_STRANGER),
-        ("other", "DROP OWNED BY other; DROP ROLE other; DROP OWNED BY stranger CASCADE; DROP ROLE stranger"),
+        (
+            "other",
+            "DROP OWNED BY other; DROP ROLE other; DROP OWNED BY stranger CASCADE; DROP ROLE stranger",
+        ),
     ] {
         sql(&lane.stage, STRANGER).await;
         sql(&lane.stage, "GRANT TRUNCATE ON app.t TO other").await;
         lane.proxy.forget();
         lane.apply(&["--prune"]).assert_status(0);
-        let first = numbers(&lane.proxy.seen(), |text| text.starts_with("REVOKE") || text.starts_with("GRANT"))[0];
-        sql(&lane.stage, &format!("DROP ROLE stranger; {STRANGER}; GRANT TRUNCATE ON app.t TO other")).await;
+        let first = numbers(&lane.proxy.seen(), |text| {
+            text.starts_with("REVOKE") || text.starts_with("GRANT")
+        })[0];
+        sql(
+            &lane.stage,
+            &format!("DROP ROLE stranger; {STRANGER}; GRANT TRUNCATE ON app.t TO other"),
+        )
+        .await;
         let running = lane.held_at(Turn::Before(first), &["--prune", "--wait", "5s"]);
         sql(&lane.stage, drop).await;
         lane.proxy.release();
         let outcome = running.end();
-        println!("{who} dropped before statement {first}: exit {}\n{}", outcome.status, outcome.stderr);
+        println!(
+            "{who} dropped before statement {first}: exit {}\n{}",
+            outcome.status, outcome.stderr
+        );
         let said = outcome.status == 1 && outcome.stderr.contains("does not exist");
-        assert!(outcome.status == 0 || said && who == "other", "{who}: {outcome:?}");
+        assert!(
+            outcome.status == 0 || said && who == "other",
+            "{who}: {outcome:?}"
+        );
         lane.apply(&["--prune"]).assert_status(0);
         lane.assert_in_sync();
     }
@@ -100,7 +118,9 @@ async fn about_to_lock(major: u32) -> (Lane, Running) {
 async fn make(lane: &Lane, name: &str) {
     sql(
         &lane.stage,
-        &format!("SET ROLE mig; CREATE TABLE app.{name} (id int); REVOKE SELECT ON app.{name} FROM other"),
+        &format!(
+            "SET ROLE mig; CREATE TABLE app.{name} (id int); REVOKE SELECT ON app.{name} FROM other"
+        ),
     )
     .await;
 }
@@ -121,7 +141,12 @@ fn gets_through(lane: &Lane, running: Running, tries: usize) {
     lane.proxy.forget();
     lane.proxy.release();
     let outcome = running.end().assert_status(0);
-    assert_eq!(outcome.stdout.matches("tried again").count(), tries, "{}", outcome.stdout);
+    assert_eq!(
+        outcome.stdout.matches("tried again").count(),
+        tries,
+        "{}",
+        outcome.stdout
+    );
     lane.assert_in_sync();
 }
 
@@ -172,8 +197,18 @@ async fn there_is_always_one_more(major: u32) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let outcome = running.end().assert_status(3);
-    assert!(outcome.stdout.contains("held back: 1 of 1 change made"), "{}", outcome.stdout);
-    assert!(outcome.stderr.contains("others changed database `shop` meanwhile"), "{}", outcome.stderr);
+    assert!(
+        outcome.stdout.contains("held back: 1 of 1 change made"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome
+            .stderr
+            .contains("others changed database `shop` meanwhile"),
+        "{}",
+        outcome.stderr
+    );
     lane.proxy.forget();
     lane.apply(&[]).assert_status(0);
     lane.assert_in_sync();

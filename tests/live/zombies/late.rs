@@ -44,10 +44,34 @@ use Deed::{Back, Drain, Later, Rotate};
 
 /// Others have published another credential for the login, or closed it.
 const CASES: [Case; 8] = [
-    Case { rotate: PAIR, before: &[], stopped: Rotate, at: At::Login(1), meanwhile: &[] },
-    Case { rotate: SINGLE, before: &[], stopped: Rotate, at: At::Login(1), meanwhile: &[] },
-    Case { rotate: WITH_DEADLINE, before: &[], stopped: Rotate, at: At::Login(2), meanwhile: &[Later, Drain, Rotate] },
-    Case { rotate: PAIR, before: &[Rotate, Later], stopped: Drain, at: At::Login(1), meanwhile: &[Rotate] },
+    Case {
+        rotate: PAIR,
+        before: &[],
+        stopped: Rotate,
+        at: At::Login(1),
+        meanwhile: &[],
+    },
+    Case {
+        rotate: SINGLE,
+        before: &[],
+        stopped: Rotate,
+        at: At::Login(1),
+        meanwhile: &[],
+    },
+    Case {
+        rotate: WITH_DEADLINE,
+        before: &[],
+        stopped: Rotate,
+        at: At::Login(2),
+        meanwhile: &[Later, Drain, Rotate],
+    },
+    Case {
+        rotate: PAIR,
+        before: &[Rotate, Later],
+        stopped: Drain,
+        at: At::Login(1),
+        meanwhile: &[Rotate],
+    },
     Case {
         rotate: PAIR,
         before: &[Rotate],
@@ -63,16 +87,46 @@ const CASES: [Case; 8] = [
         meanwhile: &[Later, Drain, Rotate],
     },
     // Contraction: the credential before is forgotten, its version disabled.
-    Case { rotate: PAIR, before: &[Rotate, Later], stopped: Drain, at: At::Google("patch", 2), meanwhile: &[Rotate] },
-    Case { rotate: PAIR, before: &[Rotate, Later], stopped: Drain, at: At::Google("disable", 1), meanwhile: &[Rotate] },
+    Case {
+        rotate: PAIR,
+        before: &[Rotate, Later],
+        stopped: Drain,
+        at: At::Google("patch", 2),
+        meanwhile: &[Rotate],
+    },
+    Case {
+        rotate: PAIR,
+        before: &[Rotate, Later],
+        stopped: Drain,
+        at: At::Google("disable", 1),
+        meanwhile: &[Rotate],
+    },
 ];
 
 impl Deed {
     async fn of(self, scene: &Scene<'_>) {
         match self {
-            Self::Later => scene.lane.stage.later(&scene.name, SignedDuration::from_hours(2)).await,
-            Self::Back => drop(scene.lane.stage.run("rollback", &["--role", &scene.name]).assert_status(0)),
-            Self::Rotate => drop(scene.lane.stage.run("rotate", &["--now", "--accept-outage"]).assert_status(0)),
+            Self::Later => {
+                scene
+                    .lane
+                    .stage
+                    .later(&scene.name, SignedDuration::from_hours(2))
+                    .await
+            }
+            Self::Back => drop(
+                scene
+                    .lane
+                    .stage
+                    .run("rollback", &["--role", &scene.name])
+                    .assert_status(0),
+            ),
+            Self::Rotate => drop(
+                scene
+                    .lane
+                    .stage
+                    .run("rotate", &["--now", "--accept-outage"])
+                    .assert_status(0),
+            ),
             Self::Drain => drop(scene.lane.stage.run("rotate", &[]).assert_status(0)),
         }
     }
@@ -80,7 +134,9 @@ impl Deed {
     fn start(self, scene: &Scene<'_>) -> Running {
         match self {
             Self::Rotate => scene.start(&["--accept-outage"]),
-            Self::Back => scene.lane.start_command("rollback", &["--role", &scene.name]),
+            Self::Back => scene
+                .lane
+                .start_command("rollback", &["--role", &scene.name]),
             Self::Drain | Self::Later => scene.lane.start_command("rotate", &[]),
         }
     }
@@ -88,7 +144,8 @@ impl Deed {
 
 /// The number of the login after which a role is altered for the n-th time.
 fn login(seen: &[Seen], nth: usize) -> usize {
-    let alters = |one: &Seen| matches!(one, Seen::Statement(text) if text.starts_with("ALTER ROLE"));
+    let alters =
+        |one: &Seen| matches!(one, Seen::Statement(text) if text.starts_with("ALTER ROLE"));
     let (mut login, mut found, mut counted) = (0, Vec::new(), 0);
     for (number, one) in (1..).zip(seen) {
         if matches!(one, Seen::Login(_)) {
@@ -105,13 +162,24 @@ fn login(seen: &[Seen], nth: usize) -> usize {
 async fn logins(scene: &Scene<'_>) -> BTreeMap<String, (bool, Option<String>)> {
     let admin = scene.lane.stage.cluster.connect_admin("postgres").await;
     let asked = "SELECT rolname::text, rolcanlogin, nullif(rolvaliduntil, 'infinity')::text FROM pg_roles WHERE rolname LIKE $1";
-    let rows = admin.query(asked, &[&format!("{}%", scene.name)]).await.expect("it answers");
-    rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()
+    let rows = admin
+        .query(asked, &[&format!("{}%", scene.name)])
+        .await
+        .expect("it answers");
+    rows.iter()
+        .map(|row| (row.get(0), (row.get(1), row.get(2))))
+        .collect()
 }
 
 impl Case {
     async fn play(&self, lane: &Lane) {
-        let Self { rotate, before, stopped, at, meanwhile } = self;
+        let Self {
+            rotate,
+            before,
+            stopped,
+            at,
+            meanwhile,
+        } = self;
         let what = format!("{rotate}, {stopped:?} stopped at {at:?}");
         let ready = async || {
             let scene = Scene::new(lane, rotate).await;
@@ -124,7 +192,8 @@ impl Case {
             At::Google(method, nth) => {
                 let scene = ready().await;
                 let resource = format!("projects/*/secrets/{}", scene.name);
-                let rule = json!({"method": method, "nth": nth, "resource": resource, "effect": "hang"});
+                let rule =
+                    json!({"method": method, "nth": nth, "resource": resource, "effect": "hang"});
                 lane.stage.fake.fault("stop", rule);
                 scene
             }
@@ -139,19 +208,29 @@ impl Case {
             }
         };
         let run = stopped.start(&scene);
-        lane.until(&what, || lane.proxy.is_holding() || lane.stage.fake.is_holding());
+        lane.until(&what, || {
+            lane.proxy.is_holding() || lane.stage.fake.is_holding()
+        });
         run.signal("STOP");
         scene.end_sessions("true").await;
         for deed in std::iter::once(stopped).chain(*meanwhile) {
             deed.of(&scene).await;
         }
-        let done = (scene.credential("current").await, logins(&scene).await, scene.versions().await);
+        let done = (
+            scene.credential("current").await,
+            logins(&scene).await,
+            scene.versions().await,
+        );
         lane.stage.fake.mend("stop");
         lane.proxy.release();
         run.signal("CONT");
         let run = run.end();
         assert_eq!(run.status, 0, "{what}: {}{}", run.stdout, run.stderr);
-        let now = (scene.credential("current").await, logins(&scene).await, scene.versions().await);
+        let now = (
+            scene.credential("current").await,
+            logins(&scene).await,
+            scene.versions().await,
+        );
         assert_eq!(now, done, "{what}: it has changed something");
         scene.assert_clean(&what).await;
     }
@@ -160,7 +239,11 @@ impl Case {
 async fn all(major: u32, cases: &[Case]) {
     let mut lane = Lane::new(major);
     // However long others take: it is not the time that ends the attempt to log in.
-    lane.stage.rolewright = lane.stage.rolewright.clone().env("PGCONNECT_TIMEOUT", "600");
+    lane.stage.rolewright = lane
+        .stage
+        .rolewright
+        .clone()
+        .env("PGCONNECT_TIMEOUT", "600");
     for case in cases {
         case.play(&lane).await;
     }

@@ -24,10 +24,17 @@ pub(super) struct Line {
 
 impl Line {
     /// Passes everything on until one side ends.
-    pub(super) fn run(mut client: TcpStream, server: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    pub(super) fn run(
+        mut client: TcpStream,
+        server: TcpStream,
+        shared: Arc<Shared>,
+    ) -> io::Result<()> {
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        shared.lock().sockets.extend([client.try_clone()?, server.try_clone()?]);
+        shared
+            .lock()
+            .sockets
+            .extend([client.try_clone()?, server.try_clone()?]);
         let mut login = Message::read_first(&mut client)?;
         while login.asks_for_encryption() {
             client.write_all(b"N")?;
@@ -40,7 +47,13 @@ impl Line {
         if shared.lock().swallowing {
             login = login.without("options");
         }
-        let line = Arc::new(Self { shared, unanswered: Mutex::default(), answered: Condvar::new(), client, server });
+        let line = Arc::new(Self {
+            shared,
+            unanswered: Mutex::default(),
+            answered: Condvar::new(),
+            client,
+            server,
+        });
         let answers = line.clone();
         thread::spawn(move || {
             let _ = answers.answers();
@@ -54,7 +67,10 @@ impl Line {
     fn end(&self) {
         let _ = self.client.shutdown(Shutdown::Both);
         let _ = self.server.shutdown(Shutdown::Both);
-        self.unanswered.lock().expect("no panic while it is held").clear();
+        self.unanswered
+            .lock()
+            .expect("no panic while it is held")
+            .clear();
         self.answered.notify_all();
     }
 
@@ -69,7 +85,10 @@ impl Line {
             bytes.extend(message.bytes);
             match message.kind {
                 // What is prepared, bound and executed together is one question: up to Sync.
-                b'Q' | b'S' => self.ask(statement.take().map(Seen::Statement), &std::mem::take(&mut bytes))?,
+                b'Q' | b'S' => self.ask(
+                    statement.take().map(Seen::Statement),
+                    &std::mem::take(&mut bytes),
+                )?,
                 b'P' | b'B' | b'D' | b'E' | b'C' => {}
                 // Answers of a login, and the goodbye.
                 _ => (&self.server).write_all(&std::mem::take(&mut bytes))?,
@@ -80,13 +99,24 @@ impl Line {
     /// Passes a question on when it is its turn.
     fn ask(&self, seen: Option<Seen>, bytes: &[u8]) -> io::Result<()> {
         let number = seen.map_or(0, |seen| self.shared.number(seen));
-        let is_next = self.shared.lock().trap.is_some_and(|(turn, _)| turn == Turn::Before(number));
+        let is_next = self
+            .shared
+            .lock()
+            .trap
+            .is_some_and(|(turn, _)| turn == Turn::Before(number));
         if is_next {
             self.wait_for_answers();
         }
         self.pass(Turn::Before(number))?;
-        self.unanswered.lock().expect("no panic while it is held").push_back(number);
-        let is_last = self.shared.lock().trap.is_some_and(|(turn, _)| turn == Turn::After(number));
+        self.unanswered
+            .lock()
+            .expect("no panic while it is held")
+            .push_back(number);
+        let is_last = self
+            .shared
+            .lock()
+            .trap
+            .is_some_and(|(turn, _)| turn == Turn::After(number));
         (&self.server).write_all(bytes)?;
         if is_last && !self.is_login(number) {
             self.wait_for_answers();
@@ -96,12 +126,18 @@ impl Line {
 
     /// A login takes questions and answers of its own before it is answered.
     fn is_login(&self, number: usize) -> bool {
-        matches!(self.shared.lock().seen.get(number - 1), Some(Seen::Login(_)))
+        matches!(
+            self.shared.lock().seen.get(number - 1),
+            Some(Seen::Login(_))
+        )
     }
 
     fn wait_for_answers(&self) {
         let unanswered = self.unanswered.lock().expect("no panic while it is held");
-        drop(self.answered.wait_while(unanswered, |unanswered| !unanswered.is_empty()));
+        drop(
+            self.answered
+                .wait_while(unanswered, |unanswered| !unanswered.is_empty()),
+        );
     }
 
     fn answers(&self) -> io::Result<()> {
@@ -115,7 +151,11 @@ impl Line {
                 Err(error) => return (&self.client).write_all(&kept).and(Err(error)),
             };
             let ready = message.kind == READY_FOR_QUERY;
-            let number = if ready { self.unanswered.lock().expect("no panic").front().copied() } else { None };
+            let number = if ready {
+                self.unanswered.lock().expect("no panic").front().copied()
+            } else {
+                None
+            };
             if let Some(number) = number {
                 self.pass(Turn::After(number))?;
             }
@@ -126,13 +166,20 @@ impl Line {
             }
             if ready {
                 logged_in = true;
-                self.unanswered.lock().expect("no panic while it is held").pop_front();
+                self.unanswered
+                    .lock()
+                    .expect("no panic while it is held")
+                    .pop_front();
                 self.answered.notify_all();
             }
         }
     }
 
     fn pass(&self, turn: Turn) -> io::Result<()> {
-        if self.shared.pass(turn) { Ok(()) } else { Err(io::ErrorKind::ConnectionAborted.into()) }
+        if self.shared.pass(turn) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::ConnectionAborted.into())
+        }
     }
 }

@@ -29,7 +29,12 @@ impl Message {
     }
 
     /// The length counts itself, and not the type.
-    fn read_rest(kind: u8, mut bytes: Vec<u8>, at: usize, from: &mut impl Read) -> io::Result<Self> {
+    fn read_rest(
+        kind: u8,
+        mut bytes: Vec<u8>,
+        at: usize,
+        from: &mut impl Read,
+    ) -> io::Result<Self> {
         let length = u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
         bytes.resize(at + length, 0);
         from.read_exact(&mut bytes[at + 4..])?;
@@ -39,29 +44,54 @@ impl Message {
     /// Whether a client wants encryption before it logs in.
     pub fn asks_for_encryption(&self) -> bool {
         self.kind == 0
-            && ENCRYPTION_REQUESTS.contains(&u32::from_be_bytes(self.bytes[4..8].try_into().expect("a version")))
+            && ENCRYPTION_REQUESTS.contains(&u32::from_be_bytes(
+                self.bytes[4..8].try_into().expect("a version"),
+            ))
     }
 
     /// The texts of a message, each ended by a zero byte.
     fn texts(&self) -> impl Iterator<Item = String> {
-        let body = if self.kind == 0 { &self.bytes[8..] } else { &self.bytes[5..] };
-        body.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned())
+        let body = if self.kind == 0 {
+            &self.bytes[8..]
+        } else {
+            &self.bytes[5..]
+        };
+        body.split(|byte| *byte == 0)
+            .map(|text| String::from_utf8_lossy(text).into_owned())
     }
 
     /// Of the first message of a client: who logs in where.
     pub fn login(&self) -> String {
         let parameters: Vec<_> = self.texts().collect();
-        let of = |key: &str| parameters.chunks(2).find(|pair| pair[0] == key).map_or("", |pair| &pair[1]);
+        let of = |key: &str| {
+            parameters
+                .chunks(2)
+                .find(|pair| pair[0] == key)
+                .map_or("", |pair| &pair[1])
+        };
         format!("{}@{}", of("user"), of("database"))
     }
 
     /// The first message of a client without one of its parameters.
     pub fn without(&self, parameter: &str) -> Self {
         let parameters: Vec<_> = self.texts().collect();
-        let kept = parameters.chunks_exact(2).filter(|pair| pair[0] != parameter && !pair[0].is_empty());
-        let kept: String = kept.flat_map(|pair| [&pair[0], "\0", &pair[1], "\0"]).collect();
+        let kept = parameters
+            .chunks_exact(2)
+            .filter(|pair| pair[0] != parameter && !pair[0].is_empty());
+        let kept: String = kept
+            .flat_map(|pair| [&pair[0], "\0", &pair[1], "\0"])
+            .collect();
         let length = u32::try_from(4 + 4 + kept.len() + 1).expect("a short message");
-        Self { kind: 0, bytes: [&length.to_be_bytes()[..], &self.bytes[4..8], kept.as_bytes(), b"\0"].concat() }
+        Self {
+            kind: 0,
+            bytes: [
+                &length.to_be_bytes()[..],
+                &self.bytes[4..8],
+                kept.as_bytes(),
+                b"\0",
+            ]
+            .concat(),
+        }
     }
 }
 
@@ -85,7 +115,10 @@ impl Prepared {
             }
             b'B' => {
                 let (portal, statement) = (next(), next());
-                self.portals.insert(portal, self.statements.get(&statement).cloned().unwrap_or_default());
+                self.portals.insert(
+                    portal,
+                    self.statements.get(&statement).cloned().unwrap_or_default(),
+                );
             }
             b'E' => return self.portals.get(&next()).cloned(),
             _ => {}

@@ -85,7 +85,11 @@ impl Proxy {
         let shared = Arc::<Shared>::default();
         let accepting = shared.clone();
         let listener = thread::spawn(move || accept(&listener, server, &accepting));
-        Self { port, shared, listener: Some(listener) }
+        Self {
+            port,
+            shared,
+            listener: Some(listener),
+        }
     }
 
     /// The URL of a server, by way of the proxy.
@@ -145,7 +149,11 @@ impl Proxy {
 
     /// What was sent by logins that it answered itself.
     pub fn overheard(&self) -> Vec<u8> {
-        self.shared.overheard.lock().expect("no panic while it is held").clone()
+        self.shared
+            .overheard
+            .lock()
+            .expect("no panic while it is held")
+            .clone()
     }
 
     /// From now on leaves the parameter `options` out of logins.
@@ -174,7 +182,11 @@ impl Shared {
     fn script_for(&self, login: &str) -> Option<Vec<Says>> {
         let state = self.lock();
         let (user, script) = state.impostor.as_ref()?;
-        login.split('@').next().is_some_and(|name| name == user).then(|| script.clone())
+        login
+            .split('@')
+            .next()
+            .is_some_and(|name| name == user)
+            .then(|| script.clone())
     }
 
     /// The number of what a client asks now.
@@ -182,8 +194,7 @@ impl Shared {
         let mut state = self.lock();
         state.seen.push(seen);
         let number = state.seen.len();
-        let is_one_of_each =
-            matches!(state.seen.last(), Some(Seen::Statement(text)) if state.hold_after_each == Some(text));
+        let is_one_of_each = matches!(state.seen.last(), Some(Seen::Statement(text)) if state.hold_after_each == Some(text));
         if is_one_of_each {
             state.trap = Some((Turn::After(number), Fault::Hold));
         }
@@ -193,7 +204,10 @@ impl Shared {
     /// Whether what is at this turn may go on, once it may.
     fn pass(&self, turn: Turn) -> bool {
         let mut state = self.lock();
-        let fault = state.trap.take_if(|trap| trap.0 == turn).map(|(_, fault)| fault);
+        let fault = state
+            .trap
+            .take_if(|trap| trap.0 == turn)
+            .map(|(_, fault)| fault);
         match fault {
             Some(Fault::Cut) => return false,
             Some(Fault::Delay(delay)) => {
@@ -205,12 +219,18 @@ impl Shared {
             Some(Fault::Hold) => {
                 state.holding = true;
                 state.abandoned = false;
-                state = self.changed.wait_while(state, |state| state.holding && !state.ended).expect("no panic");
+                state = self
+                    .changed
+                    .wait_while(state, |state| state.holding && !state.ended)
+                    .expect("no panic");
                 return !(std::mem::take(&mut state.abandoned) || state.ended);
             }
             None => {}
         }
-        let state = self.changed.wait_while(state, |state| state.hanging && !state.ended).expect("no panic");
+        let state = self
+            .changed
+            .wait_while(state, |state| state.hanging && !state.ended)
+            .expect("no panic");
         !state.ended
     }
 }

@@ -57,7 +57,16 @@ impl Faults {
         let (alive, _) = watch::channel(());
         let (name, number) = (name.to_owned(), self.made);
         self.remove(&name);
-        self.rules.push(Rule { name, number, given, fault, since: now, matched: 0, met: 0, alive });
+        self.rules.push(Rule {
+            name,
+            number,
+            given,
+            fault,
+            since: now,
+            matched: 0,
+            met: 0,
+            alive,
+        });
         Ok(())
     }
 
@@ -82,18 +91,27 @@ impl Faults {
 
     /// How many requests met the rule.
     pub fn met(&self, name: &str) -> usize {
-        self.rules.iter().filter(|rule| rule.name == name).map(|rule| rule.met).sum()
+        self.rules
+            .iter()
+            .filter(|rule| rule.name == name)
+            .map(|rule| rule.met)
+            .sum()
     }
 
     /// The rules that this request meets; it counts as a match for those, too, that only meet others.
     fn meet(&mut self, call: &Call, now: Timestamp) -> Vec<Met> {
-        self.rules.iter_mut().filter_map(|rule| rule.meet(call, now)).collect()
+        self.rules
+            .iter_mut()
+            .filter_map(|rule| rule.meet(call, now))
+            .collect()
     }
 
     /// The end of the rule, to wait for; nothing where it has ended.
     fn end_of(&self, met: &Met) -> Option<watch::Receiver<()>> {
         let mut rules = self.rules.iter();
-        rules.find(|rule| rule.number == met.number).map(|rule| rule.alive.subscribe())
+        rules
+            .find(|rule| rule.number == met.number)
+            .map(|rule| rule.alive.subscribe())
     }
 }
 
@@ -124,7 +142,13 @@ impl Rule {
         self.met += 1;
         let Fault { effect, when, .. } = &self.fault;
         let (when, effect) = (when.unwrap_or_default(), effect.clone());
-        Some(Met { name: self.name.clone(), number: self.number, since: self.since, when, effect })
+        Some(Met {
+            name: self.name.clone(),
+            number: self.number,
+            since: self.since,
+            when,
+            effect,
+        })
     }
 }
 

@@ -34,7 +34,9 @@ pub struct Passage {
 
 impl Passage {
     pub fn new(faults: &mut Faults, call: &Call, now: Timestamp) -> Self {
-        Self { met: faults.meet(call, now) }
+        Self {
+            met: faults.meet(call, now),
+        }
     }
 
     /// The names of the rules.
@@ -49,7 +51,11 @@ impl Passage {
                 Effect::Deny => view.is_denied = true,
                 Effect::Frozen => view.as_of = Some(met.since),
                 Effect::Stale(Span(age)) => view.as_of = Some(now - age),
-                Effect::Delay(_) | Effect::Hang | Effect::Answer(_) | Effect::Drop | Effect::Cut => {}
+                Effect::Delay(_)
+                | Effect::Hang
+                | Effect::Answer(_)
+                | Effect::Drop
+                | Effect::Cut => {}
             }
         }
         view

@@ -38,30 +38,59 @@ struct Failure {
 
 /// <https://cloud.google.com/apis/design/errors#handling_errors>
 const FAILURES: [(u16, &str, &str); 8] = [
-    (401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
-    (403, "PERMISSION_DENIED", "The caller does not have permission"),
+    (
+        401,
+        "UNAUTHENTICATED",
+        "Request had invalid authentication credentials.",
+    ),
+    (
+        403,
+        "PERMISSION_DENIED",
+        "The caller does not have permission",
+    ),
     (409, "ABORTED", "The operation was aborted."),
-    (429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'."),
+    (
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'.",
+    ),
     (500, "INTERNAL", "Internal error encountered."),
     (502, "UNAVAILABLE", "Bad gateway."),
     (503, "UNAVAILABLE", "The service is currently unavailable."),
-    (504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
+    (
+        504,
+        "DEADLINE_EXCEEDED",
+        "Deadline expired before operation could complete.",
+    ),
 ];
 
 impl<'de> Deserialize<'de> for Failure {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let status = u16::deserialize(deserializer)?;
         let known = FAILURES.iter().find(|(http, _, _)| *http == status);
-        let unknown = || D::Error::custom(format!("{status} is not one of {:?}", FAILURES.map(|(http, _, _)| http)));
+        let unknown = || {
+            D::Error::custom(format!(
+                "{status} is not one of {:?}",
+                FAILURES.map(|(http, _, _)| http)
+            ))
+        };
         let (http, code, message) = *known.ok_or_else(unknown)?;
         let http = StatusCode::from_u16(http).map_err(D::Error::custom)?;
-        Ok(Self { http, code, message })
+        Ok(Self {
+            http,
+            code,
+            message,
+        })
     }
 }
 
 impl Refusal {
     pub fn reply(&self) -> Reply {
-        let Failure { http, code, message } = self.status;
+        let Failure {
+            http,
+            code,
+            message,
+        } = self.status;
         let reply = match self.body {
             Body::Json => {
                 let error = json!({"code": http.as_u16(), "message": message, "status": code});

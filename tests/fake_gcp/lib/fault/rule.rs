@@ -87,7 +87,8 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let span = duration(&text).filter(|span| !span.is_negative());
-        span.map(Self).ok_or_else(|| D::Error::custom(format!("`{text}` is no duration like `1.5s`")))
+        span.map(Self)
+            .ok_or_else(|| D::Error::custom(format!("`{text}` is no duration like `1.5s`")))
     }
 }
 
@@ -99,14 +100,23 @@ impl Fault {
         if !given.is_object() {
             return Err(ApiError::invalid("a rule is an object"));
         }
-        let mut fault: Self = serde_json::from_value(given).map_err(|error| ApiError::invalid(error.to_string()))?;
-        if let Some(method) = fault.method.as_deref().filter(|method| !dispatch::is_method(method)) {
-            return Err(ApiError::invalid(format!("`{method}` is no method of this fake")));
+        let mut fault: Self =
+            serde_json::from_value(given).map_err(|error| ApiError::invalid(error.to_string()))?;
+        if let Some(method) = fault
+            .method
+            .as_deref()
+            .filter(|method| !dispatch::is_method(method))
+        {
+            return Err(ApiError::invalid(format!(
+                "`{method}` is no method of this fake"
+            )));
         }
         match (&fault.effect, fault.when) {
             (Effect::Cut, None) => fault.when = Some(When::After),
             (Effect::Cut | Effect::Deny | Effect::Stale(_) | Effect::Frozen, Some(_)) => {
-                return Err(ApiError::invalid("`when` is said with `delay`, `hang`, `answer` and `drop` only"));
+                return Err(ApiError::invalid(
+                    "`when` is said with `delay`, `hang`, `answer` and `drop` only",
+                ));
             }
             _ => {}
         }
@@ -114,14 +124,18 @@ impl Fault {
     }
 
     pub fn is_for(&self, call: &Call) -> bool {
-        let wanted = |wanted: &Option<String>, is: &dyn Fn(&str) -> bool| wanted.as_deref().is_none_or(is);
-        wanted(&self.method, &|method| dispatch::is_called(call.method_id, method))
-            && wanted(&self.resource, &|pattern| is_within(&call.resource(), pattern))
-            && wanted(&self.caller, &|caller| caller == call.caller)
+        let wanted =
+            |wanted: &Option<String>, is: &dyn Fn(&str) -> bool| wanted.as_deref().is_none_or(is);
+        wanted(&self.method, &|method| {
+            dispatch::is_called(call.method_id, method)
+        }) && wanted(&self.resource, &|pattern| {
+            is_within(&call.resource(), pattern)
+        }) && wanted(&self.caller, &|caller| caller == call.caller)
     }
 
     pub fn is_over(&self, since: Timestamp, now: Timestamp) -> bool {
-        self.lasts.is_some_and(|Span(lasts)| now.duration_since(since) >= lasts)
+        self.lasts
+            .is_some_and(|Span(lasts)| now.duration_since(since) >= lasts)
     }
 
     /// Whether the match with this number, counted from 1, meets it.
@@ -139,5 +153,9 @@ impl Fault {
 
 fn is_within(resource: &str, pattern: &str) -> bool {
     let mut parts = resource.split('/');
-    pattern.split('/').all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == part))
+    pattern.split('/').all(|wanted| {
+        parts
+            .next()
+            .is_some_and(|part| wanted == "*" || wanted == part)
+    })
 }

@@ -53,7 +53,9 @@ impl Binding {
         let mut binding = json!({ "role": self.role, "members": self.members });
         match &self.condition {
             Some(condition) if conditions => binding["condition"] = json!(condition),
-            Some(condition) => binding["role"] = json!(format!("{}_withcond_{}", self.role, condition.digest())),
+            Some(condition) => {
+                binding["role"] = json!(format!("{}_withcond_{}", self.role, condition.digest()))
+            }
             None => {}
         }
         binding
@@ -65,7 +67,11 @@ impl Condition {
     fn digest(&self) -> String {
         let text = format!("{}\0{}\0{}", self.expression, self.title, self.description);
         let digest = Sha256::digest(text.as_bytes());
-        digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
+        digest
+            .iter()
+            .take(10)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -77,11 +83,20 @@ pub fn read(given: &Value) -> Result<Vec<Binding>, ApiError> {
     let mut stored: Vec<Binding> = Vec::new();
     for value in given.as_array().map_or(&[][..], Vec::as_slice) {
         let mut binding = Binding::deserialize(value).map_err(|error| {
-            ApiError::malformed("policy.bindings", format!("Invalid value at 'policy.bindings', {error}"))
+            ApiError::malformed(
+                "policy.bindings",
+                format!("Invalid value at 'policy.bindings', {error}"),
+            )
         })?;
         check(&binding)?;
-        binding.members = binding.members.iter().map(|m| member::normal(m)).collect::<Result<_, _>>()?;
-        let same = |other: &&mut Binding| other.role == binding.role && other.condition == binding.condition;
+        binding.members = binding
+            .members
+            .iter()
+            .map(|m| member::normal(m))
+            .collect::<Result<_, _>>()?;
+        let same = |other: &&mut Binding| {
+            other.role == binding.role && other.condition == binding.condition
+        };
         match stored.iter_mut().find(same) {
             Some(other) => other.members.append(&mut binding.members),
             None => stored.push(binding),
@@ -94,7 +109,9 @@ pub fn read(given: &Value) -> Result<Vec<Binding>, ApiError> {
     stored.retain(|binding| !binding.members.is_empty());
     let members: usize = stored.iter().map(|binding| binding.members.len()).sum();
     match members > MEMBERS {
-        true => Err(ApiError::invalid(format!("The policy contains {members} members; the limit is {MEMBERS}."))),
+        true => Err(ApiError::invalid(format!(
+            "The policy contains {members} members; the limit is {MEMBERS}."
+        ))),
         false => Ok(stored),
     }
 }
@@ -102,12 +119,14 @@ pub fn read(given: &Value) -> Result<Vec<Binding>, ApiError> {
 fn check(binding: &Binding) -> Result<(), ApiError> {
     if !is_role(&binding.role) {
         let role = &binding.role;
-        return Err(ApiError::invalid(format!("Role {role} is not supported for this resource.")));
+        return Err(ApiError::invalid(format!(
+            "Role {role} is not supported for this resource."
+        )));
     }
     match &binding.condition {
-        Some(condition) if condition.expression.trim().is_empty() => {
-            Err(ApiError::invalid("The condition expression must not be empty."))
-        }
+        Some(condition) if condition.expression.trim().is_empty() => Err(ApiError::invalid(
+            "The condition expression must not be empty.",
+        )),
         Some(condition) if condition.title.trim().is_empty() => {
             Err(ApiError::invalid("The condition title must not be empty."))
         }
@@ -121,7 +140,9 @@ fn is_role(role: &str) -> bool {
     let name = |name: &str| {
         !name.is_empty()
             && !name.contains("_withcond_")
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'))
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'))
     };
     match role.split('/').collect::<Vec<_>>().as_slice() {
         ["roles", role] => name(role),

@@ -27,7 +27,9 @@ pub fn normal(member: &str) -> Result<String, ApiError> {
         _ => return Err(unknown()),
     };
     if !valid {
-        return Err(ApiError::invalid(format!("Invalid argument: '{member}' is not a valid {kind} member.")));
+        return Err(ApiError::invalid(format!(
+            "Invalid argument: '{member}' is not a valid {kind} member."
+        )));
     }
     match kind {
         "user" | "group" | "domain" => Ok(member.to_lowercase()),
@@ -39,24 +41,31 @@ pub fn normal(member: &str) -> Result<String, ApiError> {
 fn is_email(value: &str) -> bool {
     value.split_once('@').is_some_and(|(name, domain)| {
         !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c))
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c))
             && is_domain(domain)
     })
 }
 
 fn is_domain(value: &str) -> bool {
     let label = |label: &str| {
-        !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !label.starts_with('-')
+        !label.is_empty()
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !label.starts_with('-')
     };
     value.contains('.') && value.split('.').all(label)
 }
 
 /// `PROJECT.svc.id.goog[NAMESPACE/ACCOUNT]`, Workload Identity Federation for GKE.
 fn is_kubernetes_account(value: &str) -> bool {
-    let parts = value.strip_suffix(']').and_then(|value| value.split_once(".svc.id.goog["));
+    let parts = value
+        .strip_suffix(']')
+        .and_then(|value| value.split_once(".svc.id.goog["));
     parts.is_some_and(|(project, account)| {
         let account = account.split_once('/');
-        !project.is_empty() && account.is_some_and(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
+        !project.is_empty()
+            && account.is_some_and(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
     })
 }
 
@@ -66,7 +75,10 @@ fn is_principal(value: &str, part: &str) -> bool {
     path.split_once('/').is_some_and(|(service, rest)| {
         matches!(
             service,
-            "iam.googleapis.com" | "goog" | "secretmanager.googleapis.com" | "cloudresourcemanager.googleapis.com"
+            "iam.googleapis.com"
+                | "goog"
+                | "secretmanager.googleapis.com"
+                | "cloudresourcemanager.googleapis.com"
         ) && !rest.is_empty()
             && (service != "iam.googleapis.com" || value.contains(part))
     })
@@ -75,9 +87,11 @@ fn is_principal(value: &str, part: &str) -> bool {
 /// `deleted:serviceAccount:a@b.iam.gserviceaccount.com?uid=123`, as IAM shows accounts that are gone.
 fn is_deleted(value: &str) -> bool {
     match value.split_once(':') {
-        Some(("user" | "group" | "serviceAccount", rest)) => rest
-            .split_once("?uid=")
-            .is_some_and(|(email, uid)| is_email(email) && !uid.is_empty() && uid.chars().all(|c| c.is_ascii_digit())),
+        Some(("user" | "group" | "serviceAccount", rest)) => {
+            rest.split_once("?uid=").is_some_and(|(email, uid)| {
+                is_email(email) && !uid.is_empty() && uid.chars().all(|c| c.is_ascii_digit())
+            })
+        }
         Some(("principal", rest)) => is_principal(rest, "/subject/"),
         _ => false,
     }
@@ -111,14 +125,20 @@ mod tests {
             normal("serviceAccount:API@P.iam.gserviceaccount.com").as_deref(),
             Ok("serviceAccount:api@p.iam.gserviceaccount.com")
         );
-        assert_eq!(normal("user:Ann@Example.com").as_deref(), Ok("user:ann@example.com"));
+        assert_eq!(
+            normal("user:Ann@Example.com").as_deref(),
+            Ok("user:ann@example.com")
+        );
     }
 
     #[test]
     fn what_is_no_member_is_refused() {
         let message = |member: &str| normal(member).unwrap_err().message;
         assert!(message("api@p.iam.gserviceaccount.com").contains("is of an unknown type"));
-        assert!(message("serviceaccount:api@p.iam.gserviceaccount.com").contains("is of an unknown type"));
+        assert!(
+            message("serviceaccount:api@p.iam.gserviceaccount.com")
+                .contains("is of an unknown type")
+        );
         for member in [
             "serviceAccount:api",
             "user:",

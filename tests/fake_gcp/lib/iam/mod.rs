@@ -33,7 +33,9 @@ impl Policy {
     }
 
     fn has_conditions(&self) -> bool {
-        self.bindings.iter().any(|binding| binding.condition.is_some())
+        self.bindings
+            .iter()
+            .any(|binding| binding.condition.is_some())
     }
 
     /// The policy as a reader who asked for `version` sees it: below 3, conditions are hidden and the roles
@@ -41,10 +43,17 @@ impl Policy {
     fn json(&self, version: i64) -> Value {
         let mut policy = json!({ "etag": self.etag() });
         if self.revision > 0 {
-            policy["version"] = json!(if version == 3 && self.has_conditions() { 3 } else { 1 });
+            policy["version"] = json!(if version == 3 && self.has_conditions() {
+                3
+            } else {
+                1
+            });
         }
         if !self.bindings.is_empty() {
-            let shown = self.bindings.iter().map(|binding| binding.json(version == 3));
+            let shown = self
+                .bindings
+                .iter()
+                .map(|binding| binding.json(version == 3));
             policy["bindings"] = shown.collect();
         }
         policy
@@ -78,13 +87,20 @@ const SET_POLICY: Shape = Shape::Message(&[
 pub fn set_policy(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     call.only_query(&[])?;
     let body = call.body(&SET_POLICY, "")?;
-    let given = body.get("policy").ok_or_else(|| ApiError::invalid("Field [policy] is required."))?;
+    let given = body
+        .get("policy")
+        .ok_or_else(|| ApiError::invalid("Field [policy] is required."))?;
     let fields = match body["updateMask"].as_str().unwrap_or_default() {
         "" => vec!["bindings".to_owned(), "etag".to_owned()],
         mask => mask::parse(mask, &["bindings", "etag", "version"])?,
     };
-    if given["auditConfigs"].as_array().is_some_and(|configs| !configs.is_empty()) {
-        return Err(ApiError::invalid("Audit configs are not supported on this resource."));
+    if given["auditConfigs"]
+        .as_array()
+        .is_some_and(|configs| !configs.is_empty())
+    {
+        return Err(ApiError::invalid(
+            "Audit configs are not supported on this resource.",
+        ));
     }
     let bindings = binding::read(&given["bindings"])?;
     let name = world.authorize(call, "secretmanager.secrets.setIamPolicy", path)?;
@@ -92,7 +108,12 @@ pub fn set_policy(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answe
     let policy = &mut world.secret_mut(&name)?.policy;
     let etag = given["etag"].as_str().unwrap_or_default();
     check_etag(policy, etag)?;
-    check_write_version(policy, given["version"].as_i64().unwrap_or(0), &bindings, etag)?;
+    check_write_version(
+        policy,
+        given["version"].as_i64().unwrap_or(0),
+        &bindings,
+        etag,
+    )?;
     if fields.iter().any(|field| field == "bindings") {
         policy.bindings = bindings;
     }
@@ -104,7 +125,9 @@ pub fn set_policy(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answe
 fn check_version(version: i64) -> Result<(), ApiError> {
     match version {
         0 | 1 | 3 => Ok(()),
-        other => Err(ApiError::invalid(format!("Invalid policy version: {other}. Valid values are 0, 1, and 3."))),
+        other => Err(ApiError::invalid(format!(
+            "Invalid policy version: {other}. Valid values are 0, 1, and 3."
+        ))),
     }
 }
 
@@ -123,7 +146,12 @@ fn check_etag(policy: &Policy, given: &str) -> Result<(), ApiError> {
 
 /// "Any operation that affects conditional role bindings must specify version 3"; and "if you omit [the etag],
 /// IAM allows you to overwrite a version 3 policy with a version 1 policy, and all of the conditions … are lost".
-fn check_write_version(policy: &Policy, version: i64, bindings: &[Binding], etag: &str) -> Result<(), ApiError> {
+fn check_write_version(
+    policy: &Policy,
+    version: i64,
+    bindings: &[Binding],
+    etag: &str,
+) -> Result<(), ApiError> {
     check_version(version)?;
     let writes_conditions = bindings.iter().any(|binding| binding.condition.is_some());
     let loses_conditions = policy.has_conditions() && !etag.is_empty();
@@ -136,18 +164,25 @@ fn check_write_version(policy: &Policy, version: i64, bindings: &[Binding], etag
     }
 }
 
-const TEST: Shape = Shape::Message(&[("resource", Shape::Str), ("permissions", Shape::List(&Shape::Str))]);
+const TEST: Shape = Shape::Message(&[
+    ("resource", Shape::Str),
+    ("permissions", Shape::List(&Shape::Str)),
+]);
 
 /// `POST …/secrets/S:testIamPermissions`. "If the secret does not exist, this call returns an empty set of
 /// permissions, not a NOT_FOUND error."
 pub fn test_permissions(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     call.only_query(&[])?;
     let body = call.body(&TEST, "")?;
-    let asked: Vec<&str> =
-        body["permissions"].as_array().map(|list| list.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
+    let asked: Vec<&str> = body["permissions"]
+        .as_array()
+        .map(|list| list.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
     for permission in &asked {
         if !permission.starts_with("secretmanager.") || permission.contains('*') {
-            return Err(ApiError::invalid(format!("Permission {permission} is not valid for this resource.")));
+            return Err(ApiError::invalid(format!(
+                "Permission {permission} is not valid for this resource."
+            )));
         }
     }
     let held = world.held(call, path, &asked)?;

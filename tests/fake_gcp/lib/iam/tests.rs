@@ -39,14 +39,23 @@ fn set(world: &mut World, policy: &Value) -> Value {
 fn a_policy_never_set_is_only_an_etag() {
     let mut world = world_with_secret();
     assert_eq!(must(&mut world, GET, &Value::Null), json!({"etag": "ACAB"}));
-    assert_eq!(must(&mut world, GET_3, &Value::Null), json!({"etag": "ACAB"}));
+    assert_eq!(
+        must(&mut world, GET_3, &Value::Null),
+        json!({"etag": "ACAB"})
+    );
 }
 
 #[test]
 fn without_conditions_the_version_is_1_whatever_was_written() {
     let mut world = world_with_secret();
-    let set = set(&mut world, &json!({"version": 3, "etag": "ACAB", "bindings": [plain()]}));
-    assert_eq!((&set["version"], &set["bindings"]), (&json!(1), &json!([plain()])));
+    let set = set(
+        &mut world,
+        &json!({"version": 3, "etag": "ACAB", "bindings": [plain()]}),
+    );
+    assert_eq!(
+        (&set["version"], &set["bindings"]),
+        (&json!(1), &json!([plain()]))
+    );
     assert_eq!(must(&mut world, GET_3, &Value::Null), set);
 }
 
@@ -74,34 +83,67 @@ fn conditions_are_written_with_version_3_only() {
         let refusal = refused(&mut world, SET, &json!({ "policy": policy }));
         assert_eq!(refusal.0, Code::InvalidArgument, "{version}");
     }
-    let set = set(&mut world, &json!({"version": 3, "bindings": [plain(), conditional()]}));
-    assert_eq!((&set["version"], &set["bindings"][1]), (&json!(3), &conditional()));
-    assert_eq!(refused(&mut world, SET, &json!({"policy": {"version": 2}})).0, Code::InvalidArgument);
+    let set = set(
+        &mut world,
+        &json!({"version": 3, "bindings": [plain(), conditional()]}),
+    );
+    assert_eq!(
+        (&set["version"], &set["bindings"][1]),
+        (&json!(3), &conditional())
+    );
+    assert_eq!(
+        refused(&mut world, SET, &json!({"policy": {"version": 2}})).0,
+        Code::InvalidArgument
+    );
 }
 
 #[test]
 fn readers_below_version_3_see_marked_roles_that_cannot_be_written_back() {
     let mut world = world_with_secret();
-    let etag = set(&mut world, &json!({"version": 3, "bindings": [plain(), conditional()]}))["etag"].clone();
+    let etag = set(
+        &mut world,
+        &json!({"version": 3, "bindings": [plain(), conditional()]}),
+    )["etag"]
+        .clone();
     let low = must(&mut world, GET, &Value::Null);
     assert_eq!(low["version"], 1);
     let role = low["bindings"][1]["role"].as_str().unwrap();
-    let marked = role.strip_prefix("roles/secretmanager.secretAccessor_withcond_").unwrap();
-    assert_eq!((marked.len(), low["bindings"][1].get("condition")), (20, None));
+    let marked = role
+        .strip_prefix("roles/secretmanager.secretAccessor_withcond_")
+        .unwrap();
+    assert_eq!(
+        (marked.len(), low["bindings"][1].get("condition")),
+        (20, None)
+    );
 
     let back = refused(&mut world, SET, &json!({ "policy": low }));
     assert_eq!(back.0, Code::InvalidArgument);
-    let without = refused(&mut world, SET, &json!({"policy": {"version": 1, "etag": etag, "bindings": [plain()]}}));
-    assert!(without.1.contains("must specify version 3"), "{}", without.1);
+    let without = refused(
+        &mut world,
+        SET,
+        &json!({"policy": {"version": 1, "etag": etag, "bindings": [plain()]}}),
+    );
+    assert!(
+        without.1.contains("must specify version 3"),
+        "{}",
+        without.1
+    );
     let lost = set(&mut world, &json!({"version": 1, "bindings": [plain()]}));
-    assert_eq!(lost["bindings"], json!([plain()]), "without an etag the conditions are lost");
+    assert_eq!(
+        lost["bindings"],
+        json!([plain()]),
+        "without an etag the conditions are lost"
+    );
 }
 
 #[test]
 fn requested_versions_are_0_1_or_3() {
     let mut world = world_with_secret();
     let request = "GET /v1/projects/p/secrets/s:getIamPolicy?options.requestedPolicyVersion=2";
-    assert_eq!(refused(&mut world, request, &Value::Null).0, Code::InvalidArgument);
+    assert_eq!(
+        refused(&mut world, request, &Value::Null).0,
+        Code::InvalidArgument
+    );
 }
 
 #[test]
@@ -115,7 +157,10 @@ fn bindings_are_stored_in_one_form() {
             {"role": "roles/secretmanager.viewer", "members": []},
         ]}),
     );
-    assert_eq!(set["bindings"], json!([{"role": ACCESSOR, "members": [API, "user:ann@example.com"]}]));
+    assert_eq!(
+        set["bindings"],
+        json!([{"role": ACCESSOR, "members": [API, "user:ann@example.com"]}])
+    );
 }
 
 #[test]
@@ -139,18 +184,29 @@ fn roles_members_and_conditions_are_checked() {
 fn the_mask_decides_what_is_written() {
     let mut world = world_with_secret();
     set(&mut world, &json!({"bindings": [plain()]}));
-    let kept = must(&mut world, SET, &json!({"policy": {}, "updateMask": "etag"}));
+    let kept = must(
+        &mut world,
+        SET,
+        &json!({"policy": {}, "updateMask": "etag"}),
+    );
     assert_eq!(kept["bindings"], json!([plain()]));
-    let refusal = refused(&mut world, SET, &json!({"policy": {}, "updateMask": "role"}));
+    let refusal = refused(
+        &mut world,
+        SET,
+        &json!({"policy": {}, "updateMask": "role"}),
+    );
     assert_eq!(refusal.0, Code::InvalidArgument);
 }
 
 #[test]
 fn permissions_are_those_of_the_caller() {
     let mut world = world_with_secret();
-    let both = json!({"permissions": ["secretmanager.secrets.get", "secretmanager.versions.access"]});
+    let both =
+        json!({"permissions": ["secretmanager.secrets.get", "secretmanager.versions.access"]});
     assert_eq!(must(&mut world, TEST, &both), both);
-    world.permissions.restrict("anonymous", Restriction::Holds(Default::default()));
+    world
+        .permissions
+        .restrict("anonymous", Restriction::Holds(Default::default()));
     assert_eq!(must(&mut world, TEST, &both), json!({}));
     let missing = "POST /v1/projects/p/secrets/t:testIamPermissions";
     assert_eq!(must(&mut world, missing, &both), json!({}), "no NOT_FOUND");

@@ -46,9 +46,18 @@ fn asked(call: &Call, prefix: &str) -> Result<Vec<String>, ApiError> {
     call.only_query(&[])?;
     let body = call.body(&TEST, "")?;
     let list = body["permissions"].as_array().cloned().unwrap_or_default();
-    let asked: Vec<_> = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    match asked.iter().find(|permission| !permission.starts_with(prefix) || permission.contains('*')) {
-        Some(wrong) => Err(ApiError::invalid(format!("Permission {wrong} is not valid for this resource."))),
+    let asked: Vec<_> = list
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    match asked
+        .iter()
+        .find(|permission| !permission.starts_with(prefix) || permission.contains('*'))
+    {
+        Some(wrong) => Err(ApiError::invalid(format!(
+            "Permission {wrong} is not valid for this resource."
+        ))),
         None => Ok(asked),
     }
 }
@@ -56,7 +65,11 @@ fn asked(call: &Call, prefix: &str) -> Result<Vec<String>, ApiError> {
 fn held(world: &World, call: &Call, asked: Vec<String>) -> Value {
     let holds = |permission: &String| world.permissions.holds(&call.caller, permission, None);
     let held: Vec<_> = asked.into_iter().filter(holds).collect();
-    if held.is_empty() { json!({}) } else { json!({ "permissions": held }) }
+    if held.is_empty() {
+        json!({})
+    } else {
+        json!({ "permissions": held })
+    }
 }
 
 /// Whoever makes or changes a job or service hands it the account that it runs as.
@@ -68,8 +81,11 @@ pub fn check(world: &World, call: &Call, kind: Kind, resource: &Value) -> Result
     if world.permissions.holds(&call.caller, ACT_AS, None) {
         return Ok(());
     }
-    let account = kind.workload(resource)["serviceAccount"].as_str().unwrap_or_default();
-    let message =
-        format!("Permission 'iam.serviceaccounts.actAs' denied on service account {account} (or it may not exist).");
+    let account = kind.workload(resource)["serviceAccount"]
+        .as_str()
+        .unwrap_or_default();
+    let message = format!(
+        "Permission 'iam.serviceaccounts.actAs' denied on service account {account} (or it may not exist)."
+    );
     Err(ApiError::new(Code::PermissionDenied, message))
 }

@@ -39,7 +39,10 @@ pub fn completed(
     ] {
         given[field] = value;
     }
-    fill(&mut given, &json!({"creator": creator, "lastModifier": creator, "launchStage": "GA"}));
+    fill(
+        &mut given,
+        &json!({"creator": creator, "lastModifier": creator, "launchStage": "GA"}),
+    );
     let of_kind = match name.kind {
         Kind::Job => json!({"latestCreatedExecution": {}}),
         Kind::Service => json!({
@@ -109,7 +112,8 @@ const JOBS_NAME_THEIR_MAKERS: Date = jiff::civil::date(2025, 1, 1);
 
 /// The resource as v2 shows it at `now`.
 pub fn shown(kind: Kind, now: Timestamp, mut resource: Value) -> Value {
-    let names_makers = kind == Kind::Service || now.to_zoned(TimeZone::UTC).date() >= JOBS_NAME_THEIR_MAKERS;
+    let names_makers =
+        kind == Kind::Service || now.to_zoned(TimeZone::UTC).date() >= JOBS_NAME_THEIR_MAKERS;
     if let Some(fields) = resource.as_object_mut().filter(|_| !names_makers) {
         fields.remove("creator");
         fields.remove("lastModifier");
@@ -119,7 +123,9 @@ pub fn shown(kind: Kind, now: Timestamp, mut resource: Value) -> Value {
 
 /// Gives `next` the generation that follows that of `current`.
 fn count(next: &mut Value, current: &Value) {
-    let generation = current["generation"].as_str().and_then(|generation| generation.parse::<u64>().ok());
+    let generation = current["generation"]
+        .as_str()
+        .and_then(|generation| generation.parse::<u64>().ok());
     let generation = json!((generation.unwrap_or(0) + 1).to_string());
     next["observedGeneration"] = generation.clone();
     next["generation"] = generation;
@@ -127,7 +133,12 @@ fn count(next: &mut Value, current: &Value) {
 
 /// What can be written of `given`: what is output only is not looked at.
 pub fn writable(kind: Kind, given: &Value) -> Value {
-    let fields = kind.writable().iter().filter(|field| !given[**field].is_null());
-    let fields: Map<String, Value> = fields.map(|field| ((*field).to_owned(), given[*field].clone())).collect();
+    let fields = kind
+        .writable()
+        .iter()
+        .filter(|field| !given[**field].is_null());
+    let fields: Map<String, Value> = fields
+        .map(|field| ((*field).to_owned(), given[*field].clone()))
+        .collect();
     Value::Object(fields)
 }

@@ -16,11 +16,25 @@ pub fn list(world: &mut World, call: &Call, of: Collection<'_>, job: &str) -> An
     let name = authorized(world, call, of, "list", job)?;
     let all = match job {
         "-" => {
-            let here = RunName { id: String::new(), ..name }.to_string();
-            let jobs = world.run.executions.iter().filter(|(job, _)| job.starts_with(&here));
-            jobs.flat_map(|(_, executions)| executions.clone()).collect()
+            let here = RunName {
+                id: String::new(),
+                ..name
+            }
+            .to_string();
+            let jobs = world
+                .run
+                .executions
+                .iter()
+                .filter(|(job, _)| job.starts_with(&here));
+            jobs.flat_map(|(_, executions)| executions.clone())
+                .collect()
         }
-        _ => world.run.executions.get(&name.to_string()).cloned().unwrap_or_default(),
+        _ => world
+            .run
+            .executions
+            .get(&name.to_string())
+            .cloned()
+            .unwrap_or_default(),
     };
     list::page(call, "executions", all.into_iter().rev().collect())
 }
@@ -30,14 +44,32 @@ pub fn get(world: &mut World, call: &Call, of: Collection<'_>, job: &str, id: &s
     call.only_query(&[])?;
     let name = authorized(world, call, of, "get", job)?;
     let wanted = format!("{name}/executions/{id}");
-    let mut executions = world.run.executions.get(&name.to_string()).into_iter().flatten();
-    let found = executions.find(|execution| execution["name"] == wanted).cloned();
+    let mut executions = world
+        .run
+        .executions
+        .get(&name.to_string())
+        .into_iter()
+        .flatten();
+    let found = executions
+        .find(|execution| execution["name"] == wanted)
+        .cloned();
     found.ok_or_else(|| ApiError::not_found(format!("Execution '{wanted}' does not exist.")))
 }
 
-fn authorized(world: &mut World, call: &Call, of: Collection<'_>, action: &str, id: &str) -> Result<RunName, ApiError> {
+fn authorized(
+    world: &mut World,
+    call: &Call,
+    of: Collection<'_>,
+    action: &str,
+    id: &str,
+) -> Result<RunName, ApiError> {
     let project = world.project(call, &format!("run.executions.{action}"), of.project)?;
-    Ok(RunName { kind: Kind::Job, project: project.id, region: of.region.to_owned(), id: id.to_owned() })
+    Ok(RunName {
+        kind: Kind::Job,
+        project: project.id,
+        region: of.region.to_owned(),
+        id: id.to_owned(),
+    })
 }
 
 /// Puts an execution of a job there, with the job's template as it is written; `given` says what is to be seen of it
@@ -46,7 +78,11 @@ pub fn seed(world: &mut World, name: &RunName, id: &str, given: &Value) -> Answe
     let now = rfc3339(world.clock.now());
     let full_name = format!("{name}/executions/{id}");
     let uid = format!("00000000-0000-4000-8000-{:012x}", world.next_change());
-    let resource = world.run.resources.get_mut(name).ok_or_else(|| name.not_found())?;
+    let resource = world
+        .run
+        .resources
+        .get_mut(name)
+        .ok_or_else(|| name.not_found())?;
     let mut execution = json!({
         "uid": uid,
         "generation": "1",

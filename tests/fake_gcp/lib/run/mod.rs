@@ -69,7 +69,11 @@ pub struct RunName {
 impl std::fmt::Display for RunName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let collection = self.kind.collection();
-        write!(f, "projects/{}/locations/{}/{collection}/{}", self.project, self.region, self.id)
+        write!(
+            f,
+            "projects/{}/locations/{}/{collection}/{}",
+            self.project, self.region, self.id
+        )
     }
 }
 

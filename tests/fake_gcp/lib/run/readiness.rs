@@ -31,7 +31,12 @@ impl Failure {
 }
 
 /// Brings what is declared to work, as far as its secrets can be read; `is_new` where a service gets another revision.
-pub fn reconcile(world: &mut World, name: &RunName, resource: &mut Value, is_new: bool) -> Option<Failure> {
+pub fn reconcile(
+    world: &mut World,
+    name: &RunName,
+    resource: &mut Value,
+    is_new: bool,
+) -> Option<Failure> {
     if name.kind == Kind::Service && !is_new {
         serve(resource);
         return None;
@@ -51,16 +56,27 @@ pub fn succeed(world: &mut World, name: &RunName, resource: &mut Value) {
     let now = json!(rfc3339(world.clock.now()));
     match name.kind {
         // A job that stays ready does not become so again.
-        Kind::Job => resource["terminalCondition"] = succeeded("Ready", since(&resource["terminalCondition"], &now)),
+        Kind::Job => {
+            resource["terminalCondition"] =
+                succeeded("Ready", since(&resource["terminalCondition"], &now))
+        }
         Kind::Service => {
             let configured = resource["conditions"][1].clone();
             resource["terminalCondition"] = succeeded("Ready", &now);
-            let conditions =
-                [succeeded("RoutesReady", &now), succeeded("ConfigurationsReady", since(&configured, &now))];
+            let conditions = [
+                succeeded("RoutesReady", &now),
+                succeeded("ConfigurationsReady", since(&configured, &now)),
+            ];
             resource["conditions"] = json!(conditions);
             resource["latestReadyRevision"] = resource["latestCreatedRevision"].clone();
-            let number = world.projects.resolve(&name.project).map_or(0, |project| project.number);
-            resource["uri"] = json!(format!("https://{}-{number}.{}.run.app", name.id, name.region));
+            let number = world
+                .projects
+                .resolve(&name.project)
+                .map_or(0, |project| project.number);
+            resource["uri"] = json!(format!(
+                "https://{}-{number}.{}.run.app",
+                name.id, name.region
+            ));
             serve(resource);
         }
     }
@@ -108,5 +124,9 @@ fn failed(kind: &str, message: &str, since: &Value) -> Value {
 
 /// Since when the condition that was there before has succeeded.
 fn since<'a>(before: &'a Value, now: &'a Value) -> &'a Value {
-    if before["state"] == "CONDITION_SUCCEEDED" { &before["lastTransitionTime"] } else { now }
+    if before["state"] == "CONDITION_SUCCEEDED" {
+        &before["lastTransitionTime"]
+    } else {
+        now
+    }
 }

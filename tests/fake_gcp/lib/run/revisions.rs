@@ -31,10 +31,21 @@ pub fn list(world: &mut World, call: &Call, of: Collection<'_>, service: &str) -
     let name = authorized(world, call, of, "list", service)?;
     let names: Vec<RunName> = world.run.resources.keys().cloned().collect();
     let here = |other: &RunName| match service {
-        "-" => RunName { id: String::new(), ..other.clone() } == RunName { id: String::new(), ..name.clone() },
+        "-" => {
+            RunName {
+                id: String::new(),
+                ..other.clone()
+            } == RunName {
+                id: String::new(),
+                ..name.clone()
+            }
+        }
         _ => *other == name,
     };
-    let found = names.iter().filter(|other| here(other)).flat_map(|other| shown(world, other));
+    let found = names
+        .iter()
+        .filter(|other| here(other))
+        .flat_map(|other| shown(world, other));
     list::page(call, "revisions", found.collect())
 }
 
@@ -43,17 +54,34 @@ pub fn get(world: &mut World, call: &Call, of: Collection<'_>, service: &str, id
     call.only_query(&[])?;
     let name = authorized(world, call, of, "get", service)?;
     let wanted = format!("{name}/revisions/{id}");
-    let found = shown(world, &name).into_iter().find(|revision| revision["name"] == wanted);
+    let found = shown(world, &name)
+        .into_iter()
+        .find(|revision| revision["name"] == wanted);
     found.ok_or_else(|| {
-        let RunName { region, project, .. } = &name;
+        let RunName {
+            region, project, ..
+        } = &name;
         let place = format!("in region '{region}' in project '{project}'");
-        ApiError::not_found(format!("Resource '{id}' of kind 'REVISION' {place} does not exist."))
+        ApiError::not_found(format!(
+            "Resource '{id}' of kind 'REVISION' {place} does not exist."
+        ))
     })
 }
 
-fn authorized(world: &mut World, call: &Call, of: Collection<'_>, action: &str, id: &str) -> Result<RunName, ApiError> {
+fn authorized(
+    world: &mut World,
+    call: &Call,
+    of: Collection<'_>,
+    action: &str,
+    id: &str,
+) -> Result<RunName, ApiError> {
     let project = world.project(call, &format!("run.revisions.{action}"), of.project)?;
-    Ok(RunName { kind: Kind::Service, project: project.id, region: of.region.to_owned(), id: id.to_owned() })
+    Ok(RunName {
+        kind: Kind::Service,
+        project: project.id,
+        region: of.region.to_owned(),
+        id: id.to_owned(),
+    })
 }
 
 /// Names the revision that a new template makes.
@@ -63,9 +91,14 @@ fn authorized(world: &mut World, call: &Call, of: Collection<'_>, action: &str, 
 pub fn name_new(world: &mut World, name: &RunName, service: &mut Value) -> Result<(), ApiError> {
     let generation = service["generation"].as_str().unwrap_or("1").to_owned();
     let id = match service["template"]["revision"].as_str().unwrap_or_default() {
-        "" => format!("{}-{generation:0>5}-{}", name.id, suffix(world.next_change())),
+        "" => format!(
+            "{}-{generation:0>5}-{}",
+            name.id,
+            suffix(world.next_change())
+        ),
         given if !given.starts_with(&format!("{}-", name.id)) => {
-            let message = format!("Revision names must start with the service name and a hyphen: '{given}'.");
+            let message =
+                format!("Revision names must start with the service name and a hyphen: '{given}'.");
             return Err(ApiError::invalid(message));
         }
         given => given.to_owned(),
@@ -83,14 +116,24 @@ pub fn name_new(world: &mut World, name: &RunName, service: &mut Value) -> Resul
 /// 400 for shares that are not 100 percent together, and for a revision that is not there.
 pub fn check_traffic(world: &World, name: &RunName, service: &Value) -> Result<(), ApiError> {
     let targets = service["traffic"].as_array().cloned().unwrap_or_default();
-    let shares = targets.iter().map(|target| target["percent"].as_i64().unwrap_or(0)).sum::<i64>();
+    let shares = targets
+        .iter()
+        .map(|target| target["percent"].as_i64().unwrap_or(0))
+        .sum::<i64>();
     if shares != 100 {
-        return Err(ApiError::invalid(format!("Traffic targets must sum to 100 percent, not {shares}.")));
+        return Err(ApiError::invalid(format!(
+            "Traffic targets must sum to 100 percent, not {shares}."
+        )));
     }
-    for revision in targets.iter().filter_map(|target| target["revision"].as_str()) {
+    for revision in targets
+        .iter()
+        .filter_map(|target| target["revision"].as_str())
+    {
         let full = format!("{name}/revisions/{revision}");
         if service["latestCreatedRevision"] != full && find(world, name, &full).is_none() {
-            return Err(ApiError::invalid(format!("Revision '{revision}' is not found.")));
+            return Err(ApiError::invalid(format!(
+                "Revision '{revision}' is not found."
+            )));
         }
     }
     Ok(())
@@ -98,19 +141,30 @@ pub fn check_traffic(world: &World, name: &RunName, service: &Value) -> Result<(
 
 /// The revision that the service calls its newest is kept, if it is not there already. A job has none.
 pub fn keep_newest(world: &mut World, name: &RunName, service: &Value, failure: Option<&Failure>) {
-    let Some(full) = service["latestCreatedRevision"].as_str() else { return };
+    let Some(full) = service["latestCreatedRevision"].as_str() else {
+        return;
+    };
     if find(world, name, full).is_none() {
         let mut revision = made_of(world, name, full, &service["template"]);
         if let Some(failure) = failure {
             revision["conditions"] = failure.of_revision(&revision["createTime"]);
         }
-        world.run.revisions.entry(name.to_string()).or_default().push(revision);
+        world
+            .run
+            .revisions
+            .entry(name.to_string())
+            .or_default()
+            .push(revision);
     }
 }
 
 /// Puts a revision of a service there; `given` says what is to be seen of it besides its names.
 pub fn seed(world: &mut World, name: &RunName, id: &str, given: &Value) -> Answer {
-    let service = world.run.resources.get(name).ok_or_else(|| name.not_found())?;
+    let service = world
+        .run
+        .resources
+        .get(name)
+        .ok_or_else(|| name.not_found())?;
     let template = service["template"].clone();
     let full = format!("{name}/revisions/{id}");
     let mut revision = made_of(world, name, &full, &template);
@@ -137,7 +191,10 @@ fn made_of(world: &mut World, name: &RunName, full: &str, template: &Value) -> V
         "etag": world.next_etag(),
         "observedGeneration": "1",
     });
-    for field in OF_TEMPLATE.iter().filter(|field| !template[**field].is_null()) {
+    for field in OF_TEMPLATE
+        .iter()
+        .filter(|field| !template[**field].is_null())
+    {
         revision[*field] = template[*field].clone();
     }
     revision
@@ -145,17 +202,29 @@ fn made_of(world: &mut World, name: &RunName, full: &str, template: &Value) -> V
 
 fn find<'a>(world: &'a World, name: &RunName, full: &str) -> Option<&'a Value> {
     let of_service = world.run.revisions.get(&name.to_string());
-    of_service.into_iter().flatten().find(|revision| revision["name"] == full)
+    of_service
+        .into_iter()
+        .flatten()
+        .find(|revision| revision["name"] == full)
 }
 
 /// Newest first, each active while traffic goes to it, unless it was seeded otherwise.
 fn shown(world: &World, name: &RunName) -> Vec<Value> {
-    let Some(service) = world.run.resources.get(name) else { return Vec::new() };
-    let revisions = world.run.revisions.get(&name.to_string()).into_iter().flatten().rev();
+    let Some(service) = world.run.resources.get(name) else {
+        return Vec::new();
+    };
+    let revisions = world
+        .run
+        .revisions
+        .get(&name.to_string())
+        .into_iter()
+        .flatten()
+        .rev();
     let with_conditions = |revision: &Value| {
         let mut revision = revision.clone();
         if revision["conditions"].is_null() {
-            revision["conditions"] = conditions(&revision, is_served(service, name, &revision["name"]));
+            revision["conditions"] =
+                conditions(&revision, is_served(service, name, &revision["name"]));
         }
         revision
     };
@@ -178,16 +247,25 @@ fn conditions(revision: &Value, active: bool) -> Value {
         "type": "Active", "state": "CONDITION_FAILED", "severity": "INFO", "revisionReason": "RETIRED",
         "lastTransitionTime": since,
     });
-    json!([succeeded("Ready"), if active { succeeded("Active") } else { retired }])
+    json!([
+        succeeded("Ready"),
+        if active { succeeded("Active") } else { retired }
+    ])
 }
 
 /// The last part of the name of a revision.
 pub fn short(full: &Value) -> &str {
-    full.as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default()
+    full.as_str()
+        .unwrap_or_default()
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
 }
 
 /// Three letters, as generated names end.
 fn suffix(change: u64) -> String {
-    let letter = |shift: u64| char::from(b'a' + u8::try_from((change / 26_u64.pow(shift as u32)) % 26).unwrap_or(0));
+    let letter = |shift: u64| {
+        char::from(b'a' + u8::try_from((change / 26_u64.pow(shift as u32)) % 26).unwrap_or(0))
+    };
     [2, 1, 0].map(letter).iter().collect()
 }

@@ -20,7 +20,10 @@ struct Reference {
 /// What Cloud Run says of each secret that cannot be read.
 pub fn unreadable(world: &mut World, name: &RunName, resource: &Value) -> Vec<String> {
     let workload = name.kind.workload(resource);
-    let account = workload["serviceAccount"].as_str().unwrap_or_default().to_owned();
+    let account = workload["serviceAccount"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let said = |reference: Reference| {
         let reason = refusal(world, name, &account, &reference)?;
         Some(format!("{}: {reason}", reference.place))
@@ -28,16 +31,28 @@ pub fn unreadable(world: &mut World, name: &RunName, resource: &Value) -> Vec<St
     references(workload).into_iter().filter_map(said).collect()
 }
 
-fn refusal(world: &mut World, name: &RunName, account: &str, reference: &Reference) -> Option<String> {
-    let Reference { secret, version, .. } = reference;
+fn refusal(
+    world: &mut World,
+    name: &RunName,
+    account: &str,
+    reference: &Reference,
+) -> Option<String> {
+    let Reference {
+        secret, version, ..
+    } = reference;
     let (project, id) = match secret.split('/').collect::<Vec<_>>().as_slice() {
         ["projects", project, "secrets", id] => (*project, *id),
         _ => (name.project.as_str(), secret.as_str()),
     };
-    let number = world.projects.resolve(project).map_or(0, |project| project.number);
+    let number = world
+        .projects
+        .resolve(project)
+        .map_or(0, |project| project.number);
     let full = format!("projects/{number}/secrets/{id}/versions/{version}");
     let missing = || Some(format!("Secret {full} was not found"));
-    let found = SecretName::new(number, id).ok().and_then(|name| world.secrets.get(&name));
+    let found = SecretName::new(number, id)
+        .ok()
+        .and_then(|name| world.secrets.get(&name));
     let Some(found) = found else { return missing() };
     if !grants(&found.policy, account, "secretmanager.versions.access") {
         // Of a job, too, it speaks as of a revision.
@@ -50,7 +65,10 @@ fn refusal(world: &mut World, name: &RunName, account: &str, reference: &Referen
     match found.state_of(version) {
         None => missing(),
         Some(State::Enabled) => None,
-        Some(state) => Some(format!("Secret Version [{full}] is in {} state.", state.word())),
+        Some(state) => Some(format!(
+            "Secret Version [{full}] is in {} state.",
+            state.word()
+        )),
     }
 }
 
@@ -62,7 +80,11 @@ fn references(workload: &Value) -> Vec<Reference> {
         for (variable, value) in list(&container["env"]).iter().enumerate() {
             let reference = &value["valueSource"]["secretKeyRef"];
             let place = format!("containers[{at}].env[{variable}].value_from.secret_key_ref.name");
-            found.extend(reference.is_object().then(|| Reference::at(&place, reference, &reference["version"])));
+            found.extend(
+                reference
+                    .is_object()
+                    .then(|| Reference::at(&place, reference, &reference["version"])),
+            );
         }
     }
     for (at, volume) in list(&workload["volumes"]).iter().enumerate() {
@@ -73,7 +95,11 @@ fn references(workload: &Value) -> Vec<Reference> {
             found.push(Reference::at(&place, secret, &value["version"]));
         }
         if secret.is_object() && items.is_empty() {
-            found.push(Reference::at(&format!("volumes[{at}].secret.secret_name"), secret, &Value::Null));
+            found.push(Reference::at(
+                &format!("volumes[{at}].secret.secret_name"),
+                secret,
+                &Value::Null,
+            ));
         }
     }
     found
@@ -86,6 +112,10 @@ impl Reference {
             none if none.is_empty() => "latest".to_owned(),
             named => named,
         };
-        Self { place: format!("spec.template.spec.{place}"), secret: text(&secret["secret"]), version }
+        Self {
+            place: format!("spec.template.spec.{place}"),
+            secret: text(&secret["secret"]),
+            version,
+        }
     }
 }

@@ -15,7 +15,10 @@ const SECRET_KEY: Shape = Shape::Message(&[("secret", Shape::Str), ("version", S
 const ENV: Shape = Shape::Message(&[
     ("name", Shape::Str),
     ("value", Shape::Str),
-    ("valueSource", Shape::Message(&[("secretKeyRef", SECRET_KEY)])),
+    (
+        "valueSource",
+        Shape::Message(&[("secretKeyRef", SECRET_KEY)]),
+    ),
 ]);
 
 const CONTAINER: Shape = Shape::Message(&[
@@ -37,19 +40,36 @@ const CONTAINER: Shape = Shape::Message(&[
     ("workingDir", ANY),
 ]);
 
-const ITEM: Shape = Shape::Message(&[("path", Shape::Str), ("version", Shape::Str), ("mode", Shape::Int64)]);
+const ITEM: Shape = Shape::Message(&[
+    ("path", Shape::Str),
+    ("version", Shape::Str),
+    ("mode", Shape::Int64),
+]);
 
 const VOLUME: Shape = Shape::Message(&[
     ("cloudSqlInstance", ANY),
-    ("emptyDir", Shape::Message(&[("medium", Shape::Enum(&MEDIUM)), ("sizeLimit", Shape::Str)])),
+    (
+        "emptyDir",
+        Shape::Message(&[("medium", Shape::Enum(&MEDIUM)), ("sizeLimit", Shape::Str)]),
+    ),
     ("gcs", ANY),
     ("name", Shape::Str),
     ("nfs", ANY),
-    ("secret", Shape::Message(&[("secret", Shape::Str), ("items", Shape::List(&ITEM)), ("defaultMode", Shape::Int64)])),
+    (
+        "secret",
+        Shape::Message(&[
+            ("secret", Shape::Str),
+            ("items", Shape::List(&ITEM)),
+            ("defaultMode", Shape::Int64),
+        ]),
+    ),
 ]);
 
-const VPC_ACCESS: Shape =
-    Shape::Message(&[("connector", Shape::Str), ("egress", Shape::Enum(&VPC_EGRESS)), ("networkInterfaces", ANY)]);
+const VPC_ACCESS: Shape = Shape::Message(&[
+    ("connector", Shape::Str),
+    ("egress", Shape::Enum(&VPC_EGRESS)),
+    ("networkInterfaces", ANY),
+]);
 
 const TASK: Shape = Shape::Message(&[
     ("containers", Shape::List(&CONTAINER)),
@@ -184,9 +204,15 @@ impl Kind {
     /// What an update can change.
     pub fn writable(self) -> &'static [&'static str] {
         match self {
-            Kind::Job => {
-                &["annotations", "binaryAuthorization", "client", "clientVersion", "labels", "launchStage", "template"]
-            }
+            Kind::Job => &[
+                "annotations",
+                "binaryAuthorization",
+                "client",
+                "clientVersion",
+                "labels",
+                "launchStage",
+                "template",
+            ],
             Kind::Service => &[
                 "annotations",
                 "binaryAuthorization",

@@ -17,7 +17,9 @@ const SOCKETS: &str = "/cloudsql";
 /// # Errors
 /// 400 when there is no container to run.
 pub fn complete(kind: Kind, number: u64, given: &mut Value) -> Result<(), ApiError> {
-    let required = || ApiError::invalid("Violation in template.containers: at least one container is required.");
+    let required = || {
+        ApiError::invalid("Violation in template.containers: at least one container is required.")
+    };
     let mut template = object(given, "template")?;
     if kind == Kind::Job {
         fill(template, &json!({"taskCount": 1}));
@@ -25,7 +27,9 @@ pub fn complete(kind: Kind, number: u64, given: &mut Value) -> Result<(), ApiErr
     }
     let volumes = socket_volumes(template);
     let containers = template.get_mut("containers").and_then(Value::as_array_mut);
-    let containers = containers.filter(|list| !list.is_empty()).ok_or_else(required)?;
+    let containers = containers
+        .filter(|list| !list.is_empty())
+        .ok_or_else(required)?;
     let alone = containers.len() == 1;
     for container in containers {
         fill(container, &resources(kind, alone));
@@ -45,8 +49,13 @@ pub fn complete(kind: Kind, number: u64, given: &mut Value) -> Result<(), ApiErr
             Kind::Service => json!({"maxInstanceRequestConcurrency": 80, "timeout": "300s"}),
         },
     );
-    if template["serviceAccount"].as_str().unwrap_or_default().is_empty() {
-        template["serviceAccount"] = json!(format!("{number}-compute@developer.gserviceaccount.com"));
+    if template["serviceAccount"]
+        .as_str()
+        .unwrap_or_default()
+        .is_empty()
+    {
+        template["serviceAccount"] =
+            json!(format!("{number}-compute@developer.gserviceaccount.com"));
     }
     Ok(())
 }
@@ -55,7 +64,11 @@ pub fn complete(kind: Kind, number: u64, given: &mut Value) -> Result<(), ApiErr
 /// service: who gives some of them has to say that, too.
 /// <https://cloud.google.com/run/docs/reference/rest/v2/Container#resourcerequirements>
 fn resources(kind: Kind, alone: bool) -> Value {
-    let memory = if alone || kind == Kind::Service { "512Mi" } else { "256Mi" };
+    let memory = if alone || kind == Kind::Service {
+        "512Mi"
+    } else {
+        "256Mi"
+    };
     let limits = json!({"cpu": "1000m", "memory": memory});
     match kind {
         Kind::Job => json!({"resources": {"limits": limits}}),
@@ -66,7 +79,10 @@ fn resources(kind: Kind, alone: bool) -> Value {
 /// The container of a service that gets its requests has a port, and is ready when that can be connected to.
 fn listen(container: &mut Value) {
     fill(container, &json!({"ports": [{}]}));
-    container["ports"][0] = filled(&container["ports"][0], &json!({"name": "http1", "containerPort": PORT}));
+    container["ports"][0] = filled(
+        &container["ports"][0],
+        &json!({"name": "http1", "containerPort": PORT}),
+    );
     let probe = json!({
         "timeoutSeconds": 240, "periodSeconds": 240, "failureThreshold": 1, "tcpSocket": {"port": port(container)},
     });
@@ -77,8 +93,13 @@ fn listen(container: &mut Value) {
 fn probes(container: &mut Value) {
     let port = port(container);
     for field in ["startupProbe", "livenessProbe", "readinessProbe"] {
-        let Some(probe) = container.get_mut(field).filter(|probe| probe.is_object()) else { continue };
-        fill(probe, &json!({"failureThreshold": 3, "periodSeconds": 10, "timeoutSeconds": 1}));
+        let Some(probe) = container.get_mut(field).filter(|probe| probe.is_object()) else {
+            continue;
+        };
+        fill(
+            probe,
+            &json!({"failureThreshold": 3, "periodSeconds": 10, "timeoutSeconds": 1}),
+        );
         for action in ["httpGet", "tcpSocket", "grpc"] {
             if let Some(action) = probe.get_mut(action) {
                 fill(action, &json!({ "port": port }));
@@ -97,12 +118,21 @@ fn port(container: &Value) -> Value {
 
 fn socket_volumes(template: &Value) -> Vec<Value> {
     let volumes = template["volumes"].as_array().into_iter().flatten();
-    volumes.filter(|volume| volume["cloudSqlInstance"].is_object()).map(|volume| volume["name"].clone()).collect()
+    volumes
+        .filter(|volume| volume["cloudSqlInstance"].is_object())
+        .map(|volume| volume["name"].clone())
+        .collect()
 }
 
 fn mount_sockets(container: &mut Value, volumes: &[Value]) {
-    let mounts = container.get_mut("volumeMounts").and_then(Value::as_array_mut);
-    for mount in mounts.into_iter().flatten().filter(|mount| volumes.contains(&mount["name"])) {
+    let mounts = container
+        .get_mut("volumeMounts")
+        .and_then(Value::as_array_mut);
+    for mount in mounts
+        .into_iter()
+        .flatten()
+        .filter(|mount| volumes.contains(&mount["name"]))
+    {
         mount["mountPath"] = json!(SOCKETS);
     }
 }
@@ -110,8 +140,16 @@ fn mount_sockets(container: &mut Value, volumes: &[Value]) {
 /// The message in a field, made where it is missing.
 fn object<'a>(value: &'a mut Value, field: &str) -> Result<&'a mut Value, ApiError> {
     let wrong = || ApiError::malformed(field, format!("Invalid value at '{field}' (TYPE_MESSAGE)"));
-    let inner = value.as_object_mut().ok_or_else(wrong)?.entry(field).or_insert_with(|| json!({}));
-    if inner.is_object() { Ok(inner) } else { Err(wrong()) }
+    let inner = value
+        .as_object_mut()
+        .ok_or_else(wrong)?
+        .entry(field)
+        .or_insert_with(|| json!({}));
+    if inner.is_object() {
+        Ok(inner)
+    } else {
+        Err(wrong())
+    }
 }
 
 /// Adds the fields that are missing.
@@ -125,7 +163,11 @@ pub fn fill(value: &mut Value, defaults: &Value) {
 }
 
 fn filled(value: &Value, defaults: &Value) -> Value {
-    let mut value = if value.is_object() { value.clone() } else { Value::Object(Map::new()) };
+    let mut value = if value.is_object() {
+        value.clone()
+    } else {
+        Value::Object(Map::new())
+    };
     fill(&mut value, defaults);
     value
 }

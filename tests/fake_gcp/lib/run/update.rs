@@ -13,7 +13,12 @@ use super::{Kind, acting, defaults, readiness, revisions};
 pub fn patch(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answer {
     call.only_query(match of.kind {
         Kind::Job => &["validateOnly", "allowMissing"],
-        Kind::Service => &["validateOnly", "allowMissing", "updateMask", "forceNewRevision"],
+        Kind::Service => &[
+            "validateOnly",
+            "allowMissing",
+            "updateMask",
+            "forceNewRevision",
+        ],
     })?;
     let given = call.body(of.kind.shape(), "")?;
     let (name, number) = of.name(world, call, "update", id)?;
@@ -24,7 +29,12 @@ pub fn patch(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> An
         };
     };
     name.check_etag(&current, given["etag"].as_str().unwrap_or_default())?;
-    let wanted = wanted(of.kind, call.query("updateMask").unwrap_or_default(), &current, &given)?;
+    let wanted = wanted(
+        of.kind,
+        call.query("updateMask").unwrap_or_default(),
+        &current,
+        &given,
+    )?;
     let mut next = defaults::updated(world, &name, number, &call.caller, &current, wanted)?;
     acting::check(world, call, of.kind, &next)?;
     let forced = call.query("forceNewRevision") == Some("true");
@@ -53,7 +63,9 @@ fn wanted(kind: Kind, mask: &str, current: &Value, given: &Value) -> Result<Valu
         if !kind.writable().contains(&parts[0]) {
             return Err(ApiError::malformed(
                 "update_mask",
-                format!("Invalid value at 'update_mask' (type.googleapis.com/google.protobuf.FieldMask), \"{path}\""),
+                format!(
+                    "Invalid value at 'update_mask' (type.googleapis.com/google.protobuf.FieldMask), \"{path}\""
+                ),
             ));
         }
         copy(&parts, given, &mut wanted);

@@ -21,10 +21,21 @@ pub struct Collection<'a> {
 
 impl Collection<'_> {
     /// The name in this collection and the project's number, if the caller holds the permission.
-    pub fn name(self, world: &mut World, call: &Call, action: &str, id: &str) -> Result<(RunName, u64), ApiError> {
+    pub fn name(
+        self,
+        world: &mut World,
+        call: &Call,
+        action: &str,
+        id: &str,
+    ) -> Result<(RunName, u64), ApiError> {
         let permission = format!("run.{}.{action}", self.kind.collection());
         let project = world.project(call, &permission, self.project)?;
-        let name = RunName { kind: self.kind, project: project.id, region: self.region.to_owned(), id: id.to_owned() };
+        let name = RunName {
+            kind: self.kind,
+            project: project.id,
+            region: self.region.to_owned(),
+            id: id.to_owned(),
+        };
         Ok((name, project.number))
     }
 
@@ -33,7 +44,12 @@ impl Collection<'_> {
         let project = world.projects.resolve(self.project);
         let missing = || ApiError::not_found(format!("Project '{}' does not exist.", self.project));
         let project = project.ok_or_else(missing)?;
-        let name = RunName { kind: self.kind, project: project.id, region: self.region.to_owned(), id: id.to_owned() };
+        let name = RunName {
+            kind: self.kind,
+            project: project.id,
+            region: self.region.to_owned(),
+            id: id.to_owned(),
+        };
         Ok((name, project.number))
     }
 }
@@ -42,7 +58,12 @@ impl Collection<'_> {
 pub fn get(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answer {
     call.only_query(&[])?;
     let (name, _) = of.name(world, call, "get", id)?;
-    let found = world.run.resources.get(&name).cloned().ok_or_else(|| name.not_found())?;
+    let found = world
+        .run
+        .resources
+        .get(&name)
+        .cloned()
+        .ok_or_else(|| name.not_found())?;
     Ok(defaults::shown(of.kind, world.clock.now(), found))
 }
 
@@ -50,14 +71,23 @@ pub fn get(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answ
 pub fn list(world: &mut World, call: &Call, of: Collection<'_>) -> Answer {
     call.only_query(&["pageSize", "pageToken", "showDeleted"])?;
     if of.region == "-" {
-        return Err(ApiError::invalid("The location wildcard '-' is not supported."));
+        return Err(ApiError::invalid(
+            "The location wildcard '-' is not supported.",
+        ));
     }
     let (prefix, _) = of.name(world, call, "list", "")?;
     let resources = world.run.resources.iter();
-    let here = |name: &RunName| RunName { id: String::new(), ..name.clone() } == prefix;
+    let here = |name: &RunName| {
+        RunName {
+            id: String::new(),
+            ..name.clone()
+        } == prefix
+    };
     let now = world.clock.now();
     let shown = |resource: &Value| defaults::shown(of.kind, now, resource.clone());
-    let found = resources.filter(|(name, _)| here(name)).map(|(_, resource)| shown(resource));
+    let found = resources
+        .filter(|(name, _)| here(name))
+        .map(|(_, resource)| shown(resource));
     list::page(call, of.kind.collection(), found.collect())
 }
 
@@ -74,7 +104,13 @@ pub fn create(world: &mut World, call: &Call, of: Collection<'_>) -> Answer {
     create_named(world, call, &name, number, &given)
 }
 
-pub fn create_named(world: &mut World, call: &Call, name: &RunName, number: u64, given: &Value) -> Answer {
+pub fn create_named(
+    world: &mut World,
+    call: &Call,
+    name: &RunName,
+    number: u64,
+    given: &Value,
+) -> Answer {
     let id = &name.id;
     check_id(id)?;
     if world.run.resources.contains_key(name) {
@@ -107,7 +143,12 @@ pub fn keep(world: &mut World, name: &RunName, resource: Value, failure: Option<
 pub fn delete(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> Answer {
     call.only_query(&["validateOnly", "etag"])?;
     let (name, _) = of.name(world, call, "delete", id)?;
-    let current = world.run.resources.get(&name).cloned().ok_or_else(|| name.not_found())?;
+    let current = world
+        .run
+        .resources
+        .get(&name)
+        .cloned()
+        .ok_or_else(|| name.not_found())?;
     name.check_etag(&current, call.query("etag").unwrap_or_default())?;
     let deleted = defaults::deleted(world, &call.caller, current);
     if call.query("validateOnly") != Some("true") {
@@ -119,7 +160,12 @@ pub fn delete(world: &mut World, call: &Call, of: Collection<'_>, id: &str) -> A
 }
 
 /// An operation that is done: what it makes of the resource is its response, unless it failed.
-pub fn operation(world: &mut World, name: &RunName, resource: Value, failure: Option<Failure>) -> Value {
+pub fn operation(
+    world: &mut World,
+    name: &RunName,
+    resource: Value,
+    failure: Option<Failure>,
+) -> Value {
     let mut resource = defaults::shown(name.kind, world.clock.now(), resource);
     let kind = match name.kind {
         Kind::Job => "Job",
@@ -133,17 +179,28 @@ pub fn operation(world: &mut World, name: &RunName, resource: Value, failure: Op
         None => operation["response"] = resource,
         Some(failure) => operation["error"] = failure.status(),
     }
-    world.run.operations.insert(operation_name, operation.clone());
+    world
+        .run
+        .operations
+        .insert(operation_name, operation.clone());
     operation
 }
 
 /// `GET …/operations/O`.
-pub fn get_operation(world: &mut World, call: &Call, project: &str, region: &str, id: &str) -> Answer {
+pub fn get_operation(
+    world: &mut World,
+    call: &Call,
+    project: &str,
+    region: &str,
+    id: &str,
+) -> Answer {
     call.only_query(&[])?;
     let project = world.project(call, "run.operations.get", project)?;
     let name = format!("projects/{}/locations/{region}/operations/{id}", project.id);
     let found = world.run.operations.get(&name);
-    found.cloned().ok_or_else(|| ApiError::not_found(format!("Operation '{name}' does not exist.")))
+    found
+        .cloned()
+        .ok_or_else(|| ApiError::not_found(format!("Operation '{name}' does not exist.")))
 }
 
 /// Puts a job or service there whatever its account may read, as one that has been there for long, and is ready.
@@ -163,7 +220,13 @@ pub fn seed(world: &mut World, of: Collection<'_>, id: &str, given: Value) -> An
 }
 
 /// Puts an execution of a job, or a revision of a service, there.
-pub fn seed_below(world: &mut World, of: Collection<'_>, id: &str, below: [&str; 2], given: &Value) -> Option<Answer> {
+pub fn seed_below(
+    world: &mut World,
+    of: Collection<'_>,
+    id: &str,
+    below: [&str; 2],
+    given: &Value,
+) -> Option<Answer> {
     let seed = match (of.kind, below[0]) {
         (Kind::Job, "executions") => executions::seed,
         (Kind::Service, "revisions") => revisions::seed,
@@ -176,8 +239,13 @@ pub fn seed_below(world: &mut World, of: Collection<'_>, id: &str, below: [&str;
 /// "Must be unique within the project and region, lower case letters, digits and hyphens, begin with a letter,
 /// not end with a hyphen, and be at most 49 characters long" (63 for jobs).
 fn check_id(id: &str) -> Result<(), ApiError> {
-    let letters = id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    let valid = letters && id.starts_with(|c: char| c.is_ascii_lowercase()) && !id.ends_with('-') && id.len() <= 63;
+    let letters = id
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let valid = letters
+        && id.starts_with(|c: char| c.is_ascii_lowercase())
+        && !id.ends_with('-')
+        && id.len() <= 63;
     match valid {
         true => Ok(()),
         false => Err(ApiError::invalid(format!(

@@ -14,12 +14,18 @@ use super::super::shape::Shape;
 const CMEK: Shape = Shape::Message(&[("kmsKeyName", Shape::Str)]);
 
 const REPLICATION: Shape = Shape::Message(&[
-    ("automatic", Shape::Message(&[("customerManagedEncryption", CMEK)])),
+    (
+        "automatic",
+        Shape::Message(&[("customerManagedEncryption", CMEK)]),
+    ),
     (
         "userManaged",
         Shape::Message(&[(
             "replicas",
-            Shape::List(&Shape::Message(&[("location", Shape::Str), ("customerManagedEncryption", CMEK)])),
+            Shape::List(&Shape::Message(&[
+                ("location", Shape::Str),
+                ("customerManagedEncryption", CMEK),
+            ])),
         )]),
     ),
 ]);
@@ -31,10 +37,19 @@ const SECRET: Shape = Shape::Message(&[
     ("replication", REPLICATION),
     ("labels", Shape::MapOf(&Shape::Str)),
     ("annotations", Shape::MapOf(&Shape::Str)),
-    ("topics", Shape::List(&Shape::Message(&[("name", Shape::Str)]))),
+    (
+        "topics",
+        Shape::List(&Shape::Message(&[("name", Shape::Str)])),
+    ),
     ("expireTime", Shape::Timestamp),
     ("ttl", Shape::Duration),
-    ("rotation", Shape::Message(&[("nextRotationTime", Shape::Timestamp), ("rotationPeriod", Shape::Duration)])),
+    (
+        "rotation",
+        Shape::Message(&[
+            ("nextRotationTime", Shape::Timestamp),
+            ("rotationPeriod", Shape::Duration),
+        ]),
+    ),
     ("versionAliases", Shape::MapOf(&Shape::Int64)),
     ("versionDestroyTtl", Shape::Duration),
     ("customerManagedEncryption", CMEK),
@@ -77,8 +92,9 @@ pub struct RotationInput {
 impl SecretInput {
     pub fn read(call: &Call) -> Result<Self, ApiError> {
         let body = call.body(&SECRET, "secret")?;
-        let input: Self = serde_json::from_value(body)
-            .map_err(|error| ApiError::malformed("secret", format!("Invalid value at 'secret', {error}")))?;
+        let input: Self = serde_json::from_value(body).map_err(|error| {
+            ApiError::malformed("secret", format!("Invalid value at 'secret', {error}"))
+        })?;
         if input.expire_time.is_some() && input.ttl.is_some() {
             return Err(ApiError::malformed(
                 "secret",

@@ -66,7 +66,9 @@ impl Secret {
 
     /// Where among the versions the one with this number is, if there is one.
     pub fn index(&self, number: i64) -> Option<usize> {
-        usize::try_from(number - 1).ok().filter(|index| *index < self.versions.len())
+        usize::try_from(number - 1)
+            .ok()
+            .filter(|index| *index < self.versions.len())
     }
 
     /// The state of a version by number, alias or `latest`, if it is there.
@@ -97,7 +99,11 @@ pub fn create(world: &mut World, call: &Call, project: &str) -> Answer {
     let project = world.project(call, "secretmanager.secrets.create", project)?;
     let name = SecretName::new(project.number, call.query("secretId").unwrap_or_default())?;
     let now = world.clock.now();
-    let bounds = Bounds { name: &name, newest: 0, now };
+    let bounds = Bounds {
+        name: &name,
+        newest: 0,
+        now,
+    };
     let secret = Secret {
         create_time: now,
         etag: world.next_etag(),
@@ -127,7 +133,10 @@ pub fn get(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
 /// `GET /v1/projects/P/secrets`.
 pub fn list(world: &mut World, call: &Call, project: &str) -> Answer {
     let project = world.project(call, "secretmanager.secrets.list", project)?;
-    let names = world.secrets.keys().filter(|name| name.project == project.number);
+    let names = world
+        .secrets
+        .keys()
+        .filter(|name| name.project == project.number);
     let items = names.filter_map(|name| world.secret_seen(call, name).ok());
     list::secret_manager(call, "secrets", items.map(Secret::json).collect())
 }
@@ -154,7 +163,11 @@ pub fn patch(world: &mut World, call: &Call, path: SecretPath<'_>) -> Answer {
     let etag = world.next_etag();
     let secret = world.secret_mut(&name)?;
     secret.check_etag(&input.etag)?;
-    let bounds = Bounds { name: &name, newest: secret.newest(), now };
+    let bounds = Bounds {
+        name: &name,
+        newest: secret.newest(),
+        now,
+    };
     secret.settings = secret.settings.updated(&fields, &input, &bounds)?;
     // Every update changes it, one that changes nothing too.
     secret.etag = etag;

@@ -47,7 +47,8 @@ impl Replication {
         match self.0["userManaged"]["replicas"].as_array() {
             None => json!({ "automatic": with_key(&self.0["automatic"], json!({})) }),
             Some(replicas) => {
-                let status = |replica| with_key(replica, json!({ "location": replica["location"] }));
+                let status =
+                    |replica| with_key(replica, json!({ "location": replica["location"] }));
                 json!({ "userManaged": { "replicas": replicas.iter().map(status).collect::<Vec<_>>() } })
             }
         }
@@ -55,16 +56,23 @@ impl Replication {
 }
 
 fn check_replicas(user_managed: &Value) -> Result<(), ApiError> {
-    let replicas = user_managed["replicas"].as_array().map_or(&[][..], Vec::as_slice);
-    let locations: BTreeSet<&str> = replicas.iter().filter_map(|r| r["location"].as_str()).collect();
+    let replicas = user_managed["replicas"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let locations: BTreeSet<&str> = replicas
+        .iter()
+        .filter_map(|r| r["location"].as_str())
+        .collect();
     if locations.is_empty() || locations.contains("") {
-        return Err(ApiError::invalid("User managed replication policies must specify at least one location."));
+        return Err(ApiError::invalid(
+            "User managed replication policies must specify at least one location.",
+        ));
     }
     match locations.len() == replicas.len() {
         true => Ok(()),
-        false => {
-            Err(ApiError::invalid("User managed replication policies must not specify a location more than once."))
-        }
+        false => Err(ApiError::invalid(
+            "User managed replication policies must not specify a location more than once.",
+        )),
     }
 }
 
@@ -76,12 +84,18 @@ mod tests {
     fn exactly_one_kind_with_different_locations() {
         let read = |given: Value| Replication::read(Some(&given)).is_ok();
         assert!(read(json!({"automatic": {}})));
-        assert!(read(json!({"userManaged": {"replicas": [{"location": "us-east1"}, {"location": "us-west1"}]}})));
+        assert!(read(
+            json!({"userManaged": {"replicas": [{"location": "us-east1"}, {"location": "us-west1"}]}})
+        ));
         assert!(Replication::read(None).is_err());
         assert!(!read(json!({})));
         assert!(!read(json!({"userManaged": {}})));
-        assert!(!read(json!({"userManaged": {"replicas": [{"location": "us-east1"}, {"location": "us-east1"}]}})));
-        assert!(!read(json!({"automatic": {}, "userManaged": {"replicas": [{"location": "us-east1"}]}})));
+        assert!(!read(
+            json!({"userManaged": {"replicas": [{"location": "us-east1"}, {"location": "us-east1"}]}})
+        ));
+        assert!(!read(
+            json!({"automatic": {}, "userManaged": {"replicas": [{"location": "us-east1"}]}})
+        ));
     }
 
     #[test]

@@ -47,8 +47,20 @@ pub struct Bounds<'a> {
 impl Settings {
     /// The settings of a new secret.
     pub fn create(input: &SecretInput, bounds: &Bounds<'_>) -> Result<Self, ApiError> {
-        let expiration = if input.ttl.is_some() { "ttl" } else { "expireTime" };
-        let fields = ["annotations", "labels", "topics", "rotation", expiration, "versionAliases", "versionDestroyTtl"];
+        let expiration = if input.ttl.is_some() {
+            "ttl"
+        } else {
+            "expireTime"
+        };
+        let fields = [
+            "annotations",
+            "labels",
+            "topics",
+            "rotation",
+            expiration,
+            "versionAliases",
+            "versionDestroyTtl",
+        ];
         Self::default().updated(&fields, input, bounds)
     }
 
@@ -67,7 +79,12 @@ impl Settings {
         Ok(settings)
     }
 
-    fn set(&mut self, field: &str, input: &SecretInput, bounds: &Bounds<'_>) -> Result<(), ApiError> {
+    fn set(
+        &mut self,
+        field: &str,
+        input: &SecretInput,
+        bounds: &Bounds<'_>,
+    ) -> Result<(), ApiError> {
         let rotation = input.rotation.clone().unwrap_or_default();
         match field {
             "annotations" => self.annotations = rules::annotations(&input.annotations)?,
@@ -76,16 +93,23 @@ impl Settings {
             "expireTime" => self.expire_time = rules::expire_time(input.expire_time, bounds.now)?,
             "ttl" => self.expire_time = rules::ttl(input.ttl.as_deref(), bounds.now)?,
             "rotation" => {
-                self.next_rotation_time = rules::next_rotation(rotation.next_rotation_time, bounds.now)?;
+                self.next_rotation_time =
+                    rules::next_rotation(rotation.next_rotation_time, bounds.now)?;
                 self.rotation_period = rules::rotation_period(rotation.rotation_period)?;
             }
             "rotation.nextRotationTime" => {
-                self.next_rotation_time = rules::next_rotation(rotation.next_rotation_time, bounds.now)?;
+                self.next_rotation_time =
+                    rules::next_rotation(rotation.next_rotation_time, bounds.now)?;
             }
-            "rotation.rotationPeriod" => self.rotation_period = rules::rotation_period(rotation.rotation_period)?,
-            "versionAliases" => self.version_aliases = rules::aliases(&input.version_aliases, bounds)?,
+            "rotation.rotationPeriod" => {
+                self.rotation_period = rules::rotation_period(rotation.rotation_period)?
+            }
+            "versionAliases" => {
+                self.version_aliases = rules::aliases(&input.version_aliases, bounds)?
+            }
             "versionDestroyTtl" => {
-                self.version_destroy_ttl = rules::destroy_ttl(input.version_destroy_ttl.as_deref())?;
+                self.version_destroy_ttl =
+                    rules::destroy_ttl(input.version_destroy_ttl.as_deref())?;
             }
             unknown => unreachable!("`{unknown}` is in `UPDATABLE` and has no setting"),
         }
@@ -97,7 +121,11 @@ impl Settings {
         // 64-bit integers are strings in proto3 JSON.
         let aliases = self.version_aliases.iter();
         let aliases: BTreeMap<_, _> = aliases.map(|(alias, n)| (alias, n.to_string())).collect();
-        let topics: Vec<Value> = self.topics.iter().map(|name| json!({ "name": name })).collect();
+        let topics: Vec<Value> = self
+            .topics
+            .iter()
+            .map(|name| json!({ "name": name }))
+            .collect();
         let mut rotation = json!({});
         if let Some(time) = self.next_rotation_time {
             rotation["nextRotationTime"] = json!(rfc3339(time));
@@ -105,7 +133,9 @@ impl Settings {
         if let Some(period) = &self.rotation_period {
             rotation["rotationPeriod"] = json!(period);
         }
-        let destroy_ttl = self.version_destroy_ttl.map(|ttl| format!("{}s", ttl.as_secs()));
+        let destroy_ttl = self
+            .version_destroy_ttl
+            .map(|ttl| format!("{}s", ttl.as_secs()));
         for (field, value) in [
             ("labels", json!(self.labels)),
             ("annotations", json!(self.annotations)),

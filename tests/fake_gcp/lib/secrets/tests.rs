@@ -15,14 +15,25 @@ fn world_with_secret() -> World {
 }
 
 fn patch(world: &mut World, mask: &str, body: &Value) -> Value {
-    must(world, &format!("PATCH /v1/projects/p/secrets/s?updateMask={mask}"), body)
+    must(
+        world,
+        &format!("PATCH /v1/projects/p/secrets/s?updateMask={mask}"),
+        body,
+    )
 }
 
 fn patch_refused(mask: &str, body: &Value) -> (Code, String) {
     let mut world = world_with_secret();
     let before = must(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null);
-    let refusal = refused(&mut world, &format!("PATCH /v1/projects/p/secrets/s?updateMask={mask}"), body);
-    assert_eq!(must(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null), before);
+    let refusal = refused(
+        &mut world,
+        &format!("PATCH /v1/projects/p/secrets/s?updateMask={mask}"),
+        body,
+    );
+    assert_eq!(
+        must(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null),
+        before
+    );
     refusal
 }
 
@@ -33,16 +44,26 @@ fn a_secret_is_answered_with_the_number_of_its_project() {
     let by_id = must(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null);
     assert_eq!(by_id["name"], format!("projects/{number}/secrets/s"));
     assert_eq!(by_id["replication"], json!({"automatic": {}}));
-    let by_number = must(&mut world, &format!("GET /v1/projects/{number}/secrets/s"), &Value::Null);
+    let by_number = must(
+        &mut world,
+        &format!("GET /v1/projects/{number}/secrets/s"),
+        &Value::Null,
+    );
     assert_eq!(by_number, by_id);
     assert_eq!(
         refused(&mut world, "GET /v1/projects/p/secrets/t", &Value::Null),
-        (Code::NotFound, format!("Secret [projects/{number}/secrets/t] not found."))
+        (
+            Code::NotFound,
+            format!("Secret [projects/{number}/secrets/t] not found.")
+        )
     );
     let again = serde_json::from_str(AUTOMATIC).unwrap();
     assert_eq!(
         refused(&mut world, "POST /v1/projects/p/secrets?secretId=s", &again),
-        (Code::AlreadyExists, format!("Secret [projects/{number}/secrets/s] already exists."))
+        (
+            Code::AlreadyExists,
+            format!("Secret [projects/{number}/secrets/s] already exists.")
+        )
     );
 }
 
@@ -55,9 +76,16 @@ fn creating_needs_a_replication_and_a_valid_id() {
         ("POST /v1/projects/p/secrets?secretId=a.b", &automatic),
         ("POST /v1/projects/p/secrets", &automatic),
         ("POST /v1/projects/p/secrets?secretId=s&x=1", &automatic),
-        ("POST /v1/projects/p/secrets?secretId=s", &json!({"replication": {"automatic": {}}, "label": {}})),
+        (
+            "POST /v1/projects/p/secrets?secretId=s",
+            &json!({"replication": {"automatic": {}}, "label": {}}),
+        ),
     ] {
-        assert_eq!(refused(&mut world, request, body).0, Code::InvalidArgument, "{request} {body}");
+        assert_eq!(
+            refused(&mut world, request, body).0,
+            Code::InvalidArgument,
+            "{request} {body}"
+        );
     }
     assert!(world.secrets.is_empty());
 }
@@ -69,15 +97,30 @@ fn every_update_changes_the_etag_and_a_stale_one_is_refused() {
     let body = json!({"etag": first["etag"], "annotations": {"a": "1"}});
     let second = patch(&mut world, "annotations", &body);
     assert_ne!(second["etag"], first["etag"]);
-    let same = patch(&mut world, "annotations", &json!({"annotations": {"a": "1"}}));
+    let same = patch(
+        &mut world,
+        "annotations",
+        &json!({"annotations": {"a": "1"}}),
+    );
     assert_ne!(same["etag"], second["etag"], "a no-op changes it too");
 
-    let stale = refused(&mut world, "PATCH /v1/projects/p/secrets/s?updateMask=annotations", &body);
+    let stale = refused(
+        &mut world,
+        "PATCH /v1/projects/p/secrets/s?updateMask=annotations",
+        &body,
+    );
     assert_eq!(stale.0, Code::FailedPrecondition);
     let etag = first["etag"].as_str().unwrap().replace('"', "%22");
-    let stale = refused(&mut world, &format!("DELETE /v1/projects/p/secrets/s?etag={etag}"), &Value::Null);
+    let stale = refused(
+        &mut world,
+        &format!("DELETE /v1/projects/p/secrets/s?etag={etag}"),
+        &Value::Null,
+    );
     assert_eq!(stale.0, Code::FailedPrecondition);
-    assert_eq!(must(&mut world, "DELETE /v1/projects/p/secrets/s", &Value::Null), json!({}));
+    assert_eq!(
+        must(&mut world, "DELETE /v1/projects/p/secrets/s", &Value::Null),
+        json!({})
+    );
     assert!(ask(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null).is_err());
 }
 
@@ -96,45 +139,95 @@ fn only_masked_fields_change_and_an_absent_one_is_cleared() {
 
 #[test]
 fn masks_name_updatable_fields_only() {
-    for mask in ["", "annotation", "replication", "name", "*", "etag", "annotations.a"] {
-        assert_eq!(patch_refused(mask, &json!({})).0, Code::InvalidArgument, "{mask}");
+    for mask in [
+        "",
+        "annotation",
+        "replication",
+        "name",
+        "*",
+        "etag",
+        "annotations.a",
+    ] {
+        assert_eq!(
+            patch_refused(mask, &json!({})).0,
+            Code::InvalidArgument,
+            "{mask}"
+        );
     }
 }
 
 #[test]
 fn annotations_are_limited_in_size_and_keys() {
     let sixteen = "x".repeat(16 * 1024 - 1);
-    assert_eq!(patch_refused("annotations", &json!({"annotations": {"a": sixteen}})).0, Code::InvalidArgument);
+    assert_eq!(
+        patch_refused("annotations", &json!({"annotations": {"a": sixteen}})).0,
+        Code::InvalidArgument
+    );
     let mut world = world_with_secret();
-    patch(&mut world, "annotations", &json!({"annotations": {"a": sixteen[1..]}}));
+    patch(
+        &mut world,
+        "annotations",
+        &json!({"annotations": {"a": sixteen[1..]}}),
+    );
     for key in ["", "-a", "a-", "a b", "a/b", &"k".repeat(64)] {
         let refusal = patch_refused("annotations", &json!({"annotations": {key: "1"}}));
         assert_eq!(refusal.0, Code::InvalidArgument, "{key}");
     }
-    patch(&mut world, "annotations", &json!({"annotations": {"rot.id_1-x": "1"}}));
+    patch(
+        &mut world,
+        "annotations",
+        &json!({"annotations": {"rot.id_1-x": "1"}}),
+    );
 }
 
 #[test]
 fn labels_are_lower_case_and_at_most_64() {
-    for labels in [json!({"Team": "x"}), json!({"team": "X"}), json!({"1a": "x"}), json!({"": "x"})] {
+    for labels in [
+        json!({"Team": "x"}),
+        json!({"team": "X"}),
+        json!({"1a": "x"}),
+        json!({"": "x"}),
+    ] {
         let refusal = patch_refused("labels", &json!({ "labels": labels }));
         assert_eq!(refusal.0, Code::InvalidArgument, "{labels}");
     }
     let many: serde_json::Map<_, _> = (0..65).map(|n| (format!("l{n}"), json!("x"))).collect();
-    assert_eq!(patch_refused("labels", &json!({ "labels": many })).0, Code::InvalidArgument);
+    assert_eq!(
+        patch_refused("labels", &json!({ "labels": many })).0,
+        Code::InvalidArgument
+    );
 }
 
 #[test]
 fn aliases_name_versions_that_exist_and_are_neither_latest_nor_many() {
-    assert_eq!(patch_refused("versionAliases", &json!({"versionAliases": {"current": "1"}})).0, Code::NotFound);
+    assert_eq!(
+        patch_refused(
+            "versionAliases",
+            &json!({"versionAliases": {"current": "1"}})
+        )
+        .0,
+        Code::NotFound
+    );
     let mut world = world_with_secret();
     let payload = json!({"payload": {"data": "YQ=="}});
-    must(&mut world, "POST /v1/projects/p/secrets/s:addVersion", &payload);
-    let secret = patch(&mut world, "version_aliases", &json!({"version_aliases": {"current": 1}}));
+    must(
+        &mut world,
+        "POST /v1/projects/p/secrets/s:addVersion",
+        &payload,
+    );
+    let secret = patch(
+        &mut world,
+        "version_aliases",
+        &json!({"version_aliases": {"current": 1}}),
+    );
     assert_eq!(secret["versionAliases"], json!({"current": "1"}));
     for alias in ["latest", "NEW", "1st", "", "a.b", &"a".repeat(64)] {
         let request = "PATCH /v1/projects/p/secrets/s?updateMask=versionAliases";
-        let refusal = refused(&mut world, request, &json!({"versionAliases": {alias: "1"}}));
+        let refusal = refused(
+            &mut world,
+            request,
+            &json!({"versionAliases": {alias: "1"}}),
+        );
         assert_eq!(refusal.0, Code::InvalidArgument, "{alias}");
     }
     let many: serde_json::Map<_, _> = (0..51).map(|n| (format!("a{n}"), json!("1"))).collect();
@@ -149,7 +242,11 @@ fn rotation_needs_topics_and_a_next_time() {
     let rotation = json!({"nextRotationTime": "2999-01-01T00:00:00Z", "rotationPeriod": "86400s"});
     let mut world = world_with_secret();
     world.clock.set("2998-06-01T00:00:00Z".parse().unwrap());
-    let secret = patch(&mut world, "topics,rotation", &json!({"topics": topics, "rotation": rotation}));
+    let secret = patch(
+        &mut world,
+        "topics,rotation",
+        &json!({"topics": topics, "rotation": rotation}),
+    );
     assert_eq!(secret["rotation"]["rotationPeriod"], "86400s");
     assert_eq!(secret["topics"], topics);
     for body in [
@@ -157,7 +254,11 @@ fn rotation_needs_topics_and_a_next_time() {
         json!({"rotation": {"rotationPeriod": "86400s"}, "topics": topics}),
         json!({"rotation": {"nextRotationTime": "2001-01-01T00:00:00Z"}, "topics": topics}),
     ] {
-        assert_eq!(patch_refused("topics,rotation", &body).0, Code::InvalidArgument, "{body}");
+        assert_eq!(
+            patch_refused("topics,rotation", &body).0,
+            Code::InvalidArgument,
+            "{body}"
+        );
     }
 }
 
@@ -168,7 +269,10 @@ fn a_secret_expires() {
     world.clock.advance(jiff::SignedDuration::from_mins(59));
     must(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null);
     world.clock.advance(jiff::SignedDuration::from_mins(2));
-    assert_eq!(refused(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null).0, Code::NotFound);
+    assert_eq!(
+        refused(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null).0,
+        Code::NotFound
+    );
     let both = json!({"ttl": "1s", "expireTime": "2999-01-01T00:00:00Z"});
     assert!(patch_refused("ttl", &both).1.contains("oneof"));
 }
@@ -176,21 +280,50 @@ fn a_secret_expires() {
 #[test]
 fn lists_are_of_one_project_and_filtered() {
     let mut world = world_with_secret();
-    let labelled = json!({"replication": {"automatic": {}}, "labels": {"managed-by": "rolewright"}});
-    must(&mut world, "POST /v1/projects/p/secrets?secretId=t", &labelled);
-    must(&mut world, "POST /v1/projects/q/secrets?secretId=u", &labelled);
-    let all = must(&mut world, "GET /v1/projects/p/secrets?pageSize=0&pageToken=&filter=", &Value::Null);
-    assert_eq!((all["secrets"].as_array().unwrap().len(), &all["totalSize"]), (2, &json!(2)));
+    let labelled =
+        json!({"replication": {"automatic": {}}, "labels": {"managed-by": "rolewright"}});
+    must(
+        &mut world,
+        "POST /v1/projects/p/secrets?secretId=t",
+        &labelled,
+    );
+    must(
+        &mut world,
+        "POST /v1/projects/q/secrets?secretId=u",
+        &labelled,
+    );
+    let all = must(
+        &mut world,
+        "GET /v1/projects/p/secrets?pageSize=0&pageToken=&filter=",
+        &Value::Null,
+    );
+    assert_eq!(
+        (all["secrets"].as_array().unwrap().len(), &all["totalSize"]),
+        (2, &json!(2))
+    );
     let filter = "GET /v1/projects/p/secrets?filter=labels.managed-by%3Drolewright";
     let some = must(&mut world, filter, &Value::Null);
-    assert!(some["secrets"][0]["name"].as_str().unwrap().ends_with("/secrets/t"));
-    assert_eq!((some["secrets"].as_array().unwrap().len(), some.get("totalSize")), (1, None));
+    assert!(
+        some["secrets"][0]["name"]
+            .as_str()
+            .unwrap()
+            .ends_with("/secrets/t")
+    );
+    assert_eq!(
+        (
+            some["secrets"].as_array().unwrap().len(),
+            some.get("totalSize")
+        ),
+        (1, None)
+    );
 }
 
 #[test]
 fn a_restricted_caller_is_refused_in_googles_words() {
     let mut world = world_with_secret();
-    world.permissions.restrict("anonymous", Restriction::Holds(Default::default()));
+    world
+        .permissions
+        .restrict("anonymous", Restriction::Holds(Default::default()));
     assert_eq!(
         refused(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null),
         (
@@ -216,7 +349,10 @@ fn times_have_no_more_digits_than_they_need() {
         });
         must(&mut world, "POST /v1/projects/p/secrets?secretId=s", &body);
         let read = must(&mut world, "GET /v1/projects/p/secrets/s", &Value::Null);
-        assert_eq!((&read["rotation"]["nextRotationTime"], &read["expireTime"]), (&json!(shown), &json!(shown)));
+        assert_eq!(
+            (&read["rotation"]["nextRotationTime"], &read["expireTime"]),
+            (&json!(shown), &json!(shown))
+        );
         must(&mut world, "DELETE /v1/projects/p/secrets/s", &Value::Null);
     }
 }

@@ -68,7 +68,10 @@ impl Consumer {
             fake: stage.fake.base_url(),
             port: stage.cluster.port(),
             superuser: stage.cluster.connect_superuser("postgres").await,
-            client: Client::builder().no_proxy().build().expect("the client is built"),
+            client: Client::builder()
+                .no_proxy()
+                .build()
+                .expect("the client is built"),
             before: RwLock::new(scene.before().await),
             ended: AtomicBool::default(),
         }
@@ -80,7 +83,10 @@ impl Consumer {
         let mut logins = Logins::default();
         let by_alias = self.read(Reader::Current, &before, &mut logins).await;
         let by_latest = self.read(Reader::Latest, &before, &mut logins).await;
-        assert!(by_alias || by_latest, "the server has a password that is not stored");
+        assert!(
+            by_alias || by_latest,
+            "the server has a password that is not stored"
+        );
         if self.strategy == Strategy::Alternate {
             self.read(Reader::Kept, &before, &mut logins).await;
         }
@@ -101,9 +107,14 @@ impl Consumer {
         };
         let last = self.verifier(before).await;
         let is_replaced = version == before.version && last != before.verifier;
-        let is_ahead = reader == Reader::Latest && version > before.version && first == before.verifier;
+        let is_ahead =
+            reader == Reader::Latest && version > before.version && first == before.verifier;
         let in_the_gap = self.strategy == Strategy::Single && (is_replaced || is_ahead);
-        assert!(in_the_gap, "{reader:?}, version {version} after {}: {error:?}", before.version);
+        assert!(
+            in_the_gap,
+            "{reader:?}, version {version} after {}: {error:?}",
+            before.version
+        );
         logins.in_the_gap += 1;
         false
     }
@@ -114,17 +125,37 @@ impl Consumer {
 
     /// The number of a version and what it holds.
     async fn access(&self, version: &str) -> (i64, String) {
-        let url = format!("{}{}", self.fake, secret_path("app", &format!("/versions/{version}:access")));
-        let answer = self.client.get(url).bearer_auth(READER).send().await.expect("an answer");
+        let url = format!(
+            "{}{}",
+            self.fake,
+            secret_path("app", &format!("/versions/{version}:access"))
+        );
+        let answer = self
+            .client
+            .get(url)
+            .bearer_auth(READER)
+            .send()
+            .await
+            .expect("an answer");
         let answer: Value = answer.json().await.expect("JSON");
-        let number = answer["name"].as_str().and_then(|name| name.rsplit('/').next()?.parse().ok());
-        (number.unwrap_or_else(|| panic!("`{version}` cannot be read: {answer}")), decoded(&answer))
+        let number = answer["name"]
+            .as_str()
+            .and_then(|name| name.rsplit('/').next()?.parse().ok());
+        (
+            number.unwrap_or_else(|| panic!("`{version}` cannot be read: {answer}")),
+            decoded(&answer),
+        )
     }
 
     async fn log_in(&self, payload: &str) -> Result<(), tokio_postgres::Error> {
         let (user, password) = credential(payload);
         let mut config = Config::new();
-        config.host("127.0.0.1").port(self.port).user(user).password(password).dbname("shop");
+        config
+            .host("127.0.0.1")
+            .port(self.port)
+            .user(user)
+            .password(password)
+            .dbname("shop");
         let (client, connection) = config.connect(NoTls).await?;
         let connection = tokio::spawn(connection);
         client.batch_execute("SELECT count(*) FROM app.t").await?;

@@ -22,10 +22,19 @@ const REGION: &str = "europe-west1";
 const LAG: Duration = Duration::from_millis(150);
 
 /// Annotations that name versions, which are others in each turn, or codes of them.
-const OF_VERSIONS: [&str; 3] = ["rolewright.version", "rolewright.previous-version", "rolewright.seal"];
+const OF_VERSIONS: [&str; 3] = [
+    "rolewright.version",
+    "rolewright.previous-version",
+    "rolewright.seal",
+];
 
 /// Annotations that a run writes and that hold a time.
-const TIMES: [&str; 4] = ["rolewright.published", "rolewright.retired", "rolewright.used", "rolewright.due"];
+const TIMES: [&str; 4] = [
+    "rolewright.published",
+    "rolewright.retired",
+    "rolewright.used",
+    "rolewright.due",
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
@@ -47,7 +56,12 @@ pub enum Stretch {
 }
 
 /// The cycle, at the end of which everything is as it was before.
-pub const CYCLE: [Stretch; 4] = [Stretch::Rotate, Stretch::Back, Stretch::Drain, Stretch::Destroy];
+pub const CYCLE: [Stretch; 4] = [
+    Stretch::Rotate,
+    Stretch::Back,
+    Stretch::Drain,
+    Stretch::Destroy,
+];
 
 impl Stretch {
     /// Hours that pass before.
@@ -126,21 +140,40 @@ impl<'a> Scene<'a> {
             });
             let (command, options) = self.command(stretch);
             let run = self.lane.stage.run(command, options);
-            assert!(matches!(run.status, 0 | 3), "{command}: {}{}", run.stdout, run.stderr);
+            assert!(
+                matches!(run.status, 0 | 3),
+                "{command}: {}{}",
+                run.stdout,
+                run.stderr
+            );
         });
     }
 
     pub async fn before(&self) -> Before {
         let path = secret_path("app", "/versions/current:access");
-        let payload = decoded(&self.lane.stage.undisturbed(Method::GET, &path, Value::Null).await);
+        let payload = decoded(
+            &self
+                .lane
+                .stage
+                .undisturbed(Method::GET, &path, Value::Null)
+                .await,
+        );
         let (login, _) = credential(&payload);
         let superuser = self.lane.stage.cluster.connect_superuser("postgres").await;
         let verifier = verifier(&superuser, &login).await;
-        Before { version: self.current().await, verifier, payload }
+        Before {
+            version: self.current().await,
+            verifier,
+            payload,
+        }
     }
 
     async fn current(&self) -> i64 {
-        let secret = self.lane.stage.undisturbed(Method::GET, &secret_path("app", ""), Value::Null).await;
+        let secret = self
+            .lane
+            .stage
+            .undisturbed(Method::GET, &secret_path("app", ""), Value::Null)
+            .await;
         number(&secret["versionAliases"]["current"])
     }
 
@@ -150,7 +183,13 @@ impl<'a> Scene<'a> {
         let stage = &self.lane.stage;
         let superuser = stage.cluster.connect_superuser("postgres").await;
         let connected = "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'app%'";
-        while superuser.query_one(connected, &[]).await.expect("it answers").get::<_, i64>(0) > 0 {
+        while superuser
+            .query_one(connected, &[])
+            .await
+            .expect("it answers")
+            .get::<_, i64>(0)
+            > 0
+        {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let seconds = stretch.hours() * HOUR;
@@ -164,7 +203,11 @@ impl<'a> Scene<'a> {
             }
         }
         stage
-            .must(Method::PATCH, &secret_path("app", "?updateMask=annotations"), json!({ "annotations": annotations }))
+            .must(
+                Method::PATCH,
+                &secret_path("app", "?updateMask=annotations"),
+                json!({ "annotations": annotations }),
+            )
             .await;
         let until = superuser
             .query(
@@ -177,7 +220,10 @@ impl<'a> Scene<'a> {
         for row in until {
             let (role, until): (String, String) = (row.get(0), row.get(1));
             let set = format!("ALTER ROLE {role} VALID UNTIL '{until}'");
-            superuser.batch_execute(&set).await.expect("the deadline is moved");
+            superuser
+                .batch_execute(&set)
+                .await
+                .expect("the deadline is moved");
         }
     }
 
@@ -187,12 +233,19 @@ impl<'a> Scene<'a> {
         let stage = &self.lane.stage;
         let superuser = stage.cluster.connect_superuser("shop").await;
         let roles: Vec<String> = ["app", "app_a", "app_b"].map(String::from).into();
-        let row = superuser.query_one(include_str!("../state.sql"), &[&roles]).await.expect("the catalogs are read");
+        let row = superuser
+            .query_one(include_str!("../state.sql"), &[&roles])
+            .await
+            .expect("the catalogs are read");
         let mut state: String = row.get(0);
         let secret = stage.secret("app").await;
         for (key, value) in secret["annotations"].as_object().expect("annotations") {
             let of_a_turn = TIMES.contains(&key.as_str()) || OF_VERSIONS.contains(&key.as_str());
-            let value = if of_a_turn { "…" } else { value.as_str().unwrap_or_default() };
+            let value = if of_a_turn {
+                "…"
+            } else {
+                value.as_str().unwrap_or_default()
+            };
             if key != "rolewright.abandoned" {
                 let _ = write!(state, "\n{key}: {value}");
             }
@@ -209,21 +262,30 @@ impl<'a> Scene<'a> {
 
     fn names(&self, secret: &Value, version: &str) -> Vec<String> {
         let aliases = secret["versionAliases"].as_object().into_iter().flatten();
-        aliases.filter(|(_, of)| number(of).to_string() == version).map(|(alias, _)| alias.clone()).collect()
+        aliases
+            .filter(|(_, of)| number(of).to_string() == version)
+            .map(|(alias, _)| alias.clone())
+            .collect()
     }
 
     /// Whose password a version has, whatever its state.
     fn login_in(&self, version: &str) -> String {
         let payloads = self.lane.stage.fake.payloads();
         let is = |name: &str| name.ends_with(&format!("/secrets/app/versions/{version}"));
-        let stored = payloads.iter().find(|stored| is(&stored.name)).expect("it was stored");
+        let stored = payloads
+            .iter()
+            .find(|stored| is(&stored.name))
+            .expect("it was stored");
         credential(std::str::from_utf8(&stored.data).expect("text")).0
     }
 
     /// The number of the newest version.
     pub async fn newest(&self) -> i64 {
         let versions = self.lane.stage.versions("app").await;
-        let newest = versions.last().and_then(|version| version.split_once(' ')).expect("a version");
+        let newest = versions
+            .last()
+            .and_then(|version| version.split_once(' '))
+            .expect("a version");
         newest.0.parse().expect("a number")
     }
 
@@ -241,13 +303,24 @@ fn read_by(lane: &Lane) {
         "containers": [{"image": "x", "env": [{"name": "URL", "valueSource": {"secretKeyRef": reference}}]}],
     });
     let fake = &lane.stage.fake;
-    fake.seed(RunKind::Job, [PROJECT, REGION, "job"], json!({"template": {"template": workload}}));
-    fake.seed(RunKind::Service, [PROJECT, REGION, "web"], json!({ "template": workload }));
+    fake.seed(
+        RunKind::Job,
+        [PROJECT, REGION, "job"],
+        json!({"template": {"template": workload}}),
+    );
+    fake.seed(
+        RunKind::Service,
+        [PROJECT, REGION, "web"],
+        json!({ "template": workload }),
+    );
 }
 
 /// A number, which Google writes as a text.
 fn number(value: &Value) -> i64 {
-    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is no number"))
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("{value} is no number"))
 }
 
 /// The first word is a time; what follows it stays.
@@ -260,19 +333,29 @@ fn earlier(text: &str, seconds: i64) -> String {
 /// What the server keeps of a password.
 pub async fn verifier(superuser: &Client, login: &str) -> String {
     let asked = "SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = $1";
-    superuser.query_one(asked, &[&login]).await.expect("the login is there").get(0)
+    superuser
+        .query_one(asked, &[&login])
+        .await
+        .expect("the login is there")
+        .get(0)
 }
 
 /// User and password in a stored URL.
 pub fn credential(url: &str) -> (String, String) {
     let url: Config = url.parse().expect("a URL");
-    let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+    let password = std::str::from_utf8(url.get_password().expect("a password"))
+        .expect("text")
+        .to_owned();
     (url.get_user().expect("a user").to_owned(), password)
 }
 
 /// The payload in an answer of `access`.
 pub fn decoded(answer: &Value) -> String {
-    let data = answer["payload"]["data"].as_str().unwrap_or_else(|| panic!("no payload in {answer}"));
-    let data = base64::engine::general_purpose::STANDARD.decode(data).expect("base64");
+    let data = answer["payload"]["data"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no payload in {answer}"));
+    let data = base64::engine::general_purpose::STANDARD
+        .decode(data)
+        .expect("base64");
     String::from_utf8(data).expect("text")
 }

@@ -18,11 +18,20 @@ pub fn of_resource(name: &RunName, number: u64, resource: &Value) -> Value {
     let mut annotations = owned(&resource["annotations"]);
     clients(&mut annotations, resource);
     annotations.insert(format!("{maker}/creator"), resource["creator"].clone());
-    annotations.insert(format!("{maker}/lastModifier"), resource["lastModifier"].clone());
-    annotations.insert("run.googleapis.com/operation-id".into(), resource["uid"].clone());
+    annotations.insert(
+        format!("{maker}/lastModifier"),
+        resource["lastModifier"].clone(),
+    );
+    annotations.insert(
+        "run.googleapis.com/operation-id".into(),
+        resource["uid"].clone(),
+    );
     match name.kind {
         Kind::Job => {
-            labels.insert("run.googleapis.com/lastUpdatedTime".into(), resource["updateTime"].clone());
+            labels.insert(
+                "run.googleapis.com/lastUpdatedTime".into(),
+                resource["updateTime"].clone(),
+            );
         }
         Kind::Service => {
             let ingress = ingress(&resource["ingress"]);
@@ -48,12 +57,23 @@ pub fn of_template(resource: &Value, template: &Value, workload: &Value) -> Valu
     let mut annotations = owned(&template["annotations"]);
     clients(&mut annotations, resource);
     let mut add = |name: &str, value: Option<String>| {
-        value.into_iter().for_each(|value| drop(annotations.insert(name.to_owned(), json!(value))));
+        value
+            .into_iter()
+            .for_each(|value| drop(annotations.insert(name.to_owned(), json!(value))));
     };
-    add("run.googleapis.com/execution-environment", environment(&workload["executionEnvironment"]));
+    add(
+        "run.googleapis.com/execution-environment",
+        environment(&workload["executionEnvironment"]),
+    );
     add("run.googleapis.com/cloudsql-instances", sockets(workload));
-    add("autoscaling.knative.dev/minScale", number(&template["scaling"]["minInstanceCount"]));
-    add("autoscaling.knative.dev/maxScale", number(&template["scaling"]["maxInstanceCount"]));
+    add(
+        "autoscaling.knative.dev/minScale",
+        number(&template["scaling"]["minInstanceCount"]),
+    );
+    add(
+        "autoscaling.knative.dev/maxScale",
+        number(&template["scaling"]["maxInstanceCount"]),
+    );
     let mut metadata = json!({ "annotations": annotations });
     if !template["labels"].is_null() {
         metadata["labels"] = template["labels"].clone();
@@ -70,9 +90,15 @@ fn owned(map: &Value) -> Map<String, Value> {
 
 /// The program that wrote it last.
 fn clients(annotations: &mut Map<String, Value>, resource: &Value) {
-    for (field, name) in [("client", "client-name"), ("clientVersion", "client-version")] {
+    for (field, name) in [
+        ("client", "client-name"),
+        ("clientVersion", "client-version"),
+    ] {
         if !resource[field].is_null() {
-            annotations.insert(format!("run.googleapis.com/{name}"), resource[field].clone());
+            annotations.insert(
+                format!("run.googleapis.com/{name}"),
+                resource[field].clone(),
+            );
         }
     }
 }
@@ -88,12 +114,17 @@ fn ingress(value: &Value) -> &'static str {
 }
 
 fn environment(value: &Value) -> Option<String> {
-    value.as_str()?.strip_prefix("EXECUTION_ENVIRONMENT_").map(str::to_lowercase)
+    value
+        .as_str()?
+        .strip_prefix("EXECUTION_ENVIRONMENT_")
+        .map(str::to_lowercase)
 }
 
 fn sockets(workload: &Value) -> Option<String> {
     let volumes = workload["volumes"].as_array().into_iter().flatten();
-    let instances = volumes.filter_map(|volume| volume["cloudSqlInstance"]["instances"].as_array()).flatten();
+    let instances = volumes
+        .filter_map(|volume| volume["cloudSqlInstance"]["instances"].as_array())
+        .flatten();
     let named: Vec<&str> = instances.filter_map(Value::as_str).collect();
     (!named.is_empty()).then(|| named.join(","))
 }

@@ -19,16 +19,27 @@ pub fn get(world: &mut World, call: &Call, kind: Kind, namespace: &str, id: &str
     let mut found = found.into_iter().filter(|(name, _)| name.id == id);
     let one = found.next().map(|(_, resource)| resource);
     one.ok_or_else(|| {
-        ApiError::not_found(format!("Resource '{id}' of kind '{}' does not exist.", kind_word(kind).to_uppercase()))
+        ApiError::not_found(format!(
+            "Resource '{id}' of kind '{}' does not exist.",
+            kind_word(kind).to_uppercase()
+        ))
     })
 }
 
 /// The same without a name: of the region in the host name, of all regions where there is none.
 pub fn list(world: &mut World, call: &Call, kind: Kind, namespace: &str) -> Answer {
-    call.only_query(&["limit", "continue", "fieldSelector", "labelSelector", "includeUninitialized"])?;
+    call.only_query(&[
+        "limit",
+        "continue",
+        "fieldSelector",
+        "labelSelector",
+        "includeUninitialized",
+    ])?;
     let found = found(world, call, kind, namespace, "list")?;
     let items: Vec<Value> = found.into_iter().map(|(_, resource)| resource).collect();
-    Ok(json!({ "apiVersion": api_version(kind), "kind": format!("{}List", kind_word(kind)), "items": items }))
+    Ok(
+        json!({ "apiVersion": api_version(kind), "kind": format!("{}List", kind_word(kind)), "items": items }),
+    )
 }
 
 fn found(
@@ -38,12 +49,19 @@ fn found(
     namespace: &str,
     action: &str,
 ) -> Result<Vec<(RunName, Value)>, ApiError> {
-    let project = world.project(call, &format!("run.{}.{action}", kind.collection()), namespace)?;
+    let project = world.project(
+        call,
+        &format!("run.{}.{action}", kind.collection()),
+        namespace,
+    )?;
     let region = call.host.split_once("-run.").map(|(region, _)| region);
     let resources = world.run.resources.iter().filter(|(name, _)| {
-        name.kind == kind && name.project == project.id && region.is_none_or(|region| region == name.region)
+        name.kind == kind
+            && name.project == project.id
+            && region.is_none_or(|region| region == name.region)
     });
-    let shown = resources.map(|(name, resource)| (name.clone(), converted(name, project.number, resource)));
+    let shown =
+        resources.map(|(name, resource)| (name.clone(), converted(name, project.number, resource)));
     Ok(shown.collect())
 }
 
@@ -79,7 +97,10 @@ fn converted(name: &RunName, number: u64, resource: &Value) -> Value {
 
 /// 64-bit integers are strings in v2, and numbers in v1.
 fn generation(value: &Value) -> i64 {
-    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_default()
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
 }
 
 /// `CONSTANTS_LIKE_THIS` of v2 are `WordsLikeThis` in v1.

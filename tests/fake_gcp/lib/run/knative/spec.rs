@@ -5,8 +5,16 @@ use serde_json::{Map, Value, json};
 use super::metadata;
 
 /// What v1 has of a container, besides its variables, resources and mounts.
-const CONTAINER: [&str; 8] =
-    ["args", "command", "image", "livenessProbe", "name", "ports", "startupProbe", "workingDir"];
+const CONTAINER: [&str; 8] = [
+    "args",
+    "command",
+    "image",
+    "livenessProbe",
+    "name",
+    "ports",
+    "startupProbe",
+    "workingDir",
+];
 
 pub fn of_job(resource: &Value) -> Value {
     let execution = &resource["template"];
@@ -25,7 +33,12 @@ pub fn of_job(resource: &Value) -> Value {
 pub fn of_service(resource: &Value) -> Value {
     let revision = &resource["template"];
     let mut pod = pod(revision);
-    copy(revision, "maxInstanceRequestConcurrency", &mut pod, "containerConcurrency");
+    copy(
+        revision,
+        "maxInstanceRequestConcurrency",
+        &mut pod,
+        "containerConcurrency",
+    );
     // A string of a job, it is a number of a service.
     if let Some(seconds) = seconds(revision).and_then(|seconds| seconds.parse::<i64>().ok()) {
         pod["timeoutSeconds"] = json!(seconds);
@@ -51,11 +64,22 @@ pub fn target(target: &Value) -> Value {
 
 fn pod(workload: &Value) -> Value {
     let list = |field: &str| workload[field].as_array().cloned().unwrap_or_default();
-    let sockets: Vec<Value> =
-        list("volumes").iter().filter(|volume| is_socket(volume)).map(|v| v["name"].clone()).collect();
-    let containers: Vec<_> = list("containers").iter().map(|one| container(one, &sockets)).collect();
-    let mut pod = json!({"serviceAccountName": workload["serviceAccount"], "containers": containers});
-    let volumes: Vec<_> = list("volumes").iter().filter(|volume| !is_socket(volume)).map(volume).collect();
+    let sockets: Vec<Value> = list("volumes")
+        .iter()
+        .filter(|volume| is_socket(volume))
+        .map(|v| v["name"].clone())
+        .collect();
+    let containers: Vec<_> = list("containers")
+        .iter()
+        .map(|one| container(one, &sockets))
+        .collect();
+    let mut pod =
+        json!({"serviceAccountName": workload["serviceAccount"], "containers": containers});
+    let volumes: Vec<_> = list("volumes")
+        .iter()
+        .filter(|volume| !is_socket(volume))
+        .map(volume)
+        .collect();
     if !volumes.is_empty() {
         pod["volumes"] = json!(volumes);
     }
@@ -78,7 +102,10 @@ fn container(container: &Value, sockets: &[Value]) -> Value {
     }
     let list = |field: &str| container[field].as_array().cloned().unwrap_or_default();
     let variables: Vec<_> = list("env").iter().map(variable).collect();
-    let mounts: Vec<_> = list("volumeMounts").into_iter().filter(|mount| !sockets.contains(&mount["name"])).collect();
+    let mounts: Vec<_> = list("volumeMounts")
+        .into_iter()
+        .filter(|mount| !sockets.contains(&mount["name"]))
+        .collect();
     for (field, items) in [("env", variables), ("volumeMounts", mounts)] {
         if !items.is_empty() {
             converted[field] = json!(items);
@@ -107,13 +134,17 @@ fn volume(volume: &Value) -> Value {
     }
     let mut secret = json!({"secretName": source["secret"]});
     copy(source, "defaultMode", &mut secret, "defaultMode");
-    let items = source["items"].as_array().into_iter().flatten().map(|item| {
-        let mut key = json!({});
-        copy(item, "version", &mut key, "key");
-        copy(item, "path", &mut key, "path");
-        copy(item, "mode", &mut key, "mode");
-        key
-    });
+    let items = source["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| {
+            let mut key = json!({});
+            copy(item, "version", &mut key, "key");
+            copy(item, "path", &mut key, "path");
+            copy(item, "mode", &mut key, "mode");
+            key
+        });
     let items: Vec<_> = items.collect();
     if !items.is_empty() {
         secret["items"] = json!(items);

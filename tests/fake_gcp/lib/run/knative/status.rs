@@ -13,7 +13,10 @@ pub fn of_job(resource: &Value) -> Value {
     let latest = &resource["latestCreatedExecution"];
     if !latest["name"].is_null() {
         let mut reference = json!({"name": revisions::short(&latest["name"])});
-        for (field, name) in [("createTime", "creationTimestamp"), ("completionTime", "completionTimestamp")] {
+        for (field, name) in [
+            ("createTime", "creationTimestamp"),
+            ("completionTime", "completionTimestamp"),
+        ] {
             if !latest[field].is_null() {
                 reference[name] = latest[field].clone();
             }
@@ -26,17 +29,26 @@ pub fn of_job(resource: &Value) -> Value {
 
 pub fn of_service(resource: &Value) -> Value {
     let conditions = &resource["conditions"];
-    let all = [&resource["terminalCondition"], &conditions[1], &conditions[0]].map(condition);
+    let all = [
+        &resource["terminalCondition"],
+        &conditions[1],
+        &conditions[0],
+    ]
+    .map(condition);
     let mut status = json!({"observedGeneration": generation(&resource["observedGeneration"]), "conditions": all});
-    for (field, name) in
-        [("latestReadyRevision", "latestReadyRevisionName"), ("latestCreatedRevision", "latestCreatedRevisionName")]
-    {
+    for (field, name) in [
+        ("latestReadyRevision", "latestReadyRevisionName"),
+        ("latestCreatedRevision", "latestCreatedRevisionName"),
+    ] {
         if !resource[field].is_null() {
             status[name] = json!(revisions::short(&resource[field]));
         }
     }
     if let Some(targets) = resource["trafficStatuses"].as_array() {
-        status["traffic"] = targets.iter().map(|target| served(target, resource)).collect();
+        status["traffic"] = targets
+            .iter()
+            .map(|target| served(target, resource))
+            .collect();
     }
     if !resource["uri"].is_null() {
         status["url"] = resource["uri"].clone();
@@ -60,8 +72,7 @@ fn condition(condition: &Value) -> Value {
         Some("CONDITION_FAILED") => "False",
         _ => "Unknown",
     };
-    let mut converted =
-        json!({"type": condition["type"], "status": status, "lastTransitionTime": condition["lastTransitionTime"]});
+    let mut converted = json!({"type": condition["type"], "status": status, "lastTransitionTime": condition["lastTransitionTime"]});
     if let Some(reason) = condition["reason"].as_str() {
         converted["reason"] = json!(words(reason));
         converted["message"] = condition["message"].clone();

@@ -26,12 +26,28 @@ fn job(workload: &Value) -> Value {
 fn world() -> (World, u64) {
     let mut world = World::default();
     let secrets = "/v1/projects/p/secrets";
-    must(&mut world, &format!("POST {secrets}?secretId=app"), &json!({"replication": {"automatic": {}}}));
-    must(&mut world, &format!("POST {secrets}?secretId=empty"), &json!({"replication": {"automatic": {}}}));
+    must(
+        &mut world,
+        &format!("POST {secrets}?secretId=app"),
+        &json!({"replication": {"automatic": {}}}),
+    );
+    must(
+        &mut world,
+        &format!("POST {secrets}?secretId=empty"),
+        &json!({"replication": {"automatic": {}}}),
+    );
     for _ in 0..2 {
-        must(&mut world, &format!("POST {secrets}/app:addVersion"), &json!({"payload": {"data": "eA=="}}));
+        must(
+            &mut world,
+            &format!("POST {secrets}/app:addVersion"),
+            &json!({"payload": {"data": "eA=="}}),
+        );
     }
-    must(&mut world, &format!("POST {secrets}/app/versions/2:disable"), &json!({}));
+    must(
+        &mut world,
+        &format!("POST {secrets}/app/versions/2:disable"),
+        &json!({}),
+    );
     must(
         &mut world,
         &format!("PATCH {secrets}/app?updateMask=versionAliases"),
@@ -42,8 +58,7 @@ fn world() -> (World, u64) {
 }
 
 fn grant(world: &mut World, secret: &str) {
-    let binding =
-        json!({"role": "roles/secretmanager.secretAccessor", "members": [format!("serviceAccount:{ACCOUNT}")]});
+    let binding = json!({"role": "roles/secretmanager.secretAccessor", "members": [format!("serviceAccount:{ACCOUNT}")]});
     must(
         world,
         &format!("POST /v1/projects/p/secrets/{secret}:setIamPolicy"),
@@ -57,9 +72,16 @@ fn read(world: &mut World, path: &str) -> Value {
 
 /// The code and message of an operation that is over and has failed.
 fn failure(operation: &Value) -> (i64, String) {
-    assert_eq!((&operation["done"], operation.get("response")), (&json!(true), None), "{operation}");
+    assert_eq!(
+        (&operation["done"], operation.get("response")),
+        (&json!(true), None),
+        "{operation}"
+    );
     let error = &operation["error"];
-    (error["code"].as_i64().unwrap(), error["message"].as_str().unwrap().to_owned())
+    (
+        error["code"].as_i64().unwrap(),
+        error["message"].as_str().unwrap().to_owned(),
+    )
 }
 
 #[test]
@@ -81,7 +103,10 @@ fn a_job_is_taken_and_its_operation_names_every_secret_that_cannot_be_read() {
         )
     };
     let expected = [
-        denied("spec.template.spec.containers[0].env[1].value_from.secret_key_ref.name", "current"),
+        denied(
+            "spec.template.spec.containers[0].env[1].value_from.secret_key_ref.name",
+            "current",
+        ),
         format!(
             "spec.template.spec.volumes[0].secret.items[0].key: Secret projects/{number}/secrets/none/versions/1 was not found"
         ),
@@ -91,22 +116,34 @@ fn a_job_is_taken_and_its_operation_names_every_secret_that_cannot_be_read() {
     assert_eq!((code, message.as_str()), (13, expected.join("\n").as_str()));
 
     let stays = read(&mut world, JOB);
-    assert_eq!(stays["template"]["template"]["containers"][0]["env"][1], variable("app", "current"));
+    assert_eq!(
+        stays["template"]["template"]["containers"][0]["env"][1],
+        variable("app", "current")
+    );
     let condition = &stays["terminalCondition"];
     assert_eq!(
         (&condition["state"], &condition["reason"]),
-        (&json!("CONDITION_FAILED"), &json!("SECRETS_ACCESS_CHECK_FAILED"))
+        (
+            &json!("CONDITION_FAILED"),
+            &json!("SECRETS_ACCESS_CHECK_FAILED")
+        )
     );
     assert_eq!(condition["message"], message);
 
     grant(&mut world, "app");
     let unchanged = read(&mut world, JOB);
-    assert_eq!(unchanged["terminalCondition"]["state"], "CONDITION_FAILED", "it has to be deployed again");
+    assert_eq!(
+        unchanged["terminalCondition"]["state"], "CONDITION_FAILED",
+        "it has to be deployed again"
+    );
     let mut readable = workload;
     readable["volumes"] = json!([]);
     let again = must(&mut world, &format!("PATCH {JOB}"), &job(&readable));
     assert_eq!((&again["done"], again.get("error")), (&json!(true), None));
-    assert_eq!(read(&mut world, JOB)["terminalCondition"]["state"], "CONDITION_SUCCEEDED");
+    assert_eq!(
+        read(&mut world, JOB)["terminalCondition"]["state"],
+        "CONDITION_SUCCEEDED"
+    );
 }
 
 #[test]
@@ -127,7 +164,10 @@ fn a_version_that_is_not_there_was_not_found_and_one_that_has_ended_cannot_be_re
         let operation = must(&mut world, &format!("PATCH {JOB}?allowMissing=true"), &body);
         match fault {
             None => assert_eq!(operation.get("error"), None, "{secret} {version}"),
-            Some(words) => assert!(failure(&operation).1.contains(words), "{secret} {version}: {operation}"),
+            Some(words) => assert!(
+                failure(&operation).1.contains(words),
+                "{secret} {version}: {operation}"
+            ),
         }
     }
 }
@@ -136,16 +176,34 @@ fn a_version_that_is_not_there_was_not_found_and_one_that_has_ended_cannot_be_re
 fn the_first_revision_of_a_service_that_cannot_read_serves_nothing() {
     let (mut world, _) = world();
     let create = "POST /v2/projects/p/locations/europe-west1/services?serviceId=s";
-    let operation = must(&mut world, create, &json!({"template": workload(json!([variable("app", "1")]))}));
+    let operation = must(
+        &mut world,
+        create,
+        &json!({"template": workload(json!([variable("app", "1")]))}),
+    );
     let (code, message) = failure(&operation);
     let service = read(&mut world, SERVICE);
-    let revision = service["latestCreatedRevision"].as_str().unwrap().rsplit('/').next().unwrap();
+    let revision = service["latestCreatedRevision"]
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap();
     assert_eq!(code, 13);
-    let begins =
-        format!("Revision '{revision}' is not ready and cannot serve traffic. spec.template.spec.containers[0].env[0]");
+    let begins = format!(
+        "Revision '{revision}' is not ready and cannot serve traffic. spec.template.spec.containers[0].env[0]"
+    );
     assert!(message.starts_with(&begins), "{message}");
-    assert_eq!((service.get("latestReadyRevision"), service.get("uri")), (None, None));
-    let states: Vec<_> = service["conditions"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(
+        (service.get("latestReadyRevision"), service.get("uri")),
+        (None, None)
+    );
+    let states: Vec<_> = service["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["state"])
+        .collect();
     assert_eq!(states, ["CONDITION_FAILED", "CONDITION_FAILED"]);
     assert_eq!(service["terminalCondition"]["message"], message);
 }
@@ -154,23 +212,50 @@ fn the_first_revision_of_a_service_that_cannot_read_serves_nothing() {
 fn a_revision_that_cannot_read_leaves_the_traffic_with_the_one_before() {
     let (mut world, _) = world();
     let plain = json!({"template": workload(json!([]))});
-    must(&mut world, "POST /v2/projects/p/locations/europe-west1/services?serviceId=s", &plain);
+    must(
+        &mut world,
+        "POST /v2/projects/p/locations/europe-west1/services?serviceId=s",
+        &plain,
+    );
     let before = read(&mut world, SERVICE);
     let update = format!("PATCH {SERVICE}?updateMask=template");
-    failure(&must(&mut world, &update, &json!({"template": workload(json!([variable("app", "1")]))})));
+    failure(&must(
+        &mut world,
+        &update,
+        &json!({"template": workload(json!([variable("app", "1")]))}),
+    ));
     let after = read(&mut world, SERVICE);
     assert_eq!(after["latestReadyRevision"], before["latestReadyRevision"]);
-    assert_ne!(after["latestCreatedRevision"], before["latestCreatedRevision"]);
-    assert_eq!((&after["terminalCondition"]["state"], &after["uri"]), (&json!("CONDITION_FAILED"), &before["uri"]));
+    assert_ne!(
+        after["latestCreatedRevision"],
+        before["latestCreatedRevision"]
+    );
+    assert_eq!(
+        (&after["terminalCondition"]["state"], &after["uri"]),
+        (&json!("CONDITION_FAILED"), &before["uri"])
+    );
     let listed = read(&mut world, &format!("{SERVICE}/revisions"));
     let revisions = listed["revisions"].as_array().unwrap();
-    assert_eq!(revisions[0]["conditions"][0]["reason"], "SECRETS_ACCESS_CHECK_FAILED");
-    assert_eq!(revisions[1]["conditions"][1]["state"], "CONDITION_SUCCEEDED", "it is active");
+    assert_eq!(
+        revisions[0]["conditions"][0]["reason"],
+        "SECRETS_ACCESS_CHECK_FAILED"
+    );
+    assert_eq!(
+        revisions[1]["conditions"][1]["state"], "CONDITION_SUCCEEDED",
+        "it is active"
+    );
 
     // What makes no revision asks for nothing, and mends nothing.
-    let labelled = must(&mut world, &format!("PATCH {SERVICE}?updateMask=labels"), &json!({"labels": {"a": "b"}}));
+    let labelled = must(
+        &mut world,
+        &format!("PATCH {SERVICE}?updateMask=labels"),
+        &json!({"labels": {"a": "b"}}),
+    );
     assert_eq!(labelled.get("error"), None);
-    assert_eq!(read(&mut world, SERVICE)["terminalCondition"], after["terminalCondition"]);
+    assert_eq!(
+        read(&mut world, SERVICE)["terminalCondition"],
+        after["terminalCondition"]
+    );
     grant(&mut world, "app");
     must(
         &mut world,
@@ -178,6 +263,9 @@ fn a_revision_that_cannot_read_leaves_the_traffic_with_the_one_before() {
         &json!({"template": workload(json!([variable("app", "1")]))}),
     );
     let mended = read(&mut world, SERVICE);
-    assert_eq!(mended["latestReadyRevision"], mended["latestCreatedRevision"]);
+    assert_eq!(
+        mended["latestReadyRevision"],
+        mended["latestCreatedRevision"]
+    );
     assert_eq!(mended["terminalCondition"]["state"], "CONDITION_SUCCEEDED");
 }
