@@ -1,11 +1,9 @@
 //! Tests of the pure core.
 
-mod policies;
-
 mod layers;
-
 mod plan;
+mod policies;
+mod references;
 mod rotation;
-mod security;
 mod statements;
 mod supply;
