@@ -20,18 +20,17 @@ Exit codes:
   0   done, or in sync
   1   failed, or could not tell
   2   drift
-  3   held back: it must wait or needs a decision, and says which
+  3   held back: it is blocked or needs a decision, and names the reason
   64  wrong usage";
 
 /// Least privilege for Google Cloud SQL for PostgreSQL
 ///
-/// Reads who may do what in a database, and who may read which credential, from policy files; makes an instance so, and
-/// proves that it still is.
+/// Applies the roles, grants, passwords and secret access declared in policy files, and verifies that they still hold.
 #[derive(Debug, Parser)]
 #[command(name = "rolewright", version, after_help = EXIT_CODES, max_term_width = 100, subcommand_required = true)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Cli {
-    /// How it talks.
+    /// What it prints.
     #[command(flatten)]
     pub terminal: TerminalArgs,
     /// What it does.
@@ -50,35 +49,35 @@ pub fn definition() -> Definition {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read policy files and name everything that is wrong with them; contacts nothing
+    /// Report every error in policy files; contacts nothing
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
-    /// Show what `apply` would do, what it would leave and why; changes nothing
+    /// Show what `apply` would do, and what it would withhold and why; changes nothing
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArgs),
-    /// Make the instance as the policy says: from nothing, or from what is there
+    /// Bring the instance to the state that the policy declares
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(ApplyArgs),
-    /// Tell whether the instance is as the policy says; changes nothing
+    /// Report where the instance differs from the policy; changes nothing
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
-    /// Log in with every stored credential, and prove what it can do and what it cannot; changes nothing
+    /// Log in with every stored credential, and verify what it can do and what is refused; changes nothing
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
-    /// Replace credentials that are due, and finish rotations that have begun
+    /// Replace credentials that are due, and finish interrupted rotations
     #[command(after_help = ROTATE_EXAMPLES)]
     Rotate(RotateArgs),
-    /// Go back to the credential before, while it still works
+    /// Return to the previous credential while it still works
     #[command(
         after_help = "Example:\n  rolewright rollback policies/payments.yaml --role app_user"
     )]
     Rollback(RollbackArgs),
-    /// Show how each credential stands: login in use, version, age, who still uses the one before; changes nothing
+    /// Show each credential: login in use, version, age, remaining users of the previous one; changes nothing
     #[command(
         after_help = "Examples:\n  rolewright status policies/\n  rolewright status policies/ --format json"
     )]
     Status(StatusArgs),
-    /// Tell what a role can do on the live database, and by which path; changes nothing
+    /// Show what a role can do on the live database, and by which paths; changes nothing
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
     /// Print the JSON Schema of policy files
@@ -95,7 +94,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// How it connects, where it connects to anything.
+    /// The connection options of commands that connect.
     pub fn connection(&self) -> Option<&ConnectionArgs> {
         match self {
             Self::Plan(args) => Some(&args.connection),
@@ -149,14 +148,14 @@ Examples:
   rolewright explain policies/payments.yaml app_user
   rolewright explain policies/ app_user UPDATE 'table public.orders' --format json";
 
-/// How the program talks.
+/// What the program prints.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Terminal")]
 pub struct TerminalArgs {
-    /// Say more on standard error; repeatable. No level shows a password
+    /// Increase verbosity (repeatable); passwords are never logged
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// The form of what is said on standard error
+    /// The format of log lines on standard error
     #[arg(
         long,
         global = true,

@@ -52,14 +52,13 @@ pub struct ApplyArgs {
     /// What may be planned.
     #[command(flatten)]
     pub scope: ScopeArgs,
-    /// Do not ask: needed where no terminal is there to answer
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long, help_heading = "Apply")]
     pub yes: bool,
     /// Apply only if the plan still has this digest
     #[arg(long, value_name = "DIGEST", help_heading = "Apply")]
     pub expect: Option<String>,
-    /// How long to wait for another run on the same instance, and for a server that restarts meanwhile, for example 90s
-    /// or 5m
+    /// How long to wait for another run on the same instance, and for a server that restarts, for example 90s or 5m
     #[arg(
         long,
         value_name = "DURATION",
@@ -113,7 +112,7 @@ pub struct RotateArgs {
     /// Where the instance is.
     #[command(flatten)]
     pub connection: ConnectionArgs,
-    /// Rotate, due or not
+    /// Rotate credentials that are not due yet, too
     #[arg(long, help_heading = "Rotation")]
     pub now: bool,
     /// Only the credential of this role
@@ -123,13 +122,13 @@ pub struct RotateArgs {
     /// Move pinned Cloud Run jobs and services to the new version, and make new revisions of services
     #[arg(long, help_heading = "Rotation")]
     pub roll: bool,
-    /// With `strategy: single`: consumers may fail until they have read the new password
+    /// With `strategy: single`: accept that consumers fail until they have read the new password
     #[arg(long, help_heading = "Rotation")]
     pub accept_outage: bool,
     /// With `strategy: alternate`: end the sessions of a login that is closed, or whose `deadline` has passed
     #[arg(long, help_heading = "Rotation")]
     pub end_sessions: bool,
-    /// How long to wait for another run on the same instance, and for a server that went away
+    /// How long to wait for another run on the same instance, and for a server that restarts
     #[arg(
         long,
         value_name = "DURATION",
@@ -152,14 +151,14 @@ pub struct RollbackArgs {
     /// Where the instance is.
     #[command(flatten)]
     pub connection: ConnectionArgs,
-    /// The role whose credential is to go back
+    /// The role whose previous credential is used again
     #[arg(long, value_name = "ROLE", help_heading = "Rotation")]
     #[arg(value_parser = ValueParser::from(value::role))]
     pub role: RoleName,
     /// Move pinned Cloud Run jobs and services too, and make new revisions of services
     #[arg(long, help_heading = "Rotation")]
     pub roll: bool,
-    /// How long to wait for another run on the same instance, and for a server that went away
+    /// How long to wait for another run on the same instance, and for a server that restarts
     #[arg(
         long,
         value_name = "DURATION",
@@ -197,13 +196,13 @@ pub struct ExplainArgs {
     /// The policy file, or a directory of files of one instance
     #[arg(value_name = "FILE|DIR")]
     pub file: PathBuf,
-    /// The role, whether the policy declares it or not
+    /// The role, declared in the policy or not
     #[arg(value_name = "ROLE")]
     pub role: String,
     /// One privilege instead of everything: SELECT, EXECUTE, …
     #[arg(value_name = "PRIVILEGE", requires = "object", value_parser = ValueParser::from(value::privilege))]
     pub privilege: Option<Privilege>,
-    /// The object it is about, as under `grants:` in a policy: "table public.orders"
+    /// The object, written as under `grants:` in a policy: "table public.orders"
     #[arg(value_name = "OBJECT")]
     pub object: Option<String>,
     /// The database the object is in; needed where the policy has several

@@ -12,7 +12,7 @@ use crate::google::Endpoint;
 /// Which policy.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
-    /// Policy files, or directories: every *.yaml and *.yml below them. All of them are one desired state
+    /// Policy files, or directories, searched for *.yaml and *.yml; together they declare one desired state
     #[arg(value_name = "FILE|DIR", required = true)]
     pub files: Vec<PathBuf>,
     /// The values of its variables.
@@ -20,14 +20,14 @@ pub struct PolicyArgs {
     pub variables: VariableArgs,
 }
 
-/// What stands for ${NAME}.
+/// The values of ${NAME}.
 #[derive(Debug, Clone, Args)]
 pub struct VariableArgs {
-    /// The value of ${NAME} in the policy; repeatable. Unless given here or in a --var-file, the environment variable
+    /// The value of ${NAME} in the policy; repeatable. Without it and --var-file, the environment variable
     /// ROLEWRIGHT_VAR_NAME counts
     #[arg(long = "var", value_name = "NAME=VALUE", action = ArgAction::Append)]
     pub values: Vec<String>,
-    /// A YAML map of variables; repeatable, the later wins
+    /// A YAML map of variables; repeatable, the last file wins
     #[arg(long = "var-file", value_name = "FILE", action = ArgAction::Append)]
     pub value_files: Vec<PathBuf>,
 }
@@ -36,15 +36,15 @@ pub struct VariableArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
-    /// The admin session, postgres://… or key=value: without a password, which would stand in the process list. Give it
-    /// in PGPASSWORD, a password file, --admin-password-secret, or the whole URL in ROLEWRIGHT_ADMIN_URL. Without any,
-    /// the instance that the policy names
+    /// Where the admin logs in, postgres://… or key=value, without a password, which the process list would show. Give it
+    /// in PGPASSWORD, a password file or --admin-password-secret, or the whole URL in ROLEWRIGHT_ADMIN_URL. The default
+    /// is the unix socket of the instance that the policy names
     #[arg(long, value_name = "URL")]
     pub admin_url: Option<AdminUrl>,
     /// The secret that holds the admin's password: projects/P/secrets/S, or with /versions/N
     #[arg(long, value_name = "SECRET")]
     pub admin_password_secret: Option<SecretReference>,
-    /// How long one statement may take, whether the server says nothing or works on it
+    /// How long to wait for the answer to one statement
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::from(value::timeout))]
     pub statement_timeout: Duration,
     /// Send every call to Google to this base URL
@@ -62,23 +62,23 @@ pub struct ConnectionArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Plan")]
 pub struct ScopeArgs {
-    /// Only what adds (expand), or only what takes away (contract)
+    /// Only add access (expand), or only remove access (contract)
     #[arg(long, value_enum)]
     pub phase: Option<Phase>,
-    /// Also take away what undeclared roles, and PUBLIC by other grantors, hold on managed objects, undeclared
-    /// accessors of secrets, and LOGIN where the policy declares no login
+    /// Also remove grants of undeclared roles on managed objects, grants to PUBLIC by other grantors, undeclared
+    /// accessors of secrets, and LOGIN of roles for which the policy declares no login
     #[arg(long)]
     pub prune: bool,
-    /// Also take over views, routines of roles without ddl, SECURITY DEFINER routines and what runs code of others,
-    /// relations with rules, and objects of undeclared logins (foreign); all of them without a list
+    /// Also take over views, routines (of roles without ddl, SECURITY DEFINER, and objects that run untrusted code),
+    /// relations with rules, and objects of undeclared logins (foreign); without a list, all of them
     #[arg(long, value_enum, value_name = "KIND,…", value_delimiter = ',', num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_values = ["views", "routines", "rules", "foreign"])]
     pub take_over: Vec<TakeOver>,
-    /// Also give new passwords to logins whose password nobody stored
+    /// Also replace passwords that are stored in no secret
     #[arg(long)]
     pub reset_passwords: bool,
-    /// Log in with each stored credential, and set the stored password again where the server has another one; `apply`
-    /// does so unasked, as far as it may, unless it is bound to a plan by --expect
+    /// Log in with each stored credential, and set the stored password again if the server has another one. `apply`
+    /// does so by default where it can read the secret, except with --expect
     #[arg(long)]
     pub probe: bool,
 }
@@ -99,8 +99,8 @@ pub enum TakeOver {
 /// Half of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Phase {
-    /// Only changes that take nothing away.
+    /// Only changes that remove no access.
     Expand,
-    /// Only changes that take something away.
+    /// Only changes that remove access.
     Contract,
 }

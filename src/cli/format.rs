@@ -1,4 +1,4 @@
-//! In which formats results are given.
+//! The formats of results.
 
 use clap::builder::ValueParser;
 use clap::{ArgAction, Args, ValueEnum};
@@ -12,7 +12,7 @@ impl Format for PlanFormat {}
 impl Format for ApplyFormat {}
 impl Format for CheckFormat {}
 
-/// In which formats the result is given.
+/// The formats of one result.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs<F: Format> {
