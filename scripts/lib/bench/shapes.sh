@@ -161,10 +161,12 @@ make_secrets() {
 start_secret_manager() {
   local i
   stop_secret_manager
+  # The address of the one before would be taken for the address of this one.
+  rm -f "$WORK/fake-gcp"
   "$FAKE_GCP" --listen 127.0.0.1:0 --project bench=123456789012 >"$WORK/fake-gcp" 2>"$WORK/fake-gcp.log" &
   SECRET_MANAGER=$!
   for ((i = 0; i < 200; i++)); do
-    ROLEWRIGHT_GOOGLE_ENDPOINT=$(sed -n '1s/^listening on //p' "$WORK/fake-gcp")
+    ROLEWRIGHT_GOOGLE_ENDPOINT=$(sed -n '1s/^listening on //p' "$WORK/fake-gcp" 2>/dev/null || true)
     export ROLEWRIGHT_GOOGLE_ENDPOINT
     [ -z "$ROLEWRIGHT_GOOGLE_ENDPOINT" ] || return 0
     sleep 0.05

@@ -1,7 +1,8 @@
 -- Everything in this database that has an owner or an ACL: one row for the objects of one kind in one schema that share
 -- owner and ACL, so that the answer is small however many objects there are. Everything is grouped by OID and by the
 -- ACL itself; names are looked up once per group. What PostgreSQL made itself is shown only where it belongs to a role that it did
--- not make, or its ACL names one (OIDs from 16384 on, FirstNormalObjectId).
+-- not make, or its ACL names one (OIDs from 16384 on, FirstNormalObjectId). `IS NOT NULL` spares a call for each of the thousands
+-- of rows without an ACL.
 -- $1, $2, $3: schemas, relations and names of columns to be shown though they have no ACL of their own.
 WITH schema AS MATERIALIZED (
   SELECT oid,
@@ -70,7 +71,7 @@ found AS (
     JOIN schema s ON s.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
      AND (NOT s.system OR c.relowner >= 16384
-          OR EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee >= 16384))
+          OR c.relacl IS NOT NULL AND EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee >= 16384))
    GROUP BY c.relkind, c.relnamespace, c.relowner, c.relacl, 5
 
   UNION ALL
@@ -105,7 +106,7 @@ found AS (
     JOIN schema s ON s.oid = p.pronamespace
    WHERE NOT s.system
       OR p.proowner >= 16384
-      OR EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee >= 16384)
+      OR p.proacl IS NOT NULL AND EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee >= 16384)
    GROUP BY p.prokind, p.pronamespace, p.proowner, p.proacl, p.prosecdef, 5
 
   UNION ALL
@@ -124,7 +125,7 @@ found AS (
    WHERE (t.typrelid = 0 OR t.oid IN (SELECT oid FROM composite))
      AND t.typsubscript <> 'array_subscript_handler'::regproc
      AND (NOT s.system OR t.typowner >= 16384
-          OR EXISTS (SELECT FROM aclexplode(t.typacl) a WHERE a.grantee >= 16384))
+          OR t.typacl IS NOT NULL AND EXISTS (SELECT FROM aclexplode(t.typacl) a WHERE a.grantee >= 16384))
    GROUP BY 1, t.typnamespace, t.typowner, t.typacl, 5
 
   UNION ALL
