@@ -235,8 +235,8 @@ pub(super) fn standing(role: &RoleName, seen: &Seen) -> Standing {
         leave: Leave::default(),
         ..seen.state.clone()
     };
-    // Whether a run is at work changes nothing about what is next.
-    state.ledger = state.ledger.released();
+    // Whether a run is at work changes nothing about what is next, nor does what a run would note of this look.
+    state.ledger = state.with_look().released();
     Standing::of(role, &state, &next(&state))
 }
 

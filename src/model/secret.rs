@@ -69,8 +69,8 @@ impl Annotations {
     pub const ABANDONED: &'static str = "rolewright.abandoned";
     /// Since when, RFC 3339, and which versions nothing needs any more.
     pub const RETIRED: &'static str = "rolewright.retired";
-    /// When the login of the strategy before was seen in use last, RFC 3339.
-    pub const USED: &'static str = "rolewright.used";
+    /// Since when, RFC 3339, no run has seen a session of the login that is closed next, and that login.
+    pub const UNSEEN: &'static str = "rolewright.unseen";
     /// The version that the run at work is about to disable or destroy.
     pub const ENDING: &'static str = "rolewright.ending";
     /// The run at work, and until when it may be taken for alive.

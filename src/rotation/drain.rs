@@ -1,6 +1,8 @@
 //! From a published credential to the end of the one before it.
 
-use super::ledger::Previous;
+use jiff::Timestamp;
+
+use super::ledger::{Previous, Unseen};
 use super::schedule::after;
 use super::{Blocker, Held, Ledger, LoginFacts, Order, Publication, State, Step, Wait};
 use crate::model::{Identity, Login, VersionState};
@@ -36,6 +38,12 @@ impl State {
         // One that was replaced in place is always refused; its version stays readable for `grace` all the same.
         let is_other = self.ledger.login.as_ref() != Some(previous.login);
         let refused = is_other && self.takes(previous.version, previous.login) == Some(false);
+        if is_other
+            && !self.is_shut(&previous)
+            && let Some(step) = self.noted(previous.login)
+        {
+            return Some(step);
+        }
         if self.now < grace && !(refused && self.in_use(&previous, current).is_empty()) {
             let in_place = self.ledger.login.as_ref() == Some(previous.login);
             return Some(Step::Wait(if in_place {
@@ -69,9 +77,6 @@ impl State {
             .login(previous.login)
             .valid_until
             .is_some_and(|until| until <= self.now);
-        if let Some(step) = self.unused(previous).filter(|_| other && !expired) {
-            return step;
-        }
         // What the server refuses already is closed, whoever would still like to use it.
         let blockers = if expired {
             Vec::new()
@@ -85,6 +90,12 @@ impl State {
             return Step::Hold(Held::StillUsed(blockers, refused));
         }
         if other && self.login(previous.login).can_login {
+            if let Some(wait) = self
+                .seen_lately(previous.login)
+                .filter(|_| !self.is_shut(previous))
+            {
+                return Step::Wait(wait);
+            }
             // It is not the login that `current` names.
             let close = || self.with_lease(Step::Close(previous.login.clone()));
             return self.unlike(previous).unwrap_or_else(close);
@@ -117,23 +128,63 @@ impl State {
         }
     }
 
-    /// The login of the strategy before has to be unused for as long as `grace`: nobody was told that it would go.
-    fn unused(&self, previous: &Previous<'_>) -> Option<Step> {
-        if self.terms.logins.contains(previous.login) {
+    /// What is known of the sessions of `login` with this look: since when no run has seen one. The run that publishes another
+    /// credential has looked before, which says nothing.
+    fn unseen(&self, login: &Login) -> Option<Unseen> {
+        let is_later = |since: Timestamp| self.ledger.published.is_some_and(|at| at < since);
+        if !self.login(login).sessions.is_empty() {
             return None;
         }
-        if !self.login(previous.login).sessions.is_empty() && self.ledger.used < Some(self.seen) {
-            let mut ledger = self.ledger.clone();
-            ledger.used = Some(self.seen);
-            return Some(Step::Record(ledger.into()));
-        }
-        let until = after(self.ledger.used?, self.terms.grace);
-        (self.now < until && self.login(previous.login).sessions.is_empty()).then(|| {
-            Step::Wait(Wait::Unused {
-                login: previous.login.clone(),
-                until,
-            })
+        let known = self.ledger.unseen.clone();
+        let known = known.filter(|one| one.login == *login && is_later(one.since));
+        let first = || Unseen {
+            since: self.seen,
+            login: login.clone(),
+        };
+        known.or_else(|| is_later(self.seen).then(first))
+    }
+
+    /// The word on the secret that this look at `login` tells something new.
+    fn noted(&self, login: &Login) -> Option<Step> {
+        let unseen = self.unseen(login);
+        let ledger = self.ledger.clone();
+        (unseen != ledger.unseen).then(|| Step::Record(Ledger { unseen, ..ledger }.into()))
+    }
+
+    /// What keeps `login`, which has no session, open: no earlier run, `grace` ago, has seen it without one as well.
+    fn seen_lately(&self, login: &Login) -> Option<Wait> {
+        let since = self.unseen(login).map_or(self.seen, |one| one.since);
+        let until = after(since, self.terms.grace);
+        (self.seen < until).then(|| Wait::Unseen {
+            login: login.clone(),
+            until,
         })
+    }
+
+    /// The ledger once this look is noted, as a run does that changes something.
+    pub fn with_look(&self) -> Ledger {
+        let is_other = |one: &Previous<'_>| self.ledger.login.as_ref() != Some(one.login);
+        let previous = self.ledger.previous().filter(is_other);
+        let watched = previous.filter(|one| !self.is_shut(one));
+        let watched = watched
+            .map(|one| one.login.clone())
+            .or_else(|| self.first_stray());
+        let unseen = watched.and_then(|login| self.unseen(&login));
+        Ledger {
+            unseen,
+            ..self.ledger.clone()
+        }
+    }
+
+    /// The server refuses the credential before, as far as it was tried: nothing is taken away with its login.
+    fn is_shut(&self, previous: &Previous<'_>) -> bool {
+        let LoginFacts {
+            can_login,
+            valid_until,
+            ..
+        } = self.login(previous.login);
+        let has_expired = valid_until.is_some_and(|until| until <= self.now);
+        !can_login || has_expired || self.takes(previous.version, previous.login) == Some(false)
     }
 
     /// A job or service that only a change of it brings to the version in use.
@@ -225,28 +276,23 @@ impl State {
     }
 
     /// A login of the role that is neither in use nor the one before: it had a password that nobody stored, or the secret does not
-    /// remember it any more. It is closed once it was unused for as long as `grace`.
+    /// remember it any more. It is closed like the one before.
     pub(super) fn stray(&self) -> Option<Step> {
+        let login = self.first_stray()?;
+        if let Some(step) = self.noted(&login) {
+            return Some(step);
+        }
+        Some(match self.seen_lately(&login) {
+            Some(wait) => Step::Wait(wait),
+            None => self.with_lease(Step::Close(login)),
+        })
+    }
+
+    fn first_stray(&self) -> Option<Login> {
         let in_use = self.ledger.login.as_ref()?;
         let is_open = |login: &&Login| *login != in_use && self.login(login).can_login;
-        let login = self
-            .terms
-            .former
-            .iter()
-            .chain(&self.terms.logins)
-            .find(is_open)?
-            .clone();
-        let is_used = !self.login(&login).sessions.is_empty();
-        if self.ledger.used.is_none() || (is_used && self.ledger.used < Some(self.seen)) {
-            let mut ledger = self.ledger.clone();
-            ledger.used = Some(self.seen);
-            return Some(Step::Record(ledger.into()));
-        }
-        let until = after(self.ledger.used?, self.terms.grace);
-        if is_used || self.now < until {
-            return Some(Step::Wait(Wait::Unused { login, until }));
-        }
-        Some(self.with_lease(Step::Close(login)))
+        let mut own = self.terms.former.iter().chain(&self.terms.logins);
+        own.find(is_open).cloned()
     }
 
     /// Who still uses the credential before.

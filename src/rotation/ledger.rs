@@ -36,8 +36,8 @@ pub struct Ledger {
     pub abandoned: Vec<Mark>,
     /// Versions of ours that nothing needs any more, and since when.
     pub retired: Option<Retired>,
-    /// When the login of the strategy before was seen in use last.
-    pub used: Option<Timestamp>,
+    /// What earlier runs saw of the login that is closed next.
+    pub unseen: Option<Unseen>,
     /// The run at work.
     pub lease: Option<Lease>,
     /// The version that the run at work is about to disable or destroy.
@@ -53,6 +53,15 @@ pub struct Pending {
     pub login: Option<Login>,
     /// The version whose password it has; `None`: a new one.
     pub source: Option<i64>,
+}
+
+/// A login of which no run has seen a session.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unseen {
+    /// Since when.
+    pub since: Timestamp,
+    /// The login.
+    pub login: Login,
 }
 
 /// The credential before.
@@ -104,7 +113,7 @@ impl Ledger {
             pending,
             abandoned,
             retired,
-            used,
+            unseen,
             lease,
             ending,
             ..
@@ -161,7 +170,10 @@ impl Ledger {
                 Annotations::RETIRED,
                 retired.as_ref().map(ToString::to_string),
             ),
-            (Annotations::USED, used.map(|time| time.to_string())),
+            (
+                Annotations::UNSEEN,
+                unseen.as_ref().map(ToString::to_string),
+            ),
             (Annotations::LEASE, lease.as_ref().map(ToString::to_string)),
             (Annotations::ENDING, ending.map(|number| number.to_string())),
         ];
@@ -308,7 +320,7 @@ impl Ledger {
             after.previous_login.clone_from(&self.login);
             after.previous_version = Some(current);
             after.published = Some(now);
-            after.used = None;
+            after.unseen = None;
             after.aliases.insert(Annotations::PREVIOUS.into(), current);
         }
         after.retire(
@@ -330,7 +342,7 @@ impl Ledger {
         let mut after = Self {
             previous_login: None,
             previous_version: None,
-            used: None,
+            unseen: None,
             ..self.released()
         };
         after.previous_seal = None;
@@ -402,6 +414,12 @@ impl std::fmt::Display for Retired {
         self.seals
             .iter()
             .try_for_each(|(version, seal)| write!(f, " {version}:{seal}"))
+    }
+}
+
+impl std::fmt::Display for Unseen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.since, self.login)
     }
 }
 

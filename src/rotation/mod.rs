@@ -30,7 +30,7 @@ mod step;
 
 pub use claim::{claim, owner};
 pub use consumer::{Consumer, Holder, HolderKind, Publication, Reference};
-pub use ledger::{Lease, Ledger, Pending, Previous, Retired};
+pub use ledger::{Lease, Ledger, Pending, Previous, Retired, Unseen};
 pub use mark::{Mark, Sign};
 pub use next::next;
 pub use overlap::overlap;

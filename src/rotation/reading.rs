@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::LEASE;
-use super::ledger::{Lease, Ledger, Pending, Retired};
+use super::ledger::{Lease, Ledger, Pending, Retired, Unseen};
 use super::mark::Mark;
 use super::problem::{Fault, Place, Problem};
 use super::seal::Seal;
@@ -64,7 +64,7 @@ pub fn read(secret: &Secret, logins: &Logins, now: Option<Timestamp>) -> Reading
         retired: texts
             .read(Annotations::RETIRED, Texts::retired)
             .filter(|retired| !retired.versions.is_empty()),
-        used: texts.read(Annotations::USED, Texts::past),
+        unseen: texts.read(Annotations::UNSEEN, Texts::unseen),
         lease: texts.read(Annotations::LEASE, Texts::lease),
         ending: texts.read(Annotations::ENDING, Texts::number),
     };
@@ -231,6 +231,14 @@ impl Texts<'_> {
         } else {
             Ok(time)
         }
+    }
+
+    fn unseen(&self, text: &str) -> Result<Unseen, Fault> {
+        let (since, login) = text.split_once(' ').ok_or(Fault::Malformed)?;
+        Ok(Unseen {
+            since: self.past(since)?,
+            login: self.login(login)?,
+        })
     }
 
     fn mark(&self, text: &str) -> Result<Mark, Fault> {

@@ -17,7 +17,12 @@ impl fmt::Display for Wait {
                     "the old password is refused, and its version stays readable until {until} at least"
                 )
             }
-            Self::Unused { login, until } => write!(f, "`{login}` has to be unused until {until}"),
+            Self::Unseen { login, until } => {
+                write!(
+                    f,
+                    "`{login}` can be closed from {until} on, if no run sees a session of it until then"
+                )
+            }
         }
     }
 }

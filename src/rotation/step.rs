@@ -101,11 +101,11 @@ pub enum Wait {
     Grace(Timestamp),
     /// The old password was replaced: the server refuses it, and its version stays readable until then at least.
     Kept(Timestamp),
-    /// The login of the strategy before has to be unused for so long.
-    Unused {
+    /// A login is closed once no run has seen a session of it for as long as `grace`.
+    Unseen {
         /// The login.
         login: Login,
-        /// Until then.
+        /// When it can be closed, if no run sees one until then.
         until: Timestamp,
     },
 }

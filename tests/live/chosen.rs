@@ -375,6 +375,7 @@ each_major! {
             assert!(annotations["rolewright.published"].is_string(), "{lost}: {annotations}");
             stage.run("check", &["--probe"]).assert_status(0);
             // And it goes on from there.
+            stage.run("rotate", &[]).assert_status(0);
             stage.later("app", jiff::SignedDuration::from_hours(2)).await;
             stage.run("rotate", &[]).assert_status(0);
             assert_eq!(open_logins(stage).await, ["app_b"], "{lost}");

@@ -139,6 +139,7 @@ async fn of_whoever_looks(major: u32) {
         assert!(found(&["--probe"]).is_empty(), "{seconds}: it is new");
         // Within grace, both log in; after it, and closed, one does.
         assert_eq!(verified(&lane, seconds), 2, "{seconds}");
+        run(&lane, "rotate", &[], seconds).assert_status(0);
         lane.stage
             .later(&scene.name, SignedDuration::from_hours(25))
             .await;

@@ -134,6 +134,8 @@ async fn nobody_can_tell(major: u32) {
         stage.fake.lift("anonymous");
     }
     stage.run("rotate", &[]).assert_status(0);
+    after_grace();
+    stage.run("rotate", &[]).assert_status(0);
     for name in ["job", "web"] {
         assert_eq!(
             stage.versions(name).await,
@@ -389,6 +391,7 @@ async fn started_meanwhile(major: u32) {
             format!("{} ENABLED", before.len())
         );
         below(&json!({"completionTime": "2026-01-01T00:00:00Z"}));
+        after_grace();
         stage.run("rotate", &[]).assert_status(0);
         assert_eq!(
             old(&stage.versions("job").await),

@@ -66,7 +66,7 @@ fn exploits() -> Vec<Exploit> {
         written("rolewright.retired", json!({ "rolewright.retired": sealed })),
         written("rolewright.source", json!({"rolewright.pending": "x:y", "rolewright.source": "7"})),
         written("rolewright.published", json!({"rolewright.published": "2999-01-01T00:00:00Z"})),
-        written("rolewright.used", json!({"rolewright.used": "2999-01-01T00:00:00Z"})),
+        written("rolewright.unseen", json!({"rolewright.unseen": "2999-01-01T00:00:00Z app_a"})),
         written("rolewright.lease", json!({"rolewright.lease": "rolewright/rotate/1 2999-01-01T00:00:00Z"})),
     ]);
     all

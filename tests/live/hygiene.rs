@@ -15,6 +15,7 @@ const BEYOND_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_hours(2);
 async fn play(lane: &Lane) -> Scene<'_> {
     let scene = Scene::new(lane, PAIR).await;
     scene.rotate(&[]).assert_status(0);
+    lane.stage.run("rotate", &[]).assert_status(0);
     lane.stage.later(&scene.name, BEYOND_GRACE).await;
     scene
 }
@@ -182,6 +183,7 @@ async fn a_pin_comes(major: u32) {
     // Before its login is closed, everybody is looked at once more.
     let first = scene.credential("current").await;
     scene.rotate(&[]).assert_status(0);
+    lane.stage.run("rotate", &[]).assert_status(0);
     lane.stage.later(&scene.name, BEYOND_GRACE).await;
     lane.stage.fake.fault(
         "held",
@@ -204,6 +206,7 @@ async fn a_pin_comes(major: u32) {
     for method in ["versions.get", "versions.disable"] {
         seed("current");
         scene.rotate(&[]).assert_status(0);
+        lane.stage.run("rotate", &[]).assert_status(0);
         lane.stage.later(&scene.name, BEYOND_GRACE).await;
         let before = scene.versions().await;
         let number = i64::try_from(before.len() - 1).expect("a few");

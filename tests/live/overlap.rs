@@ -94,10 +94,50 @@ each_major! {
         let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app'";
         stage.cluster.batch("postgres", end).await;
         stage.run("rotate", &[]).assert_status(0);
+        assert!(can_log_in(&stage, "app").await, "it was in use when the run before looked");
+        stage.later("app", SignedDuration::from_hours(2)).await;
         let closed = stage.run("rotate", &[]).assert_status(0);
         assert!(!can_log_in(&stage, "app").await, "{}", closed.stdout);
         assert!(!stage.logs_in("app", "theirs").await);
         stage.assert_in_sync();
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+
+    async fn a_login_before_is_closed_once_two_runs_have_seen_no_session_of_it(major: u32) {
+        let stage = Stage::new(major);
+        roles(&stage, "payload: url", "every: 30d, grace: 1h");
+        stage.apply(&[]).assert_status(0);
+        let first: tokio_postgres::Config = stage.payload("app", "current").await.parse().expect("a URL");
+        let password = std::str::from_utf8(first.get_password().expect("a password")).expect("text").to_owned();
+        stage.run("rotate", &["--now"]).assert_status(0);
+        let unseen = async || stage.secret("app").await["annotations"]["rolewright.unseen"].clone();
+        assert!(unseen().await.is_null(), "the run that publishes has looked before");
+        // A pool that is used again and again, and has a session at the first look after `grace`, and none at the second one.
+        let session = stage.log_in("app_a", &password).await.expect("it logs in");
+        stage.later("app", SignedDuration::from_hours(2)).await;
+        stage.run("rotate", &[]).assert_status(3);
+        drop(session);
+        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app_a'";
+        stage.cluster.batch("postgres", end).await;
+        let waits = stage.run("rotate", &[]).assert_status(0);
+        assert!(waits.stdout.contains("`app_a` can be closed from 20"), "{}", waits.stdout);
+        assert!(stage.logs_in("app_a", &password).await, "{}", waits.stdout);
+        let status = stage.run("status", &["--format", "json"]).assert_status(0).json();
+        let next = status["credentials"][0]["next"].as_str().expect("one").to_owned();
+        assert!(next.starts_with("`app_a` can be closed from 20"), "{next}");
+        // A session between makes it begin again.
+        stage.later("app", SignedDuration::from_hours(2)).await;
+        let session = stage.log_in("app_a", &password).await.expect("it logs in");
+        let held = stage.run("rotate", &[]).assert_status(3);
+        assert!(held.stdout.contains("a session of `app_a`") && unseen().await.is_null(), "{}", held.stdout);
+        drop(session);
+        stage.cluster.batch("postgres", end).await;
+        for closed in [false, true] {
+            stage.later("app", SignedDuration::from_hours(2)).await;
+            stage.run("rotate", &[]).assert_status(0);
+            assert_eq!(can_log_in(&stage, "app_a").await, !closed);
+        }
+        assert!(unseen().await.is_null());
         stage.run("check", &["--probe"]).assert_status(0);
     }
 

@@ -209,12 +209,12 @@ async fn publish(readers: &[Reader], end: &str, runs: impl Fn()) {
 
 /// The clock goes on, and the credentials before end.
 async fn contract(stage: &Stage, pairs: &[&str]) {
-    for pair in pairs {
-        stage.later(pair, SignedDuration::from_hours(25)).await;
-    }
     let started = Instant::now();
-    // Answers lag behind, and the last session of an old login may be about to end.
+    // Answers lag behind, and the last session of an old login may be about to end; two looks have to see none.
     while are_two_open(stage, pairs).await {
+        for pair in pairs {
+            stage.later(pair, SignedDuration::from_hours(25)).await;
+        }
         let status = stage.run("rotate", &[]).status;
         assert!(
             [0, 3].contains(&status) && started.elapsed() < PATIENCE,

@@ -58,6 +58,7 @@ async fn rotate(stage: &Stage, times: usize, in_grace: bool) {
     for time in 1..=times {
         stage.run("rotate", &["--now"]).assert_status(0);
         if !in_grace || time < times {
+            stage.run("rotate", &[]);
             for secret in ["one", "two"] {
                 stage.later(secret, SignedDuration::from_hours(2)).await;
             }

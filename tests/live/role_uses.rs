@@ -109,6 +109,7 @@ each_major! {
         used(&stage, "app_a").await;
         names(&stage, "app_a", "loses LOGIN in turn", &[]);
         stage.run("rotate", &["--now"]).assert_status(0);
+        stage.run("rotate", &[]).assert_status(0);
         stage.later("app", SignedDuration::from_hours(2)).await;
         let closed = stage.run("rotate", &[]).assert_status(0).stdout;
         let at = |words: &str| closed.find(words).unwrap_or_else(|| panic!("no `{words}` in {closed}"));

@@ -73,7 +73,8 @@ fn text() -> impl Strategy<Value = String> {
         2 => prop_oneof![Just("x:proven-f".to_owned()), Just("x:keyed-f".to_owned())],
         1 => (1_i64..6).prop_map(|number| format!("{number}:0123456789abcdef0123456789abcdef")),
         3 => sealed,
-        1 => time.prop_map(|time| format!("rolewright/rotate/1 {time}")),
+        1 => time.clone().prop_map(|time| format!("rolewright/rotate/1 {time}")),
+        2 => (time, prop::sample::select(OWN.to_vec())).prop_map(|(time, login)| format!("{time} {login}")),
         1 => any::<String>(),
     ]
 }
@@ -89,7 +90,7 @@ const KEYS: [&str; 13] = [
     Annotations::NEXT,
     Annotations::SOURCE,
     Annotations::RETIRED,
-    Annotations::USED,
+    Annotations::UNSEEN,
     Annotations::LEASE,
     Annotations::ENDING,
 ];
@@ -495,7 +496,7 @@ proptest! {
             is_own(login)?;
         }
         let latest = Timestamp::from_second(NOW + 300).unwrap();
-        let times = [ledger.published, ledger.used, ledger.retired.as_ref().map(|one: &Retired| one.since)];
+        let times = [ledger.published, ledger.unseen.as_ref().map(|one| one.since), ledger.retired.as_ref().map(|one: &Retired| one.since)];
         prop_assert!(problems.len() <= KEYS.len() + 2 && times.into_iter().flatten().all(|time| time <= latest));
     }
 }
@@ -561,23 +562,28 @@ fn what_is_not_written_here_is_a_problem_with_a_name() {
             assert_eq!(fault(key, own), None, "{key} {own}");
         }
     }
-    for key in [
-        Annotations::PUBLISHED,
-        Annotations::USED,
-        Annotations::RETIRED,
+    for (key, more) in [
+        (Annotations::PUBLISHED, ""),
+        (Annotations::UNSEEN, " app_b"),
+        (Annotations::RETIRED, ""),
     ] {
         assert_eq!(
-            fault(key, &time(299).to_string()),
+            fault(key, &format!("{}{more}", time(299))),
             None,
             "{key}: clocks differ by so much"
         );
         assert_eq!(
-            fault(key, &time(301).to_string()),
+            fault(key, &format!("{}{more}", time(301))),
             Some(Fault::Future(time(301))),
             "{key}"
         );
         assert_eq!(fault(key, "yesterday"), Some(Fault::Malformed), "{key}");
     }
+    let unseen = |login: &str| fault(Annotations::UNSEEN, &format!("{} {login}", time(0)));
+    assert_eq!(
+        unseen("billing"),
+        Some(Fault::OtherLogin("billing".to_owned()))
+    );
     let lease =
         |until: Timestamp| fault(Annotations::LEASE, &format!("rolewright/rotate/1 {until}"));
     assert_eq!(

@@ -105,6 +105,7 @@ fn worlds(alternate: bool, deadline: bool) -> Vec<World> {
         (Order::Back, 0),
         (Order::Due, GRACE),
         (Order::Due, GRACE),
+        (Order::Due, GRACE),
         (Order::Now, 0),
     ] {
         world.now += later;

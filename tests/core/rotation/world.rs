@@ -294,7 +294,12 @@ impl World {
                 .unwrap();
         };
         world.ledger.published.iter_mut().for_each(ago);
-        world.ledger.used.iter_mut().for_each(ago);
+        world
+            .ledger
+            .unseen
+            .iter_mut()
+            .map(|unseen| &mut unseen.since)
+            .for_each(ago);
         world
             .ledger
             .retired

@@ -247,6 +247,8 @@ async fn each_waits_for_its_reader(major: u32) {
         "{status}"
     );
     after_grace();
+    stage.run("rotate", &[]).assert_status(3);
+    after_grace();
 
     let held = stage
         .run("rotate", &["--format", "json"])
@@ -272,6 +274,7 @@ async fn each_waits_for_its_reader(major: u32) {
         json!({"completionTime": "2026-01-01T00:00:00Z"}),
     );
     share(&stage, json!([latest(100)])).await;
+    after_grace();
     let done = stage
         .run("rotate", &["--format", "json"])
         .assert_status(0)

@@ -32,7 +32,7 @@ const OF_VERSIONS: [&str; 3] = [
 const TIMES: [&str; 4] = [
     "rolewright.published",
     "rolewright.retired",
-    "rolewright.used",
+    "rolewright.unseen",
     "rolewright.due",
 ];
 
@@ -49,6 +49,8 @@ pub enum Stretch {
     Rotate,
     /// Back to the one before.
     Back,
+    /// The first run after it, within `grace`.
+    Look,
     /// `grace` is over.
     Drain,
     /// What was disabled was so for as long as `grace`.
@@ -56,9 +58,10 @@ pub enum Stretch {
 }
 
 /// The cycle, at the end of which everything is as it was before.
-pub const CYCLE: [Stretch; 4] = [
+pub const CYCLE: [Stretch; 5] = [
     Stretch::Rotate,
     Stretch::Back,
+    Stretch::Look,
     Stretch::Drain,
     Stretch::Destroy,
 ];
@@ -68,7 +71,7 @@ impl Stretch {
     fn hours(self) -> i64 {
         match self {
             Self::Rotate => 31 * 24,
-            Self::Back => 0,
+            Self::Back | Self::Look => 0,
             Self::Drain | Self::Destroy => 2,
         }
     }
@@ -246,7 +249,8 @@ impl<'a> Scene<'a> {
             } else {
                 value.as_str().unwrap_or_default()
             };
-            if key != "rolewright.abandoned" {
+            // How often a run has looked depends on how often one was killed.
+            if !["rolewright.abandoned", "rolewright.unseen"].contains(&key.as_str()) {
                 let _ = write!(state, "\n{key}: {value}");
             }
         }
