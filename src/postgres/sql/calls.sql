@@ -1,7 +1,7 @@
 -- Where the code runs, as whom: behind the walk of code.sql.
 named AS MATERIALIZED (
   SELECT c.oid, c.relnamespace AS namespace, format('%I.%I', n.nspname, c.relname) AS name
-    FROM (SELECT relation AS oid FROM places UNION SELECT relation FROM whole) w
+    FROM (SELECT DISTINCT relation AS oid FROM whole) w
    CROSS JOIN LATERAL (SELECT oid, relnamespace, relname FROM pg_class WHERE oid = w.oid OFFSET 0) c
     JOIN pg_namespace n ON n.oid = c.relnamespace
 ),

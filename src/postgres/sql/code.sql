@@ -255,9 +255,10 @@ places AS (
   UNION ALL
   TABLE texts
 ),
--- A role that uses a table uses its partitions, wherever they are.
+-- A role that uses a table uses its partitions, wherever they are. DISTINCT keeps the planner from reckoning with millions of rows, for
+-- which it would make hash tables as large as `work_mem` allows.
 whole AS (
-  SELECT relation, relation AS part
+  SELECT DISTINCT relation, relation AS part
     FROM places
    WHERE relation IS NOT NULL
   UNION

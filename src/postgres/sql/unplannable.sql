@@ -4,7 +4,7 @@
 -- It plans nothing of a trigger. Foreign tables ask another server. The owner of a relation can add such things at any time.
 -- https://www.postgresql.org/docs/current/xfunc-volatility.html
 unsafe AS (
-  SELECT relation AS oid
+  SELECT DISTINCT relation AS oid
     FROM places
    WHERE relation IS NOT NULL AND what <> 'trigger'
   UNION
