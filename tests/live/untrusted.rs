@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
-use crate::support::{Cluster, Options, Rolewright, each_major, run};
+use crate::support::{Cluster, Options, Rolewright, each_major};
 
 /// `sql` is run as `app_user`, in whose name an earlier world made objects; `after` by the bootstrap superuser behind it. `left` is
 /// what keeps its owner, `flag` what hands it over.
@@ -67,7 +67,7 @@ const OWNED_BY_OTHERS: [(&str, &str, &str, &str); 7] = [
         "has_schema_privilege('app_user', 'app', 'USAGE')",
     ),
 ];
-const POLICY: &str = "tests/live/cases/drift.yaml";
+const POLICY: &str = "tests/live/cases/handed-over.yaml";
 
 struct World {
     cluster: Cluster,
@@ -82,10 +82,12 @@ impl World {
             cluster,
             rolewright,
         };
-        world
-            .cluster
-            .batch("shop", include_str!("cases/before.sql"))
-            .await;
+        for sql in [
+            include_str!("cases/before.sql"),
+            include_str!("cases/extensions.sql"),
+        ] {
+            world.cluster.batch("shop", sql).await;
+        }
         world.run("apply", &["--yes"]).assert_status(0);
         world
             .cluster
@@ -158,9 +160,10 @@ impl World {
             clean,
         );
         let wanted = (3, &expected, 3, &expected, 2, 0, 0, &Vec::new(), 0);
-        if found != wanted {
+        let advised = planned.stdout.contains(&format!("--take-over={flag}"));
+        if found != wanted || !advised {
             return Err(format!(
-                "{found:?}, not {wanted:?}; before: {all:?}\n{}{}{}{}",
+                "{found:?}, not {wanted:?}; advised {flag}: {advised}; before: {all:?}\n{}{}{}{}",
                 planned.stdout, last.stdout, last.stderr, end.stdout
             ));
         }
@@ -199,14 +202,10 @@ async fn every_case(major: u32) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-#[test]
-fn what_runs_the_code_of_others_as_its_owner_is_handed_over_on_request_before_16() {
-    run(15, |major| crate::support::on_a_runtime(every_case(major)));
-}
-
-#[test]
-fn what_runs_the_code_of_others_as_its_owner_is_handed_over_on_request() {
-    run(17, |major| crate::support::on_a_runtime(every_case(major)));
+each_major! {
+    async fn what_runs_the_code_of_others_as_its_owner_is_handed_over_on_request(major: u32) {
+        every_case(major).await;
+    }
 }
 
 /// A declared role that could create before: its table's index calls a function that grants to it when the migration user runs it.

@@ -176,17 +176,29 @@ place AS MATERIALIZED (
     JOIN pg_class c ON c.oid = u.oid AND c.relkind IN ('r', 'p', 'm', 'f')
    WHERE u.class = 'pg_class'::regclass AND u.coerced
 ),
+-- Routines of extensions in a procedural language, such as PL/pgSQL: they can build SQL from their arguments, and their triggers from the
+-- rows and names of a table. One that gets nothing counts if it is VOLATILE. An aggregate counts like the routines behind it.
+procedural AS MATERIALIZED (
+  SELECT oid
+    FROM pg_proc
+   WHERE oid IN (SELECT objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND classid = 'pg_proc'::regclass AND deptype = 'e')
+     AND prolang NOT IN (SELECT oid FROM pg_language WHERE lanname IN ('internal', 'c', 'sql'))
+     AND (pronargs > 0 OR provolatile = 'v' OR prorettype IN ('trigger'::regtype, 'event_trigger'::regtype))
+     AND 'text' <> ALL ($2::text[])
+),
 -- Functions of PostgreSQL and of extensions that run SQL they get as text, or read what that text names. No catalog tells what
 -- such a text calls, so the expression is code of the owner of its relation or domain, and becomes that of whoever gets them: wherever
 -- it runs, it counts as run by the owner. A domain is named where it is defined: a column or index of it runs the text later.
 -- So do functions that do more than return a value, but the planner runs none of these: of PostgreSQL the VOLATILE ones, unless they are
--- known to be harmless, and those of extensions in C, whose triggers build SQL from their arguments.
+-- known to be harmless, and those in C, whose triggers build SQL from their arguments.
 runners AS MATERIALIZED (
-  SELECT ':(op)?funcid (' || string_agg(oid::text, '|') || ') ' AS pattern
+  SELECT ':((op)?funcid|aggfnoid|winfnoid) (' || string_agg(oid::text, '|') || ') ' AS pattern
     FROM pg_proc
    WHERE oid < 16384 AND (proname = 'ts_stat' OR proname = 'ts_rewrite' AND pronargs = 2
          OR proname ~ '^(query|table|cursor|schema|database)_to_xml' OR proname ~ '^pg_input_(is_valid|error_info)$')
       OR oid >= 16384 AND proname ~ '^(dblink|crosstab|connectby$|xpath_table$|query_to_|table_to_)'
+      OR oid IN (SELECT oid FROM procedural)
+      OR oid IN (SELECT aggfnoid FROM pg_aggregate JOIN procedural p ON p.oid IN (aggtransfn, aggfinalfn, aggcombinefn, aggmtransfn, aggmfinalfn))
       OR 'text' <> ALL ($2::text[]) AND CASE
          WHEN prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)
          THEN oid >= 16384 AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')
@@ -221,7 +233,7 @@ texts AS MATERIALIZED (
           WHERE partrelid = c.oid
          UNION ALL
          SELECT 'write', tgenabled IN ('A', 'R'), 'trigger', tgname,
-                concat(tgqual::text, CASE WHEN tgnargs > 0 THEN ' :funcid ' || tgfoid || ' ' END), NULL
+                concat(tgqual::text, CASE WHEN tgnargs > 0 OR tgfoid IN (SELECT oid FROM procedural) THEN ' :funcid ' || tgfoid || ' ' END), NULL
            FROM pg_trigger
           WHERE tgrelid = c.oid AND NOT tgisinternal AND tgenabled <> 'D'
          UNION ALL
