@@ -8,6 +8,7 @@ use tokio_postgres::error::DbError;
 use super::auth::UntrustedServer;
 use super::dial::DialError;
 use super::session_check::{NO_POOLER, SessionError};
+use super::unreadable::UnreadableNames;
 use crate::model::{DatabaseName, RoleName, quote_identifier};
 
 /// What the server answered instead of doing it.
@@ -79,6 +80,9 @@ pub enum Cause {
     /// What answers is not the session that is needed.
     #[error(transparent)]
     Session(Box<SessionError>),
+    /// The answer has a name that the session cannot be sent.
+    #[error(transparent)]
+    Names(Box<UnreadableNames>),
     /// Nobody answers any more.
     #[error("the connection is closed")]
     Closed,
@@ -272,7 +276,10 @@ impl PostgresError {
     /// connection. Nothing is said about what was asked of it: it may have been carried out.
     pub fn is_away(&self) -> bool {
         match self.cause() {
-            None | Some(Cause::Unknown { .. } | Cause::Untrusted(_) | Cause::Session(_)) => false,
+            None
+            | Some(
+                Cause::Unknown { .. } | Cause::Untrusted(_) | Cause::Session(_) | Cause::Names(_),
+            ) => false,
             Some(Cause::Closed | Cause::Timeout(_)) => true,
             Some(Cause::Server(error)) => AWAY.contains(&error.sqlstate.as_str()),
             Some(Cause::Client(error)) => is_network(error.as_ref()),
@@ -306,6 +313,7 @@ impl PostgresError {
             Cause::Client(error) => advice_for_client(error.as_ref()).map(str::to_owned),
             Cause::Untrusted(error) => error.hint(),
             Cause::Session(error) => error.hint().map(str::to_owned),
+            Cause::Names(error) => Some(error.hint()),
             _ => None,
         }
     }

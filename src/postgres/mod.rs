@@ -37,6 +37,7 @@ mod session_check;
 mod sql;
 mod startup;
 mod tls;
+mod unreadable;
 mod wire;
 
 pub use activity::{Activity, ClientSession, LoginActivity, activity};
@@ -57,3 +58,4 @@ pub use route::Route;
 pub use route_error::RouteError;
 pub use session::{ApplicationName, Session};
 pub use session_check::SessionError;
+pub use unreadable::UnreadableNames;

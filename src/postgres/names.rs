@@ -14,6 +14,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use super::error::Cause;
+use super::unreadable::Unreadable;
 use crate::model::{
     AclError, AclItem, DatabaseName, Encoding, NameError, RoleName, SchemaName, marked,
     numbered_name,
@@ -53,6 +54,7 @@ impl Deref for Catalog {
 pub struct Names {
     server_encoding: String,
     unnameable: HashMap<(char, Vec<u8>), u32>,
+    unreadable: Vec<Unreadable>,
 }
 
 impl Names {
@@ -61,6 +63,7 @@ impl Names {
         let mut names = Self {
             server_encoding: server_encoding.to_owned(),
             unnameable: HashMap::new(),
+            unreadable: Vec::new(),
         };
         let converted = names.encoding() != Encoding::Kept;
         for (kind, oid, name) in listed.split(' ').filter_map(listed_name) {
@@ -70,6 +73,21 @@ impl Names {
             }
         }
         names
+    }
+
+    /// The same, with what has names that the session cannot be sent.
+    pub fn without(self, unreadable: Vec<Unreadable>) -> Self {
+        Self { unreadable, ..self }
+    }
+
+    /// What has names that the session cannot be sent.
+    pub(super) fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
+    /// The encoding of the database.
+    pub(super) fn server_encoding(&self) -> &str {
+        &self.server_encoding
     }
 
     /// Whether the database keeps bytes of any encoding.
@@ -138,7 +156,7 @@ impl Names {
 }
 
 /// `r16390:e95f78`
-fn listed_name(line: &str) -> Option<(char, u32, Vec<u8>)> {
+pub(super) fn listed_name(line: &str) -> Option<(char, u32, Vec<u8>)> {
     let mut letters = line.chars();
     let kind = letters.next()?;
     let (oid, digits) = letters.as_str().split_once(':')?;

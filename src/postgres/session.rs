@@ -305,7 +305,7 @@ impl Session {
             .map_err(|source| PostgresError::Read {
                 what,
                 database: database.clone(),
-                source,
+                source: client.names().explain(source),
             })
     }
 

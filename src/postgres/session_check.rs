@@ -11,6 +11,7 @@ use super::error::Cause;
 use super::names::Names;
 use super::sql::SESSION_CHECK;
 use super::startup::setting;
+use super::unreadable::{Unreadable, is_of_encoding};
 
 /// One line of advice.
 pub const NO_POOLER: &str = "connect to the server itself, not through a connection pooler: locks, settings and \
@@ -68,12 +69,11 @@ pub async fn check(
     named: i32,
     attributes: TargetSessionAttrs,
 ) -> Result<Names, Cause> {
-    let answer = client.simple_query(SESSION_CHECK).await?;
-    let row = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    });
-    let row = row.ok_or_else(|| Cause::unknown("session", "without a row"))?;
+    let answered = match only_row(client, SESSION_CHECK).await {
+        Err(cause) if cause.sqlstate().is_some_and(is_of_encoding) => one_by_one(client).await?,
+        row => Answered::of(row?),
+    };
+    let row = &answered.row;
     let serving = value(row, "pid");
     if serving.parse() != Ok(named) {
         return Err(SessionError::Pooler {
@@ -84,7 +84,7 @@ pub async fn check(
     }
     settings(row)?;
     fits(value(row, "read_only"), attributes)?;
-    let names = Names::new(value(row, "encoding"), value(row, "unspelt"));
+    let names = Names::new(value(row, "encoding"), &answered.unspelt).without(answered.unreadable);
     if names.is_unchecked() {
         // The server would refuse to send what is not UTF-8.
         client
@@ -93,6 +93,54 @@ pub async fn check(
     }
     Ok(names)
 }
+
+async fn only_row(client: &Client, statement: &str) -> Result<SimpleQueryRow, Cause> {
+    let answer = client.simple_query(statement).await?;
+    let row = answer.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    row.ok_or_else(|| Cause::unknown("session", "without a row"))
+}
+
+/// The answer, with what is listed in it.
+struct Answered {
+    row: SimpleQueryRow,
+    unspelt: String,
+    unreadable: Vec<Unreadable>,
+}
+
+impl Answered {
+    fn of(row: SimpleQueryRow) -> Self {
+        Self {
+            unspelt: value(&row, "unspelt").to_owned(),
+            row,
+            unreadable: Vec::new(),
+        }
+    }
+}
+
+/// The same where a name of what all databases share is nothing in the encoding of this one. The server says which only by
+/// refusing one after the other.
+async fn one_by_one(client: &Client) -> Result<Answered, Cause> {
+    let row = only_row(client, &SESSION_CHECK.replace(CONVERTED, BYTES)).await?;
+    let (mut spelt, mut unreadable) = (Vec::new(), Vec::new());
+    for name in Unreadable::listed(value(&row, "unspelt")) {
+        match only_row(client, &name.question()).await {
+            Err(cause) if cause.sqlstate().is_some_and(is_of_encoding) => unreadable.push(name),
+            answer => spelt.push(name.with_bytes(answer?.get(0).unwrap_or_default().as_bytes())),
+        }
+    }
+    Ok(Answered {
+        row,
+        unspelt: spelt.join(" "),
+        unreadable,
+    })
+}
+
+/// What the session check sends of a name where the server converts, and in its place the bytes as they are.
+const CONVERTED: &str = "pg_catalog.convert_to(s.name, 'UTF8')";
+const BYTES: &str = "s.bytes";
 
 fn settings(row: &SimpleQueryRow) -> Result<(), SessionError> {
     for (name, asked) in row

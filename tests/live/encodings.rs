@@ -254,6 +254,99 @@ each_major! {
     }
 }
 
+/// The databases whose sessions cannot be sent the name of a role that ends in E9 81, and that of a database that ends in E9.
+const UNREADABLE: [(&str, [bool; 2]); 7] = [
+    ("EUC_JP", [true, true]),
+    ("EUC_KR", [true, true]),
+    ("WIN1252", [true, false]),
+    ("LATIN1", [false, false]),
+    ("KOI8R", [false, false]),
+    ("UTF8", [false, false]),
+    ("SQL_ASCII", [false, false]),
+];
+
+/// Whoever may make roles or databases makes one, in a database that takes these bytes.
+const MADE: [[&str; 4]; 2] = [
+    [
+        "role",
+        r"DO $$ BEGIN EXECUTE format('CREATE ROLE %I', 'odd' || convert_from('\xe981'::bytea, 'SQL_ASCII')); END $$",
+        "SELECT max(oid) FROM pg_roles",
+        "DROP ROLE renamed_OID",
+    ],
+    [
+        "database",
+        r"UPDATE pg_database SET datname = convert_from('\x6f6464e9'::bytea, 'SQL_ASCII')::name WHERE datname = 'spare'",
+        "SELECT max(oid) FROM pg_database",
+        "DROP DATABASE renamed_OID",
+    ],
+];
+
+const COMMANDS: [&[&str]; 8] = [
+    &["plan"],
+    &["apply", "--yes", "--wait", "0s"],
+    &["check"],
+    &["check", "--probe"],
+    &["verify"],
+    &["rotate", "--now", "--wait", "0s"],
+    &["status"],
+    &["explain", "app"],
+];
+
+impl Stage {
+    fn manage_one(&self, encoding: &str) {
+        let database = database(encoding);
+        self.policy(&format!(
+            "version: 1\ninstance: {INSTANCE}\ndatabases: {{ {database}: {{ schemas: [app] }} }}\nroles:\n  mig: {{ access: ddl }}\n  \
+             app:\n    access: dml\n    secret: {{ name: app, payload: url, readers: [\"{READER}\"] }}\n"
+        ));
+    }
+}
+
+each_major! {
+    async fn a_shared_name_that_a_database_cannot_read_is_named_by_its_oid(major: u32) {
+        let stage = Stage::new(major);
+        stage.create_encoded("SQL_ASCII").await;
+        for (encoding, _) in UNREADABLE.iter().filter(|(encoding, _)| *encoding != "SQL_ASCII") {
+            stage.create_encoded(encoding).await;
+        }
+        for (encoding, _) in UNREADABLE {
+            stage.manage_one(encoding);
+            stage.apply(&[]).assert_status(0);
+        }
+        for (at, [kind, make, sought, drop]) in MADE.into_iter().enumerate() {
+            if kind == "database" {
+                stage.cluster.batch("postgres", "CREATE DATABASE spare").await;
+            }
+            stage.cluster.batch("sql_ascii", make).await;
+            let superuser = stage.cluster.connect_superuser("shop").await;
+            let oid: u32 = superuser.query_one(sought, &[]).await.unwrap().get(0);
+            let mut hint = String::new();
+            for (encoding, unreadable) in UNREADABLE {
+                stage.manage_one(encoding);
+                for command in COMMANDS {
+                    let told = stage.run(command[0], &command[1..]);
+                    let all = format!("{}{}", told.stdout, told.stderr);
+                    let at_what = format!("{kind} in {encoding}, {command:?}: exit {}\n{all}", told.status);
+                    assert!(!all.contains("22021") && !all.contains("22P05"), "{at_what}");
+                    assert_eq!(told.status == 1, unreadable[at], "{at_what}");
+                    if unreadable[at] {
+                        assert!(told.stderr.contains(&format!("`{kind} with OID {oid}`")), "{at_what}");
+                        hint = told.stderr;
+                    }
+                }
+            }
+            // The advice works as it is typed.
+            let start = hint.find("DO $$").expect("a statement");
+            let end = hint[start..].find("END $$").expect("the whole statement") + start + "END $$".len();
+            superuser.batch_execute(&hint[start..end]).await.unwrap();
+            superuser.batch_execute(&drop.replace("OID", &oid.to_string())).await.unwrap();
+        }
+        stage.manage_one("EUC_JP");
+        stage.apply(&[]).assert_status(0);
+        stage.assert_in_sync();
+    }
+}
+
 /// A bit of everything with names that are no UTF-8.
 const UNSPELT: &str = r"
     DO $$
