@@ -26,6 +26,9 @@ pub enum RoleUseKind {
     /// A prepared transaction: the role that prepared it, or a superuser, finishes it.
     /// <https://www.postgresql.org/docs/current/sql-commit-prepared.html>
     Prepared,
+    /// The same, where it keeps a lock on the table of roles: each row that it has changed is locked until it ends.
+    /// <https://www.postgresql.org/docs/current/sql-prepare-transaction.html>
+    PreparedOnRoles,
     /// The credential by which the role logs in to another server.
     /// <https://www.postgresql.org/docs/current/sql-createusermapping.html>
     Mapping,
@@ -36,7 +39,7 @@ impl fmt::Display for RoleUse {
         let Self { database, name, .. } = self;
         match self.kind {
             RoleUseKind::Subscription => write!(f, "subscription {name} in database {database}"),
-            RoleUseKind::Prepared => {
+            RoleUseKind::Prepared | RoleUseKind::PreparedOnRoles => {
                 write!(
                     f,
                     "prepared transaction {} in database {database}",

@@ -52,7 +52,7 @@ fn schedulers(state: &State) -> BTreeSet<&DatabaseName> {
 fn needs(one: &RoleUse) -> &'static str {
     match one.kind {
         RoleUseKind::Subscription => "runs as it",
-        RoleUseKind::Prepared => {
+        RoleUseKind::Prepared | RoleUseKind::PreparedOnRoles => {
             "waits for it: that role, or a superuser, commits it or rolls it back"
         }
         RoleUseKind::Mapping => "holds a credential that is used as it only",

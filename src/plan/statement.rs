@@ -316,6 +316,19 @@ pub(super) fn set_role(role: Option<&RoleName>) -> String {
     )
 }
 
+/// `SET ROLE` outside a transaction; without a role, back to the session's own login.
+pub(super) fn set_session_role(role: Option<&RoleName>) -> String {
+    role.map_or_else(
+        || "SET ROLE NONE".into(),
+        |role| format!("SET ROLE {}", name(role.as_str())),
+    )
+}
+
+/// Undoes a prepared transaction.
+pub(super) fn roll_back_prepared(gid: &str) -> String {
+    format!("ROLLBACK PREPARED {}", literal(gid))
+}
+
 /// Makes `member` a member of `role` until [`give_back`]. `before`: the membership by the same grantor that it changes.
 pub(super) fn lend(
     role: &RoleName,

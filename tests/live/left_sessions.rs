@@ -106,4 +106,60 @@ each_major! {
         admin.batch_execute(&format!("RESET ROLE; REVOKE {owner} FROM csadmin")).await.expect("it is taken back");
         stage.run("rotate", &["--now"]).assert_status(0);
     }
+
+    async fn a_prepared_transaction_that_has_changed_roles_is_named_by_check_with_what_ends_it(major: u32) {
+        let stage = stage(major, "").await;
+        let (_, user, password) = session(&stage).await;
+        let admin = stage.cluster.connect_admin("shop").await;
+        for (by_admin, work, is_named) in [
+            (false, format!("ALTER ROLE {user} PASSWORD 'held open'"), true),
+            (false, format!("ALTER ROLE {user} SET lock_timeout = '7s'"), true),
+            (true, "CREATE ROLE later".to_owned(), true),
+            (true, format!("GRANT pg_monitor TO {user}"), true),
+            (false, "SELECT pg_advisory_xact_lock(7)".to_owned(), false),
+        ] {
+            // The admin holds `pg_monitor` through a group on which it has no admin option.
+            if work.contains("pg_monitor") {
+                stage.cluster.batch("postgres", "GRANT pg_monitor TO csadmin WITH ADMIN OPTION").await;
+            }
+            let own = stage.log_in(&user, &password).await.expect("it logs in");
+            own.batch_execute("SET ROLE NONE").await.expect("it may");
+            let session = if by_admin { &admin } else { &own };
+            for statement in ["BEGIN", &work, "PREPARE TRANSACTION 'it''s left'"] {
+                session.batch_execute(statement).await.unwrap_or_else(|error| panic!("{work}: {error:?}"));
+            }
+            let owner = if by_admin { "csadmin" } else { &user };
+            let found = locked(&stage);
+            assert_eq!(found.len(), usize::from(is_named), "{work}: {found:#?}");
+            let plan = stage.run("plan", &[]).stdout;
+            assert_eq!(plan.contains("has changed roles"), is_named, "{work}: {plan}");
+            if let [one] = &found[..] {
+                assert_eq!([&one["role"], &one["database"]], [owner, "shop"], "{work}: {one:#}");
+                assert_eq!(one["object"], "prepared transaction 'it''s left' in database shop", "{work}");
+                let typed = stage.cluster.connect_admin("shop").await;
+                for statement in one["fix"].as_str().expect("a fix").split("; ") {
+                    typed.batch_execute(statement).await.unwrap_or_else(|error| panic!("{work}: {statement}: {error:?}"));
+                }
+            } else {
+                stage.cluster.batch("shop", "ROLLBACK PREPARED 'it''s left'").await;
+            }
+            assert!(locked(&stage).is_empty(), "{work}");
+            stage.run("check", &["--probe"]).assert_status(0);
+        }
+    }
+}
+
+/// The warnings about transactions that keep roles locked.
+fn locked(stage: &Stage) -> Vec<serde_json::Value> {
+    let checked = stage
+        .run("check", &["--format", "json"])
+        .assert_status(0)
+        .json();
+    let findings = checked["findings"].as_array().expect("findings").clone();
+    let locks = |one: &serde_json::Value| {
+        one["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("has changed roles"))
+    };
+    findings.into_iter().filter(locks).collect()
 }

@@ -20,6 +20,7 @@ mod missing;
 mod objects;
 mod owners;
 mod pending;
+mod prepared;
 mod public;
 mod readers;
 mod remedy;
@@ -114,6 +115,7 @@ pub fn diff(policy: &Policy, state: &State, options: &Options) -> Plan {
     diff.fence();
     diff.departures();
     diff.role_uses();
+    diff.prepared();
     diff.secrets();
     diff.withhold_from_unproven();
     diff.finish()

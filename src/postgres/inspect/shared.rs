@@ -122,6 +122,7 @@ fn uses(role: &RoleName, columns: &Columns<'_>) -> Result<BTreeSet<RoleUse>, Cau
             let kind = match kind {
                 "subscription" => RoleUseKind::Subscription,
                 "prepared" => RoleUseKind::Prepared,
+                "prepared on roles" => RoleUseKind::PreparedOnRoles,
                 other => return Err(Cause::unknown("what works as a role", other)),
             };
             let database = columns.names().database(database)?;

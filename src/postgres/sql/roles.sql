@@ -69,7 +69,22 @@ SELECT r.rolname::text,
           FROM pg_subscription s
           JOIN pg_database d ON d.oid = s.subdbid
         UNION ALL
-        SELECT o.oid, 'prepared', p.gid, p.database::text
+        SELECT o.oid,
+               -- Which rows it has changed is not shown: that it has changed some is. Read where there is such a transaction only.
+               CASE WHEN EXISTS (
+                      SELECT FROM pg_locks own
+                        JOIN pg_locks l USING (virtualtransaction)
+                       WHERE own.pid IS NULL
+                         AND own.locktype = 'transactionid'
+                         AND own.transactionid = p.transaction
+                         AND l.pid IS NULL
+                         AND l.locktype = 'relation'
+                         AND l.relation IN ('pg_authid'::regclass, 'pg_auth_members'::regclass, 'pg_db_role_setting'::regclass)
+                         AND l.mode <> 'AccessShareLock')
+                    THEN 'prepared on roles'
+                    ELSE 'prepared'
+               END,
+               p.gid, p.database::text
           FROM pg_prepared_xacts p
           JOIN pg_roles o ON o.rolname = p.owner
       ) w
