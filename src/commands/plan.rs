@@ -41,7 +41,13 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         } else {
             Probing::No
         };
-        prepared.push(prepare(policy, connection, &args.scope, probing, None).await?);
+        let mut one = prepare(policy, connection, &args.scope, probing, None).await?;
+        if probing == Probing::No {
+            one.plan
+                .notes
+                .extend(plan::untried(&one.policy, &one.state));
+        }
+        prepared.push(one);
     }
     let (scripts, digest) = (scripts(&prepared), digest(&prepared));
     publish::publish(&args.output, |format| {

@@ -21,7 +21,11 @@ impl Plan {
                 grants.with_owner(step, object)
             })
         };
-        let mut all: Vec<Finding> = self.steps.iter().flat_map(with_grants).collect();
+        let gone = self.gone_logins();
+        // Made without its password it would be another finding.
+        let is_another = |step: &&Step| !matches!(&step.change, Change::CreateRole { role, .. } if gone.contains(role));
+        let steps = self.steps.iter().filter(is_another);
+        let mut all: Vec<Finding> = steps.flat_map(with_grants).collect();
         all.extend(self.withheld.iter().flat_map(Withheld::explained));
         all.extend(self.notes.iter().cloned());
         self.iam_only
@@ -29,6 +33,17 @@ impl Plan {
             .rev()
             .for_each(|one| one.brought_forward(&mut all));
         all
+    }
+
+    /// Logins that do not exist, and that are made again with a stored password.
+    fn gone_logins(&self) -> BTreeSet<&RoleName> {
+        let gone = self.steps.iter().filter_map(|step| match &step.change {
+            Change::Credential { login, .. } if step.rule == Rule::RoleMissing => {
+                Some(login.name())
+            }
+            _ => None,
+        });
+        gone.collect()
     }
 
     /// Whether everything that `step` mends was left by this plan.
@@ -242,6 +257,16 @@ fn of_step_with(
         // The same finding as that of a login that was tried: an attribute of the role.
         Change::Credential { login, secret, .. } if step.rule == Rule::RoleAttribute => {
             let message = format!("{login} is NOLOGIN, and {secret} holds its credential");
+            vec![finding(
+                &base,
+                &step.change,
+                login.name().to_string(),
+                None,
+                message,
+            )]
+        }
+        Change::Credential { login, secret, .. } if step.rule == Rule::RoleMissing => {
+            let message = format!("role {login} does not exist, and {secret} holds its credential");
             vec![finding(
                 &base,
                 &step.change,

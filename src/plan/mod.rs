@@ -32,6 +32,7 @@ mod standing;
 mod statement;
 mod take_over;
 mod together;
+mod untried;
 mod verdict;
 
 pub use allow::accept;
@@ -60,4 +61,5 @@ pub use sentence::Loss;
 pub use standing::retiring;
 pub use statement::{close_login, expire_login, open_login, set_closed_password, set_password};
 pub use take_over::TakeOver;
+pub use untried::untried;
 pub use verdict::{Credential, Failure, InstanceVerdict, Status, Verdict};

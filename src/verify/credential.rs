@@ -34,7 +34,7 @@ pub(super) enum LogIn {
     Done(Stored),
     /// It is not what it should be.
     Found(Box<Finding>),
-    /// The server has another password of this login.
+    /// The server has another password of this login, or no such login.
     Refused(RoleName, Box<Finding>),
     /// Its password is right, and there is no room for another session.
     Full(Box<Finding>),
@@ -226,7 +226,9 @@ async fn enter(
         Err(LoginError::Refused {
             source, database, ..
         }) => Ok(match judge(holder, user, &database, &source, state) {
-            Verdict::Finding(finding) if finding.rule == Rule::CredentialRejected => {
+            Verdict::Finding(finding)
+                if matches!(finding.rule, Rule::CredentialRejected | Rule::RoleMissing) =>
+            {
                 LogIn::Refused(user.name().clone(), finding)
             }
             Verdict::Finding(finding) => LogIn::Found(finding),

@@ -26,6 +26,9 @@ pub(super) fn judge(
 ) -> Verdict {
     let said = format!("the server refuses `{login}` at database `{database}`: {refusal}");
     match refusal {
+        Refusal::Password(_) | Refusal::Verifier(_) if !state.roles.contains_key(login) => {
+            Verdict::Finding(missing(holder, login))
+        }
         Refusal::Password(_) | Refusal::Verifier(_) => {
             Verdict::Finding(password(holder, login, said, state))
         }
@@ -58,6 +61,23 @@ pub(super) fn judge(
 
 /// SQLSTATE of a database on which the login has no CONNECT.
 const NO_CONNECT: &str = "42501";
+
+/// The server answers a login that does not exist as it does a wrong password. `apply` makes the role again, with the stored
+/// password: the same finding as that of the catalogs.
+fn missing(holder: Holder<'_>, login: &RoleName) -> Box<Finding> {
+    Box::new(Finding {
+        role: Some(login.to_string()),
+        object: None,
+        fix: Some(holder.policy.given.command("apply", &[])),
+        ..*holder.finding(
+            Rule::RoleMissing,
+            format!(
+                "role {login} does not exist, and {} holds its credential",
+                holder.wanted.name
+            ),
+        )
+    })
+}
 
 /// Wrong, or past its date: the server does not tell which.
 fn password(holder: Holder<'_>, login: &RoleName, said: String, state: &State) -> Box<Finding> {

@@ -1,10 +1,10 @@
 //! Refused logins are told apart: by the server's answer, by when it came, and by what the catalogs know beside it. Only a wrong
 //! password is mended by another one.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::stage::Stage;
-use crate::support::{Cluster, Outcome, each_major, newest, on_a_runtime};
+use crate::stage::{INSTANCE, Stage};
+use crate::support::{Cluster, Options, Outcome, each_major, newest, on_a_runtime};
 
 const ROLES: &str = "  migration_user: { access: ddl }
   app:
@@ -271,5 +271,149 @@ each_major! {
         let said = stage.run("check", &[]);
         assert_eq!(said.status, if major >= 16 { 1 } else { 2 }, "{}", said.stderr);
         assert_eq!(said.stderr.contains("end that membership"), major >= 16, "{}", said.stderr);
+    }
+}
+
+/// What one login is refused for, wherever the session goes: the database that the payload names is another one than the one in
+/// which a run begins.
+async fn stage_of_two_databases(major: u32) -> Stage {
+    let stage = Stage::with(Cluster::with(
+        major,
+        Options::default().database("shop").database("wares"),
+    ));
+    stage.policy(&format!(
+        "version: 1\ninstance: {INSTANCE}\ndatabases: {{ shop: {{ schemas: [app] }}, wares: {{ schemas: [app] }} }}\nroles:\n  \
+         migration_user: {{ access: ddl }}\n  app:\n    access: dml\n    secret: {{ name: app, payload: url, database: wares }}\n    \
+         rotate: {{ strategy: single, every: 30d, grace: 1h }}\n"
+    ));
+    stage.apply(&[]).assert_status(0);
+    stage.run("check", &["--probe"]).assert_status(0);
+    stage
+}
+
+/// A limit, how it is set, and how it is taken off.
+const LIMITS: [[&str; 3]; 2] = [
+    [
+        "role `app`",
+        "ALTER ROLE app CONNECTION LIMIT ",
+        "ALTER ROLE app CONNECTION LIMIT -1",
+    ],
+    [
+        "database `wares`",
+        "ALTER DATABASE wares CONNECTION LIMIT ",
+        "ALTER DATABASE wares CONNECTION LIMIT -1",
+    ],
+];
+
+each_major! {
+    async fn a_limit_of_the_role_or_of_its_database_rejects_nothing_and_holds_a_rotation(major: u32) {
+        let stage = stage_of_two_databases(major).await;
+        for [of, limit, off] in LIMITS {
+            let url: tokio_postgres::Config = stage.payload("app", "current").await.parse().expect("a URL");
+            let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+            let before = stage.versions("app").await;
+            let session = stage.cluster.connect_as("wares", "app", &password).await.expect("it logs in");
+            stage.cluster.batch("postgres", &format!("{limit}1")).await;
+            for command in [&["check", "--probe"][..], &["verify"]] {
+                let told = stage.run(command[0], &[&command[1..], &["--format", "json"]].concat());
+                let found = found(&told);
+                assert!(!found.iter().any(|[rule, ..]| rule == "credential.rejected"), "{of}, {command:?}: {found:#?}");
+                assert!(!advises_rotation(&found), "{of}, {command:?}: {found:#?}");
+                // The admin does not get into a full database either.
+                assert!(told.status == 1 || of.starts_with("role") && command[0] == "check", "{of}, {command:?}: {}", told.stdout);
+                assert!(format!("{}{}", told.stdout, told.stderr).contains("53300"), "{of}, {command:?}: {}", told.stderr);
+            }
+            let held = stage.run("rotate", &["--now", "--accept-outage", "--role", "app"]).assert_status(3);
+            let reason = format!("{of} has 1 session and a CONNECTION LIMIT of 1");
+            assert!(held.stdout.contains(&reason), "{}", held.stdout);
+            assert_eq!(stage.versions("app").await, before, "{of}: nothing was changed");
+            stage.cluster.batch("postgres", off).await;
+            drop(session);
+            stage.cluster.batch("postgres", "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app'").await;
+        }
+    }
+
+    async fn a_limit_that_is_reached_while_a_password_is_stored_keeps_it_from_no_publication(major: u32) {
+        let stage = stage_of_two_databases(major).await;
+        // The row of the role is the run's own by then.
+        let [_, [_, limit, off]] = LIMITS;
+        let stored = json!({"method": "secrets.addVersion", "when": "after", "effect": "hang"});
+        stage.fake.fault("stored", stored);
+        let (rolewright, file) = (stage.rolewright.clone(), stage.file());
+        let run = std::thread::spawn(move || {
+            rolewright.run(["rotate", file.to_str().expect("UTF-8"), "--now", "--role", "app"])
+        });
+        for _ in 0..600 {
+            if stage.fake.is_holding() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert!(stage.fake.is_holding(), "the version is being stored");
+        stage.cluster.batch("postgres", &format!("{limit}0")).await;
+        stage.fake.mend("stored");
+        let rotated = run.join().expect("it ends").assert_status(0);
+        // Which is proof: the server has accepted the password before it counts.
+        assert!(!rotated.stdout.contains("not tried"), "{}", rotated.stdout);
+        assert!(stage.cluster.server_log().contains("too many connections for database \"wares\""));
+        assert_eq!(stage.secret("app").await["versionAliases"]["current"], "2");
+        stage.cluster.batch("postgres", off).await;
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+}
+
+const DROPPED: &str = "  migration_user: { access: ddl }
+  one: { access: dml, secret: { name: one, payload: url } }
+  two: { access: dml, secret: { name: two, payload: url }, rotate: { strategy: alternate } }\n";
+
+each_major! {
+    async fn a_login_that_was_dropped_is_missing_and_not_rejected_as_well(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(DROPPED);
+        stage.apply(&[]).assert_status(0);
+        for login in ["one", "two_a"] {
+            stage.cluster.batch("shop", &format!("DROP OWNED BY {login}; DROP ROLE {login}")).await;
+            let mut fixes = Vec::new();
+            for command in [&["check", "--probe"][..], &["verify"]] {
+                let told = stage.run(command[0], &[&command[1..], &["--format", "json"]].concat()).assert_status(2);
+                let of_login: Vec<_> = found(&told).into_iter().filter(|[rule, role, _]| role == login || rule.starts_with("credential.")).collect();
+                let missing: Vec<_> = of_login.iter().filter(|[rule, ..]| rule == "role.missing").collect();
+                assert_eq!(missing.len(), 1, "{login}, {command:?}: {of_login:#?}");
+                assert!(!of_login.iter().any(|[rule, ..]| rule == "credential.rejected"), "{login}, {command:?}: {of_login:#?}");
+                fixes.push(missing[0][2].clone());
+            }
+            for fix in &fixes {
+                let arguments = fix.strip_prefix("rolewright apply ").unwrap_or_else(|| panic!("{login}: `{fix}`"));
+                let arguments: Vec<_> = arguments.split(' ').collect();
+                stage.rolewright.run([&["apply", "--yes"], &arguments[..]].concat()).assert_status(0);
+                stage.run("check", &["--probe"]).assert_status(0);
+                stage.run("verify", &[]).assert_status(0);
+            }
+            assert_eq!(stage.versions("one").await, ["1 ENABLED"], "the stored password is the one that is set");
+        }
+    }
+
+    async fn a_plan_says_that_stored_passwords_were_not_tried(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles(DROPPED);
+        let planned = |options: &[&str]| stage.run("plan", options).assert_status(0).stdout;
+        let words = "the stored passwords of 2 roles were not tried";
+        assert!(!planned(&[]).contains("not tried"), "nothing is stored yet");
+        stage.apply(&[]).assert_status(0);
+        for format in ["text", "markdown", "json"] {
+            let plan = planned(&["--format", format]);
+            assert!(plan.contains(words), "{format}: {plan}");
+            assert!(!planned(&["--probe", "--format", format]).contains("not tried"), "{format}");
+        }
+        let plan: Value = serde_json::from_str(&planned(&["--format", "json"])).expect("JSON");
+        let notes = plan["instances"][0]["notes"].as_array().expect("notes");
+        let [note] = &notes[..] else { panic!("{notes:#?}") };
+        assert_eq!([&note["rule"], &note["severity"]], ["credential.rejected", "info"]);
+        let fix = note["fix"].as_str().expect("a fix");
+        let arguments: Vec<_> = fix.strip_prefix("rolewright ").expect("a command").split(' ').collect();
+        assert!(!stage.rolewright.run(&arguments).assert_status(0).stdout.contains("not tried"));
+        let others = "  migration_user: { access: ddl }\n";
+        stage.roles(others);
+        assert!(!planned(&[]).contains("not tried"), "no role has a secret");
     }
 }

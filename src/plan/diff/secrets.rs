@@ -435,15 +435,13 @@ impl Diff<'_> {
         };
         let blocked = blocked.or_else(|| other().filter(|_| !as_it_is && is_first));
         // The stored password may be right: it is the role that keeps it out.
-        let is_closed = !self.is_unpublished(wanted)
-            && self
-                .state
-                .roles
-                .get(login.name())
-                .is_some_and(|role| !role.login);
+        let known = self.state.roles.get(login.name());
+        let is_closed = !self.is_unpublished(wanted) && known.is_some_and(|role| !role.login);
+        let is_gone = !self.is_unpublished(wanted) && known.is_none();
         let rule = match source {
             CredentialSource::Generate => Rule::SecretMissing,
             CredentialSource::Resume if is_closed => Rule::RoleAttribute,
+            CredentialSource::Resume if is_gone => Rule::RoleMissing,
             CredentialSource::Resume | CredentialSource::Restore => Rule::CredentialRejected,
             CredentialSource::Adopt => Rule::SecretForeign,
             CredentialSource::Reshape => Rule::SecretVersion,
