@@ -1,4 +1,4 @@
-//! Parses the command line, runs one command, tells what went wrong.
+//! Parses the command line, runs one command, reports errors.
 
 use std::process::ExitCode;
 

@@ -143,7 +143,7 @@ impl Graph {
     }
 }
 
-/// The membership nobody granted. Before 16 INHERIT is the member's attribute here too.
+/// The membership that was not granted: `pg_database_owner`. Before 16 INHERIT is the member's attribute here too.
 fn owner_of_database(state: &State, database: &DatabaseName) -> Option<Membership> {
     let is_it = |object: &Object| matches!(object, Object::Database(name) if name == database);
     let owner = &state

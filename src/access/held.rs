@@ -27,7 +27,7 @@ pub enum Source {
 /// One way of a role to privileges on an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Way {
-    /// How it comes to act as whoever holds them.
+    /// How it comes to act as the role that holds them.
     pub route: Route,
     /// What gives them.
     pub source: Source,

@@ -147,7 +147,7 @@ impl Predefined {
     }
 }
 
-/// What nobody but a superuser may do with PostgreSQL's own tables, whatever their ACLs say.
+/// What only a superuser may do with PostgreSQL's own tables, whatever their ACLs contain.
 pub(super) fn refused_on(object: &Object) -> Privileges {
     use Privilege as P;
     let is_table =

@@ -1,4 +1,4 @@
-//! Past the views: what whoever may use one comes to with the rights of its owner.
+//! Access through views: what their users reach with the rights of the owner.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +78,7 @@ impl<'a> Views<'a> {
         self.views.is_empty()
     }
 
-    /// Whose rights `view` gives; `None` where it gives nobody's, or those of whoever its schema is made by.
+    /// Whose rights `view` gives; `None` where it gives none, or those of the `ddl` role of its schema.
     pub fn owner(&self, view: &Object) -> Option<&'a RoleName> {
         self.views.get(view).map(|view| &view.owner)
     }
@@ -89,7 +89,7 @@ impl<'a> Views<'a> {
         self.views.keys().find(|view| relation(view) == Some(of))
     }
 
-    /// Where whoever holds `privileges` on `view` comes to by it.
+    /// What a role with `privileges` on `view` reaches by it.
     pub fn behind(&self, view: &Object, privileges: Privileges) -> Vec<Behind<'a>> {
         let usable = privileges.intersection(Privileges::of(&USABLE));
         let mut found = Vec::new();
@@ -164,7 +164,7 @@ impl<'a> Views<'a> {
         })
     }
 
-    /// Whether somebody can do the same without the view: with the relation, or with every column of it that is shown.
+    /// Whether a role can do the same without the view: with the relation, or with every column of it that is shown.
     pub fn covers(&self, shown: &Shown, holds: impl Fn(&Group, &Object) -> bool) -> bool {
         let on = |object: &Object| self.group(object).is_some_and(|group| holds(group, object));
         let Object::InSchema { schema, name, .. } = &shown.relation else {

@@ -45,13 +45,13 @@ fn nobody_to_ask(args: &ApplyArgs) -> Usage {
 enum Agreement {
     /// The plan with this digest.
     To(String),
-    /// Whatever the plan says.
+    /// Any plan.
     ToAnything,
     /// Nothing.
     No,
 }
 
-/// What the arguments, or whoever is at the terminal, agree to.
+/// The plan that the arguments, or an answer at the terminal, confirm.
 async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agreement> {
     if args.yes {
         return Ok(args
@@ -77,7 +77,7 @@ async fn agreement(args: &ApplyArgs, policies: &[Policy]) -> anyhow::Result<Agre
         &planned(&prepared, &scripts(&prepared), &digest),
         PlanFormat::Text,
     ));
-    // Nothing is locked while somebody thinks: what was agreed to is the plan with this digest.
+    // Nothing is locked while the question is open: the answer confirms the plan with this digest.
     let yes = stream::confirm("Make these changes?")?.ok_or_else(|| nobody_to_ask(args))?;
     Ok(if yes {
         Agreement::To(digest)

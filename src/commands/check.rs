@@ -170,7 +170,7 @@ pub(super) fn missing_databases(policy: &Policy, state: &State) -> Vec<Failure> 
         .collect()
 }
 
-/// Nobody knows who may read a secret whose IAM policy may not be read.
+/// The readers of a secret are unknown if its IAM policy may not be read.
 fn hidden_readers(state: &State) -> impl Iterator<Item = Failure> {
     state
         .secrets

@@ -28,7 +28,7 @@ impl Connection {
         self.now.to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
-    /// The edges of `apply`, which tells `progress` how far it is.
+    /// The edges of `apply`, which reports to `progress`.
     pub(super) fn edges<'a>(&'a self, progress: &'a Progress) -> Edges<'a> {
         Edges {
             route: &self.route,
@@ -111,7 +111,7 @@ impl<'a> Dialer<'a> {
 }
 
 /// Says where calls for Google, or for credentials, go instead: a left-over setting would have secrets stored in a place that
-/// forgets them. Comes before everything else that a run says.
+/// forgets them. Printed before everything else of a run.
 pub(super) fn announce(args: &ConnectionArgs) {
     if let Some(endpoint) = &args.google_endpoint {
         stream::say(&format!(
@@ -176,7 +176,7 @@ async fn admin_password(
     Ok(Password::from_text(text.into()))
 }
 
-/// The number behind an alias, or of the latest version. A number needs no looking up: whoever may only access the
+/// The number behind an alias, or of the latest version. A number needs no lookup: an identity that may only access the
 /// version may not read its secret.
 async fn version_number(google: &Google, reference: &SecretReference) -> anyhow::Result<i64> {
     let secret = google.secret(&reference.secret).await?;

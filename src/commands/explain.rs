@@ -18,7 +18,7 @@ pub(super) async fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
         variables: args.variables.clone(),
     };
     let mut policies = load::policies(&files)?;
-    // Only the server is asked: whoever may look at it needs no way to Google.
+    // Only the server is asked: no access to Google is needed.
     policies
         .iter_mut()
         .flat_map(|policy| policy.roles.values_mut())

@@ -65,7 +65,7 @@ pub(super) fn given(args: &PolicyArgs) -> Given {
     }
 }
 
-/// The policies, where nothing is wrong; otherwise says all that is.
+/// The policies if they are valid; otherwise prints all errors.
 pub(super) fn policies(args: &PolicyArgs) -> anyhow::Result<Vec<Policy>> {
     load(args)?.policies.map_err(|problems| {
         say(&problems);
@@ -80,7 +80,7 @@ pub(super) fn say(problems: &Problems) {
     }
 }
 
-/// What `validate` tells of the files.
+/// The result of `validate`.
 pub(super) fn validation(loaded: Loaded) -> Validation {
     let diagnostics = match loaded.policies {
         Err(Problems(problems)) => problems

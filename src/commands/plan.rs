@@ -53,7 +53,7 @@ pub(super) async fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     publish::publish(&args.output, |format| {
         output::plan(&planned(&prepared, &scripts, &digest), format)
     })?;
-    // Whoever only reviews needs no right to apply.
+    // A reviewer needs no right to apply.
     let of_instance = |one: &Refusal| one.cause == RefusalCause::Instance;
     let refused = prepared
         .iter()
@@ -121,7 +121,7 @@ async fn look(
     Ok(state)
 }
 
-/// What each instance is to be told. Where nobody looks at it, it is not asked for: `apply` writes its own for each attempt.
+/// The statements for each instance, rendered only if they are printed: `apply` renders its own for each attempt.
 pub(super) fn scripts(prepared: &[Prepared]) -> Vec<Vec<Transaction>> {
     prepared
         .iter()

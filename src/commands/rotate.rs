@@ -212,7 +212,7 @@ fn told(turned: Turned, policy: &Policy) -> Turn {
     }
 }
 
-/// Somebody who is in the way will be gone some time: another run with the lock, or one that has the login's row.
+/// A temporary blocker: another run with the lock, or a session that has locked the login's row.
 fn stopped(error: &ApplyError) -> Ended {
     let failure = Failure::new(error, error.hint());
     if !error.must_wait() {

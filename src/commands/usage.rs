@@ -27,7 +27,7 @@ pub enum Usage {
     /// A role that has no credential to rotate.
     #[error("the policy declares no role `{0}` with a secret")]
     NoSuchCredential(RoleName),
-    /// Nobody is there to answer the question of `apply`.
+    /// There is no terminal to answer the question of `apply`.
     #[error("`apply` asks before it changes anything, and there is no terminal to ask on")]
     NobodyToAsk(Given),
 }

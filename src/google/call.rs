@@ -120,7 +120,7 @@ impl Operation {
         self.facts().role
     }
 
-    /// Whether it changes something, so that it matters when nobody knows whether it went through.
+    /// Whether it changes something, so that an unknown outcome matters.
     pub fn changes(self) -> bool {
         self.facts().changes
     }

@@ -25,7 +25,7 @@ pub enum GoogleError {
         /// Where they were to go.
         endpoint: Endpoint,
     },
-    /// Nothing on this machine says who we are.
+    /// There are no credentials on this machine.
     #[error(
         "no usable Google credentials in the file that `GOOGLE_APPLICATION_CREDENTIALS` names, \
          `~/.config/gcloud/application_default_credentials.json` or the metadata server, in this order"
@@ -148,7 +148,7 @@ impl GoogleError {
         self.has_code("PERMISSION_DENIED")
     }
 
-    /// Somebody else changed the object since it was read. The etag of a secret and of a version is refused with
+    /// The object has changed since it was read. The etag of a secret and of a version is refused with
     /// `FAILED_PRECONDITION`, that of a policy with `ABORTED`.
     pub fn is_stale(&self) -> bool {
         let updates = self.call().is_some_and(|call| call.operation.sends_etag());
@@ -160,7 +160,7 @@ impl GoogleError {
         self.has_code("FAILED_PRECONDITION")
     }
 
-    /// A change of which nobody knows whether it went through: look before trying again.
+    /// A change whose outcome is unknown: check it before trying again.
     pub fn is_ambiguous(&self) -> bool {
         self.call().is_some_and(|call| call.operation.changes())
             && match self {
@@ -174,7 +174,7 @@ impl GoogleError {
     /// Whether another attempt may succeed and, if the first did go through, does no harm.
     pub(super) fn may_retry(&self) -> bool {
         match self {
-            // Turned away at the door.
+            // Rejected before it was processed.
             Self::Refused { status, .. } if status.http == 429 => true,
             Self::Refused { call, status } => status.leaves_it_open() && !call.operation.changes(),
             Self::Unreachable { call, sent, .. } => !sent || !call.operation.changes(),

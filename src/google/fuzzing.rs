@@ -1,4 +1,4 @@
-//! What the fuzz targets reach and nobody else: Google's answers on their way in.
+//! Entry points of the fuzz targets: Google's answers.
 
 use std::collections::BTreeSet;
 

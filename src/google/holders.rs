@@ -190,7 +190,7 @@ fn holder(
 mod tests {
     use super::*;
 
-    /// What Cloud Run tells of the readiness and the activity of a revision; whether it may have instances, and has failed.
+    /// What Cloud Run reports of the readiness and the activity of a revision; whether it may have instances, and has failed.
     #[test]
     fn a_revision_that_failed_has_no_instances_unless_it_is_active() {
         let ready = |state: &str| format!(r#"{{"type": "Ready", "state": "{state}"}}"#);

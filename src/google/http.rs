@@ -162,7 +162,7 @@ impl Http {
     }
 }
 
-/// `localhost` is the loopback address whatever the resolver says, and no proxy comes between.
+/// `localhost` is always the loopback address, without a resolver and without a proxy.
 fn on_this_machine(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     let addresses = [
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

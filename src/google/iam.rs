@@ -21,7 +21,7 @@ const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 const VERSION: i32 = 3;
 
 impl Google {
-    /// Lets the members of `add` access the secret, whenever and whoever asks, and takes that from those of `remove`;
+    /// Lets the members of `add` access the secret unconditionally, and removes that access from those of `remove`;
     /// conditional bindings and other roles stay. Returns when the policy reads so.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ impl Google {
     }
 }
 
-/// Changes the unconditional accessors, and says whether there was anything to change. Who is in both sets stays.
+/// Changes the unconditional accessors, and returns whether that changed anything. A member of both sets stays.
 pub(super) fn change(
     policy: &mut iam::Policy,
     add: &BTreeSet<String>,

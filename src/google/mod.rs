@@ -46,7 +46,7 @@ impl Google {
     /// for proxies would lead calls to a loopback `endpoint` off this machine.
     pub async fn connect(endpoint: Option<&Endpoint>) -> Result<Self, GoogleError> {
         // The HTTP client and the credentials take the process-wide provider and panic without one.
-        // An error says that the caller has chosen already.
+        // An error means that the caller has installed one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         if let Some(endpoint) =
             endpoint.filter(|endpoint| endpoint.is_loopback() && endpoint.is_proxied())

@@ -35,7 +35,7 @@ pub(super) fn from_answer(
     let SecretPayload {
         data, data_crc32c, ..
     } = answer.payload.ok_or("the answer has no payload")?;
-    // The client's buffer itself, not a copy: nobody else holds it, and it is wiped with the payload.
+    // The client's buffer itself, not a copy: there is no other reference, and it is wiped with the payload.
     let arrived = Payload::new(Vec::from(data));
     // The client does not look at it.
     if data_crc32c != Some(i64::from(crc32c::crc32c(arrived.expose()))) {

@@ -37,11 +37,11 @@ impl Google {
             .await
     }
 
-    /// Makes sure that this identity may let something run as `account`, as whoever changes a job or service must.
+    /// Makes sure that this identity may deploy as `account`, which changing a job or service requires.
     /// <https://cloud.google.com/run/docs/configuring/services/service-identity>
     ///
     /// # Errors
-    /// [`GoogleError::Forbidden`]; refused where the IAM API is not enabled, so that nobody can tell; unreachable.
+    /// [`GoogleError::Forbidden`]; refused where the IAM API is not enabled, so that the answer is unknown; unreachable.
     pub async fn may_act_as(&self, account: &str, project: &str) -> Result<(), GoogleError> {
         let path = ["v1", "projects", "-", "serviceAccounts", account]
             .map(String::from)

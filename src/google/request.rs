@@ -91,7 +91,7 @@ impl Request {
         Self { body, ..self }
     }
 
-    /// Where it goes: to Google, or to the `endpoint` that stands for it.
+    /// Its base URL: that of Google, or of the `endpoint` in its place.
     pub(super) fn url(&self, endpoint: Option<&Url>) -> Url {
         let mut url = match endpoint {
             Some(endpoint) => endpoint.clone(),

@@ -93,7 +93,7 @@ impl Patience {
                 .unwrap_or_default();
             match pauses.next().map(|pause| pause.max(asked)) {
                 Some(pause) if begun.elapsed() + pause <= WINDOW => tokio::time::sleep(pause).await,
-                // To wait longer is for whoever called; the error says for how long.
+                // Waiting longer is left to the caller; the error contains the time.
                 _ => return Err(error),
             }
         }

@@ -14,7 +14,7 @@ impl Google {
     /// no clock could.
     ///
     /// # Errors
-    /// Refused; [`GoogleError::is_stale`] where somebody else changed it; [`GoogleError::Failed`] where it names the version
+    /// Refused; [`GoogleError::is_stale`] where it has changed since; [`GoogleError::Failed`] where it names the version
     /// by now and is not ready; unreachable.
     pub async fn move_reference(
         &self,

@@ -196,7 +196,7 @@ impl Google {
                 created => break created?,
             };
             lost = true;
-            // The answer was lost, but perhaps not the secret: it says what ours was to say. Nobody can make it twice.
+            // The answer was lost, but perhaps not the secret: if it has our fields, it is ours. A secret cannot be created twice.
             match self.metadata(name).await? {
                 Some(found) if is_ours(&found) => break found,
                 Some(_) => return Err(error),
@@ -209,7 +209,7 @@ impl Google {
     /// Writes `update` in one call, on the secret as it was when its `etag` was read, and returns the new etag.
     ///
     /// # Errors
-    /// [`GoogleError::is_stale`] where it has changed since; [`GoogleError::is_ambiguous`] where nobody knows.
+    /// [`GoogleError::is_stale`] where it has changed since; [`GoogleError::is_ambiguous`] where the outcome is unknown.
     pub async fn update_secret(
         &self,
         name: &SecretName,

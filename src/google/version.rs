@@ -70,12 +70,12 @@ impl Google {
         }
     }
 
-    /// Enables, disables or destroys a version, as long as it is as it was when it was `seen`. Whoever finds it so already
+    /// Enables, disables or destroys a version, as long as it is as it was when it was `seen`. A caller that finds it so already
     /// is content.
     /// <https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions/disable>
     ///
     /// # Errors
-    /// [`GoogleError::is_stale`] where somebody else has changed its state since; refused where it is destroyed already and
+    /// [`GoogleError::is_stale`] where its state has changed since; refused where it is destroyed already and
     /// is to be enabled.
     pub async fn set_version_state(
         &self,

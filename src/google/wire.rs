@@ -121,7 +121,7 @@ fn http_code(http: StatusCode) -> String {
     format!("HTTP {}", http.as_u16())
 }
 
-/// What the status line says.
+/// The text of the status line.
 pub(super) fn status_line(http: StatusCode, retry_after: Option<Duration>) -> Status {
     Status {
         http: http.as_u16(),

@@ -8,7 +8,7 @@ use super::{Privilege, PrivilegeClass, Privileges, RoleName};
 /// Whom a privilege is granted to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grantee {
-    /// Everybody.
+    /// Every role.
     Public,
     /// One role.
     Role(RoleName),
@@ -135,7 +135,7 @@ fn take_privileges(letters: &str) -> Option<(Privileges, Privileges)> {
     Some((privileges, grantable))
 }
 
-/// What everybody but the owner may do with an object. The owner's own entries are left out: they are real
+/// The privileges of all roles but the owner on an object. The owner's own entries are left out: they are real
 /// (`REVOKE ALL … FROM owner` bites), but never drift, for the owner can always grant them back.
 ///
 /// Entries are shared: where fifty thousand tables have fifty thousand lists, few entries are unlike.

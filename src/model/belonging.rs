@@ -1,4 +1,4 @@
-//! What belongs to somebody and has neither an ACL nor a schema.
+//! Objects with an owner and without an ACL or schema.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Code that runs as somebody else than whoever may change it.
+//! Code that runs as another role than the one that may change it.
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use super::{NameError, Origin, RoleName};
 
-/// What a principal is. Cloud SQL does not find out: it is told when the database user is made.
+/// The kind of a principal. Cloud SQL does not find it out: it is specified when the database user is created.
 /// <https://cloud.google.com/sql/docs/postgres/add-manage-iam-users>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IamKind {

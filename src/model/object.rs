@@ -85,7 +85,7 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// The class that says which privileges exist.
+    /// The class that determines which privileges exist.
     pub fn class(self) -> PrivilegeClass {
         match self {
             Self::Database => PrivilegeClass::Database,
@@ -162,7 +162,7 @@ pub enum Object {
         /// The column.
         column: Arc<str>,
     },
-    /// A routine, told from its overloads by its argument types.
+    /// A routine; its argument types distinguish overloads.
     Routine {
         /// Function, procedure, aggregate or window function.
         kind: RoutineKind,

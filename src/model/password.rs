@@ -108,7 +108,7 @@ impl Payload {
     }
 
     /// SHA-256 of `id` and the payload, in hexadecimal. Only where the payload holds a random password ([`Password::is_random`])
-    /// may the digest stand in an annotation; it tells later whose version this is.
+    /// may the digest be in an annotation; it later identifies the version.
     pub fn fingerprint(&self, id: &str) -> String {
         use sha2::Digest as _;
         let digest = sha2::Sha256::new()

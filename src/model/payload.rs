@@ -35,7 +35,7 @@ pub enum NoCredential {
     OtherLogin,
 }
 
-/// Whose credential a payload is, as far as the payload itself tells.
+/// The login of a payload, as far as the payload contains it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Identity {
     /// It names this login of the role.
@@ -189,7 +189,7 @@ impl SecretPolicy {
         concat(&parts)
     }
 
-    /// What stands where the password is to be, if everything around it is as the template says.
+    /// The text in the place of the password, if everything around it matches the template.
     fn parse_template(&self, template: &str, user: &str, text: &str) -> Option<Credential> {
         let without = self.fill(template, user, "");
         let mark = ('\u{1}'..).find(|mark| !without.contains(*mark))?;

@@ -22,7 +22,7 @@ pub struct Origin {
 /// Everything declared for one instance.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// The connection name; absent when only an admin URL says where.
+    /// The connection name; absent if only an admin URL names the server.
     pub instance: Option<InstanceName>,
     /// Managed databases.
     pub databases: BTreeMap<DatabaseName, DatabasePolicy>,
@@ -154,9 +154,9 @@ pub enum LoginPolicy {
 pub enum Lifecycle {
     /// The role is to exist.
     Present,
-    /// The role is to be retired; what it owns goes to the schema's only `ddl` role, else to the heir.
+    /// The role is retired; what it owns is given to the schema's only `ddl` role, else to the heir.
     Absent {
-        /// Who inherits what nobody else does.
+        /// The new owner of objects for which there is no other.
         heir: Option<RoleName>,
     },
 }
@@ -288,7 +288,7 @@ pub enum PayloadFormat {
 }
 
 impl PayloadFormat {
-    /// Whether the payload says which login it is for.
+    /// Whether the payload contains its login.
     pub fn carries_user(&self) -> bool {
         match self {
             Self::Password => false,
@@ -370,7 +370,7 @@ pub struct Rotation {
     pub every: Option<i64>,
     /// Least seconds the old credential stays valid.
     pub grace: i64,
-    /// Seconds after which the server refuses the old credential whoever uses it.
+    /// Seconds after which the server refuses the old credential, even if it is in use.
     pub deadline: Option<i64>,
 }
 

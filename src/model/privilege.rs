@@ -253,7 +253,7 @@ impl PrivilegeClass {
     }
 
     /// What the owner has on a new object of the class, on whatever version: columns have no ACL of their own at first, and
-    /// parameters belong to nobody.
+    /// parameters have no owner.
     pub fn owner_default(self) -> Privileges {
         match self {
             Self::Column | Self::Parameter => Privileges::NONE,

@@ -45,7 +45,7 @@ pub enum TieKind {
     /// Something else it owns, of a kind that wants more than ownership.
     Owned,
     /// A row security policy of a table of this owner names it: `DROP OWNED` takes it out of the policy, and drops the
-    /// policy if it is for nobody else.
+    /// policy if it is for no other role.
     Policy(RoleName),
     /// Its own default privileges and user mappings: they go with `DROP OWNED`.
     Own,

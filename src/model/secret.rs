@@ -49,7 +49,7 @@ impl Annotations {
     /// What shows that the version was published here: for each version that could be read then, a code with its payload as the
     /// key.
     pub const SEAL: &'static str = "rolewright.seal";
-    /// What tells the version about to be added again after a crash, written before it is added.
+    /// What identifies the version about to be added after a crash, written before it is added.
     pub const PENDING: &'static str = "rolewright.pending";
     /// When the version that `current` names was published, RFC 3339.
     pub const PUBLISHED: &'static str = "rolewright.published";
@@ -75,7 +75,7 @@ impl Annotations {
     pub const ENDING: &'static str = "rolewright.ending";
     /// The run at work, and until when it may be taken for alive.
     pub const LEASE: &'static str = "rolewright.lease";
-    /// How the payload of the version that `current` names was written ([`Shape`](super::Shape)); not there: nobody can tell.
+    /// How the payload of the version that `current` names was written ([`Shape`](super::Shape)); without it, the form is unknown.
     pub const SHAPE: &'static str = "rolewright.payload";
     /// When the next rotation is due, RFC 3339: Google keeps that only on secrets with Pub/Sub topics.
     pub const DUE: &'static str = "rolewright.due";
@@ -102,7 +102,7 @@ pub struct Secret {
     pub destroy_ttl: Option<i64>,
     /// It has Pub/Sub topics: only then Google keeps a time for its next rotation.
     pub has_topics: bool,
-    /// Where it is stored, which never changes; `None`: Google says nothing that is known.
+    /// Where it is stored, which never changes; `None`: Google reports nothing that is known.
     pub replication: Option<Replication>,
     /// When Google deletes it with all its versions, RFC 3339.
     pub expires: Option<String>,
@@ -156,7 +156,7 @@ pub enum PayloadAccess {
     Unknown,
 }
 
-/// What a Cloud Run job or service says of itself.
+/// The fields of a Cloud Run job or service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudRunReference {
     /// E-mail of the service account it runs as.
@@ -185,7 +185,7 @@ pub struct CloudRunHolder {
 }
 
 impl CloudRunHolder {
-    /// The annotation that says since which version of each secret there is the revision: `app=5 web=3`.
+    /// The annotation with the newest version of each secret when the revision was created: `app=5 web=3`.
     pub const NOTE: &str = "rolewright.versions";
 
     /// `note` with one more entry, in the place of one for the same secret.

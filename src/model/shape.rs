@@ -58,7 +58,7 @@ impl Shape {
         serde_json::from_str(text).ok()
     }
 
-    /// The form of `payload`: the one that is declared, or the one it had `before`. `None`: neither, or nobody can tell.
+    /// The form of `payload`: the one that is declared, or the one it had `before`. `None`: neither, or unknown.
     pub fn find(
         payload: &Payload,
         policy: &SecretPolicy,
@@ -79,7 +79,7 @@ impl Shape {
 
     /// Whether payloads of the form that `policy` declares look the same.
     pub fn is_declared(&self, policy: &SecretPolicy) -> bool {
-        // Not every form says where the server is: what matters is what is written.
+        // Not every form contains the address of the server: only what is written counts.
         let (Ok(login), password) = (
             RoleName::new("user"),
             Password::from_text("password".into()),

@@ -24,7 +24,7 @@ pub struct State {
     pub uses: BTreeSet<RoleUse>,
     /// Databases, tablespaces and parameters: objects of the instance, with owner and ACL.
     pub shared: Vec<Group>,
-    /// What is known of roles in databases that nobody looked into.
+    /// What is known of roles in databases that were not read.
     pub elsewhere: Elsewhere,
     /// The managed databases that exist and let this admin in.
     pub databases: BTreeMap<DatabaseName, Database>,
@@ -42,7 +42,7 @@ pub struct State {
     pub retirement: Retirement,
 }
 
-/// What logins and looks into payloads have told beside what can be read: another look at the instance does not tell it again.
+/// The results of logins and of reading payloads; inspecting the instance again does not repeat them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tried {
     /// Declared roles whose stored password does not log in.
@@ -66,21 +66,21 @@ pub struct Server {
     /// Locks that the server has room for, of all transactions together: `max_locks_per_transaction` times the number of
     /// sessions and prepared transactions.
     pub lock_slots: usize,
-    /// The session's login; `None` until somebody looked.
+    /// The session's login; `None` before it was read.
     pub admin: Option<RoleName>,
     /// The role with OID 10.
     pub bootstrap: Option<RoleName>,
-    /// When it was looked at, by its own clock; `None` until somebody looked.
+    /// When it was read, by its own clock; `None` before.
     pub now: Option<jiff::Timestamp>,
     /// The encoding of the database in which the shared catalogs were read.
     pub encoding: Encoding,
     /// A standby, or a session that cannot write.
     pub read_only: bool,
-    /// A standby: nobody writes there.
+    /// A standby, which accepts no changes.
     pub replica: bool,
     /// Where `default_transaction_read_only` is set for sessions of this admin.
     pub read_only_settings: Vec<ReadOnlySetting>,
-    /// What tells this server from a copy of it, where a plan is made and it may be read.
+    /// What distinguishes this server from a copy of it, if a plan is made and it may be read.
     pub identity: Option<String>,
     /// The database in which pg_cron keeps its jobs, where it runs.
     pub scheduler: Option<DatabaseName>,
@@ -104,7 +104,7 @@ pub enum Encoding {
 pub struct ReadOnlySetting {
     /// In this database only.
     pub database: Option<DatabaseName>,
-    /// For this admin, and not for everybody.
+    /// For this admin alone.
     pub of_admin: bool,
     /// Its value.
     pub on: bool,

@@ -1,5 +1,5 @@
 //! Names that no statement can spell: bytes that are not UTF-8, in a database that checks none (SQL_ASCII) or in the shared
-//! catalogs. Such a role or object is told from others by its number, and shown by it.
+//! catalogs. Such a role or object is identified and shown by its number.
 //!
 //! A name of PostgreSQL holds no NUL, so that one that begins with it is no name that a server or a policy could give.
 //! <https://www.postgresql.org/docs/current/multibyte.html#MULTIBYTE-CHARSET-SUPPORTED>

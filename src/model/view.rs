@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Object, Privilege, Privileges, RoleName};
 
-/// A view that reads with the rights of its owner, whoever reads it; or a relation whose rules act with them.
+/// A view that reads with the rights of its owner, or a relation whose rules act with them.
 /// <https://www.postgresql.org/docs/current/sql-createview.html#SQL-CREATEVIEW-NOTES>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -30,7 +30,7 @@ pub struct Shown {
 pub enum By {
     /// It shows its rows, and passes these of INSERT, UPDATE and DELETE on to it.
     Showing(Privileges),
-    /// Whoever may do `on` makes a rule do `does`.
+    /// A role that may do `on` makes a rule do `does`.
     /// <https://www.postgresql.org/docs/current/rules-privileges.html>
     Rule {
         /// INSERT, UPDATE or DELETE.

@@ -48,7 +48,7 @@ pub struct Before {
     pub until: Option<Timestamp>,
 }
 
-/// How far a rotation is, or that nobody can tell.
+/// The progress of a rotation, or that it is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseSeen {
     /// It can be seen.
@@ -66,12 +66,12 @@ impl Serialize for PhaseSeen {
     }
 }
 
-/// Somebody who uses a credential. What does not apply or cannot be seen is `None`.
+/// A user of a credential. Fields that do not apply or cannot be read are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct User {
     /// The login of a session.
     pub login: Option<RoleName>,
-    /// What the session says of itself.
+    /// The `application_name` of the session.
     pub application: Option<String>,
     /// Where it comes from.
     pub address: Option<String>,
@@ -211,7 +211,7 @@ pub enum Ended {
         reason: String,
         /// What to do about it.
         advice: String,
-        /// Who is in the way.
+        /// What blocks it.
         by: Vec<User>,
     },
     /// It failed.
@@ -220,7 +220,7 @@ pub enum Ended {
 
 /// What `rotate`, `rollback` and `status` say of one instance.
 pub struct CredentialsOf {
-    /// The instance; absent when only an admin URL says where.
+    /// The instance; absent if only an admin URL names the server.
     pub instance: Option<InstanceName>,
     /// Its credentials.
     pub turns: Vec<Turn>,

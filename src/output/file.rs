@@ -1,4 +1,4 @@
-//! Results in files: whole or not at all, readable by their owner only, and never where a link of somebody else leads.
+//! Results in files: whole or not at all, readable by their owner only, and never through a link of another user.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
@@ -11,7 +11,7 @@ use rand::Rng;
 /// The most links on the way to a file, as in Linux.
 const MOST_LINKS: usize = 40;
 
-/// Writes `text` to the file `path`: beside it, under a name that nobody can foresee, then renamed over it. What is no regular
+/// Writes `text` to the file `path`: beside it, under a random name, then renamed over it. What is no regular
 /// file (a pipe, `/dev/stderr`) is written to as it is.
 ///
 /// In a folder that others may write to, everything but a folder of ours can be theirs: a link there is not followed but
@@ -145,7 +145,7 @@ fn stream(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).open(path)
 }
 
-/// Neither the new file nor the one it replaces is opened by a name that somebody could have made.
+/// Neither the new file nor the one it replaces is opened by a name that another user could have created.
 fn replace(folder: &Path, target: &Path, text: &[u8], random: &mut impl Rng) -> io::Result<()> {
     let beside = folder.join(format!(".rolewright.{:016x}", random.next_u64()));
     let mut file = OpenOptions::new()

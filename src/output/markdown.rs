@@ -59,7 +59,7 @@ fn plan_of(planned: &PlannedInstance<'_>) -> String {
             .map(move |one| (step, one))
     });
     let losses = losses.map(|(step, (index, loss))| {
-        // The path is that of whoever it is taken from; the others hang on it.
+        // The path is that of the direct grantee; the others depend on it.
         let path = if index == 0 {
             step.path.join(" → ")
         } else {

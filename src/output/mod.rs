@@ -31,7 +31,7 @@ use credential::Credentials;
 use crate::cli::{ApplyFormat, CheckFormat, PlanFormat};
 use crate::plan::Verdict;
 
-/// What `plan` says.
+/// The result of `plan`.
 pub fn plan(planned: &Planned<'_>, format: PlanFormat) -> Rendered {
     match format {
         PlanFormat::Text => Rendered::text(&text::plan(planned)),
@@ -41,7 +41,7 @@ pub fn plan(planned: &Planned<'_>, format: PlanFormat) -> Rendered {
     }
 }
 
-/// What `plan` says where the policy cannot be used: people have been told already.
+/// The result of `plan` for an invalid policy; in text, its errors are printed already.
 pub fn no_plan(validation: &Validation, format: PlanFormat) -> Rendered {
     match format {
         PlanFormat::Json => Rendered::Exact(json::no_plan(validation)),
@@ -49,7 +49,7 @@ pub fn no_plan(validation: &Validation, format: PlanFormat) -> Rendered {
     }
 }
 
-/// What `apply` says.
+/// The result of `apply`.
 pub fn apply(applied: &Applied, format: ApplyFormat) -> Rendered {
     match format {
         ApplyFormat::Text => Rendered::text(&text::apply(applied)),
@@ -57,7 +57,7 @@ pub fn apply(applied: &Applied, format: ApplyFormat) -> Rendered {
     }
 }
 
-/// What `rotate` and `rollback` say.
+/// The result of `rotate` and `rollback`.
 pub fn rotate(credentials: &Credentials, format: ApplyFormat) -> Rendered {
     match format {
         ApplyFormat::Text => Rendered::text(&text::turned(credentials)),
@@ -65,7 +65,7 @@ pub fn rotate(credentials: &Credentials, format: ApplyFormat) -> Rendered {
     }
 }
 
-/// What `status` says.
+/// The result of `status`.
 pub fn status(credentials: &Credentials, format: ApplyFormat) -> Rendered {
     match format {
         ApplyFormat::Text => Rendered::text(&text::status(credentials)),
@@ -73,7 +73,7 @@ pub fn status(credentials: &Credentials, format: ApplyFormat) -> Rendered {
     }
 }
 
-/// What `explain` says.
+/// The result of `explain`.
 pub fn explain(explained: &Explained, format: ApplyFormat) -> Rendered {
     match format {
         ApplyFormat::Text => Rendered::text(&text::explain(explained)),
@@ -81,7 +81,7 @@ pub fn explain(explained: &Explained, format: ApplyFormat) -> Rendered {
     }
 }
 
-/// What `check` says.
+/// The result of `check`.
 pub fn check(verdict: &Verdict, format: CheckFormat) -> Rendered {
     match format {
         CheckFormat::Text => Rendered::text(&text::check(verdict)),
@@ -93,7 +93,7 @@ pub fn check(verdict: &Verdict, format: CheckFormat) -> Rendered {
     }
 }
 
-/// What `verify` says.
+/// The result of `verify`.
 pub fn verify(verification: &Verification, format: CheckFormat) -> Rendered {
     match format {
         CheckFormat::Text => Rendered::text(&text::verify(verification)),
@@ -102,7 +102,7 @@ pub fn verify(verification: &Verification, format: CheckFormat) -> Rendered {
     }
 }
 
-/// What `validate` says.
+/// The result of `validate`.
 pub fn validate(validation: &Validation, format: CheckFormat) -> Rendered {
     match format {
         CheckFormat::Text => Rendered::text(&text::validate(validation)),

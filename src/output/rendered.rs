@@ -1,4 +1,4 @@
-//! A result in one format, as it goes out.
+//! A result rendered in one format.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

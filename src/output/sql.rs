@@ -1,4 +1,4 @@
-//! The statements of a plan, as a psql script for whoever wants to read them, or has to run them.
+//! The statements of a plan, as a psql script to be read or run.
 
 use std::fmt::Write as _;
 
@@ -53,7 +53,7 @@ fn one(out: &mut String, planned: &PlannedInstance<'_>) {
     }
 }
 
-/// What the script does not do: whoever runs it is not told otherwise.
+/// What the script does not do, as a comment.
 fn missing(plan: &Plan) -> Vec<String> {
     let Plan {
         refusals, withheld, ..

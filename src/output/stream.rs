@@ -39,7 +39,7 @@ fn write_whole(mut to: impl io::Write, text: &str) -> io::Result<()> {
     to.write_all(text.as_bytes()).and_then(|()| to.flush())
 }
 
-/// Writes a line that is no result to standard error, where nobody may be listening.
+/// Writes a line that is no result to standard error, which may be closed.
 pub fn say(text: &str) {
     let mut stderr = anstream::stderr().lock();
     let _ = writeln!(stderr, "{}", without_commands(text));

@@ -9,10 +9,10 @@ use crate::plan::{
     WithheldKind,
 };
 
-/// What `explain` tells of a role.
+/// The answer of `explain` about a role.
 #[derive(Debug)]
 pub struct Explained {
-    /// The instance; absent when only an admin URL says where.
+    /// The instance; absent if only an admin URL names the server.
     pub instance: Option<InstanceName>,
     /// What was asked.
     pub why: Why,
@@ -123,7 +123,7 @@ pub struct Applied {
 /// What `apply` did to one instance.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The instance; absent when only an admin URL says where.
+    /// The instance; absent if only an admin URL names the server.
     pub instance: Option<InstanceName>,
     /// What was done; `None` when it did not come to a plan.
     pub report: Option<Report>,
@@ -136,7 +136,7 @@ pub struct Outcome {
 pub enum Stop {
     /// Something failed.
     Failed(Failure),
-    /// It has to wait, or somebody has to decide.
+    /// It is blocked or needs a decision.
     Held(Failure),
 }
 

@@ -120,7 +120,7 @@ const RULES: [(Rule, &str, &str); 37] = [
     (
         Rule::OwnerUnexpected,
         "owner.unexpected",
-        "a managed object belongs to somebody else than the policy says",
+        "a managed object has another owner than declared",
     ),
     (
         Rule::PublicUnexpected,
@@ -200,7 +200,7 @@ const RULES: [(Rule, &str, &str); 37] = [
     (
         Rule::JobReference,
         "job.reference",
-        "a Cloud Run job or service is not what the policy says",
+        "a Cloud Run job or service differs from the policy",
     ),
     (
         Rule::SecretLabel,

@@ -141,7 +141,7 @@ shape! {
         port: Option<Located<i64>>,
         /// The database in the payload; the only one by default.
         database: Option<Located<String>>,
-        /// Who may read it; nobody by default.
+        /// The readers; none by default.
         readers: Option<Located<List<Reader>>>,
         /// Where Secret Manager keeps it: `automatic` (the default) or regions.
         replication: Option<Located<Replication>>,
@@ -174,7 +174,7 @@ shape! {
         every: Option<Located<String>>,
         /// The least time the old password stays valid; `24h` by default.
         grace: Option<Located<String>>,
-        /// The time after which the server refuses the old password whoever uses it; never by default.
+        /// The time after which the server refuses the old password, even if it is in use; never by default.
         deadline: Option<Located<String>>,
     }
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets reach and nobody else.
+//! Entry points of the fuzz targets.
 
 use super::{ObjectError, object, resolve};
 use crate::model::Target;

@@ -1,4 +1,4 @@
-//! What is wrong with policy files: collected, so that one run tells everything.
+//! Errors in policy files, collected, so that one run reports all of them.
 
 use std::fmt;
 

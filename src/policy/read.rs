@@ -1,11 +1,11 @@
-//! From nodes to typed values: each reader says what is wrong and goes on.
+//! From nodes to typed values: each reader reports errors and continues.
 
 use super::Problems;
 use super::document::{Entry, Kind, Node, Value};
 use super::problem::{closest, place, suggestion};
 use crate::model::Origin;
 
-/// A value with its place. `value` is `None` where something stands that could not be read and was told.
+/// A value with its place. `value` is `None` if it could not be read; the error was reported.
 #[derive(Debug, Clone)]
 pub(super) struct Located<T> {
     pub value: Option<T>,
@@ -32,10 +32,10 @@ pub(super) fn given<T>(field: &Option<Located<T>>) -> Option<&T> {
 
 /// What can be read from a node.
 pub(super) trait Read: Sized {
-    /// Reads `node`; what is wrong goes to `problems`, and `None` comes back if nothing is left.
+    /// Reads `node`; errors are added to `problems`, and `None` is returned if nothing could be read.
     fn read(node: &Node, problems: &mut Problems) -> Option<Self>;
 
-    /// Joins what a later file says of the same thing. `false`: the two contradict each other.
+    /// Joins the value of a later file. `false`: the two contradict each other.
     fn join(&mut self, later: Self, problems: &mut Problems) -> bool;
 }
 

@@ -45,7 +45,7 @@ fn accept_variables(schema: &mut Schema) {
         if let [Value::Object(only)] = choices.as_slice() {
             let only = only.clone();
             object.remove("anyOf");
-            // What the key itself says comes before what its type says.
+            // The description of the key comes before that of its type.
             for (key, value) in only {
                 object.entry(key).or_insert(value);
             }

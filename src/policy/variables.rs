@@ -43,7 +43,7 @@ impl Variables {
         }
     }
 
-    /// Adds what a `--var-file` says: a YAML map of names to scalars. A later file wins.
+    /// Adds the variables of a `--var-file`: a YAML map of names to scalars. The last file wins.
     ///
     /// # Errors
     /// Not YAML, not a map, a value that is a list or a map, or a name that cannot be one.
@@ -93,7 +93,7 @@ impl Variables {
             .map(String::as_str)
     }
 
-    /// Replaces the variables in every value below `node`. What cannot be replaced is told once, here: such a value
+    /// Replaces the variables in every value below `node`. What cannot be replaced is reported once, here: such a value
     /// is broken to those who read on.
     pub(super) fn replace_in(&self, node: &mut Node, problems: &mut Problems) {
         match &mut node.value {

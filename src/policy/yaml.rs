@@ -117,7 +117,7 @@ fn options() -> serde_saphyr::Options {
         with_snippet: false,
         emit_comments: false,
         reject_unsupported_tags: true,
-        // Every pair is passed on: duplicate and merge keys are told here, all of them, instead of the first alone.
+        // Every pair is passed on, so that all duplicate and merge keys are reported here, not only the first.
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         merge_keys: MergeKeyPolicy::AsOrdinary,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,

@@ -1,4 +1,4 @@
-//! Who is logged in: nobody else can tell whether a credential is still in use.
+//! Open sessions: the only evidence of whether a credential is still in use.
 
 use super::error::PostgresError;
 use super::inspect::rows;

@@ -1,4 +1,4 @@
-//! Who keeps a session waiting. The server tells only while it waits.
+//! What blocks a session. The server reports it only while the session waits.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl Blocker {
         self.user.is_none() && self.application_name.is_some()
     }
 
-    /// One line of advice to whoever waits for it.
+    /// One line of advice.
     pub fn hint(&self) -> String {
         match self.pid {
             // Only its owner or a superuser may, and in its database alone.

@@ -68,7 +68,7 @@ impl Channel {
         }
     }
 
-    /// What the server tells of the login.
+    /// What the server reports of the login.
     pub fn heard(&self) -> Heard {
         self.backend.heard()
     }

@@ -83,7 +83,7 @@ pub enum Cause {
     /// The answer has a name that the session cannot be sent.
     #[error(transparent)]
     Names(Box<UnreadableNames>),
-    /// Nobody answers any more.
+    /// There is no answer any more.
     #[error("the connection is closed")]
     Closed,
     /// It took too long.
@@ -260,7 +260,7 @@ impl PostgresError {
         self.cause()?.sqlstate()
     }
 
-    /// Whether somebody else changed the same thing at the same time, so that the whole transaction may be tried again:
+    /// Whether another session changed the same thing at the same time, so that the whole transaction may be tried again:
     /// a serialization failure, a deadlock, or `tuple concurrently updated`, for which catalogs have no SQLSTATE.
     pub fn is_concurrent_update(&self) -> bool {
         self.server()
@@ -298,7 +298,7 @@ impl PostgresError {
         }
         match self.cause()? {
             Cause::Server(error) => {
-                // Before the login is over whoever answers has not shown to be the server: its words are no advice of ours.
+                // Before the login is over the server has not authenticated itself: its HINT is not passed on.
                 let theirs = error.hint.clone().filter(|_| {
                     !matches!(
                         self,

@@ -1,4 +1,4 @@
-//! Proof that a credential works: nothing but a login can tell.
+//! Proof that a credential works, which only a login gives.
 
 use super::auth::{Question, UntrustedServer};
 use super::error::{Cause, HOST_RULE, PostgresError, ServerError};
@@ -68,7 +68,7 @@ impl Refusal {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Verifier(error) => error.hint(),
-            // The server's own words are no advice of ours: whoever answers has not shown to be the server.
+            // A HINT is not passed on: the server has not authenticated itself yet.
             Self::Full(_) => Some(FULL.into()),
             Self::Rule(_) => Some(HOST_RULE.into()),
             Self::Password(_) | Self::NoLogin(_) | Self::Database(_) => None,

@@ -33,7 +33,7 @@ pub enum RouteError {
         /// Why.
         source: NameError,
     },
-    /// Nobody says where the server is, or who logs in.
+    /// The address of the server, or the login, is missing.
     #[error("no `{keyword}` to connect with")]
     Missing {
         /// The keyword.

@@ -1,4 +1,4 @@
-//! The protocol's side of a session, driven by whoever waits for an answer.
+//! The protocol's side of a session, driven by the future that waits for an answer.
 //!
 //! Nothing runs in the background: between two polls of the work everything the server had sent so far has been
 //! delivered, which is how a notice is known to belong to the first statement that is not finished.

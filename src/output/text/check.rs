@@ -1,4 +1,4 @@
-//! A finding is a block; then one line that says how things stand.
+//! One block for each finding, then one line with the verdict.
 
 use std::fmt::Write as _;
 

@@ -88,7 +88,7 @@ fn losses(plan: &Plan) -> String {
     let mut of: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for step in &plan.steps {
         for (index, loss) in plan.losses(step).into_iter().enumerate() {
-            // The path is that of whoever it is taken from; the others hang on it.
+            // The path is that of the direct grantee; the others depend on it.
             let path = if step.path.is_empty() || index > 0 {
                 String::new()
             } else {

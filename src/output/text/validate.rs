@@ -47,7 +47,7 @@ pub(in crate::output) fn totals(validation: &Validation) -> String {
     }
 }
 
-/// `file:line:col: message`, the form editors jump to. An error is not called one: everything here is, unless it says so.
+/// `file:line:col: message`, the form editors jump to. Errors have no label; warnings do.
 pub(in crate::output) fn problem(diagnostic: &Diagnostic) -> String {
     let Diagnostic {
         severity,

@@ -90,7 +90,7 @@ fn continues_name(c: char) -> bool {
     starts_name(c) && !c.is_whitespace() || c.is_ascii_digit() || c == '$'
 }
 
-/// Reads a quoted identifier, in which `""` is a quote, and tells how long it was.
+/// Reads a quoted identifier, in which `""` is a quote, and returns its length.
 fn quoted(text: &str) -> Result<(String, usize), ObjectError> {
     let mut name = String::new();
     let mut characters = text.char_indices().skip(1).peekable();

@@ -220,7 +220,7 @@ fn scalar(name: &str) -> Option<&'static str> {
     renamed.or_else(|| BUILT_IN.iter().find(|called| **called == name).copied())
 }
 
-/// Skips `(20)` or `(10, 2)`, which is no part of a routine's identity; the first number is told.
+/// Skips `(20)` or `(10, 2)`, which is not part of a routine's identity, and returns the first number.
 fn modifier(cursor: &mut Cursor) -> Result<Option<u32>, ObjectError> {
     if !cursor.eat('(') {
         return Ok(None);

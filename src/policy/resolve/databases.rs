@@ -11,7 +11,7 @@ use crate::model::{
     SchemaPolicy,
 };
 
-/// Databases nobody may manage: Google keeps the first for itself, nobody can connect to the second.
+/// Databases that cannot be managed: the first is reserved by Google, the second accepts no connections.
 const CLOSED: [&str; 2] = ["cloudsqladmin", "template0"];
 
 /// The managed databases; a policy without one is none.
@@ -155,7 +155,7 @@ fn extension_policy(
     ))
 }
 
-/// The entries of a list by name: told twice in one file is a slip, in two files they are joined.
+/// The entries of a list by name: a repetition in one file is an error, in two files the entries are joined.
 fn distinct<T: Read + Clone>(
     list: Option<&List<Brief<T>>>,
     what: &str,

@@ -21,7 +21,7 @@ use crate::model::{
     DatabaseName, InstanceName, Origin, Policy, ProjectId, RoleName, RolePattern, SchemaName,
 };
 
-/// What a file says about itself, and what its own words refer to.
+/// The header of a file, and what its references without a qualifier mean.
 #[derive(Debug, Clone, Default)]
 struct Facts {
     /// The default project of its secrets.
@@ -38,11 +38,11 @@ struct Scope<'a> {
     databases: &'a BTreeMap<DatabaseName, crate::model::DatabasePolicy>,
     /// Names of the declared roles.
     roles: &'a BTreeSet<String>,
-    /// What could not be read and was told.
+    /// What could not be read and was reported.
     unread: Unread,
 }
 
-/// What could not be read and was told: what hangs on it is not held to be missing.
+/// What could not be read and was reported: references to it are not reported as missing.
 #[derive(Debug, Clone, Copy)]
 struct Unread {
     /// Something that others may refer to: a whole file, its databases or its roles.
@@ -109,7 +109,7 @@ pub(super) fn is_payload(host: &str, template: Option<&str>) -> bool {
     secrets::is_host(host) && template.is_none_or(|text| template::places(text).is_ok())
 }
 
-/// Resolves all files: one policy per instance. `complete` says whether there are no others that could not be read.
+/// Resolves all files: one policy per instance. `complete`: no other file failed to be read.
 pub(super) fn resolve(
     files: Vec<Located<File>>,
     complete: bool,

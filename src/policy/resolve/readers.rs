@@ -7,7 +7,7 @@ use super::super::read::{Located, given};
 use super::Problems;
 use crate::model::{CloudRunKind, Origin, ProjectId, Reader, is_email, is_label};
 
-/// The readers of a secret, each once. A job or service runs in the `project` of the secret unless it says otherwise.
+/// The readers of a secret, each once. A job or service runs in the `project` of the secret by default.
 pub(super) fn readers(
     list: Option<&List<ReaderShape>>,
     project: Option<&ProjectId>,

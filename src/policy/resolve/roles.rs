@@ -84,7 +84,7 @@ fn role(
     }
 }
 
-/// The pair takes turns, so that whoever reads the secret must learn from it which login it is for.
+/// The pair takes turns, so that the secret must contain the login.
 fn alternating(shape: &Role, secret: Option<&SecretPolicy>, problems: &mut Problems) {
     if given(&shape.state) == Some(&Presence::Absent) {
         // Nothing is stored any more: the pair is named so that both logins go.

@@ -17,10 +17,10 @@ use crate::model::{
 /// The port PostgreSQL listens on, on Cloud SQL always.
 const PORT: u16 = 5432;
 
-/// Versions kept unless the policy says otherwise: the one in use and the one before.
+/// The default number of versions kept: the one in use and the previous one.
 const KEEP: u32 = 2;
 
-/// What a payload says of the connection.
+/// The connection fields of a payload.
 struct Says {
     host: bool,
     database: bool,

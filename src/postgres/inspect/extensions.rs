@@ -31,7 +31,7 @@ pub struct Belongings {
     pub session_users: SessionUsers,
 }
 
-/// What belongs to somebody and has neither ACL nor schema, and what is read along with it.
+/// Objects with an owner and without ACL or schema, and what is read along with them.
 pub async fn belongings(client: &Catalog, major: u32) -> Result<Belongings, Cause> {
     let mut found = Belongings::default();
     let Belongings {

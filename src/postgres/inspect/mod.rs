@@ -41,7 +41,7 @@ pub struct Asked {
     pub databases: BTreeSet<DatabaseName>,
     /// Who makes the objects of a schema: what their views show is theirs to choose, and is not listed.
     pub makers: BTreeSet<(SchemaName, RoleName)>,
-    /// Roles whose code may run as anybody, beside superusers and the system's.
+    /// Roles whose code may run as any role, beside superusers and the system's.
     pub trusted: BTreeSet<RoleName>,
 }
 
@@ -104,7 +104,7 @@ pub async fn inspect_shared(session: &mut Session, asked: &Asked) -> Result<Shar
 }
 
 /// Reads the catalogs of the session's database, with four statements; one more where a declared extension is missing
-/// or has another version, and one where somebody who is not trusted owns code.
+/// or has another version, and one where an untrusted role owns code.
 ///
 /// # Errors
 /// The server refused or is gone, or its catalogs hold something unknown.
