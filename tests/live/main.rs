@@ -43,6 +43,7 @@ mod migrations;
 mod oracle;
 mod other_readers;
 mod overlap;
+mod owners;
 mod payloads;
 mod policies;
 mod poolers;
