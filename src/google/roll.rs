@@ -22,6 +22,7 @@ impl Google {
         secret: &SecretName,
         number: i64,
     ) -> Result<(), GoogleError> {
+        let project = resource.split('/').nth(1).unwrap_or_default();
         let is_service = resource.contains("/services/");
         let (read, write) = if is_service {
             (Operation::GetService, Operation::UpdateService)
@@ -32,7 +33,7 @@ impl Google {
         found
             .get_mut("template")
             .into_iter()
-            .for_each(|template| point_at(template, secret, number));
+            .for_each(|template| point_at(template, (secret, project), number));
         let mut update = request(write, resource);
         if is_service {
             // A revision that names itself could not be made again.
@@ -80,11 +81,12 @@ fn note(template: &mut Value, secret: &SecretName, number: i64) {
 }
 
 /// Replaces every number behind the secret's name, in variables and volumes; `latest` and aliases stay.
-fn point_at(value: &mut Value, secret: &SecretName, number: i64) {
+/// The job or service is one of `project`.
+fn point_at(value: &mut Value, (secret, project): (&SecretName, &str), number: i64) {
     let names_it = value
         .get("secret")
         .and_then(Value::as_str)
-        .is_some_and(|name| name.rsplit('/').next() == Some(secret.id.as_str()));
+        .is_some_and(|name| secret.may_be_meant(name, project));
     if names_it {
         let items = value.get_mut("items").and_then(Value::as_array_mut);
         items
@@ -96,10 +98,10 @@ fn point_at(value: &mut Value, secret: &SecretName, number: i64) {
     match value {
         Value::Object(fields) => fields
             .values_mut()
-            .for_each(|field| point_at(field, secret, number)),
+            .for_each(|field| point_at(field, (secret, project), number)),
         Value::Array(items) => items
             .iter_mut()
-            .for_each(|item| point_at(item, secret, number)),
+            .for_each(|item| point_at(item, (secret, project), number)),
         _ => {}
     }
 }
@@ -135,7 +137,10 @@ mod tests {
         let mut expected = template.clone();
         expected["containers"][0]["env"][0]["valueSource"]["secretKeyRef"]["version"] = json!("2");
         expected["volumes"][0]["secret"]["items"][0]["version"] = json!("2");
-        point_at(&mut template, &secret, 2);
+        let before = template.clone();
+        point_at(&mut template, (&secret, "elsewhere"), 2);
+        assert_eq!(template, before, "secrets of another project");
+        point_at(&mut template, (&secret, "p"), 2);
         assert_eq!(template, expected);
     }
 }

@@ -345,6 +345,26 @@ pub struct SecretName {
     pub id: SecretId,
 }
 
+impl SecretName {
+    /// Whether a job or service of `project` may mean this secret by `reference`. A bare id is one of its own project; a
+    /// project that is named by its number may be any.
+    /// <https://cloud.google.com/run/docs/reference/rest/v2/Container#SecretKeySelector>
+    pub fn may_be_meant(&self, reference: &str, project: &str) -> bool {
+        let (place, id) = reference.rsplit_once('/').unwrap_or(("", reference));
+        let named = place
+            .strip_prefix("projects/")
+            .and_then(|rest| rest.strip_suffix("/secrets"));
+        let of = match place {
+            "" => Some(project),
+            _ => named,
+        };
+        let is_number = |of: &str| of.bytes().all(|byte| byte.is_ascii_digit());
+        let own = self.project.as_str();
+        let may_be_own = of.is_none_or(|of| of == own || is_number(of) || is_number(own));
+        id == self.id.as_str() && may_be_own
+    }
+}
+
 impl fmt::Display for SecretName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "projects/{}/secrets/{}", self.project, self.id)
@@ -360,6 +380,32 @@ impl serde::Serialize for SecretName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reference_means_a_secret_of_the_project_that_it_names() {
+        let secret = SecretName {
+            project: ProjectId::new("shop-prod").unwrap(),
+            id: SecretId::new("app").unwrap(),
+        };
+        for (reference, project, may_be) in [
+            ("app", "shop-prod", true),
+            ("app", "elsewhere", false),
+            ("app", "4711", true),
+            ("other", "shop-prod", false),
+            ("projects/shop-prod/secrets/app", "elsewhere", true),
+            ("projects/elsewhere/secrets/app", "shop-prod", false),
+            ("projects/shop-prod/secrets/other", "shop-prod", false),
+            ("projects/4711/secrets/app", "elsewhere", true),
+            ("projects/4711/secrets/other", "shop-prod", false),
+            ("another/form/app", "elsewhere", true),
+        ] {
+            assert_eq!(
+                secret.may_be_meant(reference, project),
+                may_be,
+                "{reference} in {project}"
+            );
+        }
+    }
 
     #[test]
     fn sixty_three_bytes_are_a_name_and_sixty_four_are_not() {

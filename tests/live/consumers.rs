@@ -399,3 +399,67 @@ async fn started_meanwhile(major: u32) {
         );
     }
 }
+
+/// A bare id names a secret of the project that the job runs in: one of the same id elsewhere is another secret.
+#[test]
+fn a_secret_of_the_same_id_in_another_project_is_not_the_one_that_is_rotated() {
+    newest(|major| on_a_runtime(namesakes(major)));
+}
+
+async fn namesakes(major: u32) {
+    let stage = Stage::new(major);
+    let named = |secret: &str, version: &str| {
+        let reference = json!({"secret": secret, "version": version});
+        let workload = json!({
+            "serviceAccount": "api@elsewhere.iam.gserviceaccount.com",
+            "containers": [{"image": "x", "env": [{"name": "URL", "valueSource": {"secretKeyRef": reference}}]}],
+        });
+        let job = ["elsewhere", REGION, "nightly"];
+        stage
+            .fake
+            .seed(RunKind::Job, job, whole(RunKind::Job, workload));
+    };
+    named("app", "1");
+    stage.roles(&format!(
+        "  app: {{ access: dml, secret: {{ name: app, payload: url, readers: [{{ cloud_run_job: elsewhere/{REGION}/nightly }}] }}, \
+         rotate: {{ strategy: alternate, grace: 1s }} }}\n"
+    ));
+    stage.apply(&[]).assert_status(0);
+    let references = || {
+        let checked = stage
+            .run("check", &["--format", "json"])
+            .assert_status(0)
+            .json();
+        let findings = checked["findings"].as_array().expect("findings").clone();
+        let of_jobs = findings
+            .into_iter()
+            .filter(|one| one["rule"] == "job.reference");
+        of_jobs.collect::<Vec<_>>()
+    };
+    let found = references();
+    let [warning] = &found[..] else {
+        panic!("{found:#?}")
+    };
+    assert_eq!(warning["severity"], "warning");
+    let message = warning["message"].as_str().expect("a message");
+    assert!(message.contains("one of another project"), "{message}");
+    // Its pin is none of this secret: nothing waits for it, and nothing moves it.
+    stage.run("rotate", &["--now", "--roll"]).assert_status(0);
+    for _ in 0..2 {
+        after_grace();
+        stage.run("rotate", &["--roll"]).assert_status(0);
+    }
+    assert_eq!(stage.versions("app").await, ["1 DISABLED", "2 ENABLED"]);
+    let path = format!("/v2/projects/elsewhere/locations/{REGION}/jobs/nightly");
+    let job = stage.must(reqwest::Method::GET, &path, Value::Null).await;
+    let env = &job["template"]["template"]["containers"][0]["env"][0];
+    assert_eq!(env["valueSource"]["secretKeyRef"]["version"], "1");
+    // In full, and by the number of a project, it may be this one.
+    for secret in [
+        format!("projects/{PROJECT}/secrets/app"),
+        "projects/4711/secrets/app".to_owned(),
+    ] {
+        named(&secret, "current");
+        assert_eq!(references(), Vec::<Value>::new(), "{secret}");
+    }
+}

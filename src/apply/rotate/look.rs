@@ -11,8 +11,8 @@ use crate::apply::observe::asked;
 use crate::apply::{ApplyError, Edges};
 use crate::google::Google;
 use crate::model::{
-    CloudRunHolder, CloudRunKind, Login, Logins, Policy, Reader, RoleName, RolePolicy, Secret,
-    SecretName, SecretPolicy, State, VersionState,
+    CloudRunHolder, CloudRunKind, Login, Logins, Policy, ProjectId, Reader, RoleName, RolePolicy,
+    Secret, SecretName, SecretPolicy, State, VersionState,
 };
 use crate::postgres::{ClientSession, LoginActivity, Session, activity, inspect_shared};
 use crate::rotation::{
@@ -336,7 +336,7 @@ pub(super) async fn consumers(
         ) else {
             continue;
         };
-        let references = references(&wanted.name, &reference.secrets);
+        let references = references(&wanted.name, project, &reference.secrets);
         let holders = google
             .cloud_run_holders(*kind, project, region, name)
             .await?;
@@ -348,7 +348,7 @@ pub(super) async fn consumers(
             .max();
         let at_work = holders.into_iter().filter(|holder| holder.at_work);
         let holders = at_work
-            .filter_map(|holder| holding(*kind, &wanted.name, holder))
+            .filter_map(|holder| holding(*kind, project, &wanted.name, holder))
             .collect();
         found.push(Consumer {
             resource,
@@ -363,12 +363,17 @@ pub(super) async fn consumers(
 }
 
 /// A revision or execution that names the secret; one that does not show what it names may.
-fn holding(kind: CloudRunKind, secret: &SecretName, holder: CloudRunHolder) -> Option<Holder> {
+fn holding(
+    kind: CloudRunKind,
+    project: &ProjectId,
+    secret: &SecretName,
+    holder: CloudRunHolder,
+) -> Option<Holder> {
     let kind = match kind {
         CloudRunKind::Job => HolderKind::Execution,
         CloudRunKind::Service => HolderKind::Revision,
     };
-    let references = references(secret, &holder.secrets);
+    let references = references(secret, project, &holder.secrets);
     let (started, since) = (started(&holder), holder.since(&secret.id));
     (!references.is_empty()).then_some(Holder {
         name: holder.name,
@@ -383,12 +388,15 @@ fn started(holder: &CloudRunHolder) -> Option<Timestamp> {
     holder.started.as_ref().and_then(|time| time.parse().ok())
 }
 
-/// How `named` refers to the secret. Google answers with the project's number: the id has to do.
-fn references(secret: &SecretName, named: &[(String, String)]) -> Vec<Reference> {
-    let ours = |name: &str| name.rsplit('/').next() == Some(secret.id.as_str());
+/// How `named`, by a job or service of `project`, refers to the secret.
+fn references(
+    secret: &SecretName,
+    project: &ProjectId,
+    named: &[(String, String)],
+) -> Vec<Reference> {
     named
         .iter()
-        .filter(|(name, _)| ours(name))
+        .filter(|(name, _)| secret.may_be_meant(name, project.as_str()))
         .map(|(_, version)| Reference::parse(version))
         .collect()
 }

@@ -123,12 +123,18 @@ impl Diff<'_> {
             let Some(Some(found)) = state.cloud_run.get(&resource) else {
                 continue;
             };
-            let ours = |named: &str| named.rsplit('/').next() == Some(wanted.name.id.as_str());
+            let project = resource.split('/').nth(1).unwrap_or_default();
             let versions: Vec<_> = found
                 .secrets
                 .iter()
-                .filter(|(named, _)| ours(named))
+                .filter(|(named, _)| wanted.name.may_be_meant(named, project))
                 .collect();
+            let is_namesake =
+                |named: &str| named.rsplit('/').next() == Some(wanted.name.id.as_str());
+            let namesake = found.secrets.iter().find(|(named, _)| is_namesake(named));
+            if let Some((named, _)) = namesake.filter(|_| versions.is_empty()) {
+                self.namesake(name, wanted, &resource, named);
+            }
             for (_, version) in &versions {
                 self.reference(
                     name,
@@ -143,6 +149,24 @@ impl Diff<'_> {
                 self.unready(name, wanted, &resource, words);
             }
         }
+    }
+
+    /// A bare id is a secret of the project that the job or service runs in: here of another one than the credential is in.
+    fn namesake(&mut self, name: &RoleName, wanted: &SecretPolicy, resource: &str, named: &str) {
+        let message = format!(
+            "{resource} names the secret `{named}`, which is one of another project than {}: it does not get this credential",
+            wanted.name
+        );
+        let finding = Finding {
+            object: Some(resource.to_owned()),
+            severity: Severity::Warning,
+            fix: Some(format!(
+                "name {} in it in full, and deploy it again",
+                wanted.name
+            )),
+            ..of_role(name, &wanted.origin, Rule::JobReference, message)
+        };
+        self.note(finding);
     }
 
     /// Cloud Run checks access when something is deployed, and not again when it is granted.
