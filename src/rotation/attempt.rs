@@ -33,7 +33,10 @@ impl State {
             None if in_place => self.replaced(login),
             None => self.alternated(login),
         };
-        Some(self.with_lease(step))
+        Some(match step {
+            Step::Hold(_) => step,
+            step => self.with_lease(step),
+        })
     }
 
     /// A version that an earlier run stored, as its mark says, which others may have written. It is put to work where the
@@ -41,12 +44,32 @@ impl State {
     /// COMMIT. Otherwise the login gets it only where the version is shown to be ours by a credential that the server takes.
     fn found_again(&self, pending: &Pending, login: Login, version: i64) -> Step {
         let in_place = self.ledger.login.as_ref() == Some(&login);
-        match self.takes(version, &login) {
-            None => Step::Probe { version, login },
-            Some(true) => self.promote(version),
-            Some(false) if in_place => self.if_ours(pending, login),
-            Some(false) => Step::Record(self.ledger.given_up().into()),
+        let Some(is_taken) = self.takes(version, &login) else {
+            return Step::Probe { version, login };
+        };
+        match (is_taken, in_place) {
+            // What is committed is what the login has.
+            (true, true) => self.promote(version),
+            (false, false) => Step::Record(self.ledger.given_up().into()),
+            (true, false) | (false, true) => match self.unasked_back(pending, version) {
+                Some(step) => step,
+                None if is_taken => self.promote(version),
+                None => self.if_ours(pending, login),
+            },
         }
+    }
+
+    /// A way back that stored a version and did not bring it into use, where this run is not asked to go back: the one who
+    /// began it may have decided otherwise since. A new rotation gives it up.
+    fn unasked_back(&self, pending: &Pending, version: i64) -> Option<Step> {
+        pending.source.filter(|source| self.is_unasked(*source))?;
+        Some(match self.order {
+            Order::Now => Step::Record(self.ledger.given_up().into()),
+            Order::Due | Order::Finish | Order::Back => Step::Hold(Held::BackNotFinished {
+                version,
+                role: self.role.clone(),
+            }),
+        })
     }
 
     /// The next step with a version that is in place only after COMMIT.
@@ -126,7 +149,7 @@ impl State {
             && self.ledger.login.as_ref() != Some(login)
     }
 
-    /// A way back of which nothing is stored is not gone on with by a run that is to do what is due.
+    /// Whether it is a way back, in a run that is not asked to go back.
     fn is_unasked(&self, source: i64) -> bool {
         let is_back = self
             .ledger

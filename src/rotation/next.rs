@@ -12,7 +12,11 @@ pub fn next(state: &State) -> Step {
     let is_held = |held: &Held| {
         matches!(
             held,
-            Held::StillUsed(..) | Held::Outage(_) | Held::NotIdle(_) | Held::Full(..)
+            Held::StillUsed(..)
+                | Held::Outage(_)
+                | Held::NotIdle(_)
+                | Held::Full(..)
+                | Held::BackNotFinished { .. }
         )
     };
     let is_over = match &step {

@@ -60,6 +60,9 @@ impl fmt::Display for Held {
             Self::StillUsed(_, Some(from)) => {
                 write!(f, "the old credential is still in use; whoever uses it is refused from {from}")
             }
+            Self::BackNotFinished { version, role: _ } => {
+                write!(f, "a rollback has stored version {version} and did not finish: it is not in use")
+            }
             Self::NothingBefore(why) => write!(f, "there is nothing to go back to: {why}"),
             Self::ReadByOthers { readers, advice: _ } => {
                 write!(f, "undeclared members could read the next password: {}", readers.join("; "))
@@ -85,6 +88,7 @@ impl Held {
             | Self::Others { .. }
             | Self::Untrusted { .. }
             | Self::Foreign(_)
+            | Self::BackNotFinished { .. }
             | Self::NothingBefore(_)
             | Self::ReadByOthers { .. }
             | Self::NotReady(_) => &[],
@@ -138,6 +142,16 @@ impl Held {
             Self::StillUsed(..) => {
                 "let them read the secret again: restart what holds a session; --roll moves pins and makes new revisions; take \
                  the traffic off a revision that is older than the newest"
+            }
+            Self::BackNotFinished { version: _, role } => {
+                let (back, stay) = (
+                    given.command_for("rollback", role, &[]),
+                    given.command_for("rotate", role, &["--now"]),
+                );
+                return format!(
+                    "`{back}` finishes it; `{stay}` gives it up and stays with the credential in use"
+                )
+                .into();
             }
             Self::NothingBefore(_) => {
                 return format!("rotate instead: `{}`", given.command("rotate", &["--now"])).into();

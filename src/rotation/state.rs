@@ -14,6 +14,8 @@ pub struct State {
     pub now: Timestamp,
     /// When all this was seen, by the same clock.
     pub seen: Timestamp,
+    /// The role.
+    pub role: RoleName,
     /// The secret.
     pub secret: SecretName,
     /// What the policy says.

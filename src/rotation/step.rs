@@ -154,6 +154,13 @@ pub enum Held {
     Full(Full, Vec<Blocker>),
     /// The old credential is still in use; the server refuses it from that moment.
     StillUsed(Vec<Blocker>, Option<Timestamp>),
+    /// A way back has stored a version, and did not bring it into use: this run is not asked to go back.
+    BackNotFinished {
+        /// The version.
+        version: i64,
+        /// The role.
+        role: RoleName,
+    },
     /// There is no credential before, or it does not work any more.
     NothingBefore(&'static str),
     /// The login that is to get the next password is not as the policy says.
@@ -170,7 +177,11 @@ pub enum Held {
 impl Held {
     /// What was read may be as it was minutes ago: somebody may have published another credential since.
     pub fn may_be_over(&self) -> bool {
-        !self.blockers().is_empty() || matches!(self, Self::Refused { .. } | Self::NothingBefore(_))
+        !self.blockers().is_empty()
+            || matches!(
+                self,
+                Self::Refused { .. } | Self::NothingBefore(_) | Self::BackNotFinished { .. }
+            )
     }
 }
 

@@ -10,7 +10,7 @@ mod world;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write as _;
 
-use rolewright::model::VersionState;
+use rolewright::model::{Given, VersionState};
 use rolewright::rotation::{Held, Leave, Order, Step};
 
 use run::Run;
@@ -164,6 +164,10 @@ fn events(world: &World) -> Vec<World> {
         session.sessions.clear();
     }
     changed.push(session);
+    changed.push(World {
+        full: !world.full,
+        ..world.clone()
+    });
     let settled = world.ledger.pending.is_none() && world.ledger.previous().is_none();
     if settled {
         changed.push(World {
@@ -235,13 +239,32 @@ fn assert_sound(world: &World) {
     }
 }
 
-/// Runs that nobody disturbs, with time between them, leave one credential, published, and nothing else.
+/// Runs that nobody disturbs, with time between them, leave one credential, published, and nothing else. Where a way back has
+/// stored a version they say so, and end like that once it is decided, this way or the other.
 fn assert_ends_clean(world: &World) {
+    let mut held = world.clone();
+    let end = to_the_end(&mut held, Order::Due);
+    if !matches!(end, Step::Hold(Held::BackNotFinished { .. })) {
+        return assert_comes_to_rest(world);
+    }
+    for order in [Order::Now, Order::Back] {
+        let mut world = held.clone();
+        let end = to_the_end(&mut world, order);
+        assert!(
+            !matches!(end, Step::Hold(Held::BackNotFinished { .. })),
+            "{world:#?}"
+        );
+        assert_comes_to_rest(&world);
+    }
+}
+
+fn assert_comes_to_rest(world: &World) {
     let mut world = world.clone();
     let mut last = Step::Rest(None);
     for _ in 0..16 {
         last = to_the_end(&mut world, Order::Due);
         world.sessions.clear();
+        world.full = false;
         world.now += GRACE;
     }
     assert_eq!(last, Step::Rest(None), "{world:#?}");
@@ -418,6 +441,47 @@ fn a_killed_way_back_leads_back() {
             let step = run.next(&world);
             assert!(run.act(&step, &mut world, false), "{step:?}");
         }
+    }
+}
+
+/// A way back that was killed is not gone on with by a run that is to do what is due, unless the login has the password of before
+/// already. Once a version is stored the run says so, and there are two ways out.
+#[test]
+fn a_killed_way_back_is_not_finished_unasked() {
+    let of = |world: &World| {
+        let published = world.readable(world.ledger.current().unwrap()).cloned();
+        published.map(|payload| (payload.login, payload.password))
+    };
+    for alternate in [true, false] {
+        let mut start = World::new(alternate, false, false);
+        let before = of(&start);
+        to_the_end(&mut start, Order::Now);
+        let (mut world, mut told) = (start.clone(), 0);
+        let mut run = Run::new(&world, Order::Back, EVERYTHING);
+        while world.ledger.current() == start.ledger.current() {
+            let has_old = before.as_ref().is_some_and(|(login, password)| {
+                let in_use = Some(login) == world.ledger.login.as_ref();
+                in_use && world.accounts[login.name()].password == *password
+            });
+            let mut due = world.clone();
+            let end = to_the_end(&mut due, Order::Due);
+            let expected = if has_old { &before } else { &of(&start) };
+            assert_eq!(&of(&due), expected, "{due:#?}");
+            if let Step::Hold(held @ Held::BackNotFinished { .. }) = end {
+                told += 1;
+                let advice = held.advice(&Given::default());
+                assert!(advice.contains("rollback") && advice.contains("rotate"));
+                assert_eq!(due.ledger, world.ledger.released(), "nothing is changed");
+                for (order, expected) in [(Order::Now, of(&start)), (Order::Back, before.clone())] {
+                    let mut decided = due.clone();
+                    to_the_end(&mut decided, order);
+                    assert_eq!(of(&decided), expected, "{order:?}: {decided:#?}");
+                }
+            }
+            let step = run.next(&world);
+            assert!(run.act(&step, &mut world, false), "{step:?}");
+        }
+        assert!(told > 0);
     }
 }
 

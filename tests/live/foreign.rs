@@ -401,7 +401,7 @@ async fn guessable(major: u32) {
         let finishing = if command == "apply" {
             stage.apply(&[])
         } else {
-            stage.run("rotate", &[])
+            stage.run(command, options)
         };
         finishing.assert_status(0);
         assert_eq!(

@@ -154,8 +154,28 @@ each_major! {
         assert_eq!(secret["versionAliases"], json!({"current": "2", "previous": "1"}));
         assert!(secret["annotations"]["rolewright.pending"].is_null(), "{secret}");
         assert_eq!(stage.versions("app").await, ["1 ENABLED", "2 ENABLED"]);
+        // With a version stored it is said, and what is advised works when it is typed.
+        for (verb, options, aliases) in [
+            ("rotate", &["--role=app", "--now"][..], json!({"current": "4", "previous": "1"})),
+            ("rollback", &["--role=app"], json!({"current": "5", "previous": "4"})),
+        ] {
+            let before = stage.secret("app").await["versionAliases"].clone();
+            stage.fake.fault("denied", json!({"method": "secrets.patch", "nth": 2, "effect": "deny"}));
+            stage.run("rollback", &["--role", "app"]).assert_status(1);
+            stage.fake.mend("denied");
+            for _ in 0..2 {
+                let held = stage.run("rotate", &[]).assert_status(3);
+                assert!(held.stdout.contains("a rollback has stored version"), "{}", held.stdout);
+                let typed = format!("`rolewright {verb} {} {}`", stage.file().display(), options.join(" "));
+                assert!(held.stdout.contains(&typed), "{typed}: {}", held.stdout);
+                assert_eq!(stage.secret("app").await["versionAliases"], before);
+            }
+            stage.run(verb, options).assert_status(0);
+            assert_eq!(stage.secret("app").await["versionAliases"], aliases);
+            stage.run("check", &["--probe"]).assert_status(0);
+        }
         stage.run("rollback", &["--role", "app"]).assert_status(0);
-        assert_eq!(stage.secret("app").await["versionAliases"]["current"], "3");
+        assert_eq!(stage.secret("app").await["versionAliases"]["current"], "6");
         stage.run("check", &["--probe"]).assert_status(0);
     }
 }

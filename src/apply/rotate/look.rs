@@ -121,6 +121,7 @@ fn seen(
     let state = rotation::State {
         now: server.now,
         seen: server.now,
+        role: role.clone(),
         secret: wanted.name.clone(),
         terms: terms(declared, wanted, &own),
         order: ask.order,

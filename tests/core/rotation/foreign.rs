@@ -247,6 +247,7 @@ fn seen(written: &Written, order: Order, alternate: bool) -> State {
     State {
         now: now(),
         seen: now(),
+        role: role("app"),
         secret: World::secret(),
         terms: Terms {
             every: Some(86_400),

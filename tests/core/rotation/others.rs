@@ -15,7 +15,7 @@ use super::{EVERYTHING, STEPS};
 type Move = fn(&mut World, &World);
 
 /// What somebody else does, to a world that may be too young for it.
-const MOVES: [(&str, Move); 15] = [
+const MOVES: [(&str, Move); 16] = [
     ("`current` names the version before", |world, _| {
         let previous = world.ledger.aliases.get("previous").copied().unwrap_or(1);
         world.ledger.aliases.insert("current".into(), previous);
@@ -71,6 +71,9 @@ const MOVES: [(&str, Move); 15] = [
             lease: None,
             ..before.ledger.clone()
         }
+    }),
+    ("a CONNECTION LIMIT is reached", |world, _| {
+        world.full = true
     }),
     ("somebody stores a version", |world, _| {
         let number = world.latest() + 1;
@@ -229,6 +232,38 @@ fn every_run_after_the_moves_of_others_ends_and_closes_nothing_that_is_in_use() 
     for (alternate, deadline) in [(true, false), (true, true), (false, false)] {
         let cases = explore(alternate, deadline);
         assert!(cases > 5_000, "{cases}");
+    }
+}
+
+/// A limit that is reached holds a rotation in place before anything is written, and nothing that has begun: what the server has
+/// is published.
+#[test]
+fn a_limit_that_is_reached_holds_what_has_not_begun_and_nothing_else() {
+    let full = World {
+        full: true,
+        ..World::new(false, false, false)
+    };
+    let mut held = full.clone();
+    let end = run(&mut held, Order::Now, EVERYTHING, "full");
+    assert!(matches!(end, Step::Hold(Held::Full(..))), "{end:?}");
+    assert_eq!(held, full);
+    held.full = false;
+    run(&mut held, Order::Now, EVERYTHING, "room");
+    assert_eq!(held.ledger.current(), Some(2));
+    // Reached at any moment of a rotation, and never left.
+    for world in worlds(false, false) {
+        let is_stored =
+            world.ledger.pending.is_some() && Some(world.latest()) > world.ledger.current();
+        let mut world = World {
+            full: true,
+            ..world
+        };
+        let latest = world.latest();
+        run(&mut world, Order::Finish, EVERYTHING, "finished");
+        assert!(
+            !is_stored || world.ledger.current() == Some(latest),
+            "{world:#?}"
+        );
     }
 }
 

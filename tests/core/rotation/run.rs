@@ -70,6 +70,7 @@ impl Run {
         State {
             now: time(world.now),
             seen: time(world.now),
+            role: role("app"),
             secret: World::secret(),
             terms: world.terms(),
             order: self.order,

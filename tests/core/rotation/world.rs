@@ -8,7 +8,9 @@ use rolewright::model::{
     VersionState,
 };
 use rolewright::policy::{Source, Variables, load};
-use rolewright::rotation::{Consumer, Ledger, LoginFacts, Mark, Reference, Session, Sign, Terms};
+use rolewright::rotation::{
+    Consumer, Full, Ledger, LoginFacts, Mark, Reference, Session, Sign, Terms,
+};
 
 pub const GRACE: i64 = 100;
 const FOREVER: i64 = 1 << 40;
@@ -71,6 +73,9 @@ pub struct World {
     pub versions: BTreeMap<i64, (VersionState, Payload)>,
     pub accounts: BTreeMap<RoleName, Account>,
     pub sessions: BTreeSet<RoleName>,
+    /// A CONNECTION LIMIT, of the role or its database, is reached: a login ends with 53300, which comes after its password was
+    /// taken, and tells as much.
+    pub full: bool,
     pub pin: Option<i64>,
     /// Passwords and marks made so far.
     pub made: u32,
@@ -112,6 +117,7 @@ impl World {
             versions: [(1, (VersionState::Enabled, first))].into(),
             accounts: accounts.into(),
             sessions: BTreeSet::new(),
+            full: false,
             pin: pin.then_some(1),
             made: 1,
         }
@@ -190,7 +196,11 @@ impl World {
                     .filter(|login| *login == name)
                     .map(|_| session.clone())
                     .collect(),
-                full: None,
+                full: self.full.then(|| Full {
+                    of: "role app".into(),
+                    limit: 1,
+                    sessions: 1,
+                }),
             };
             (name.clone(), facts)
         };

@@ -84,7 +84,8 @@ const CASES: [Case; 8] = [
         before: &[Rotate],
         stopped: Back,
         at: At::Google("patch", 2),
-        meanwhile: &[Drain, Later, Drain, Rotate],
+        // The first one gives the way back up, whose version is stored.
+        meanwhile: &[Rotate, Drain, Later, Drain, Rotate],
     },
     // Contraction: the credential before is forgotten, its version disabled.
     Case {
