@@ -423,12 +423,6 @@ impl State {
         }
     }
 
-    /// Who is still on the login that is to get a password.
-    pub(super) fn not_idle(&self, login: &RoleName) -> Option<Held> {
-        let blockers = self.sessions(login);
-        (!blockers.is_empty()).then_some(Held::NotIdle(blockers))
-    }
-
     /// Who would fail from the moment the password is another one until they have read it.
     pub(super) fn outage(&self, login: &RoleName) -> Option<Held> {
         if self.leave.outage {

@@ -15,6 +15,7 @@ pub fn next(state: &State) -> Step {
             Held::StillUsed(..)
                 | Held::Outage(_)
                 | Held::NotIdle(_)
+                | Held::RefusedAndInUse { .. }
                 | Held::Full(..)
                 | Held::BackNotFinished { .. }
         )
@@ -156,8 +157,19 @@ impl State {
         if in_place {
             return self.outage(login).or_else(|| self.full(login));
         }
-        let outage = self.outage(login).filter(|_| self.is_refused());
-        outage.or_else(|| self.not_idle(login))
+        let sessions = self.sessions(login);
+        if !self.is_refused() {
+            return (!sessions.is_empty()).then_some(Held::NotIdle(sessions));
+        }
+        if sessions.is_empty() {
+            return self.outage(login);
+        }
+        Some(Held::RefusedAndInUse {
+            role: self.role.clone(),
+            login: login.clone(),
+            end: None,
+            by: sessions,
+        })
     }
 
     /// Nothing is under way: begin, if it is time.

@@ -48,6 +48,9 @@ impl fmt::Display for Held {
                 write!(f, "version {version} is newer than the one in use, and nobody here stored it")
             }
             Self::NotIdle(_) => f.write_str("the login that is to get the next password is in use"),
+            Self::RefusedAndInUse { login, .. } => {
+                write!(f, "the server does not take the credential in use, and `{login}`, which is to get the next password, has sessions")
+            }
             Self::Outage(_) => {
                 f.write_str("there is one password only: until they have read the new one, these cannot connect")
             }
@@ -78,6 +81,7 @@ impl Held {
         match self {
             Self::NotIdle(blockers)
             | Self::Outage(blockers)
+            | Self::RefusedAndInUse { by: blockers, .. }
             | Self::Full(_, blockers)
             | Self::StillUsed(blockers, _) => blockers,
             Self::NotPublished
@@ -133,6 +137,21 @@ impl Held {
             Self::NotIdle(_) => {
                 "end these sessions, of a credential that is given up: rotate --end-sessions does once their login is closed or \
                  its deadline has passed"
+            }
+            Self::RefusedAndInUse { role, end, .. } => {
+                let (apply, rotate) = (
+                    command("apply"),
+                    given.command_for("rotate", role, &["--now"]),
+                );
+                let end = match end {
+                    Some(statements) => format!("end them: `{}`", statements.join("; ")),
+                    None => "let a member of pg_signal_backend end them".to_owned(),
+                };
+                return format!(
+                    "`{apply}` sets the stored passwords again, where others cannot have written them; for a new one restart what \
+                     holds these sessions, or {end}, and then run `{rotate}`"
+                )
+                .into();
             }
             Self::Outage(_) => {
                 "expect a gap until each has read the new password: a service until its next revision, a job until its next \

@@ -148,6 +148,17 @@ pub enum Held {
     Foreign(i64),
     /// The login that is to get the next password is in use.
     NotIdle(Vec<Blocker>),
+    /// The server refuses the credential in use, and the other login of the pair, which is to get the next password, has sessions.
+    RefusedAndInUse {
+        /// The role.
+        role: RoleName,
+        /// The other login.
+        login: Login,
+        /// The statements that end its sessions, where this admin can.
+        end: Option<Vec<String>>,
+        /// The sessions.
+        by: Vec<Blocker>,
+    },
     /// Consumers would fail until they have read the new password.
     Outage(Vec<Blocker>),
     /// No login can prove another password: a limit is reached.

@@ -162,6 +162,41 @@ each_major! {
         }
     }
 
+    async fn a_pair_with_two_passwords_changed_by_hand_has_two_ways_out(major: u32) {
+        for is_vouched_for in [true, false] {
+            let stage = stage(major).await;
+            rotate(&stage, 1, true).await;
+            let url: tokio_postgres::Config = stage.payload("two", "previous").await.parse().expect("a URL");
+            let password = std::str::from_utf8(url.get_password().expect("a password")).expect("text").to_owned();
+            let _session = stage.log_in(url.get_user().expect("a user"), &password).await.expect("it logs in");
+            if !is_vouched_for {
+                let mut annotations = stage.secret("two").await["annotations"].take();
+                annotations.as_object_mut().expect("a map").remove("rolewright.seal");
+                stage.patch_secret("two", "annotations", json!({ "annotations": annotations })).await;
+            }
+            stage.cluster.batch("postgres", "ALTER ROLE two_a PASSWORD 'by hand'; ALTER ROLE two_b PASSWORD 'by hand'").await;
+            let held = stage.run("rotate", &["--now", "--role", "two"]).assert_status(3).stdout;
+            assert!(held.contains("a session of `two_a`"), "{held}");
+            let file = stage.file().display().to_string();
+            assert!(held.contains(&format!("`rolewright apply {file}` sets the stored passwords again")), "{held}");
+            if is_vouched_for {
+                stage.apply(&[]).assert_status(0);
+                assert!(logs_in(&stage, "two", "current").await && logs_in(&stage, "two", "previous").await);
+                continue;
+            }
+            stage.apply(&[]).assert_status(3);
+            let (_, advice) = held.split_once("end them: `").expect("the first step");
+            let (statements, then) = advice.split_once('`').expect("its end");
+            assert!(then.contains(&format!("then run `rolewright rotate {file} --role=two --now`")), "{held}");
+            let admin = stage.cluster.connect_admin("postgres").await;
+            admin.batch_execute(statements).await.expect("the advice works");
+            let rotated = stage.run("rotate", &["--role=two", "--now"]).assert_status(0);
+            assert!(logs_in(&stage, "two", "current").await, "{}", rotated.stdout);
+            stage.run("check", &["--probe"]).assert_status(0);
+            stage.assert_in_sync();
+        }
+    }
+
     async fn an_adopted_password_that_does_not_log_in_has_a_way_out(major: u32) {
         let stage = Stage::new(major);
         stage.cluster.batch("shop", "SET ROLE csadmin; CREATE ROLE app LOGIN PASSWORD 'in use'").await;

@@ -176,7 +176,7 @@ impl Turn<'_> {
                 Step::Hold(held) if !held.may_be_over() => return Ok(End::Held(held)),
                 Step::Hold(held) => match self.behind().await? {
                     Some(error) => self.again(error, &mut attempts).await?,
-                    None => return Ok(End::Held(held)),
+                    None => return Ok(End::Held(self.with_statements(held))),
                 },
                 step => {
                     self.run.go_on()?;

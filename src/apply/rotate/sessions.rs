@@ -6,7 +6,7 @@ use crate::apply::ApplyError;
 use crate::model::Login;
 use crate::plan::end_sessions;
 use crate::postgres::{Statement, activity};
-use crate::rotation::LoginFacts;
+use crate::rotation::{Held, LoginFacts};
 
 impl Turn<'_> {
     /// Ends the sessions of a login that the server lets in no more.
@@ -35,6 +35,14 @@ impl Turn<'_> {
             }
             left => Err(stay(left)),
         }
+    }
+
+    /// `held`, with the statements of its advice.
+    pub(super) fn with_statements(&self, mut held: Held) -> Held {
+        if let Held::RefusedAndInUse { login, end, .. } = &mut held {
+            *end = end_sessions(&self.run.state, login);
+        }
+        held
     }
 
     /// The sessions of `login` as they are now.
