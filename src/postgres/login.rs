@@ -1,7 +1,7 @@
 //! Proof that a credential works, which only a login gives.
 
 use super::auth::{Question, UntrustedServer};
-use super::error::{Cause, HOST_RULE, PostgresError, ServerError};
+use super::error::{AWAY, Cause, HOST_RULE, PostgresError, ServerError};
 use super::route::Route;
 use super::session::{ApplicationName, Session};
 use crate::model::{DatabaseName, Password, RoleName};
@@ -28,19 +28,34 @@ pub enum Refusal {
     /// The password is right, and the role may not enter the database, or it does not exist or takes no connections.
     #[error(transparent)]
     Database(Box<ServerError>),
+    /// The password is right, the role may log in and enter the database, and its session failed as it began: a setting of the
+    /// role that the server cannot take on, or a login event trigger.
+    #[error(transparent)]
+    Session(Box<ServerError>),
 }
+
+/// The functions of the server that decide whether a role with the right password gets a session. What fails after them is
+/// the session itself. <https://doxygen.postgresql.org/postinit_8c.html>
+const ADMISSION: [&str; 3] = ["InitializeSessionUserId", "InitPostgres", "CheckMyDatabase"];
 
 impl Refusal {
     /// What the answer of a server means that had accepted the password before, or had not; given back where that is
-    /// nothing about the login.
+    /// nothing about the login. The stage decides: every answer to an accepted password proves it, whatever its code is,
+    /// unless the server goes away.
     fn of(answer: Box<ServerError>, admitted: bool) -> Result<Self, Box<ServerError>> {
+        let decides = || {
+            let routine = answer.routine.as_deref();
+            routine.is_none_or(|routine| ADMISSION.contains(&routine))
+        };
         match (answer.sqlstate.as_str(), admitted) {
             ("28P01", false) => Ok(Self::Password(answer)),
             ("28000", false) => Ok(Self::Rule(answer)),
-            ("53300", true) => Ok(Self::Full(answer)),
-            ("28000", true) => Ok(Self::NoLogin(answer)),
-            ("42501" | "3D000" | "55000", true) => Ok(Self::Database(answer)),
-            _ => Err(answer),
+            (_, false) => Err(answer),
+            (code, true) if AWAY.contains(&code) => Err(answer),
+            ("53300", true) if decides() => Ok(Self::Full(answer)),
+            ("28000", true) if decides() => Ok(Self::NoLogin(answer)),
+            ("42501" | "3D000" | "55000", true) if decides() => Ok(Self::Database(answer)),
+            (_, true) => Ok(Self::Session(answer)),
         }
     }
 
@@ -52,14 +67,15 @@ impl Refusal {
             | Self::Rule(error)
             | Self::Full(error)
             | Self::NoLogin(error)
-            | Self::Database(error) => Some(error),
+            | Self::Database(error)
+            | Self::Session(error) => Some(error),
         }
     }
 
     /// Whether the server accepted the password.
     pub fn proves_password(&self) -> bool {
         match self {
-            Self::Full(_) | Self::NoLogin(_) | Self::Database(_) => true,
+            Self::Full(_) | Self::NoLogin(_) | Self::Database(_) | Self::Session(_) => true,
             Self::Password(_) | Self::Verifier(_) | Self::Rule(_) => false,
         }
     }
@@ -71,6 +87,7 @@ impl Refusal {
             // A HINT is not passed on: the server has not authenticated itself yet.
             Self::Full(_) => Some(FULL.into()),
             Self::Rule(_) => Some(HOST_RULE.into()),
+            Self::Session(_) => Some(BEGINNING.into()),
             Self::Password(_) | Self::NoLogin(_) | Self::Database(_) => None,
         }
     }
@@ -78,6 +95,11 @@ impl Refusal {
 
 /// What makes room.
 const FULL: &str = "the password is right: end idle sessions, or raise the CONNECTION LIMIT of the role or the database";
+
+/// Where to look for what a session begins with.
+const BEGINNING: &str = "the password is right: a setting or a login event trigger keeps the session from beginning: SELECT \
+                         setdatabase, setrole::regrole, setconfig FROM pg_db_role_setting; SELECT evtname FROM \
+                         pg_event_trigger WHERE evtevent = 'login'";
 
 /// Why a login did not work.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +121,17 @@ pub enum LoginError {
 }
 
 impl LoginError {
+    /// Whether the password is right, and the session failed as it began.
+    pub fn is_of_session(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                source: Refusal::Session(_),
+                ..
+            }
+        )
+    }
+
     /// Whether the server keeps another verifier of the password than one for SCRAM-SHA-256.
     pub fn asks_for_another_verifier(&self) -> bool {
         matches!(

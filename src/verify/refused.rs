@@ -3,7 +3,9 @@
 
 use super::credential::Holder;
 use crate::model::{DatabaseName, Object, RoleName, State, quote_identifier, shell_command};
-use crate::plan::{Failure, Finding, Rule, Severity, iam_only};
+use crate::plan::{
+    Failure, Finding, Rule, Severity, iam_only, reset_settings, undeclared_settings,
+};
 use crate::postgres::Refusal;
 
 /// What is to be said of it.
@@ -52,11 +54,39 @@ pub(super) fn judge(
                 ..*finding
             }))
         }
+        Refusal::Session(_) => session(holder, login, database, said, refusal, state),
         Refusal::Database(_) => Verdict::Unknown(Failure {
             causes: vec![said],
             hint: refusal.hint(),
         }),
     }
+}
+
+/// The settings of the login can be the cause: it may change them itself, and `apply` resets those that are not declared.
+fn session(
+    holder: Holder<'_>,
+    login: &RoleName,
+    database: &DatabaseName,
+    said: String,
+    refusal: &Refusal,
+    state: &State,
+) -> Verdict {
+    let settings = undeclared_settings(holder.policy, state, (holder.name, login), database);
+    let Some(advice) = reset_settings(&settings) else {
+        return Verdict::Unknown(Failure {
+            causes: vec![said],
+            hint: refusal.hint(),
+        });
+    };
+    let resets: Option<Vec<String>> = settings.into_iter().map(|one| one.reset).collect();
+    let message = format!("{said}: the password is right; {advice}");
+    Verdict::Finding(Box::new(Finding {
+        database: Some(database.clone()),
+        role: Some(login.to_string()),
+        object: None,
+        fix: resets.map(|all| all.join("; ")),
+        ..*holder.finding(Rule::RoleSetting, message)
+    }))
 }
 
 /// SQLSTATE of a database on which the login has no CONNECT.

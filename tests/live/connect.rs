@@ -233,6 +233,12 @@ each_major! {
             CREATE ROLE idle NOLOGIN PASSWORD 'right';
             CREATE ROLE expired LOGIN PASSWORD 'right' VALID UNTIL '2000-01-01';
             CREATE ROLE barred LOGIN PASSWORD 'right';
+            CREATE ROLE gone LOGIN PASSWORD 'right';
+            CREATE ROLE outside LOGIN PASSWORD 'right';
+            CREATE ROLE here LOGIN PASSWORD 'right';
+            ALTER ROLE gone SET local_preload_libraries = 'gone';
+            ALTER ROLE outside SET local_preload_libraries = '/tmp/outside';
+            ALTER ROLE here IN DATABASE postgres SET local_preload_libraries = 'gone';
             REVOKE CONNECT ON DATABASE shop FROM PUBLIC;
         ").await;
         cluster.batch("postgres", "CREATE DATABASE tiny CONNECTION LIMIT 0").await;
@@ -250,6 +256,7 @@ each_major! {
                         Refusal::Full(_) => "full",
                         Refusal::NoLogin(_) => "no login",
                         Refusal::Database(_) => "database",
+                        Refusal::Session(_) => "session",
                     };
                     let right = if source.proves_password() { ", right" } else { "" };
                     format!("{kind} {}{right}", source.server().map(|said| said.sqlstate.as_str()).unwrap_or_default())
@@ -270,6 +277,11 @@ each_major! {
             ("shut", "app", "database 55000, right", "password 28P01"),
             ("nowhere", "app", "database 3D000, right", "password 28P01"),
             ("shop", "app", "database 42501, right", "password 28P01"),
+            ("postgres", "gone", "session 58P01, right", "password 28P01"),
+            ("postgres", "outside", "session 42501, right", "password 28P01"),
+            ("postgres", "here", "session 58P01, right", "password 28P01"),
+            ("template1", "here", "in", "password 28P01"),
+            ("shop", "gone", "database 42501, right", "password 28P01"),
         ] {
             assert_eq!(tried(database, user, "right").await, right, "{user} at {database}");
             assert_eq!(tried(database, user, "wrong").await, wrong, "{user} at {database}");

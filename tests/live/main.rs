@@ -60,6 +60,7 @@ mod row_security;
 mod scene;
 mod script;
 mod session;
+mod session_settings;
 mod signals;
 mod stage;
 mod storage;

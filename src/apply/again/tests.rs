@@ -9,6 +9,7 @@ fn said(sqlstate: &str, message: &str) -> PostgresError {
         detail: None,
         hint: None,
         context: None,
+        routine: None,
     };
     let database = DatabaseName::new("shop").unwrap();
     PostgresError::Transaction {

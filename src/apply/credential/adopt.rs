@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use rand::CryptoRng;
 
 use super::Job;
-use super::login::login_error;
 use super::publish::Told;
 use crate::apply::{ApplyError, Run};
 use crate::model::{Annotations, Login, NoCredential, Payload, RoleName, Secret};
@@ -311,7 +310,7 @@ impl Run<'_> {
                     proven,
                 }))
             }
-            Err(error) => Err(login_error(job, error)),
+            Err(error) => Err(self.login_error(job, error)),
         }
     }
 }

@@ -6,8 +6,10 @@ use backon::{ExponentialBuilder, Retryable as _};
 
 use super::Job;
 use crate::apply::{ApplyError, Run};
-use crate::model::{Credential, Login, Password, Payload, RoleName, Shape};
-use crate::plan::{open_login, set_closed_password, set_password};
+use crate::model::{Credential, DatabaseName, Login, Password, Payload, RoleName, Shape};
+use crate::plan::{
+    open_login, reset_settings, set_closed_password, set_password, undeclared_settings,
+};
 use crate::postgres::{LoginError, Refusal, Statement, login};
 
 impl Run<'_> {
@@ -65,7 +67,7 @@ impl Run<'_> {
     ) -> Result<(), ApplyError> {
         self.prove_password(job.login, password, job.role)
             .await
-            .map_err(|error| login_error(job, error))
+            .map_err(|error| self.login_error(job, error))
     }
 
     /// Whether the password is the one that the server has, also of a login that is closed.
@@ -81,7 +83,7 @@ impl Run<'_> {
                 source: Refusal::Password(_),
                 ..
             }) => Ok(false),
-            Err(error) => Err(login_error(job, error)),
+            Err(error) => Err(self.login_error(job, error)),
         }
     }
 
@@ -107,16 +109,46 @@ impl Run<'_> {
         password: &Password,
         role: &RoleName,
     ) -> Result<(), LoginError> {
-        let database = self.wanted(role).map(|secret| secret.database.clone());
-        let database = database.unwrap_or_else(|_| self.edges.route.start_database().clone());
         login(
             self.edges.route,
-            &database,
+            &self.entered(role),
             user,
             password,
             self.edges.purpose,
         )
         .await
+    }
+
+    /// The database that the credential of the role is for.
+    fn entered(&self, role: &RoleName) -> DatabaseName {
+        self.wanted(role).map_or_else(
+            |_| self.edges.route.start_database().clone(),
+            |secret| secret.database.clone(),
+        )
+    }
+
+    /// A login that failed, with what the catalogs know of the cause.
+    pub(in crate::apply) fn login_error(&self, job: &Job<'_>, source: LoginError) -> ApplyError {
+        ApplyError::Login {
+            secret: job.secret.clone(),
+            login: job.login.name().clone(),
+            advice: self.advice_on_session(job, &source),
+            source: Box::new(source),
+        }
+    }
+
+    /// How the settings end that keep sessions of the login from beginning.
+    pub(in crate::apply) fn advice_on_session(
+        &self,
+        job: &Job<'_>,
+        source: &LoginError,
+    ) -> Option<String> {
+        let role = (job.role, job.login.name());
+        let database = self.entered(job.role);
+        source
+            .is_of_session()
+            .then(|| undeclared_settings(self.policy, &self.state, role, &database))
+            .and_then(|settings| reset_settings(&settings))
     }
 
     /// The login of a stored version is proven with the stored bytes, and the version is published.
@@ -151,14 +183,6 @@ impl Run<'_> {
             secret: job.secret.clone(),
             version: number,
         })
-    }
-}
-
-pub(in crate::apply) fn login_error(job: &Job<'_>, source: LoginError) -> ApplyError {
-    ApplyError::Login {
-        secret: job.secret.clone(),
-        login: job.login.name().clone(),
-        source: Box::new(source),
     }
 }
 

@@ -11,8 +11,6 @@ mod reshape;
 mod resume;
 mod vouch;
 
-pub(super) use login::login_error;
-
 use std::collections::BTreeMap;
 
 use rand::CryptoRng;

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::{Turn, strategy_of};
-use crate::apply::credential::{Job, login_error};
+use crate::apply::credential::Job;
 use crate::apply::{ApplyError, Run};
 use crate::model::{Login, Password, RoleName, SecretName, Strategy};
 use crate::plan::{
@@ -138,12 +138,20 @@ impl Turn<'_> {
         let in_place = Some(login) == self.seen.state.ledger.login.as_ref();
         match proven {
             Err(error) if in_place && !error.leaves_password_open() => {
+                let advice = self
+                    .run
+                    .advice_on_session(&self.job(login).as_ref(), &error);
                 let failed = Failure::new(&error, None).message();
+                let advice = advice.map(|advice| format!("; {advice}"));
                 self.run.report.events.push(format!(
-                    "the password of `{login}` is set, but not tried: {failed}"
+                    "the password of `{login}` is set, but not tried: {failed}{}",
+                    advice.unwrap_or_default()
                 ));
             }
-            proven => proven.map_err(|error| login_error(&self.job(login).as_ref(), error))?,
+            proven => {
+                let job = self.job(login);
+                proven.map_err(|error| self.run.login_error(&job.as_ref(), error))?;
+            }
         }
         self.seen.state.server = ServerSide::Proven;
         Ok(())
@@ -176,11 +184,11 @@ impl Turn<'_> {
         match self.run.log_in(login, password, self.role).await {
             Ok(()) => Ok(true),
             Err(LoginError::Refused {
-                source: Refusal::Full(_) | Refusal::Database(_),
+                source: Refusal::Full(_) | Refusal::Database(_) | Refusal::Session(_),
                 ..
             }) => Ok(true),
             Err(LoginError::Refused { .. }) => Ok(false),
-            Err(error) => Err(login_error(&self.job(login).as_ref(), error)),
+            Err(error) => Err(self.run.login_error(&self.job(login).as_ref(), error)),
         }
     }
 
