@@ -57,7 +57,8 @@ impl Logins {
     /// The logins of `role` on a server with the roles `found`; none where the policy does not declare it.
     ///
     /// The pair of a role that does not alternate is a former one: it counts as long as nothing else in the policy has the
-    /// name, and a role of that name turns into `role`.
+    /// name, and a role of that name turns into `role`. An admin can make such a role by hand, so that being one of these is no
+    /// proof: rotation changes it only with a seal.
     pub fn of(policy: &Policy, role: &RoleName, found: &BTreeMap<RoleName, Role>) -> Self {
         let Some(of_policy) = policy.roles.get(role) else {
             return Self::default();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::ledger::{Previous, Unseen};
 use super::schedule::after;
 use super::{Blocker, Held, Ledger, LoginFacts, Order, Publication, State, Step, Wait};
-use crate::model::{Identity, Login, VersionState};
+use crate::model::{Identity, Login, Strategy, VersionState};
 
 impl State {
     /// What is left to do with the credential before, if there is one.
@@ -56,9 +56,17 @@ impl State {
     }
 
     /// Looks whether the version before holds a credential of the login that is said to be in it, as far as it can be read: the
-    /// login is closed.
+    /// login is closed. One that the policy does not declare is closed only where a seal shows that it was in use here: its
+    /// name and its `role` setting are those of any role that an admin makes so.
     fn unlike(&self, previous: &Previous<'_>) -> Option<Step> {
         let is_other = self.ledger.login.as_ref() != Some(previous.login);
+        if is_other && self.is_undeclared(previous.login) {
+            match self.seals.get(&previous.version) {
+                None => return Some(Step::CheckSeal(previous.version)),
+                Some(false) => return Some(Step::Hold(self.not_ours(previous.version))),
+                Some(true) => {}
+            }
+        }
         if !is_other || !self.is_enabled(previous.version) {
             return None;
         }
@@ -69,6 +77,11 @@ impl State {
             Some(Identity::Generated | Identity::Unknown) => None,
             Some(_) => Some(Step::Hold(self.not_ours(previous.version))),
         }
+    }
+
+    /// Whether the policy has no such role: one of a pair beside a role that logs in itself.
+    fn is_undeclared(&self, login: &Login) -> bool {
+        self.terms.strategy == Strategy::Single && self.terms.former.contains(login)
     }
 
     fn retire(&self, previous: &Previous<'_>, current: i64) -> Step {
@@ -275,8 +288,8 @@ impl State {
         users
     }
 
-    /// A login of the role that is neither in use nor the one before: it had a password that nobody stored, or the secret does not
-    /// remember it any more. It is closed like the one before.
+    /// A declared login of the role that is neither in use nor the one before: it had a password that nobody stored, or the secret
+    /// does not remember it any more. It is closed like the one before.
     pub(super) fn stray(&self) -> Option<Step> {
         let login = self.first_stray()?;
         if let Some(step) = self.noted(&login) {
@@ -291,7 +304,10 @@ impl State {
     fn first_stray(&self) -> Option<Login> {
         let in_use = self.ledger.login.as_ref()?;
         let is_open = |login: &&Login| *login != in_use && self.login(login).can_login;
-        let mut own = self.terms.former.iter().chain(&self.terms.logins);
+        let former = self.terms.former.iter();
+        let mut own = former
+            .filter(|login| !self.is_undeclared(login))
+            .chain(&self.terms.logins);
         own.find(is_open).cloned()
     }
 

@@ -40,6 +40,7 @@ mod lock_holders;
 mod lost;
 mod messages;
 mod migrations;
+mod namesakes;
 mod oracle;
 mod other_readers;
 mod overlap;

@@ -395,6 +395,7 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
             }
             Step::Expire { login, at } => {
                 is_own(login)?;
+                is_shown(&state, login, &ours)?;
                 prop_assert!(
                     is_in_use(&state, &works) && state.ledger.login.as_ref() != Some(login)
                 );
@@ -406,6 +407,7 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
             }
             Step::EndSessions(login) => {
                 is_own(login)?;
+                is_shown(&state, login, &ours)?;
                 prop_assert!(state.ledger.login.as_ref() != Some(login));
                 state
                     .logins
@@ -416,6 +418,8 @@ fn run(mut state: State, written: &Written) -> Result<Vec<Step>, TestCaseError> 
             }
             Step::Close(login) => {
                 is_own(login)?;
+                is_shown(&state, login, &ours)?;
+                ended.push(step.clone());
                 prop_assert!(
                     is_in_use(&state, &works) && state.ledger.login.as_ref() != Some(login)
                 );
@@ -466,6 +470,20 @@ fn newly_retired(before: &Ledger, after: &Ledger) -> Vec<i64> {
 
 fn is_own(login: &RoleName) -> Result<(), TestCaseError> {
     prop_assert!(OWN.contains(&login.as_str()), "{login}");
+    Ok(())
+}
+
+/// A login that the policy does not declare is changed only where a seal shows that it was in use.
+fn is_shown(state: &State, login: &Login, ours: &BTreeSet<i64>) -> Result<(), TestCaseError> {
+    let shown = |previous: &rolewright::rotation::Previous<'_>| {
+        previous.login == login && ours.contains(&previous.version)
+    };
+    let is_declared =
+        state.terms.strategy == rolewright::model::Strategy::Alternate || login.as_str() == "app";
+    prop_assert!(
+        is_declared || state.ledger.previous().as_ref().is_some_and(shown),
+        "nothing shows that `{login}` was ever a login of the role"
+    );
     Ok(())
 }
 
@@ -527,6 +545,61 @@ fn versions_that_were_stored_here_do_end() {
         written.works = [(works, login("app_a"))].into();
         let ended = run(seen(&written, Order::Finish, true), &written).unwrap();
         assert_eq!(ended.contains(&Step::Disable(1)), ends, "{ended:?}");
+    }
+}
+
+/// A role with the name of one of a pair, and its settings, is no former login because an annotation says so.
+#[test]
+fn a_login_that_the_policy_does_not_declare_is_closed_only_with_a_seal() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut written = written().new_tree(&mut runner).unwrap().current();
+    written.secret.aliases = [("current".to_owned(), 5), ("previous".to_owned(), 1)].into();
+    written
+        .secret
+        .versions
+        .iter_mut()
+        .for_each(|version| version.state = VersionState::Enabled);
+    (written.pending, written.works) = (None, [(5, login("app"))].into());
+    written.truth.insert(1, Identity::Generated);
+    let seal = "0123456789abcdef0123456789abcdef";
+    for (previous, sealed, closes) in [
+        (Some(format!("1:{seal}")), vec![1], true),
+        (Some(format!("1:{seal}")), vec![], false),
+        (Some("1".to_owned()), vec![], false),
+        (None, vec![1], false),
+    ] {
+        let mut annotations = BTreeMap::from([
+            (Annotations::LOGIN.to_owned(), "app".to_owned()),
+            (Annotations::VERSION.to_owned(), "5".to_owned()),
+            (
+                Annotations::PUBLISHED.to_owned(),
+                "2026-01-01T00:00:00Z".to_owned(),
+            ),
+            (
+                Annotations::UNSEEN.to_owned(),
+                "2026-01-02T00:00:00Z app_a".to_owned(),
+            ),
+        ]);
+        if let Some(version) = &previous {
+            annotations.insert(Annotations::PREVIOUS_LOGIN.to_owned(), "app_a".to_owned());
+            annotations.insert(Annotations::PREVIOUS_VERSION.to_owned(), version.clone());
+        }
+        written.secret.annotations = annotations;
+        written.sealed = sealed.into_iter().collect();
+        for order in [Order::Finish, Order::Due] {
+            let mut state = seen(&written, order, false);
+            state.terms.every = None;
+            for name in ["app_a", "app_b"] {
+                state.logins.get_mut(&role(name)).unwrap().can_login = true;
+            }
+            let ended = run(state, &written).unwrap();
+            let closed = ended.contains(&Step::Close(login("app_a")));
+            assert_eq!(closed, closes, "{previous:?} {order:?}: {ended:?}");
+            assert!(
+                !ended.contains(&Step::Close(login("app_b"))),
+                "nothing remembers it"
+            );
+        }
     }
 }
 
