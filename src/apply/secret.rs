@@ -8,7 +8,7 @@ use backon::{ExponentialBuilder, Retryable as _};
 use super::{ApplyError, Run};
 use crate::google::SecretUpdate;
 use crate::model::{Annotations, Identity, RoleName, Secret, SecretName, Shape, VersionState};
-use crate::plan::{Finding, Rule, Withheld, WithheldKind};
+use crate::plan::{Finding, Grounds, Rule, Withheld};
 use crate::rotation::{Reading, SealKey, read};
 
 /// Seconds until an ordered destruction happens where the secret does not say: the least Google takes, a day in which
@@ -196,6 +196,6 @@ fn stored_by_others(role: &RoleName, name: &SecretName, versions: &[i64]) -> Wit
         summary: None,
         reason: "only what was stored here is destroyed".into(),
         advice: numbers.iter().map(advice).collect::<Vec<_>>().join("; "),
-        kind: WithheldKind::Decision,
+        grounds: Grounds::Decision,
     }
 }

@@ -171,7 +171,10 @@ impl Outcome {
 
     /// How it ended.
     pub fn status(&self) -> ApplyStatus {
-        let worst = self.withheld().map(|withheld| withheld.kind).max();
+        let worst = self
+            .withheld()
+            .map(|withheld| withheld.grounds.kind())
+            .max();
         if self
             .report
             .as_ref()

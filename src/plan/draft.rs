@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::Digest as _;
 
-use super::{Change, Finding, IamOnly, Rule};
+use super::{Change, Finding, Grounds, IamOnly, Rule};
 use crate::model::{DatabaseName, Given, InstanceName, Origin, Preset, RoleName, Server};
 
 /// What `apply` would do to one instance. It is printed, tested and applied as it stands.
@@ -128,8 +128,6 @@ pub struct Step {
     pub origin: Option<Origin>,
     /// Whether only a run does it, which looks into payloads first: no statement is printed for it.
     pub by_run: bool,
-    /// What the fix of a withheld change of owner gives in the same transaction, so that no role is without what is declared.
-    pub brings: Vec<Change>,
 }
 
 /// What of the policy asks for a privilege.
@@ -156,8 +154,8 @@ pub struct Withheld {
     pub reason: String,
     /// The flag, the statement or the person that would mend it.
     pub advice: String,
-    /// Whether a decision is wanted or this admin cannot at all.
-    pub kind: WithheldKind,
+    /// On what grounds: whether a decision is wanted, or this admin cannot at all.
+    pub grounds: Grounds,
 }
 
 impl Withheld {

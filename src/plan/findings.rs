@@ -54,7 +54,7 @@ impl Plan {
             .flat_map(|withheld| &withheld.findings)
             .map(Finding::fingerprint)
             .collect();
-        of_step(self, step, None)
+        of_withheld(self, step)
             .iter()
             .all(|finding| left.contains(&finding.fingerprint()))
     }
@@ -95,15 +95,14 @@ fn run_again(plan: &Plan, change: &Change) -> String {
     }
 }
 
-/// The findings a step mends; without `reach`, without what would mend them.
-pub(super) fn of_step(plan: &Plan, step: &Step, reach: Option<&Reach<'_>>) -> Vec<Finding> {
-    let of_object = |object: &Object| {
-        step.brings
-            .iter()
-            .map(|one| one.with_objects([object.clone()].into()))
-            .collect()
-    };
-    of_step_with(plan, step, reach, &of_object)
+/// The findings of a step that is not taken: without the statement that makes the change, which is what is withheld.
+pub(super) fn of_withheld(plan: &Plan, step: &Step) -> Vec<Finding> {
+    of_step_with(plan, step, None, &|_| Vec::new())
+}
+
+/// The findings of a step that no plan takes, with the statements that make its change.
+pub(super) fn of_proposed(plan: &Plan, step: &Step, reach: &Reach<'_>) -> Vec<Finding> {
+    of_step_with(plan, step, Some(reach), &|_| Vec::new())
 }
 
 /// What is granted on the objects that get another owner, by object.

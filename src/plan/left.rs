@@ -177,7 +177,6 @@ mod tests {
             asked: None,
             origin: None,
             by_run: false,
-            brings: Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ mod finding;
 mod findings;
 mod fix;
 pub mod gcloud;
+mod grounds;
 mod iam_only;
 mod left;
 mod left_sessions;
@@ -44,6 +45,7 @@ pub use draft::{
     Asked, Pending, Plan, Refusal, RefusalCause, Report, Step, Withheld, WithheldKind, digest,
 };
 pub use finding::{Finding, Plane, Rule, Severity};
+pub use grounds::{ApplyOption, Grounds};
 pub use iam_only::{IamOnly, iam_only};
 pub use left::{Left, left};
 pub use left_sessions::end_sessions;

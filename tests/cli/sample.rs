@@ -9,9 +9,8 @@ use rolewright::model::{
 };
 use rolewright::output::{Diagnostic, Validation};
 use rolewright::plan::{
-    Attribute, Change, Credential, CredentialSource, Edge, Extent, Failure, Finding,
+    Attribute, Change, Credential, CredentialSource, Edge, Extent, Failure, Finding, Grounds,
     InstanceVerdict, Pending, Plan, Refusal, RefusalCause, Rule, Severity, Step, Verdict, Withheld,
-    WithheldKind,
 };
 use rolewright::policy::{Source, Variables, load};
 
@@ -76,7 +75,6 @@ fn step(rule: Rule, change: Change) -> Step {
         asked: None,
         origin: Some(origin(12, 3)),
         by_run: false,
-        brings: Vec::new(),
     }
 }
 
@@ -312,14 +310,14 @@ pub fn plan() -> Plan {
                 reason: "it is SECURITY DEFINER: it would run with the rights of migration_user"
                     .into(),
                 advice: "review it, then run with --take-over".into(),
-                kind: WithheldKind::Decision,
+                grounds: Grounds::Decision,
             },
             Withheld {
                 findings: vec![finding(Rule::RoleAttribute, "app_user is SUPERUSER")],
                 summary: None,
                 reason: "only a superuser can change it".into(),
                 advice: "ALTER ROLE app_user NOSUPERUSER, as a superuser".into(),
-                kind: WithheldKind::Impossible,
+                grounds: Grounds::Rights,
             },
         ],
         pending: vec![Pending {

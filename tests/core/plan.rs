@@ -8,6 +8,7 @@ mod interpret;
 mod logins;
 mod losses;
 mod unproven;
+mod withheld;
 mod world;
 
 use std::fmt::Write as _;

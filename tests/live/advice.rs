@@ -91,6 +91,15 @@ fn statement(advice: &str) -> Option<&str> {
     (is_sql && !statement.contains('…')).then_some(statement)
 }
 
+/// The options of `apply` that the message of a finding names: what it withholds is done with them.
+pub fn options_in(message: &str) -> BTreeSet<&'static str> {
+    let known = ["--prune", "--take-over", "--reset-passwords"];
+    known
+        .into_iter()
+        .filter(|option| message.contains(option))
+        .collect()
+}
+
 each_major! {
     async fn every_fix_is_one_whatever_the_names_are(major: u32) {
         let stage = stage(major);
@@ -103,16 +112,22 @@ each_major! {
         for _round in 0..4 {
             let (containers, others): (Vec<_>, Vec<_>) =
                 drifting(&stage.run("check", &["--format", "json"]).json()).into_iter().partition(is_container);
+            let mut options = BTreeSet::new();
             for finding in others.iter().chain(&containers) {
                 let Some(fix) = finding["fix"].as_str() else {
-                    // What waits for a role to be proven; the membership that is to be decided about has a fix of its own.
-                    let why = finding["message"].as_str().unwrap_or_default();
-                    assert!(why.contains(" is a member of ") && why.contains("--prune"), "no fix: {finding:#}");
+                    // What is withheld names the option that decides, also for what waits for a role to be proven.
+                    let decides = options_in(finding["message"].as_str().unwrap_or_default());
+                    assert!(!decides.is_empty(), "no fix: {finding:#}");
+                    options.extend(decides);
+                    seen.insert(finding["rule"].as_str().unwrap_or_default().to_owned());
                     continue;
                 };
                 let superuser = stage.cluster.connect_superuser(finding["database"].as_str().unwrap_or("postgres")).await;
                 superuser.batch_execute(fix).await.unwrap_or_else(|error| panic!("{fix}: {error:?}"));
                 seen.insert(finding["rule"].as_str().unwrap_or_default().to_owned());
+            }
+            if !options.is_empty() {
+                stage.apply(&options.into_iter().collect::<Vec<_>>());
             }
         }
         stage.run("check", &[]).assert_status(0);

@@ -104,12 +104,20 @@ each_major! {
         for (object, made, keeps) in OWNED_BY_OTHERS {
             stage.cluster.batch("shop", made).await;
             let checked = stage.run("check", &["--format", "json"]).assert_status(2).json();
-            let fix = owner_findings(&checked).find(|one| one["object"] == object).and_then(|one| one["fix"].as_str());
-            let fix = fix.unwrap_or_else(|| panic!("{object}: {checked:#}"));
+            let finding = owner_findings(&checked).find(|one| one["object"] == object);
+            let finding = finding.unwrap_or_else(|| panic!("{object}: {checked:#}"));
+            // What is withheld has no statement: a run does it, with the option that the finding names.
+            let fix = finding["fix"].as_str().unwrap_or_default();
+            let withheld = ["view app.o4", "table app.o7"].contains(&object);
+            assert!(fix.is_empty() == withheld && withheld == finding["message"].to_string().contains("--take-over="), "{finding:#}");
             let (before, members) = (rows(&looking, HELD).await, rows(&looking, MEMBERS).await);
             let admin = stage.cluster.connect_admin("shop").await;
             let mut seen = Vec::new();
-            for statement in fix.split("; ") {
+            if withheld {
+                // The membership of the stranger is withheld still.
+                stage.apply(&["--take-over=views,foreign"]);
+            }
+            for statement in fix.split("; ").filter(|_| !withheld) {
                 admin.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
                 assert_eq!(rows(&looking, MEMBERS).await, members, "{object}, after `{statement}`");
                 seen.push((statement, rows(&looking, HELD).await));
@@ -127,7 +135,7 @@ each_major! {
     }
 
     /// No statement of its own gives such a sequence to another owner, nor could one: it goes with its table, also where that is
-    /// withheld. One that stands alone has its statement.
+    /// withheld.
     async fn the_sequences_of_a_table_go_with_it_where_it_is_withheld_too(major: u32) {
         let stage = Stage::new(major);
         stage.roles(ROLES);
@@ -147,8 +155,7 @@ each_major! {
         let table = found("table app.k2").unwrap_or_else(|| panic!("{checked:#}"));
         assert!(table["fix"].as_str().is_some_and(|fix| fix.starts_with("rolewright apply ")), "{table:#}");
         let alone = found("sequence app.alone").unwrap_or_else(|| panic!("{checked:#}"));
-        let fix = alone["fix"].as_str().unwrap_or_else(|| panic!("{alone:#}"));
-        assert!(fix.contains("ALTER SEQUENCE \"app\".\"alone\" OWNER TO \"migration_user\""), "{fix}");
+        assert!(alone["fix"].is_null() && alone["message"].to_string().contains("--take-over=foreign"), "{alone:#}");
         assert_eq!(owner_findings(&checked).count(), 3, "{checked:#}");
 
         stage.apply(&[]).assert_status(3);

@@ -7,7 +7,7 @@ use super::Job;
 use super::publish::Told;
 use crate::apply::{ApplyError, Run};
 use crate::model::{Annotations, Login, NoCredential, Payload, RoleName, Secret};
-use crate::plan::{Change, CredentialSource, Finding, Rule, Withheld, WithheldKind, gcloud};
+use crate::plan::{Change, CredentialSource, Finding, Grounds, Rule, Withheld, gcloud};
 use crate::postgres::LoginError;
 use crate::rotation::{Ledger, Seal, SealKey};
 
@@ -352,6 +352,6 @@ fn not_adopted(job: &Job<'_>, number: i64, reason: String) -> Withheld {
              --reset-passwords to store a new one",
             gcloud::add_version(job.secret)
         ),
-        kind: WithheldKind::Decision,
+        grounds: Grounds::Decision,
     }
 }

@@ -21,7 +21,7 @@ use crate::model::{
     Strategy, VersionState,
 };
 use crate::plan::{
-    CredentialSource, Finding, Rule, Withheld, WithheldKind, advice_about_readers, other_readers,
+    CredentialSource, Finding, Grounds, Rule, Withheld, advice_about_readers, other_readers,
 };
 use crate::rotation::{self, Ledger, Reading};
 
@@ -114,7 +114,7 @@ impl Run<'_> {
                 readers.join("; ")
             ),
             advice: advice_about_readers(job.secret),
-            kind: WithheldKind::Decision,
+            grounds: Grounds::Decision,
         }))
     }
 

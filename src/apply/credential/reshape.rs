@@ -7,7 +7,7 @@ use super::{Job, newest, readable, shape};
 use crate::apply::{ApplyError, Run};
 use crate::google::SecretUpdate;
 use crate::model::{Given, Password, Payload, Secret};
-use crate::plan::{Finding, Rule, Withheld, WithheldKind};
+use crate::plan::{Finding, Grounds, Rule, Withheld};
 use crate::rotation::{Ledger, Mark, Pending, SealKey};
 
 impl Run<'_> {
@@ -237,6 +237,6 @@ fn not_of_its_form(job: &Job<'_>, number: i64, given: &Given) -> Withheld {
             "{} stores a new one in the declared form",
             given.command_for("rotate", job.role, &["--now"])
         ),
-        kind: WithheldKind::Decision,
+        grounds: Grounds::Decision,
     }
 }

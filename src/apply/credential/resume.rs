@@ -6,7 +6,7 @@ use rand::CryptoRng;
 use super::{Job, newest, readable, shape};
 use crate::apply::{ApplyError, Run};
 use crate::model::{Password, Payload, Secret, Strategy, Version};
-use crate::plan::{Finding, Rule, Withheld, WithheldKind};
+use crate::plan::{Finding, Grounds, Rule, Withheld};
 
 impl Run<'_> {
     pub(super) async fn resume(
@@ -195,7 +195,7 @@ fn foreign(job: &Job<'_>, message: String) -> Withheld {
         summary: None,
         reason,
         advice,
-        kind: WithheldKind::Decision,
+        grounds: Grounds::Decision,
     }
 }
 
@@ -216,6 +216,6 @@ fn not_stored(job: &Job<'_>) -> Withheld {
             job.login
         ),
         advice: "store it in the secret yourself, or use --reset-passwords to replace it".into(),
-        kind: WithheldKind::Decision,
+        grounds: Grounds::Decision,
     }
 }

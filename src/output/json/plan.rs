@@ -61,7 +61,6 @@ impl<'a> ChangeEntry<'a> {
             asked: _,
             origin,
             by_run: _,
-            brings: _,
         } = step;
         let mut losses = plan.losses(step);
         let loss = change.loss().map(|_| losses.remove(0));
@@ -93,13 +92,13 @@ impl<'a> WithheldEntry<'a> {
             summary: _,
             reason,
             advice,
-            kind,
+            grounds,
         } = withheld;
         Self {
             findings: findings.iter().map(FindingEntry::of).collect(),
             reason,
             advice,
-            kind: *kind,
+            kind: grounds.kind(),
         }
     }
 }

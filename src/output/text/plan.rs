@@ -163,7 +163,7 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
     );
     for one in withheld {
         let at = *known
-            .entry((one.kind, &one.reason, &one.advice))
+            .entry((one.grounds.kind(), &one.reason, &one.advice))
             .or_insert(reasons.len());
         if at == reasons.len() {
             reasons.push((one, Vec::new(), Vec::new()));
@@ -178,10 +178,10 @@ pub(super) fn left<'a>(withheld: impl Iterator<Item = &'a Withheld>) -> String {
         let Withheld {
             reason,
             advice,
-            kind,
+            grounds,
             ..
         } = one;
-        let mark = match kind {
+        let mark = match grounds.kind() {
             WithheldKind::Decision => paint(WARNING, "!"),
             WithheldKind::Impossible => paint(ERROR, "✗"),
         };

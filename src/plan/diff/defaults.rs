@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::plan::expected::Expectations;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Extent, Rule, Step};
+use crate::plan::{ApplyOption, Change, Extent, Rule, Step};
 
 /// The kinds of object that presets speak of.
 const BY_PRESET: [DefaultsFor; 3] = [
@@ -157,9 +157,10 @@ impl Diff<'_> {
             Some(Standing::Undeclared)
                 if is_ddl && self.speaks_of(name, actual.schema.as_ref()) =>
             {
-                let reason = Reason::decision(
+                let reason = Reason::option(
+                    ApplyOption::Prune,
                     format!("`{}` is not declared", actual.grantee),
-                    "declare it, put it under `ignore` or `admins`, or use --prune",
+                    "declare it, put it under `ignore` or `admins`, or use ",
                 );
                 (actual.privileges, (!self.options.prune).then_some(reason))
             }

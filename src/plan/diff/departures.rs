@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::expected::Expectations;
 use crate::plan::standing::Standing;
-use crate::plan::{Attribute, Change, Finding, Rule, WithheldKind, statement};
+use crate::plan::{Attribute, Change, Finding, Grounds, Rule, WithheldKind, statement};
 
 /// What is known of departures while the plan is made.
 #[derive(Default)]
@@ -84,8 +84,8 @@ impl Diff<'_> {
             .departures
             .unfinished
             .entry(declared.clone())
-            .or_insert(reason.kind);
-        *worst = (*worst).max(reason.kind);
+            .or_insert(reason.grounds.kind());
+        *worst = (*worst).max(reason.grounds.kind());
         self.departures
             .unfinished_in
             .extend(database.map(|database| (role.clone(), database.clone())));
@@ -329,11 +329,12 @@ impl Diff<'_> {
                 members,
             };
             let origin = self.origin(declared);
-            let kept = self.departures.unfinished.get(declared).map(|kind| Reason {
-                kind: *kind,
-                reason: "something still depends on it".into(),
-                advice: "mend what is named above; the next run goes on from there".into(),
-                waits_for: None,
+            let kept = self.departures.unfinished.get(declared).map(|kind| {
+                Reason::on(
+                    Grounds::after(*kind),
+                    "something still depends on it",
+                    "mend what is named above; the next run goes on from there",
+                )
             });
             let blocked = self.not_administered(&role).or(kept);
             self.depart(

@@ -354,7 +354,9 @@ impl Diff<'_> {
             }),
             privilege: Some(privileges.to_string()),
             path,
-            fix: fix(database, lot, cause, &self.reach),
+            // What the policy leaves to PUBLIC is taken by the policy.
+            fix: fix(database, lot, cause, &self.reach)
+                .filter(|_| !self.is_managed_schema(database, cause.schema)),
             origin: self.origin(role),
             ..Finding::new(Rule::PrivilegeEffective, message)
         };

@@ -1,6 +1,7 @@
 //! Steps on their way into the plan: what the policy accepts is set aside, what another phase is for is left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::heritage::Heritage;
 use super::{Diff, Phase};
@@ -8,39 +9,44 @@ use crate::model::{Origin, Privilege, Privileges, RoleName};
 use crate::plan::allow::allowance;
 use crate::plan::phase::order;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Finding, Plan, Plane, Rule, Step, Withheld, WithheldKind, findings};
+use crate::plan::{ApplyOption, Change, Finding, Grounds, Plan, Rule, Step, Withheld, findings};
 
 /// Why a step is not taken.
 pub(super) struct Reason {
-    pub(super) kind: WithheldKind,
+    pub(super) grounds: Grounds,
     pub(super) reason: String,
     pub(super) advice: String,
-    /// The role that is to be proven first: what waits for it is withheld together.
-    pub(super) waits_for: Option<RoleName>,
 }
 
 impl Reason {
     pub(super) fn decision(reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self {
-            kind: WithheldKind::Decision,
-            reason: reason.into(),
-            advice: advice.into(),
-            waits_for: None,
-        }
+        Self::on(Grounds::Decision, reason, advice)
+    }
+
+    /// `advice` followed by the option of `apply` that decides.
+    pub(super) fn option(
+        option: ApplyOption,
+        reason: impl Into<String>,
+        advice: impl fmt::Display,
+    ) -> Self {
+        let advice = format!("{advice}{option}");
+        Self::on(Grounds::Option(option), reason, advice)
     }
 
     pub(super) fn impossible(reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self {
-            kind: WithheldKind::Impossible,
-            reason: reason.into(),
-            advice: advice.into(),
-            waits_for: None,
-        }
+        Self::on(Grounds::Rights, reason, advice)
     }
 
-    /// Whether this admin can do it, once it is decided.
-    fn is_decision(&self) -> bool {
-        self.kind == WithheldKind::Decision
+    pub(super) fn on(
+        grounds: Grounds,
+        reason: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            grounds,
+            reason: reason.into(),
+            advice: advice.into(),
+        }
     }
 }
 
@@ -116,42 +122,27 @@ impl Diff<'_> {
         let Some(step) = self.set_unspelt_aside(step) else {
             return;
         };
-        if let Some(declared) = &reason.waits_for {
+        if let Grounds::Unproven(declared) = &reason.grounds {
             return self.hold_back(declared, &step);
         }
         if let Some(step) = self.set_allowed_aside(step) {
-            // Nor is there a statement for what moves sequences along: a run would be, and it withholds this.
-            let moves = matches!(&step.change, Change::ChangeOwner { from, .. } if self.reach.moves_sequences(from, &step.change));
-            let found = findings::of_step(&self.plan, &step, Some(&self.reach).filter(|_| !moves));
-            // `rolewright apply` would withhold it again: the way out is the advice.
-            let repeats = matches!(
-                step.change,
-                Change::CreateSecret { .. } | Change::Credential { .. }
-            );
-            let possible = |one: Finding| Finding {
-                fix: one.fix.filter(|_| reason.is_decision() && !repeats),
-                ..one
-            };
-            let found = found.into_iter().map(possible).collect();
-            self.withhold_findings(found, reason);
+            self.withhold_findings(findings::of_withheld(&self.plan, &step), reason);
         }
     }
 
-    /// Leaves a step for which no statement is to be given, and says why.
-    pub(super) fn withhold_unmended(&mut self, step: Step, reason: Reason) {
-        let found = findings::of_step(&self.plan, &step, None);
-        self.leave(found, reason);
+    /// Leaves a step about a name that cannot be written.
+    pub(super) fn withhold_unspelt(&mut self, step: &Step, reason: Reason) {
+        self.withhold_findings(findings::of_withheld(&self.plan, step), reason);
     }
 
-    /// Leaves drift that no statement of ours would mend, and says why. What would is the advice where there is no statement,
-    /// unless this admin cannot follow it.
+    /// Leaves drift that no step of a plan mends, and says why. A finding has a statement of its own where it says what people
+    /// may decide to do; else the grounds decide what is typed.
     pub(super) fn withhold_findings(&mut self, found: Vec<Finding>, reason: Reason) {
-        let advice = |one: &Finding| {
-            (reason.is_decision() && one.rule.plane() != Plane::Database)
-                .then(|| reason.advice.clone())
-        };
         let mended = |one: Finding| Finding {
-            fix: one.fix.clone().or_else(|| advice(&one)),
+            fix: one
+                .fix
+                .clone()
+                .or_else(|| reason.grounds.fix(one.rule.plane(), &reason.advice)),
             ..one
         };
         let found = found.into_iter().map(mended).collect();
@@ -165,17 +156,16 @@ impl Diff<'_> {
             .collect();
         if !found.is_empty() {
             let Reason {
-                kind,
+                grounds,
                 reason,
                 advice,
-                waits_for: _,
             } = reason;
             self.plan.withheld.push(Withheld {
                 findings: found,
                 summary: None,
                 reason,
                 advice,
-                kind,
+                grounds,
             });
         }
     }
@@ -211,7 +201,7 @@ impl Diff<'_> {
         {
             return Some(step);
         }
-        let found = findings::of_step(&self.plan, &step, Some(&self.reach));
+        let found = findings::of_withheld(&self.plan, &step);
         let left: Vec<_> = found
             .into_iter()
             .filter_map(|one| self.unless_allowed(one))
@@ -286,7 +276,6 @@ pub(super) fn step(change: Change, rule: Rule, origin: Option<&Origin>) -> Step 
         asked: None,
         origin: origin.cloned(),
         by_run: false,
-        brings: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::owners::Judged;
 use crate::model::{AclItem, Grantee, Object, ObjectKind, Privileges, RoleName};
 use crate::plan::expected::{Wanted, Wants};
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Extent, Rule};
+use crate::plan::{ApplyOption, Change, Extent, Rule};
 
 /// One ACL under judgement.
 struct Case<'c> {
@@ -131,7 +131,7 @@ impl Diff<'_> {
         let mut taken = step(change, self.rule_of_excess(case.lot, cut), None);
         taken.path = path(cut, &case.lot.members);
         if let Some(reason) = self.blocked_by_absence(cut) {
-            return self.withhold_unmended(taken, reason);
+            return self.withhold(taken, reason);
         }
         let blocked = blocked
             .or_else(|| self.blocked_by_prune(cut))
@@ -204,9 +204,10 @@ impl Diff<'_> {
             .role()
             .filter(|role| self.cast.standing(role) == Standing::Undeclared)?;
         (!self.options.prune).then(|| {
-            Reason::decision(
+            Reason::option(
+                ApplyOption::Prune,
                 format!("`{role}` is not declared"),
-                "declare it, put it under `ignore` or `admins`, or use --prune",
+                "declare it, put it under `ignore` or `admins`, or use ",
             )
         })
     }
@@ -254,9 +255,10 @@ impl Diff<'_> {
             .iter()
             .filter_map(|item| item.grantee.role())
             .find(|role| spared(role))?;
-        Some(Reason::decision(
+        Some(Reason::option(
+            ApplyOption::Prune,
             format!("`{role}` would lose what was granted on to it"),
-            "grant it to them as the owner first, or use --prune",
+            "grant it to them as the owner first, or use ",
         ))
     }
 }

@@ -8,7 +8,7 @@ use super::{Diff, Phase};
 use crate::model::{IamPrincipal, Lifecycle, Membership, Origin, RoleName};
 use crate::plan::expected::is_ddl;
 use crate::plan::standing::{Standing, of_iam_groups};
-use crate::plan::{Change, Edge, Rule, statement};
+use crate::plan::{ApplyOption, Change, Edge, Rule, statement};
 
 /// What is declared, by role and member.
 type Wanted = BTreeMap<(RoleName, RoleName), (Edge, Origin)>;
@@ -201,12 +201,13 @@ impl Diff<'_> {
             Standing::Admin | Standing::System | Standing::Ignored => true,
         };
         let edge = lost.iter().find(spared)?;
-        Some(Reason::decision(
+        Some(Reason::option(
+            ApplyOption::Prune,
             format!(
                 "`{}` would lose its membership in `{}`, which was granted on to it",
                 edge.member, edge.role
             ),
-            "grant it to them as the admin first, or use --prune",
+            "grant it to them as the admin first, or use ",
         ))
     }
 
@@ -335,8 +336,9 @@ impl Diff<'_> {
 }
 
 fn not_declared(role: &RoleName) -> Reason {
-    Reason::decision(
+    Reason::option(
+        ApplyOption::Prune,
         format!("`{role}` is not declared"),
-        "declare it, put it under `ignore` or `admins`, or use --prune",
+        "declare it, put it under `ignore` or `admins`, or use ",
     )
 }

@@ -24,29 +24,6 @@ impl Diff<'_> {
         }
     }
 
-    /// What a change of owner to `heir` brings along: what every role that is there lacks then.
-    pub(super) fn brought(&self, lot: &Lot<'_>, heir: &RoleName, wants: &Wants) -> Vec<Change> {
-        let acl = lot.group.acl.after_owner_change(&lot.group.owner, heir);
-        let judged = Judged {
-            owner: heir.clone(),
-            acl,
-            trusted: true,
-            foreign: false,
-            waits: false,
-        };
-        let lacking = self
-            .lacking(lot, &judged, wants, judged.acl.items())
-            .into_iter();
-        let is_given = |role: &RoleName, lack: &Lack| {
-            let proven = matches!(lack.part, Part::Keeps) || self.unproven(role).is_none();
-            !lack.privileges.is_empty() && proven && self.state.roles.contains_key(role)
-        };
-        let given = lacking.filter(|(role, lack)| is_given(role, lack));
-        given
-            .map(|(role, lack)| granted(lot, &judged, &role, &lack))
-            .collect()
-    }
-
     /// What each role lacks, of an object that belongs to `judged.owner`.
     fn lacking(
         &self,

@@ -131,7 +131,7 @@ impl Diff<'_> {
 
     fn lot(&mut self, lot: &Lot<'_>, expectations: &Expectations<'_>) {
         let of_owner = |trusted| expectations.of(lot.group, &lot.members[0], trusted);
-        let judged = self.owner(lot, &of_owner(true));
+        let judged = self.owner(lot);
         self.former_owner(lot, &judged);
         self.outside(lot);
         let wants = of_owner(judged.trusted);
@@ -176,7 +176,7 @@ impl Diff<'_> {
                     place: None,
                 };
                 let judged = match self.cast.going(&group.owner) {
-                    Some(_) => self.owner(&lot, &wants),
+                    Some(_) => self.owner(&lot),
                     None => Judged::as_is(group),
                 };
                 self.acl(&lot, &judged, &wants);

@@ -11,9 +11,8 @@ use crate::model::{
     Acl, Call, DatabaseName, Dependence, Group, Object, ObjectKind, Preset, Privilege,
     RelationKind, RoleName, SchemaName,
 };
-use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Rule, Step, TakeOver, advice, statement};
+use crate::plan::{ApplyOption, Change, Rule, TakeOver, advice, statement};
 
 /// An object's owner and ACL as they will be when it is granted on.
 pub(super) struct Judged {
@@ -42,8 +41,7 @@ impl Judged {
 
 impl Diff<'_> {
     /// Judges the owner of a lot, and takes it over where it may.
-    /// `wants` is what roles are to hold on what has the right owner.
-    pub(super) fn owner(&mut self, lot: &Lot<'_>, wants: &Wants) -> Judged {
+    pub(super) fn owner(&mut self, lot: &Lot<'_>) -> Judged {
         if lot.group.dependence == Dependence::Table {
             return self.owner_of_dependent(lot);
         }
@@ -53,7 +51,7 @@ impl Diff<'_> {
                 trusted: false,
                 ..Judged::as_is(lot.group)
             },
-            Verdict::Wrong { to, blocked } => self.take_over(lot, to, wants, blocked),
+            Verdict::Wrong { to, blocked } => self.take_over(lot, to, blocked),
         }
     }
 
@@ -282,9 +280,10 @@ impl Diff<'_> {
         } else {
             "ask whose it is"
         };
-        Some(Reason::decision(
+        Some(Reason::option(
+            ApplyOption::TakeOver(needed),
             reason,
-            format!("{first}, then use {}", flag(&needed)),
+            format_args!("{first}, then use "),
         ))
     }
 
@@ -298,8 +297,12 @@ impl Diff<'_> {
     fn not_declared(&self, owner: &RoleName) -> Option<Reason> {
         let needed = BTreeSet::from([TakeOver::Foreign]);
         (!needed.is_subset(&self.options.take_over)).then(|| {
-            let advice = format!("ask whose it is, then use {}", flag(&needed));
-            Reason::decision(format!("`{owner}` is not declared"), advice)
+            let reason = format!("`{owner}` is not declared");
+            Reason::option(
+                ApplyOption::TakeOver(needed.clone()),
+                reason,
+                "ask whose it is, then use ",
+            )
         })
     }
 
@@ -367,10 +370,7 @@ impl Diff<'_> {
             return Some(waiting);
         }
         (!may).then(|| match will {
-            true => Reason::decision(
-                format!("`{role}` has no USAGE on schema `{name}` yet"),
-                "use --phase expand first",
-            ),
+            true => expand_first(format!("`{role}` has no USAGE on schema `{name}` yet")),
             false => Reason::impossible(
                 format!("`{role}` has no USAGE on schema `{name}`"),
                 format!(
@@ -456,7 +456,6 @@ impl Diff<'_> {
         &mut self,
         lot: &Lot<'_>,
         to: Option<RoleName>,
-        wants: &Wants,
         blocked: Option<Reason>,
     ) -> Judged {
         let from = lot.group.owner.clone();
@@ -481,12 +480,7 @@ impl Diff<'_> {
             }
         };
         let may_be = blocked.is_none();
-        let brings = if may_be {
-            Vec::new()
-        } else {
-            self.brought(lot, &heir, wants)
-        };
-        let taken = self.hand_over(lot, (Step { brings, ..step }, &heir), blocked);
+        let taken = self.depart(&from, Some(lot.database), step, blocked);
         if taken || may_be && self.options.phase == Phase::Expand {
             self.untrusted.leaves(lot.database, &lot.members);
         }
@@ -500,30 +494,6 @@ impl Diff<'_> {
             trusted: true,
             foreign: false,
             waits: false,
-        }
-    }
-
-    /// Takes the step of a lot, unless `blocked` says why not. No statement is given for what would run the code of others as its
-    /// new owner, acts with the rights of its owner, or would be trusted: it would do what is withheld.
-    fn hand_over(
-        &mut self,
-        lot: &Lot<'_>,
-        (step, to): (Step, &RoleName),
-        blocked: Option<Reason>,
-    ) -> bool {
-        let from = &lot.group.owner;
-        let acts =
-            runs_as_owner(lot.group).is_some() || self.has_rules(lot.database, &lot.members[0]);
-        let is_code = self.code_behind(lot).is_some()
-            || self.becomes_trusted(lot, to)
-            || acts && !self.is_trusted_author(from);
-        match blocked {
-            Some(reason) if reason.waits_for.is_none() && is_code => {
-                self.note_unfinished(from, Some(lot.database), Some(&reason));
-                self.withhold_unmended(step, reason);
-                false
-            }
-            blocked => self.depart(from, Some(lot.database), step, blocked),
         }
     }
 
@@ -556,10 +526,13 @@ pub(super) enum Verdict {
     },
 }
 
-/// The flag that hands over what needs all of `kinds`.
-fn flag(kinds: &BTreeSet<TakeOver>) -> String {
-    let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
-    format!("--take-over={}", words.join(","))
+/// What takes something away waits for what gives it elsewhere.
+pub(super) fn expand_first(reason: impl Into<String>) -> Reason {
+    let option = ApplyOption::ExpandFirst;
+    Reason {
+        advice: format!("use {option} first"),
+        ..Reason::option(option, reason, "")
+    }
 }
 
 /// Why a lot is withheld for the code of others: it runs that as its owner, is that code, or may be called by it.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::emit::{Reason, step};
 use super::objects::Lot;
+use super::owners::expand_first;
 use super::{Diff, Phase};
 use crate::model::{
     AclItem, Database, DatabaseName, Grantee, Object, ObjectKind, Privilege, PrivilegeClass,
@@ -11,7 +12,7 @@ use crate::model::{
 };
 use crate::plan::expected::Wants;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Extent, Finding, Rule, Severity, advice, findings};
+use crate::plan::{ApplyOption, Change, Extent, Finding, Rule, Severity, advice, findings};
 
 impl Diff<'_> {
     /// What PUBLIC holds there beyond what `public:` leaves it.
@@ -71,10 +72,10 @@ impl Diff<'_> {
                     cascade: Vec::new(),
                     via: None,
                 };
-                for finding in findings::of_step(
+                for finding in findings::of_proposed(
                     &self.plan,
                     &step(revoke, Rule::PublicUnexpected, None),
-                    Some(&self.reach),
+                    &self.reach,
                 ) {
                     self.note(Finding {
                         severity: Severity::Warning,
@@ -115,9 +116,10 @@ impl Diff<'_> {
         } else {
             let guests = self.guests(lot, wants);
             (!guests.is_empty() && !self.options.prune).then(|| {
-                Reason::decision(
+                Reason::option(
+                    ApplyOption::Prune,
                     format!("{} would no longer get in", guests.join(", ")),
-                    "declare them, grant them CONNECT, or use --prune",
+                    "declare them, grant them CONNECT, or use ",
                 )
             })
         };
@@ -161,7 +163,7 @@ impl Diff<'_> {
         let reason =
             format!("`{login}` would no longer get in: it is no inheriting member of `{role}`");
         Some(match self.options.phase {
-            Phase::Contract => Reason::decision(reason, "use --phase expand first"),
+            Phase::Contract => expand_first(reason),
             Phase::Both | Phase::Expand => {
                 Reason::impossible(reason, advice::grant_membership(role.as_str(), &login))
             }

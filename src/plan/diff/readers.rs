@@ -7,7 +7,7 @@ use crate::model::{Binding, PayloadAccess, Reader, RoleName, Secret, SecretPolic
 use crate::plan::other_readers::{
     ACCESSOR, Members, OtherReader, kind, members, of, other_readers,
 };
-use crate::plan::{Change, Finding, Rule, Severity, advice_about_readers, gcloud};
+use crate::plan::{ApplyOption, Change, Finding, Rule, Severity, advice_about_readers, gcloud};
 
 impl Diff<'_> {
     pub(super) fn readers(
@@ -53,9 +53,10 @@ impl Diff<'_> {
                 member: member.clone(),
             };
             let blocked = (!prune).then(|| {
-                Reason::decision(
+                Reason::option(
+                    ApplyOption::Prune,
                     "it is not declared",
-                    "declare it under `readers`, or use --prune",
+                    "declare it under `readers`, or use ",
                 )
             });
             self.push_or(

@@ -3,7 +3,7 @@
 use super::emit::{Reason, step};
 use super::{Diff, Phase};
 use crate::model::{Annotations, RoleName, Secret, SecretName, SecretPolicy, VersionState};
-use crate::plan::{Change, Rule, gcloud};
+use crate::plan::{Change, Grounds, Rule, gcloud};
 
 impl Diff<'_> {
     pub(super) fn retired_secret(&mut self, name: &RoleName, wanted: &SecretPolicy) {
@@ -61,12 +61,11 @@ impl Diff<'_> {
     /// A credential goes after its role, and never while something is deployed with it.
     fn still_needed(&self, name: &RoleName, wanted: &SecretPolicy) -> Option<Reason> {
         if self.options.phase != Phase::Expand && self.stays(name) {
-            return Some(Reason {
-                kind: self.why_unfinished(name),
-                reason: format!("`{name}` is still there"),
-                advice: "it follows once the role is gone".into(),
-                waits_for: None,
-            });
+            return Some(Reason::on(
+                Grounds::after(self.why_unfinished(name)),
+                format!("`{name}` is still there"),
+                "it follows once the role is gone",
+            ));
         }
         let refers = |(resource, _): &(&String, &Vec<(String, String)>)| {
             wanted

@@ -11,7 +11,9 @@ use crate::model::{
 use crate::plan::expected::is_ddl;
 use crate::plan::gcloud;
 use crate::plan::list::normal_value;
-use crate::plan::{Attribute, Change, Finding, RefusalCause, Rule, Severity, Step, fix, statement};
+use crate::plan::{
+    ApplyOption, Attribute, Change, Finding, RefusalCause, Rule, Severity, Step, fix, statement,
+};
 use crate::rotation::Reading;
 
 /// One role or login as the policy wants it.
@@ -138,9 +140,10 @@ impl Diff<'_> {
                 role: actual.name.clone(),
                 attributes,
             };
-            let reason = Reason::decision(
+            let reason = Reason::option(
+                ApplyOption::ResetPasswords,
                 "its password has an end, and is one that nobody stored: it would work for ever",
-                "store a credential that works in the secret, or use --reset-passwords to replace it",
+                "store a credential that works in the secret, or replace the password with ",
             );
             self.withhold(
                 step(change, Rule::RoleAttribute, Some(&wanted.policy.origin)),
@@ -284,12 +287,19 @@ impl Diff<'_> {
             .open_sessions(role)
             .map(|open| format!(" ({open})"))
             .unwrap_or_default();
-        Reason::decision(
-            format!("the policy declares no login for `{role}`, and applications may depend on it"),
-            format!(
-                "declare `login: external` or a `secret`, or use --prune to make it NOLOGIN{open}"
+        let option = ApplyOption::Prune;
+        Reason {
+            advice: format!(
+                "declare `login: external` or a `secret`, or use {option} to make it NOLOGIN{open}"
             ),
-        )
+            ..Reason::option(
+                option,
+                format!(
+                    "the policy declares no login for `{role}`, and applications may depend on it"
+                ),
+                "",
+            )
+        }
     }
 
     /// How many sessions a login has, in words.

@@ -8,7 +8,7 @@ use crate::model::{
     Annotations, Lifecycle, Login, Logins, Origin, RoleName, RolePolicy, Secret, SecretPolicy,
     Shape, Strategy, Version, VersionState,
 };
-use crate::plan::{Change, CredentialSource, Finding, Rule, gcloud};
+use crate::plan::{ApplyOption, Change, CredentialSource, Finding, Rule, gcloud};
 use crate::rotation::{Ledger, Problem, Reading, owner, read};
 
 impl Diff<'_> {
@@ -242,9 +242,10 @@ impl Diff<'_> {
             format!("{state:?}").to_lowercase()
         );
         let reason = if gone {
-            Reason::decision(
+            Reason::option(
+                ApplyOption::ResetPasswords,
                 "its password is stored nowhere, and somebody may be using it",
-                "add a version that logs in, or use --reset-passwords to replace the password",
+                "add a version that logs in, or replace the password with ",
             )
         } else {
             let name = &wanted.name;

@@ -41,8 +41,7 @@ impl Diff<'_> {
     }
 
     fn leave_unspelt(&mut self, step: Step, reason: Reason) {
-        // A statement would not be one.
-        self.withhold_unmended(step, reason);
+        self.withhold_unspelt(&step, reason);
     }
 
     /// Why a role, schema or database that the change names cannot be.

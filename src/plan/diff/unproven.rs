@@ -14,9 +14,7 @@ use crate::model::{
 };
 use crate::plan::expected::Wanted;
 use crate::plan::standing::Standing;
-use crate::plan::{
-    Attribute, Change, Extent, Finding, Rule, Step, Withheld, WithheldKind, findings,
-};
+use crate::plan::{Attribute, Change, Extent, Finding, Grounds, Rule, Step, Withheld, findings};
 
 /// The unproven roles by the declared role; its pair of logins is unproven with it.
 #[derive(Default)]
@@ -184,7 +182,7 @@ impl Diff<'_> {
 
     /// Whether the policy accepts the finding that the step mends.
     fn is_accepted_step(&self, step: &Step) -> bool {
-        let found: BTreeSet<_> = findings::of_step(&self.plan, step, None)
+        let found: BTreeSet<_> = findings::of_withheld(&self.plan, step)
             .iter()
             .map(Finding::fingerprint)
             .collect();
@@ -205,16 +203,13 @@ impl Diff<'_> {
     /// Why `role` is not to get anything in this run.
     pub(super) fn waits(&self, role: &RoleName) -> Option<Reason> {
         let declared = self.unproven(role)?;
-        Some(Reason {
-            waits_for: Some(declared.clone()),
-            ..reason(&self.unproven.roles.get(declared)?.why)
-        })
+        Some(reason(declared, &self.unproven.roles.get(declared)?.why))
     }
 
     /// Adds a step to what waits for the role to be proven: together they are withheld once. No statement is given for it: that
     /// would do what is withheld.
     pub(super) fn hold_back(&mut self, declared: &RoleName, step: &Step) {
-        let found: Vec<_> = findings::of_step(&self.plan, step, None)
+        let found: Vec<_> = findings::of_withheld(&self.plan, step)
             .into_iter()
             .filter_map(|one| self.unless_allowed(one))
             .collect();
@@ -240,15 +235,12 @@ impl Diff<'_> {
             if findings.is_empty() {
                 continue;
             }
-            let (
-                Reason {
-                    reason,
-                    advice,
-                    kind,
-                    ..
-                },
-                plural,
-            ) = (reason(&why), if changes == 1 { "" } else { "s" });
+            let Reason {
+                reason,
+                advice,
+                grounds,
+            } = reason(&role, &why);
+            let plural = if changes == 1 { "" } else { "s" };
             let summary = Some(format!(
                 "{changes} change{plural} for {}",
                 quote_identifier(role.as_str())
@@ -258,7 +250,7 @@ impl Diff<'_> {
                 summary,
                 reason,
                 advice,
-                kind,
+                grounds,
             });
         }
     }
@@ -348,13 +340,12 @@ impl Diff<'_> {
     }
 }
 
-fn reason(why: &Why) -> Reason {
-    Reason {
-        kind: WithheldKind::Decision,
-        reason: why.reasons.join("; "),
-        advice: why.advice.join("; "),
-        waits_for: None,
-    }
+fn reason(role: &RoleName, why: &Why) -> Reason {
+    Reason::on(
+        Grounds::Unproven(role.clone()),
+        why.reasons.join("; "),
+        why.advice.join("; "),
+    )
 }
 
 /// What the privileges of `roles` allow on objects of a kind that belong to `owner`.

@@ -18,7 +18,7 @@ use crate::model::{
 use crate::plan::expected::{Expectations, Wants};
 use crate::plan::reach::Reach;
 use crate::plan::standing::Standing;
-use crate::plan::{Change, Extent, Finding, Rule, Severity, WithheldKind, fix};
+use crate::plan::{Change, Extent, Finding, Grounds, Rule, Severity, fix};
 
 /// Tables named before the rest is only counted.
 const NAMED: usize = 3;
@@ -88,12 +88,12 @@ impl<'a> Diff<'a> {
                         ..finding
                     });
                 } else {
-                    let fix =
-                        given_to(&passage, &makers).and_then(|change| self.owner_fix(&change));
-                    self.withhold_findings(
-                        vec![Finding { fix, ..finding }],
-                        self.not_the_makers(lot),
-                    );
+                    // The statement that a plan withholds is no fix.
+                    let reason = self.not_the_makers(lot);
+                    let fix = given_to(&passage, &makers)
+                        .filter(|_| !self.stays_with_its_owner(lot))
+                        .and_then(|change| self.owner_fix(&change));
+                    self.withhold_findings(vec![Finding { fix, ..finding }], reason);
                 }
             }
         }
@@ -163,24 +163,35 @@ impl<'a> Diff<'a> {
         found
     }
 
+    /// Whether a new owner is withheld.
+    fn stays_with_its_owner(&self, lot: &Lot<'_>) -> bool {
+        let verdict = self.heir(lot);
+        matches!(&verdict, Verdict::Wrong { blocked, .. } if blocked.is_some())
+    }
+
     /// What keeps the view with its owner keeps the way open.
     fn not_the_makers(&self, lot: &Lot<'_>) -> Reason {
         let reason = format!(
             "it shows what `{}` may read, who is no `ddl` role of the schema",
             lot.group.owner
         );
-        if let Verdict::Wrong {
-            blocked: Some(blocked),
-            ..
-        } = self.heir(lot)
-            && blocked.kind == WithheldKind::Impossible
-        {
-            return Reason { reason, ..blocked };
-        }
         let alter = match self.state.server.major() {
             ..15 => "",
             15.. => ", or: ALTER VIEW … SET (security_invoker = true)",
         };
+        if let Verdict::Wrong {
+            blocked: Some(blocked),
+            ..
+        } = self.heir(lot)
+        {
+            let advice = match &blocked.grounds {
+                Grounds::Rights => blocked.advice,
+                Grounds::Option(_) | Grounds::Decision | Grounds::Unproven(_) => {
+                    format!("{}{alter}", blocked.advice)
+                }
+            };
+            return Reason::on(blocked.grounds, reason, advice);
+        }
         Reason::decision(
             reason,
             format!("read its definition, then use --take-over{alter}"),

@@ -1,7 +1,7 @@
 //! What cannot be done here says who could, in words that can be followed on Cloud SQL, where nobody logs in as a superuser.
 
 use rolewright::model::{DatabaseName, ReadOnlySetting, State};
-use rolewright::plan::{Finding, Options, Plan, TakeOver, WithheldKind, diff};
+use rolewright::plan::{Finding, Grounds, Options, Plan, TakeOver, diff};
 
 use super::world::{policy, role, world};
 
@@ -126,7 +126,7 @@ fn what_this_admin_cannot_take_over_says_who_could() {
             .iter()
             .find(|one| one.findings.iter().any(|one| one.message.contains("app.t")));
         let withheld = withheld.unwrap_or_else(|| panic!("{owner}: {plan:#?}"));
-        assert_eq!(withheld.kind, WithheldKind::Impossible, "{owner}");
+        assert_eq!(withheld.grounds, Grounds::Rights, "{owner}");
         assert!(
             withheld.advice.contains(advice),
             "{owner}: {}",

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::*;
+use crate::advice::options_in;
 
 /// Written before 16 as they are after it, but for those about roles.
 const BEFORE_16: [&str; 2] = ["membership.", "role."];
@@ -67,11 +68,17 @@ impl World {
             for finding in &left {
                 says_who_could(finding)?;
             }
+            let said = left.iter().filter_map(|one| one["message"].as_str());
+            let options: BTreeSet<&str> = said.flat_map(options_in).collect();
             before.extend(fingerprints(&mended));
             let (containers, objects): (Vec<_>, Vec<_>) =
                 mended.iter().partition(|one| takes_schema_away(one));
             for finding in objects.into_iter().chain(containers) {
                 self.run_fix(finding).await?;
+            }
+            // What is withheld is done with the options that its findings name.
+            if !options.is_empty() {
+                self.apply(&options.into_iter().collect::<Vec<_>>());
             }
             checked = self.check();
             let again = |one: &Value| one["fix"].is_string() && before.contains(&fingerprint(one));
