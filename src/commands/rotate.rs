@@ -194,7 +194,7 @@ fn told(turned: Turned, policy: &Policy) -> Turn {
     } = turned;
     let ended = match end {
         Ok(End::Rest(_) | End::Wait(_)) => Ended::Done,
-        Ok(End::Held(held @ Held::NothingBefore(_))) => Ended::Failed(Failure {
+        Ok(End::Held(held @ Held::NothingBefore { .. })) => Ended::Failed(Failure {
             causes: vec![held.to_string()],
             hint: Some(held.advice(&policy.given).into()),
         }),

@@ -39,7 +39,13 @@ impl Blocker {
             _ if self.is_autovacuum() => {
                 "wait until it is done: one that prevents transaction ID wraparound gives way to nobody".into()
             }
-            pid => format!("wait until it is done, or end it: SELECT pg_terminate_backend({pid})"),
+            pid => {
+                let who = self.user.as_ref().map(|user| format!("`{user}` or "));
+                format!(
+                    "wait until it is done, or end it: {}a member of pg_signal_backend runs SELECT pg_terminate_backend({pid})",
+                    who.unwrap_or_default()
+                )
+            }
         }
     }
 }

@@ -168,7 +168,11 @@ impl State {
         match self.takes(version, &login) {
             None => Step::Probe { version, login },
             Some(true) => step(),
-            Some(false) => Step::Hold(Held::Refused { version, login }),
+            Some(false) => Step::Hold(Held::Refused {
+                version,
+                login,
+                role: self.role.clone(),
+            }),
         }
     }
 

@@ -99,12 +99,19 @@ impl State {
         }
     }
 
+    fn nothing_before(&self, why: &'static str) -> Held {
+        Held::NothingBefore {
+            why,
+            role: self.role.clone(),
+        }
+    }
+
     /// Back to the credential before, which has to work.
     fn back(&self, current: i64) -> Option<Step> {
         if self.order != Order::Back {
             return None;
         }
-        let refuse = |why| Some(Step::Hold(Held::NothingBefore(why)));
+        let refuse = |why| Some(Step::Hold(self.nothing_before(why)));
         let Some(previous) = self
             .ledger
             .previous()
@@ -130,7 +137,7 @@ impl State {
             true => "nothing that works shows that the version before was in use",
             false => "the server does not take the credential before any more",
         };
-        Some(self.begin_back(login, version, || Step::Hold(Held::NothingBefore(refused))))
+        Some(self.begin_back(login, version, || Step::Hold(self.nothing_before(refused))))
     }
 
     /// A version that turned up late, or that somebody stored and took back, is what `latest` means: the one in use is

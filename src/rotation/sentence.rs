@@ -35,7 +35,7 @@ impl fmt::Display for Held {
                 "the secret does not show which version is in use: an alias or annotation of rolewright is missing",
             ),
             Self::Unreadable(version) => write!(f, "version {version}, the one in use, cannot be read"),
-            Self::Refused { version, login } => {
+            Self::Refused { version, login, .. } => {
                 write!(f, "the server does not take the credential of `{login}` in version {version}, the one in use")
             }
             Self::Managed => f.write_str("Google's managed rotation keeps this secret"),
@@ -66,7 +66,7 @@ impl fmt::Display for Held {
             Self::BackNotFinished { version, role: _ } => {
                 write!(f, "a rollback has stored version {version} and did not finish: it is not in use")
             }
-            Self::NothingBefore(why) => write!(f, "there is nothing to go back to: {why}"),
+            Self::NothingBefore { why, .. } => write!(f, "there is nothing to go back to: {why}"),
             Self::ReadByOthers { readers, advice: _ } => {
                 write!(f, "undeclared members could read the next password: {}", readers.join("; "))
             }
@@ -93,7 +93,7 @@ impl Held {
             | Self::Untrusted { .. }
             | Self::Foreign(_)
             | Self::BackNotFinished { .. }
-            | Self::NothingBefore(_)
+            | Self::NothingBefore { .. }
             | Self::ReadByOthers { .. }
             | Self::NotReady(_) => &[],
         }
@@ -109,8 +109,11 @@ impl Held {
             Self::Unreadable(_) => {
                 return format!("enable that version, or run `{}`", command("apply")).into();
             }
-            Self::Refused { .. } => {
-                let (apply, rotate) = (command("apply"), given.command("rotate", &["--now"]));
+            Self::Refused { role, .. } => {
+                let (apply, rotate) = (
+                    command("apply"),
+                    given.command_for("rotate", role, &["--now"]),
+                );
                 return format!("`{apply}` sets the stored password again, `{rotate}` replaces it")
                     .into();
             }
@@ -172,8 +175,12 @@ impl Held {
                 )
                 .into();
             }
-            Self::NothingBefore(_) => {
-                return format!("rotate instead: `{}`", given.command("rotate", &["--now"])).into();
+            Self::NothingBefore { role, .. } => {
+                return format!(
+                    "rotate instead: `{}`",
+                    given.command_for("rotate", role, &["--now"])
+                )
+                .into();
             }
         };
         advice.into()

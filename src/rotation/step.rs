@@ -125,6 +125,8 @@ pub enum Held {
         version: i64,
         /// Its login.
         login: Login,
+        /// Of this role.
+        role: RoleName,
     },
     /// Google's managed rotation keeps the secret.
     Managed,
@@ -173,7 +175,12 @@ pub enum Held {
         role: RoleName,
     },
     /// There is no credential before, or it does not work any more.
-    NothingBefore(&'static str),
+    NothingBefore {
+        /// Why.
+        why: &'static str,
+        /// Of this role.
+        role: RoleName,
+    },
     /// The login that is to get the next password is not as the policy says.
     NotReady(Vec<String>),
     /// Members that the policy does not declare could read the next password.
@@ -191,7 +198,7 @@ impl Held {
         !self.blockers().is_empty()
             || matches!(
                 self,
-                Self::Refused { .. } | Self::NothingBefore(_) | Self::BackNotFinished { .. }
+                Self::Refused { .. } | Self::NothingBefore { .. } | Self::BackNotFinished { .. }
             )
     }
 }

@@ -99,7 +99,7 @@ impl Explored {
             }
             let goes_on = run.act(&step, &mut world, false);
             if !goes_on {
-                let refused = matches!(step, Step::Hold(Held::NothingBefore(_)));
+                let refused = matches!(step, Step::Hold(Held::NothingBefore { .. }));
                 assert!(
                     refused || world.ledger.lease.is_none(),
                     "{step:?}, and said to be at work: {world:#?}"
