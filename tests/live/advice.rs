@@ -188,6 +188,6 @@ each_major! {
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
         let refused = typed("rolewright rollback . --var SECRET=app-url --role app");
         let hint = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(hint.contains("`rolewright rotate . --var=SECRET=app-url --now`"), "{hint}");
+        assert!(hint.contains("`rolewright rotate . --var=SECRET=app-url --role=app --now`"), "{hint}");
     }
 }

@@ -219,7 +219,7 @@ async fn assert_no_way_back(stage: &Stage, reason: &str) {
     assert_eq!(
         hint,
         format!(
-            "hint: rotate instead: `rolewright rotate {} --now`",
+            "hint: rotate instead: `rolewright rotate {} --role=app --now`",
             stage.file().display()
         )
     );
