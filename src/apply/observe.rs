@@ -268,7 +268,12 @@ pub(super) fn asked(policy: &Policy, database: &DatabaseName) -> Asked {
         _ => None,
     });
     let makers = makers(policy, database);
+    let managed = policy.databases.get(database);
     Asked {
+        schemas: managed
+            .into_iter()
+            .flat_map(|one| one.schemas.keys().cloned())
+            .collect(),
         trusted: makers_of_all(&makers)
             .into_iter()
             .chain(policy.admins.iter().cloned())

@@ -7,9 +7,10 @@ use super::{Object, RoleName, SchemaName};
 /// Something that runs code of a role that neither makes the schema's objects nor is a superuser.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The function, domain or view; or the relation or domain with an expression that runs SQL text.
+    /// The function, domain or view; or the relation or domain with an expression that runs SQL text, or names what is not known;
+    /// or a partition of the relation; or the relation itself, where `owner` may make triggers on it.
     pub code: Object,
-    /// Who may change that.
+    /// Who may change that, or make triggers on it.
     pub owner: RoleName,
     /// Where what runs it is; an event trigger is nowhere.
     pub schema: Option<SchemaName>,

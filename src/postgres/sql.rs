@@ -16,7 +16,11 @@ pub const BELONGINGS: &str = concat!(
     include_str!("sql/row_security.sql"),
     include_str!("sql/session_user.sql")
 );
-pub const CALLS: &str = concat!(include_str!("sql/code.sql"), include_str!("sql/calls.sql"));
+pub const CALLS: &str = concat!(
+    include_str!("sql/code.sql"),
+    include_str!("sql/unknown.sql"),
+    include_str!("sql/calls.sql")
+);
 pub const UNPLANNABLE: &str = concat!(
     include_str!("sql/code.sql"),
     include_str!("sql/unplannable.sql")

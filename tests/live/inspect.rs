@@ -397,6 +397,7 @@ each_major! {
             databases: [rolewright::model::DatabaseName::new("shop").unwrap()].into(),
             makers: [(SchemaName::new("app").unwrap(), role("mig"))].into(),
             trusted: [role("mig")].into(),
+            ..Asked::default()
         };
         inspect(&cluster, "shop", &asked).await;
         let log = cluster.server_log();

@@ -468,6 +468,59 @@ each_major! {
     }
 }
 
+const RELATION_OWNER: &str = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'k' AND relnamespace = 'app'::regnamespace";
+
+each_major! {
+    /// Its owner can put a trigger on a partition, which a foreign key sets off with the rights of the owner of the whole; and who owns
+    /// the whole can make an index on a partition.
+    async fn a_partition_elsewhere_keeps_the_whole(major: u32) {
+        for made in [
+            "CREATE TABLE app.pk (id int PRIMARY KEY); CREATE TABLE app.k (id int REFERENCES app.pk ON DELETE CASCADE) PARTITION BY LIST (id);
+             CREATE TABLE den.part PARTITION OF app.k DEFAULT",
+            "CREATE TABLE den.part (id int) PARTITION BY LIST (id); CREATE TABLE app.k PARTITION OF den.part DEFAULT",
+        ] {
+            let stage = Stage::new(major);
+            stage.roles(ROLES);
+            stage.apply(&[]).assert_status(0);
+            stage.cluster.batch("shop", &format!("
+                CREATE SCHEMA den AUTHORIZATION csadmin; GRANT CREATE, USAGE ON SCHEMA den TO app_user; GRANT CREATE ON SCHEMA app TO app_user;
+                SET ROLE app_user; {made}; RESET ROLE; REVOKE CREATE ON SCHEMA app FROM app_user; REVOKE ALL ON SCHEMA den FROM app_user")).await;
+            let superuser = stage.cluster.connect_superuser("shop").await;
+            let owner = async || superuser.query_one(RELATION_OWNER, &[]).await.expect("a table").get::<_, String>(0);
+            let applied = stage.apply(&["--format", "json"]).assert_status(3).json();
+            for named in ["table app.k", "the partition tree of app.k would run what is on", "den.part"] {
+                assert!(withheld(&applied).contains(named), "{named}: {applied:#}");
+            }
+            stage.apply(&["--take-over"]).assert_status(3);
+            assert_eq!(owner().await, "app_user");
+            superuser.batch_execute("ALTER TABLE den.part OWNER TO csadmin").await.expect("it may");
+            stage.apply(&[]).assert_status(0);
+            assert_eq!(owner().await, "migration_user");
+        }
+    }
+
+    /// What a role without an owner's rights adds to a table counts, too. Of a role that the policy manages the privilege is revoked.
+    async fn the_privilege_to_make_triggers_keeps_a_table_that_a_foreign_key_changes(major: u32) {
+        let stage = Stage::new(major);
+        stage.roles("  migration_user: { access: ddl }\n  app_user: { access: dml }\n  reader: { access: read }\n");
+        stage.apply(&[]).assert_status(0);
+        stage.cluster.batch("shop", "
+            CREATE ROLE mallory LOGIN; GRANT CREATE ON SCHEMA app TO app_user; SET ROLE app_user; CREATE TABLE app.pk (id int PRIMARY KEY);
+            CREATE TABLE app.k (id int REFERENCES app.pk ON DELETE CASCADE); CREATE TABLE app.plain (id int);
+            GRANT TRIGGER ON app.k TO mallory, reader; GRANT TRIGGER ON app.pk, app.plain TO reader, mallory; RESET ROLE;
+            REVOKE CREATE ON SCHEMA app FROM app_user").await;
+        let superuser = stage.cluster.connect_superuser("shop").await;
+        let others = "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class WHERE relkind = 'r' AND relowner = 'app_user'::regrole";
+        let left = async || superuser.query_one(others, &[]).await.expect("tables").get::<_, String>(0);
+        let applied = stage.apply(&["--format", "json"]).assert_status(3).json();
+        assert!(withheld(&applied).contains("`mallory` may make triggers on it, and a foreign key on app.k would run them"), "{applied:#}");
+        assert_eq!(left().await, "k");
+        superuser.batch_execute("SET ROLE app_user; REVOKE TRIGGER ON app.k FROM mallory; RESET ROLE").await.expect("it may");
+        stage.apply(&[]);
+        assert_eq!(left().await, "");
+    }
+}
+
 const WRITERS: &str = "CREATE FUNCTION appdata.w1() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
 CREATE FUNCTION appdata.w2(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
 CREATE FUNCTION appdata.w3(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';

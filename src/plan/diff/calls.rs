@@ -119,7 +119,11 @@ impl<'a> Untrusted<'a> {
 impl<'a> InDatabase<'a> {
     fn new(trust: &Trust<'_>, database: &'a Database) -> Self {
         let mut found = Self::default();
-        for call in database.calls.iter().filter(|call| !trust.covers(call)) {
+        for call in database
+            .calls
+            .iter()
+            .filter(|call| !trust.covers(call) && !trust.takes_away(call))
+        {
             found.known.insert(&call.code);
             let Some(acting) = &call.acting else { continue };
             found.acting.entry(&acting.object).or_insert(call);
@@ -187,6 +191,11 @@ impl<'c> Trust<'c> {
             cast,
             makers: makers.collect(),
         }
+    }
+
+    /// Whether it is a privilege that the policy takes from a role that it manages.
+    fn takes_away(&self, call: &Call) -> bool {
+        is_privilege(call) && self.cast.standing(&call.owner).is_managed()
     }
 
     fn covers(&self, call: &Call) -> bool {
@@ -399,13 +408,16 @@ impl<'a> Diff<'a> {
         let Call {
             code, owner, by, ..
         } = call;
-        if is_text(code) || lot.members.contains(code) {
+        if lot.members.contains(code) {
             return None;
         }
         let managed = self.policy.databases.get(lot.database);
         let is_managed = code
             .schema()
             .is_some_and(|schema| managed.is_some_and(|one| one.schemas.contains_key(schema)));
+        if is_text(code) && is_managed {
+            return None;
+        }
         let advice = if self.untrusted.is_member(lot.database, code) {
             "drop the extension, or take it out: ALTER EXTENSION … DROP …, then use --take-over=routines".to_owned()
         } else if !is_managed && self.cast.going(owner).is_none() {
@@ -424,6 +436,13 @@ impl<'a> Diff<'a> {
         self.untrusted
             .behind(lot.database, &lot.members[0], &lot.group.owner)
     }
+}
+
+/// Whether it stands for the privilege to make triggers on a relation of another owner.
+pub(super) fn is_privilege(call: &Call) -> bool {
+    call.acting
+        .as_ref()
+        .is_some_and(|acting| acting.object == call.code && acting.owner != call.owner)
 }
 
 /// Whether the code is SQL text in an expression of a relation: it goes where the relation goes. A view is code itself.

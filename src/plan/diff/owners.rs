@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::calls::is_text;
+use super::calls::{is_privilege, is_text};
 use super::emit::{Reason, step};
 use super::former::runs_as_owner;
 use super::objects::{Lot, Place};
@@ -545,9 +545,19 @@ fn runs_code(call: &Call, lot: &Lot<'_>) -> String {
         ..
     } = call;
     let object = &lot.members[0];
-    if is_text(code) || acting.as_ref().is_some_and(|acting| acting.object == *code) {
+    if is_privilege(call) {
         return format!(
-            "{by} runs SQL text that `{owner}` wrote, which would be code of the new owner"
+            "`{owner}` may make triggers on it, and {by} would run them with the rights of the new owner"
+        );
+    }
+    if acting.as_ref().is_some_and(|acting| acting.object == *code) {
+        return format!(
+            "{by} runs SQL text that `{owner}` wrote, or names what could run code of others: it would be code of the new owner"
+        );
+    }
+    if is_text(code) {
+        return format!(
+            "{by} would run what is on {code}, which belongs to `{owner}`, with the rights of the new owner"
         );
     }
     if code == object || !matches!(object, Object::Routine { .. }) {

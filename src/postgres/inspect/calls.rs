@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::objects::{kind, object};
 use super::rows::{self, Columns};
-use crate::model::{Acting, Call, Group, Object, ObjectKind, RoleName, RunsAs};
+use crate::model::{Acting, Call, Group, Object, ObjectKind, RoleName, RunsAs, SchemaName};
 use crate::postgres::error::Cause;
 use crate::postgres::names::Catalog;
 use crate::postgres::sql::{CALLS, UNPLANNABLE};
@@ -12,25 +12,24 @@ use crate::postgres::sql::{CALLS, UNPLANNABLE};
 /// What is kept as text counts as code.
 const TEXT: &str = "text";
 
-/// What runs code of others than `trusted`. The server is asked only where there is such code among `groups`.
+/// What runs code of others than `trusted`, where the objects of `schemas` are handed over. The server is asked only where there is
+/// such code among `groups`.
 pub async fn read(
     client: &Catalog,
     groups: &[Group],
     trusted: &BTreeSet<RoleName>,
+    schemas: &BTreeSet<SchemaName>,
 ) -> Result<Vec<Call>, Cause> {
-    let owners = groups
-        .iter()
-        .filter(|group| is_code(group))
-        .map(|group| &group.owner);
-    let owners: BTreeSet<_> = owners
-        .filter(|owner| !owner.is_system() && !trusted.contains(*owner))
-        .collect();
-    let owners: Vec<String> = owners.into_iter().map(ToString::to_string).collect();
+    let is_untrusted = |group: &&Group| !group.owner.is_system() && !trusted.contains(&group.owner);
     let mut calls = Vec::new();
-    if owners.is_empty() {
+    if !groups.iter().filter(is_untrusted).any(is_code) {
         return Ok(calls);
     }
-    rows::each(client, CALLS, &[&owners, &[]], |columns| {
+    let owners = groups.iter().filter(is_untrusted);
+    let owners: BTreeSet<_> = owners.map(|group| group.owner.to_string()).collect();
+    let owners: Vec<String> = owners.into_iter().collect();
+    let schemas: Vec<String> = schemas.iter().map(ToString::to_string).collect();
+    rows::each(client, CALLS, &[&owners, &[], &schemas], |columns| {
         calls.push(call(&columns)?);
         Ok(())
     })

@@ -43,6 +43,8 @@ pub struct Asked {
     pub makers: BTreeSet<(SchemaName, RoleName)>,
     /// Roles whose code may run as any role, beside superusers and the system's.
     pub trusted: BTreeSet<RoleName>,
+    /// The schemas in which objects are handed over.
+    pub schemas: BTreeSet<SchemaName>,
 }
 
 /// Schema, relation and column.
@@ -227,7 +229,7 @@ async fn database_catalogs(client: &Catalog, major: u32, asked: &Asked) -> Resul
     let exposed = groups
         .extract_if(.., |group| group.dependence == Dependence::Initial)
         .collect();
-    let calls = calls::read(client, &groups, &asked.trusted).await?;
+    let calls = calls::read(client, &groups, &asked.trusted, &asked.schemas).await?;
     let available = extensions::versions(client, &mut extensions, &asked.extensions).await?;
     Ok(Database {
         encoding: client.names().encoding(),

@@ -90,7 +90,8 @@ used AS (
          OFFSET 0) n
 ),
 -- Places that run it. `runs`: as the role that does this; `own`: as the owner, without anybody's doing, since ANALYZE, REINDEX and
--- autovacuum act as the owner of a table, and REFRESH as that of a materialized view. ANALYZE subtracts the bounds of ranges. A
+-- autovacuum act as the owner of a table, and REFRESH as that of a materialized view. ANALYZE subtracts the bounds of ranges, and of
+-- domains over them, which get the function that analyzes from their base type. A
 -- trigger that is for replication, too, fires for what a subscription writes as the owner (16 and later).
 -- https://www.postgresql.org/docs/current/sql-refreshmaterializedview.html
 -- https://www.postgresql.org/docs/current/logical-replication-security.html
@@ -116,7 +117,10 @@ place AS MATERIALIZED (
          UNION ALL
          -- A column of a type that is checked; up to 14 a generated column, too.
          SELECT 'write', relkind <> 'v' AND u.class = 'pg_type'::regclass
-                AND (u.coerced OR EXISTS (SELECT FROM pg_type t WHERE t.oid = u.oid AND t.typtype IN ('r', 'm'))),
+                AND (u.coerced OR EXISTS (
+                    SELECT
+                      FROM pg_type t
+                     WHERE t.oid = u.oid AND t.typanalyze IN ('range_typanalyze'::regproc, 'multirange_typanalyze'::regproc))),
                 'column', attname, NULL, attrelid, NULL, NULL
            FROM pg_attribute
            JOIN pg_class c ON c.oid = attrelid AND relkind <> 'c'
@@ -209,9 +213,9 @@ runners AS MATERIALIZED (
                   || '|pg_(table|indexes|relation|total_relation|database|tablespace)_size|pg_stat_get_.*|pg_partition_(tree|ancestors))$')
          END
 ),
-texts AS MATERIALIZED (
-  SELECT 0::oid AS code, c.oid AS root, e.runs, e.own OR c.relkind <> 'v' AS own, e.what, e.name, NULL::text AS detail, c.oid AS relation,
-         NULL::oid AS namespace, e.oid
+-- What relations run, by the role that it runs as.
+expression AS NOT MATERIALIZED (
+  SELECT c.oid AS relation, c.relkind, e.*
     FROM pg_class c
    CROSS JOIN LATERAL (
          SELECT 'write' AS runs, false AS own, 'column' AS what, attname AS name, adbin::text AS tree, NULL::oid AS oid
@@ -253,7 +257,12 @@ texts AS MATERIALIZED (
           WHERE stxrelid = c.oid
          OFFSET 0) e
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.oid >= 16384 AND (c.relowner IN (SELECT oid FROM untrusted) OR 'text' = ANY ($2::text[]))
-     AND e.tree ~ (SELECT pattern FROM runners)
+),
+texts AS MATERIALIZED (
+  SELECT 0::oid AS code, relation AS root, runs, own OR relkind <> 'v' AS own, what, name, NULL::text AS detail, relation,
+         NULL::oid AS namespace, oid
+    FROM expression
+   WHERE tree ~ (SELECT pattern FROM runners)
   UNION ALL
   SELECT 'pg_type'::regclass, t.oid, NULL, true, 'domain', t.typname, NULL, NULL, t.typnamespace, t.oid
     FROM code d
@@ -266,15 +275,4 @@ places AS (
   TABLE place
   UNION ALL
   TABLE texts
-),
--- A role that uses a table uses its partitions, wherever they are. DISTINCT keeps the planner from reckoning with millions of rows, for
--- which it would make hash tables as large as `work_mem` allows.
-whole AS (
-  SELECT DISTINCT relation, relation AS part
-    FROM places
-   WHERE relation IS NOT NULL
-  UNION
-  SELECT i.inhparent, w.part
-    FROM whole w
-   CROSS JOIN LATERAL (SELECT inhparent FROM pg_inherits WHERE inhrelid = w.relation OFFSET 0) i
 ),

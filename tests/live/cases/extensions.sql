@@ -6,6 +6,9 @@ CREATE EXTENSION autoinc;
 CREATE EXTENSION insert_username;
 CREATE EXTENSION tcn;
 CREATE EXTENSION citext;
+SET ROLE csadmin;
+CREATE EXTENSION hstore;
+RESET ROLE;
 CREATE EXTENSION cube;
 CREATE EXTENSION earthdistance;
 -- No extension of PostgreSQL has routines in PL/pgSQL on every major: one gets some, as others bring them.
