@@ -122,7 +122,7 @@ pub struct RotateArgs {
     /// Move pinned Cloud Run jobs and services to the new version, and make new revisions of services
     #[arg(long, help_heading = "Rotation")]
     pub roll: bool,
-    /// With `strategy: single`: accept that consumers fail until they have read the new password
+    /// Accept that consumers fail until they have read the new password
     #[arg(long, help_heading = "Rotation")]
     pub accept_outage: bool,
     /// With `strategy: alternate`: end the sessions of a login that is closed, or whose `deadline` has passed

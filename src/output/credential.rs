@@ -121,6 +121,10 @@ impl User {
                 version: Some(version),
                 ..nobody
             },
+            Blocker::Alias { alias: _, version } => Self {
+                version: Some(version),
+                ..nobody
+            },
             Blocker::Holder {
                 resource,
                 name,

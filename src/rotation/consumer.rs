@@ -118,6 +118,23 @@ impl Consumer {
             .filter(move |holder| holder.holds_old(publication))
     }
 
+    /// What of it may hold the credential in one of `versions`, which were published before.
+    pub fn holding_any(
+        &self,
+        versions: &[i64],
+        publication: Publication,
+    ) -> impl Iterator<Item = &Holder> {
+        self.holders.iter().filter(move |holder| {
+            let is_named = pins(&holder.references).any(|number| versions.contains(&number));
+            is_named || (!versions.is_empty() && holder.is_older(publication))
+        })
+    }
+
+    /// Whether it names the version by its number itself.
+    pub fn is_pinned_to(&self, version: i64) -> bool {
+        pins(&self.references).any(|number| number == version)
+    }
+
     /// Whether it names the version by its number, itself or in something that runs of it.
     pub fn names(&self, version: i64) -> bool {
         let running = self
@@ -152,15 +169,18 @@ impl Holder {
     /// says itself, or its time is so much later that it must have been.
     fn holds_old(&self, publication: Publication) -> bool {
         let by_pin = pins(&self.references).any(|number| number != publication.version);
-        let by_age = self
-            .references
+        by_pin || self.is_older(publication)
+    }
+
+    /// Whether it was given what counted before.
+    fn is_older(&self, publication: Publication) -> bool {
+        self.references
             .iter()
             .any(|one| !matches!(one, Reference::Pinned(_)))
             && self.since <= Some(publication.before)
             && self
                 .started
-                .is_none_or(|started| publication.may_follow(started));
-        by_pin || by_age
+                .is_none_or(|started| publication.may_follow(started))
     }
 }
 

@@ -103,11 +103,9 @@ impl State {
             return Step::Hold(Held::StillUsed(blockers, refused));
         }
         if other && self.login(previous.login).can_login {
-            if let Some(wait) = self
-                .seen_lately(previous.login)
-                .filter(|_| !self.is_shut(previous))
-            {
-                return Step::Wait(wait);
+            let is_shut = self.is_shut(previous);
+            if let Some(step) = self.kept_open(previous.login).filter(|_| !is_shut) {
+                return step;
             }
             // It is not the login that `current` names.
             let close = || self.with_lease(Step::Close(previous.login.clone()));
@@ -149,11 +147,19 @@ impl State {
             return None;
         }
         let known = self.ledger.unseen.clone();
-        let known = known.filter(|one| one.login == *login && is_later(one.since));
+        let previous = self.ledger.previous().filter(|one| one.login == login);
         let first = || Unseen {
             since: self.seen,
             login: login.clone(),
+            version: previous.as_ref().map(|one| one.version),
         };
+        let is_same = |one: &Unseen| {
+            Unseen {
+                since: one.since,
+                ..first()
+            } == *one
+        };
+        let known = known.filter(|one| is_same(one) && is_later(one.since));
         known.or_else(|| is_later(self.seen).then(first))
     }
 
@@ -174,6 +180,16 @@ impl State {
         })
     }
 
+    /// What keeps `login`, which is not in use, has no session and is let in, from being closed: what refers to it, or a look that
+    /// is not long enough ago.
+    fn kept_open(&self, login: &Login) -> Option<Step> {
+        match self.referrers(login) {
+            Err(step) => Some(step),
+            Ok(found) if !found.is_empty() => Some(Step::Hold(Held::StillUsed(found, None))),
+            Ok(_) => self.seen_lately(login).map(Step::Wait),
+        }
+    }
+
     /// The ledger once this look is noted, as a run does that changes something.
     pub fn with_look(&self) -> Ledger {
         let is_other = |one: &Previous<'_>| self.ledger.login.as_ref() != Some(one.login);
@@ -190,7 +206,7 @@ impl State {
     }
 
     /// The server refuses the credential before, as far as it was tried: nothing is taken away with its login.
-    fn is_shut(&self, previous: &Previous<'_>) -> bool {
+    pub(super) fn is_shut(&self, previous: &Previous<'_>) -> bool {
         let LoginFacts {
             can_login,
             valid_until,
@@ -295,10 +311,8 @@ impl State {
         if let Some(step) = self.noted(&login) {
             return Some(step);
         }
-        Some(match self.seen_lately(&login) {
-            Some(wait) => Step::Wait(wait),
-            None => self.with_lease(Step::Close(login)),
-        })
+        let kept = self.kept_open(&login);
+        Some(kept.unwrap_or_else(|| self.with_lease(Step::Close(login))))
     }
 
     fn first_stray(&self) -> Option<Login> {
@@ -337,6 +351,9 @@ impl State {
                 name: holder.name.clone(),
                 since: holder.started,
             }));
+        }
+        if !in_place {
+            blockers.extend(self.aliases_of_others(previous.version));
         }
         blockers
     }

@@ -62,6 +62,8 @@ pub struct Unseen {
     pub since: Timestamp,
     /// The login.
     pub login: Login,
+    /// The version before the one in use that it stood for, where it did: what was seen of it as another part tells nothing.
+    pub version: Option<i64>,
 }
 
 /// The credential before.
@@ -239,8 +241,9 @@ impl Ledger {
 
     /// It says whose credentials the aliases stand for, and since when. What is missing is never guessed.
     pub fn is_told(&self) -> bool {
-        let names_previous =
-            self.aliases.contains_key(Annotations::PREVIOUS) || self.previous_version.is_some();
+        let names_previous = self.aliases.contains_key(Annotations::PREVIOUS)
+            || self.previous_version.is_some()
+            || self.previous_login.is_some();
         let in_use = self.current().is_some() && self.login.is_some() && self.published.is_some();
         in_use && (!names_previous || self.previous().is_some())
     }
@@ -258,9 +261,11 @@ impl Ledger {
     /// The attempt under way is given up. Should its version turn up later, it will be known.
     #[must_use]
     pub fn given_up(&self) -> Self {
+        // What was about to end, and is named by now, is brought back all the same.
         let mut after = Self {
             pending: None,
-            ..self.released()
+            lease: None,
+            ..self.clone()
         };
         after
             .abandoned
@@ -309,7 +314,8 @@ impl Ledger {
         };
         let mut after = Self {
             pending: None,
-            ..self.released()
+            lease: None,
+            ..self.clone()
         };
         after.aliases.insert(Annotations::CURRENT.into(), version);
         (after.version, after.vouchers, after.previous_seal) =
@@ -419,7 +425,9 @@ impl std::fmt::Display for Retired {
 
 impl std::fmt::Display for Unseen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.since, self.login)
+        write!(f, "{} {}", self.since, self.login)?;
+        self.version
+            .map_or(Ok(()), |version| write!(f, " {version}"))
     }
 }
 

@@ -13,6 +13,7 @@
 //! password. So a change of strategy is a rotation like any other, and so is the way back: its password is an old one.
 
 mod attempt;
+mod carried;
 mod claim;
 mod consumer;
 mod drain;

@@ -15,6 +15,7 @@ pub fn next(state: &State) -> Step {
             Held::StillUsed(..)
                 | Held::Outage(_)
                 | Held::NotIdle(_)
+                | Held::Promised { .. }
                 | Held::RefusedAndInUse { .. }
                 | Held::Full(..)
                 | Held::BackNotFinished { .. }
@@ -52,10 +53,11 @@ fn decided(state: &State) -> Step {
     if !state.ledger.is_told() {
         return Step::Hold(state.not_told());
     }
-    if let Some(step) = state.restore() {
-        return state.once_taken(step);
+    let is_readable = state.versions.get(&current) == Some(&VersionState::Enabled);
+    if let Some(step) = state.restore().filter(|_| is_readable) {
+        return state.or_replaced(state.once_taken(step));
     }
-    if state.versions.get(&current) != Some(&VersionState::Enabled) {
+    if !is_readable {
         return Step::Hold(Held::Unreadable(current));
     }
     let under_way = || {
@@ -66,18 +68,22 @@ fn decided(state: &State) -> Step {
             .or_else(|| state.drain())
     };
     match state.back(current).or_else(under_way) {
-        Some(step) => match state.once_taken(step) {
-            // A refused credential is replaced on request before what is under way goes on.
-            Step::Hold(Held::Refused { .. }) if state.order == Order::Now => {
-                state.unless_refused(state.begin())
-            }
-            step => step,
-        },
+        Some(step) => state.or_replaced(state.once_taken(step)),
         None => state.unless_refused(state.begin()),
     }
 }
 
 impl State {
+    /// `step`; but a refused credential is replaced on request before what is under way goes on.
+    fn or_replaced(&self, step: Step) -> Step {
+        match step {
+            Step::Hold(Held::Refused { .. }) if self.order == Order::Now => {
+                self.unless_refused(self.begin())
+            }
+            step => step,
+        }
+    }
+
     /// Why it is not known which credential is in use.
     fn not_told(&self) -> Held {
         let Ledger {
@@ -197,8 +203,12 @@ impl State {
         if let Some(foreign) = self.found.foreign.first() {
             return Step::Hold(Held::Foreign(*foreign));
         }
-        self.in_the_way(&login)
-            .map_or_else(|| self.begin_anew(login), Step::Hold)
+        if let Some(step) = self.promised(&login) {
+            return step;
+        }
+        let held = self.in_the_way(&login).map(Step::Hold);
+        held.or_else(|| self.still_carried(&login))
+            .unwrap_or_else(|| self.begin_anew(login))
     }
 
     /// Asked for, due, or in use is a login of another strategy.

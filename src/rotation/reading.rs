@@ -235,9 +235,14 @@ impl Texts<'_> {
 
     fn unseen(&self, text: &str) -> Result<Unseen, Fault> {
         let (since, login) = text.split_once(' ').ok_or(Fault::Malformed)?;
+        let (login, version) = match login.split_once(' ') {
+            None => (login, None),
+            Some((login, version)) => (login, Some(self.number(version)?)),
+        };
         Ok(Unseen {
             since: self.past(since)?,
             login: self.login(login)?,
+            version,
         })
     }
 

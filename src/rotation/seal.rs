@@ -120,6 +120,14 @@ impl Ledger {
         seal.is_some() && self.vouchers.get(&version) == seal.as_ref()
     }
 
+    /// Whether each of `versions`, those that can be read, has a seal of the version in use: then `apply`, which reads them, can find
+    /// that it was published here.
+    pub fn may_be_vouched_for(&self, versions: impl IntoIterator<Item = i64>) -> bool {
+        let is_told = self.version.is_some() && self.version == self.current();
+        let mut versions = versions.into_iter();
+        is_told && versions.all(|version| self.vouchers.contains_key(&version))
+    }
+
     /// The same with every number of a retired version sealed with the key `now`. Those that neither `before` had sealed nor
     /// this run has `identified` are left alone, as all are where there is no key.
     #[must_use]

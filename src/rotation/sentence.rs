@@ -51,6 +51,13 @@ impl fmt::Display for Held {
             Self::RefusedAndInUse { login, .. } => {
                 write!(f, "the server does not take the credential in use, and `{login}`, which is to get the next password, has sessions")
             }
+            Self::Promised { login, until, .. } => {
+                write!(
+                    f,
+                    "the server does not take the credential in use, and `{login}`, which is to get the next password, has the one \
+                     before, which is to work until {until}: whatever still holds it is refused with another one"
+                )
+            }
             Self::Outage(_) => {
                 f.write_str("there is one password only: until they have read the new one, these cannot connect")
             }
@@ -82,6 +89,7 @@ impl Held {
             Self::NotIdle(blockers)
             | Self::Outage(blockers)
             | Self::RefusedAndInUse { by: blockers, .. }
+            | Self::Promised { by: blockers, .. }
             | Self::Full(_, blockers)
             | Self::StillUsed(blockers, _) => blockers,
             Self::NotPublished
@@ -156,6 +164,18 @@ impl Held {
                 )
                 .into();
             }
+            Self::Promised { role, .. } => {
+                let options = ["--now", "--accept-outage"];
+                let (apply, rotate) = (
+                    command("apply"),
+                    given.command_for("rotate", role, &options),
+                );
+                return format!(
+                    "`{apply}` sets the stored passwords again, where others cannot have written them; `{rotate}` stores a new one, \
+                     and what holds the one before is refused until it has read that"
+                )
+                .into();
+            }
             Self::Outage(_) => {
                 "expect a gap until each has read the new password: a service until its next revision, a job until its next \
                  execution, a session when it connects again; --accept-outage takes it, `strategy: alternate` has none"
@@ -163,7 +183,7 @@ impl Held {
             Self::Full(..) => "end idle sessions, or raise the limit: nothing was changed",
             Self::StillUsed(..) => {
                 "let them read the secret again: restart what holds a session; --roll moves pins and makes new revisions; take \
-                 the traffic off a revision that is older than the newest"
+                 the traffic off a revision that is older than the newest; let an alias name a newer version, or remove it"
             }
             Self::BackNotFinished { version: _, role } => {
                 let (back, stay) = (
@@ -215,6 +235,9 @@ impl fmt::Display for Blocker {
             }
             Self::Pin { resource, version } => {
                 write!(f, "{resource} is pinned to version {version}")
+            }
+            Self::Alias { alias, version } => {
+                write!(f, "alias `{alias}` names version {version}")
             }
             Self::Holder {
                 resource,

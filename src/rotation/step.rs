@@ -161,6 +161,18 @@ pub enum Held {
         /// The sessions.
         by: Vec<Blocker>,
     },
+    /// The server refuses the credential in use of a pair, and the other login, which is to get the next password, has the one
+    /// before, which is to work for a while.
+    Promised {
+        /// The role.
+        role: RoleName,
+        /// The other login.
+        login: Login,
+        /// The end of its `grace`.
+        until: Timestamp,
+        /// What may hold it, as far as it shows.
+        by: Vec<Blocker>,
+    },
     /// Consumers would fail until they have read the new password.
     Outage(Vec<Blocker>),
     /// No login can prove another password: a limit is reached.
@@ -198,7 +210,10 @@ impl Held {
         !self.blockers().is_empty()
             || matches!(
                 self,
-                Self::Refused { .. } | Self::NothingBefore { .. } | Self::BackNotFinished { .. }
+                Self::Refused { .. }
+                    | Self::Promised { .. }
+                    | Self::NothingBefore { .. }
+                    | Self::BackNotFinished { .. }
             )
     }
 }
@@ -219,6 +234,13 @@ pub enum Blocker {
     Pin {
         /// The job or service.
         resource: String,
+        /// The version.
+        version: i64,
+    },
+    /// An alias that others have given a version.
+    Alias {
+        /// The alias.
+        alias: String,
         /// The version.
         version: i64,
     },

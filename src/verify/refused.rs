@@ -2,11 +2,14 @@
 //! that the server does not take is mended by another one.
 
 use super::credential::Holder;
-use crate::model::{DatabaseName, Object, RoleName, State, quote_identifier, shell_command};
+use crate::model::{
+    DatabaseName, Object, RoleName, State, VersionState, quote_identifier, shell_command,
+};
 use crate::plan::{
     Failure, Finding, Rule, Severity, iam_only, reset_settings, undeclared_settings,
 };
 use crate::postgres::Refusal;
+use crate::rotation::Ledger;
 
 /// What is to be said of it.
 pub(super) enum Verdict {
@@ -134,8 +137,8 @@ fn password(holder: Holder<'_>, login: &RoleName, said: String, state: &State) -
 }
 
 impl Holder<'_> {
-    /// A password that the server does not take: another one mends it, as does the stored one if it is set again. One that was
-    /// not stored here is never overwritten.
+    /// A password that the server does not take: the stored one mends it if it is set again, which refuses no other client, and
+    /// else another one. One that was not stored here is never overwritten.
     fn rejected(self, login: &RoleName, said: String, state: &State) -> Box<Finding> {
         let given = &self.policy.given;
         let (apply, rotate) = (
@@ -157,13 +160,30 @@ impl Holder<'_> {
                 shell_command(["psql", "-c", &format!("\\password {quoted}")]),
             );
         };
-        match ledger.login.is_some_and(|in_use| *in_use.name() == *login) {
+        let is_in_use = ledger
+            .login
+            .as_ref()
+            .is_some_and(|in_use| *in_use.name() == *login);
+        match is_in_use && !self.may_be_set_again(&ledger, state) {
             true => finding(
-                format!("{said}; `{apply}` sets the stored password again"),
+                format!(
+                    "{said}; no seal shows that the stored password was published here: it is not set again"
+                ),
                 rotate,
             ),
+            false if is_in_use => {
+                finding(format!("{said}; `{rotate}` stores a new password"), apply)
+            }
             false => finding(said, apply),
         }
+    }
+
+    /// Whether `apply` sets the password in use again, as far as it shows without the other payloads.
+    fn may_be_set_again(self, ledger: &Ledger, state: &State) -> bool {
+        let secret = state.secrets.get(&self.wanted.name);
+        let versions = secret.iter().flat_map(|secret| &secret.versions);
+        let readable = versions.filter(|version| version.state == VersionState::Enabled);
+        ledger.may_be_vouched_for(readable.map(|version| version.number))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every world that a rotation can leave behind, killed after any of its steps or done late, leads to a clean end; and in
 //! every one of them what is published works.
 
+mod carried;
 pub mod foreign;
 mod looks;
 mod others;
@@ -168,6 +169,14 @@ fn events(world: &World) -> Vec<World> {
         full: !world.full,
         ..world.clone()
     });
+    let mut named = world.clone();
+    named.etag += 1;
+    if named.ledger.aliases.remove("theirs").is_none() {
+        let before = world.ledger.previous().map(|one| one.version);
+        let before = before.map(|number| ("theirs".to_owned(), number));
+        named.ledger.aliases.extend(before);
+    }
+    changed.push(named);
     let settled = world.ledger.pending.is_none() && world.ledger.previous().is_none();
     if settled {
         changed.push(World {
@@ -264,6 +273,7 @@ fn assert_comes_to_rest(world: &World) {
     for _ in 0..16 {
         last = to_the_end(&mut world, Order::Due);
         world.sessions.clear();
+        world.ledger.aliases.remove("theirs");
         world.full = false;
         world.now += GRACE;
     }
@@ -539,18 +549,21 @@ fn a_version_that_is_named_as_it_ends_is_brought_back() {
 /// What somebody else has disabled stays so, whoever names it and whatever run is at work.
 #[test]
 fn a_version_that_others_disabled_is_left_alone() {
-    let mut world = World::new(true, false, false);
-    to_the_end(&mut world, Order::Now);
-    world.ledger.aliases.insert("theirs".into(), 1);
-    for _ in 0..2 {
-        world.now += GRACE;
-        to_the_end(&mut world, Order::Due);
-    }
-    assert!(world.readable(1).is_some());
-    world.versions.get_mut(&1).unwrap().0 = VersionState::Disabled;
-    for order in [Order::Now, Order::Due, Order::Due] {
-        to_the_end(&mut world, order);
-        world.now += GRACE;
-        assert_eq!(world.versions[&1].0, VersionState::Disabled, "{world:#?}");
+    // A login of a pair is open as long as the alias names its version, but for the deadline.
+    for alternate in [true, false] {
+        let mut world = World::new(alternate, false, alternate);
+        to_the_end(&mut world, Order::Now);
+        world.ledger.aliases.insert("theirs".into(), 1);
+        for _ in 0..4 {
+            world.now += GRACE;
+            to_the_end(&mut world, Order::Due);
+        }
+        assert!(world.readable(1).is_some() && world.ledger.previous().is_none());
+        world.versions.get_mut(&1).unwrap().0 = VersionState::Disabled;
+        for order in [Order::Now, Order::Due, Order::Due] {
+            to_the_end(&mut world, order);
+            world.now += GRACE;
+            assert_eq!(world.versions[&1].0, VersionState::Disabled, "{world:#?}");
+        }
     }
 }

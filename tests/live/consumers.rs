@@ -4,6 +4,7 @@
 mod table;
 mod unready;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::fake_gcp::RunKind;
@@ -280,6 +281,89 @@ async fn logins(stage: &Stage) -> Vec<String> {
     let superuser = stage.cluster.connect_superuser("postgres").await;
     let all = "SELECT concat_ws(' ', rolname, rolcanlogin, rolpassword, rolvaliduntil) FROM pg_authid ORDER BY 1";
     let rows = superuser.query(all, &[]).await.expect("it answers");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The login in a version that a job names is open, whatever the secret still says of it.
+#[test]
+fn a_login_is_open_while_a_job_names_a_version_that_carries_it() {
+    newest(|major| on_a_runtime(forgotten(major)));
+}
+
+async fn forgotten(major: u32) {
+    for whole in [true, false] {
+        let stage = Stage::new(major);
+        seed(&stage, RunKind::Job, "job", "1");
+        let rotate = "strategy: alternate, every: 30d, grace: 1h";
+        stage.roles(&declared(RunKind::Job, "job", rotate));
+        stage.apply(&[]).assert_status(0);
+        let hours = SignedDuration::from_hours(2);
+        for options in [&["--now"][..], &[]] {
+            stage.run("rotate", options).assert_status(0);
+        }
+        stage.later("job", hours).await;
+        forget(&stage, whole).await;
+        for _ in 0..3 {
+            let held = stage.run("rotate", &[]).assert_status(3).stdout;
+            assert!(held.contains("jobs/job is pinned to version 1"), "{held}");
+            assert!(open_logins(&stage).await == ["job_a", "job_b"], "{held}");
+            stage.later("job", hours).await;
+        }
+        // Nor does it get another password.
+        let held = stage.run("rotate", &["--now"]).assert_status(3).stdout;
+        assert!(held.contains("jobs/job is pinned to version 1"), "{held}");
+        assert_eq!(stage.versions("job").await, ["1 ENABLED", "2 ENABLED"]);
+        seed(&stage, RunKind::Job, "job", "2");
+        for _ in 0..2 {
+            stage.run("rotate", &[]).assert_status(0);
+            stage.later("job", hours).await;
+        }
+        assert_eq!(open_logins(&stage).await, ["job_b"]);
+        stage.run("check", &["--probe"]).assert_status(0);
+    }
+}
+
+/// Others remove everything that is said of the secret, or only what is said of the credential before.
+async fn forget(stage: &Stage, whole: bool) {
+    let secret = stage.secret("job").await;
+    let mut annotations = secret["annotations"].clone();
+    let said = annotations.as_object_mut().expect("a map");
+    said.retain(|key, _| !whole && key != "rolewright.previous-version");
+    let aliases = if whole {
+        json!({})
+    } else {
+        json!({"current": "2"})
+    };
+    stage
+        .patch_secret("job", "annotations", json!({ "annotations": annotations }))
+        .await;
+    stage
+        .patch_secret(
+            "job",
+            "versionAliases",
+            json!({ "versionAliases": aliases }),
+        )
+        .await;
+    let held = stage.run("rotate", &[]).assert_status(3).stdout;
+    assert!(held.contains("rolewright apply"), "{held}");
+    if whole {
+        stage.apply(&[]).assert_status(0);
+        return;
+    }
+    let mut annotations = stage.secret("job").await["annotations"].take();
+    annotations
+        .as_object_mut()
+        .expect("a map")
+        .remove("rolewright.previous-login");
+    stage
+        .patch_secret("job", "annotations", json!({ "annotations": annotations }))
+        .await;
+}
+
+async fn open_logins(stage: &Stage) -> Vec<String> {
+    let superuser = stage.cluster.connect_superuser("postgres").await;
+    let open = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname LIKE 'job%' ORDER BY 1";
+    let rows = superuser.query(open, &[]).await.expect("it answers");
     rows.iter().map(|row| row.get(0)).collect()
 }
 

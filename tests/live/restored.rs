@@ -153,13 +153,51 @@ each_major! {
             let checked = stage.run("check", &["--probe"]).assert_status(2);
             let fix = format!("--role={secret} --now");
             assert!(checked.stdout.contains("rolewright rotate ") && checked.stdout.contains(&fix), "{}", checked.stdout);
-            let rotated = stage.run("rotate", &["--now", "--role", secret]).assert_status(0);
+            // The other login of the pair works until the end of `grace`.
+            let is_promised = secret == "two" && in_grace;
+            let options = if is_promised { &["--now", "--accept-outage"][..] } else { &["--now"] };
+            let rotated = stage.run("rotate", &[&["--role", secret], options].concat()).assert_status(0);
             assert!(logs_in(&stage, secret, "current").await, "{}", rotated.stdout);
             let newest = if in_grace { "3" } else { "2" };
             assert_eq!(stage.secret(secret).await["versionAliases"]["current"], newest, "{}", rotated.stdout);
             let checked = stage.run("check", &["--probe"]);
             assert_eq!(checked.status, 0, "{}{}", rotated.stdout, checked.stdout);
         }
+    }
+
+    async fn the_fix_of_a_refused_credential_refuses_no_other_client(major: u32) {
+        let stage = stage(major).await;
+        stage.run("rotate", &["--now"]).assert_status(0);
+        let by_hand = "ALTER ROLE two_b PASSWORD 'by hand'";
+        stage.cluster.batch("postgres", by_hand).await;
+        let file = stage.file().display().to_string();
+        for command in [&["check", "--probe"][..], &["verify"]] {
+            let told = stage.run(command[0], &[&command[1..], &["--format", "json"]].concat()).assert_status(2).json();
+            let rejected = told["findings"].as_array().expect("findings").iter().find(|one| one["rule"] == "credential.rejected");
+            let rejected = rejected.expect("it is found");
+            assert_eq!(rejected["fix"], format!("rolewright apply {file}"), "{rejected}");
+        }
+        // A new password would be for the login before, which idle clients log in with.
+        let held = stage.run("rotate", &["--now", "--role", "two"]).assert_status(3).stdout;
+        assert!(held.contains("`two_a`, which is to get the next password, has the one before, which is to work until"), "{held}");
+        for way in [format!("rolewright apply {file}"), format!("rolewright rotate {file} --role=two --now --accept-outage")] {
+            assert!(held.contains(&format!("`{way}`")), "{held}");
+        }
+        assert!(logs_in(&stage, "two", "previous").await, "{held}");
+        stage.apply(&[]).assert_status(0);
+        assert!(logs_in(&stage, "two", "current").await && logs_in(&stage, "two", "previous").await);
+        stage.run("check", &["--probe"]).assert_status(0);
+        // Without seals the stored password is not set again, and that is not advised.
+        let mut annotations = stage.secret("two").await["annotations"].take();
+        annotations.as_object_mut().expect("a map").remove("rolewright.seal");
+        stage.patch_secret("two", "annotations", json!({ "annotations": annotations })).await;
+        stage.cluster.batch("postgres", by_hand).await;
+        let told = stage.run("check", &["--probe", "--format", "json"]).assert_status(2).json();
+        let rejected = told["findings"].as_array().expect("findings").iter().find(|one| one["rule"] == "credential.rejected");
+        assert_eq!(rejected.expect("it is found")["fix"], format!("rolewright rotate {file} --role=two --now"), "{told}");
+        stage.run("rotate", &["--now", "--role", "two"]).assert_status(3);
+        stage.run("rotate", &["--now", "--accept-outage", "--role", "two"]).assert_status(0);
+        assert!(logs_in(&stage, "two", "current").await);
     }
 
     async fn a_pair_with_two_passwords_changed_by_hand_has_two_ways_out(major: u32) {

@@ -74,7 +74,8 @@ fn text() -> impl Strategy<Value = String> {
         1 => (1_i64..6).prop_map(|number| format!("{number}:0123456789abcdef0123456789abcdef")),
         3 => sealed,
         1 => time.clone().prop_map(|time| format!("rolewright/rotate/1 {time}")),
-        2 => (time, prop::sample::select(OWN.to_vec())).prop_map(|(time, login)| format!("{time} {login}")),
+        2 => (time.clone(), prop::sample::select(OWN.to_vec())).prop_map(|(time, login)| format!("{time} {login}")),
+        1 => (time, prop::sample::select(OWN.to_vec()), 1_i64..6).prop_map(|(time, login, version)| format!("{time} {login} {version}")),
         1 => any::<String>(),
     ]
 }
@@ -577,7 +578,7 @@ fn a_login_that_the_policy_does_not_declare_is_closed_only_with_a_seal() {
             ),
             (
                 Annotations::UNSEEN.to_owned(),
-                "2026-01-02T00:00:00Z app_a".to_owned(),
+                "2026-01-02T00:00:00Z app_a 1".to_owned(),
             ),
         ]);
         if let Some(version) = &previous {
@@ -652,6 +653,10 @@ fn what_is_not_written_here_is_a_problem_with_a_name() {
             "{key}"
         );
         assert_eq!(fault(key, "yesterday"), Some(Fault::Malformed), "{key}");
+    }
+    for (version, expected) in [("1", None), ("x", Some(Fault::Malformed))] {
+        let text = format!("{} app_b {version}", time(0));
+        assert_eq!(fault(Annotations::UNSEEN, &text), expected);
     }
     let unseen = |login: &str| fault(Annotations::UNSEEN, &format!("{} {login}", time(0)));
     assert_eq!(

@@ -11,6 +11,8 @@ use super::world::{GRACE, World, role};
 enum Event {
     /// A session of the login before comes or goes.
     Session,
+    /// The secret does not say any more which the credential before is: its login is one that nothing explains, and looks begin anew.
+    Forgotten,
     /// Half of `grace` passes.
     Later,
     /// A run that ends on its own.
@@ -19,7 +21,13 @@ enum Event {
     Killed,
 }
 
-const EVENTS: [Event; 4] = [Event::Session, Event::Later, Event::Run, Event::Killed];
+const EVENTS: [Event; 5] = [
+    Event::Session,
+    Event::Forgotten,
+    Event::Later,
+    Event::Run,
+    Event::Killed,
+];
 
 /// A world, and since when each run has seen the login before without a session, which the secret may not know.
 #[derive(Clone)]
@@ -47,6 +55,11 @@ impl Watched {
                 world.sessions.insert(role("app_a"));
             }
             Event::Session => world.sessions.clear(),
+            Event::Forgotten if world.ledger.previous().is_some() => {
+                world.ledger = world.ledger.with_previous(None);
+                *unseen = None;
+            }
+            Event::Forgotten => {}
             Event::Later => world.now += GRACE / 2,
             Event::Run | Event::Killed => {
                 *unseen = (unseen.or(Some(world.now))).filter(|_| world.sessions.is_empty());
@@ -105,7 +118,7 @@ fn all(watched: &Watched, left: usize) -> usize {
 
 #[test]
 fn a_login_of_a_pair_is_closed_after_two_looks_without_a_session() {
-    let closed = all(&Watched::published(), 8);
+    let closed = all(&Watched::published(), 7);
     assert!(closed > 100, "{closed}");
 }
 

@@ -15,7 +15,7 @@ use super::{EVERYTHING, STEPS};
 type Move = fn(&mut World, &World);
 
 /// What somebody else does, to a world that may be too young for it.
-const MOVES: [(&str, Move); 16] = [
+const MOVES: [(&str, Move); 18] = [
     ("`current` names the version before", |world, _| {
         let previous = world.ledger.aliases.get("previous").copied().unwrap_or(1);
         world.ledger.aliases.insert("current".into(), previous);
@@ -39,6 +39,12 @@ const MOVES: [(&str, Move); 16] = [
     ("the time is gone", |world, _| world.ledger.published = None),
     ("the login before is gone", |world, _| {
         world.ledger.previous_login = None
+    }),
+    ("the credential before is forgotten", |world, _| {
+        world.ledger = world.ledger.with_previous(None)
+    }),
+    ("an alias names the first version", |world, _| {
+        world.ledger.aliases.insert("theirs".into(), 1);
     }),
     ("the numbers are gone", |world, _| {
         (world.ledger.version, world.ledger.previous_version) = (None, None)
@@ -100,8 +106,8 @@ fn end(world: &mut World, alias: &str, state: VersionState) {
 }
 
 /// Worlds along two rotations and a way back, each killed after each step.
-fn worlds(alternate: bool, deadline: bool) -> Vec<World> {
-    let mut world = World::new(alternate, false, deadline);
+fn worlds(start: &World, leave: Leave) -> Vec<World> {
+    let mut world = start.clone();
     let mut all = vec![world.clone()];
     for (order, later) in [
         (Order::Now, 0),
@@ -114,7 +120,7 @@ fn worlds(alternate: bool, deadline: bool) -> Vec<World> {
         world.now += later;
         // What is due by now is not yet done.
         all.push(world.clone());
-        let mut run = Run::new(&world, order, EVERYTHING);
+        let mut run = Run::new(&world, order, leave);
         for _ in 0..STEPS {
             let step = run.next(&world);
             let goes_on = run.act(&step, &mut world, false);
@@ -184,9 +190,9 @@ fn assert_told(step: &Step, words: &str) {
     }
 }
 
-fn explore(alternate: bool, deadline: bool) -> usize {
-    let (mut cases, start) = (0, World::new(alternate, false, deadline));
-    for world in worlds(alternate, deadline) {
+fn explore(start: &World, leave: Leave) -> usize {
+    let mut cases = 0;
+    for world in worlds(start, leave) {
         for (first, one) in MOVES {
             for (second, other) in MOVES
                 .into_iter()
@@ -195,14 +201,12 @@ fn explore(alternate: bool, deadline: bool) -> usize {
                 .map(|other| other.unzip())
             {
                 let mut moved = world.clone();
-                one(&mut moved, &start);
-                other
-                    .into_iter()
-                    .for_each(|other| other(&mut moved, &start));
+                one(&mut moved, start);
+                other.into_iter().for_each(|other| other(&mut moved, start));
                 moved.etag += 1;
                 for (order, leave) in [
-                    (Order::Due, EVERYTHING),
-                    (Order::Now, EVERYTHING),
+                    (Order::Due, leave),
+                    (Order::Now, leave),
                     (Order::Back, Leave::default()),
                 ] {
                     let mut world = moved.clone();
@@ -229,8 +233,17 @@ fn explore(alternate: bool, deadline: bool) -> usize {
 
 #[test]
 fn every_run_after_the_moves_of_others_ends_and_closes_nothing_that_is_in_use() {
-    for (alternate, deadline) in [(true, false), (true, true), (false, false)] {
-        let cases = explore(alternate, deadline);
+    let pinned = Leave {
+        roll: false,
+        ..EVERYTHING
+    };
+    for (alternate, pin, deadline, leave) in [
+        (true, false, false, EVERYTHING),
+        (true, false, true, EVERYTHING),
+        (true, true, false, pinned),
+        (false, false, false, EVERYTHING),
+    ] {
+        let cases = explore(&World::new(alternate, pin, deadline), leave);
         assert!(cases > 5_000, "{cases}");
     }
 }
@@ -251,7 +264,7 @@ fn a_limit_that_is_reached_holds_what_has_not_begun_and_nothing_else() {
     run(&mut held, Order::Now, EVERYTHING, "room");
     assert_eq!(held.ledger.current(), Some(2));
     // Reached at any moment of a rotation, and never left.
-    for world in worlds(false, false) {
+    for world in worlds(&World::new(false, false, false), EVERYTHING) {
         let is_stored =
             world.ledger.pending.is_some() && Some(world.latest()) > world.ledger.current();
         let mut world = World {

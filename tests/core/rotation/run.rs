@@ -207,6 +207,7 @@ impl Run {
                 true
             }
             Step::Close(login) => {
+                assert_eq!(world.carried(login), None, "{login} is closed: {world:#?}");
                 let account = world.accounts.get_mut(login.name()).unwrap();
                 (account.can_login, account.password) = (false, 0);
                 true

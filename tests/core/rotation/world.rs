@@ -227,6 +227,20 @@ impl World {
             && account.valid_until.is_none_or(|until| until > self.now)
     }
 
+    /// A version that is not in use and carries a credential of `login` which the server takes, where a job or an alias of others
+    /// refers to it.
+    pub fn carried(&self, login: &Login) -> Option<i64> {
+        let is_ours = |alias: &str| ["current", "previous"].contains(&alias);
+        let aliases = self.ledger.aliases.iter();
+        let named = aliases.filter(|(alias, _)| !is_ours(alias));
+        let mut referred = named.map(|(_, number)| *number).chain(self.pin);
+        referred.find(|number| {
+            let payload = self.readable(*number);
+            let is_carrier = |one: &Payload| one.login == *login && self.takes(one);
+            Some(*number) != self.ledger.current() && payload.is_some_and(is_carrier)
+        })
+    }
+
     /// What is stored in a version that can be read.
     pub fn readable(&self, version: i64) -> Option<&Payload> {
         self.versions
@@ -267,6 +281,13 @@ impl World {
             .version
             .iter_mut()
             .chain(&mut world.ledger.previous_version)
+            .chain(
+                world
+                    .ledger
+                    .unseen
+                    .iter_mut()
+                    .flat_map(|one| &mut one.version),
+            )
             .for_each(rank);
         world.pin.iter_mut().for_each(rank);
         world
@@ -332,6 +353,7 @@ impl World {
         let ledger = &self.ledger;
         let named = ledger.aliases.values().chain(&self.pin);
         let named = named.chain(ledger.pending.iter().flat_map(|pending| &pending.source));
+        let named = named.chain(ledger.unseen.iter().flat_map(|unseen| &unseen.version));
         let named = named.chain(ledger.retired.iter().flat_map(|retired| &retired.versions));
         let all: BTreeSet<_> = there
             .map(|(number, _)| *number)
