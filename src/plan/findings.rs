@@ -253,26 +253,17 @@ fn of_step_with(
                 .map(|one| privilege(Privileges::of(&[one])))
                 .collect()
         }
-        // The same finding as that of a login that was tried: an attribute of the role.
-        Change::Credential { login, secret, .. } if step.rule == Rule::RoleAttribute => {
-            let message = format!("{login} is NOLOGIN, and {secret} holds its credential");
-            vec![finding(
-                &base,
-                &step.change,
-                login.name().to_string(),
-                None,
-                message,
-            )]
-        }
-        Change::Credential { login, secret, .. } if step.rule == Rule::RoleMissing => {
-            let message = format!("role {login} does not exist, and {secret} holds its credential");
-            vec![finding(
-                &base,
-                &step.change,
-                login.name().to_string(),
-                None,
-                message,
-            )]
+        // The same finding as that of a login that was tried.
+        Change::Credential { login, secret, .. }
+            if matches!(step.rule, Rule::RoleAttribute | Rule::RoleMissing) =>
+        {
+            let fault = match step.rule {
+                Rule::RoleMissing => format!("role {login} does not exist"),
+                _ => format!("{login} is NOLOGIN"),
+            };
+            let message = format!("{fault}, and {secret} holds its credential");
+            let role = login.name().to_string();
+            vec![finding(&base, &step.change, role, None, message)]
         }
         change => vec![finding(
             &base,

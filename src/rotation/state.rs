@@ -189,6 +189,15 @@ pub enum ServerSide {
 }
 
 impl State {
+    /// The number of the newest version, 0 where there is none.
+    pub fn newest(&self) -> i64 {
+        self.versions
+            .keys()
+            .next_back()
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// Facts of a login; one that is not there has none.
     pub fn login(&self, name: &RoleName) -> LoginFacts {
         self.logins.get(name).cloned().unwrap_or_default()

@@ -44,14 +44,7 @@ impl Turn<'_> {
     /// was minutes ago, and a version that is added then shows by its number alone.
     /// <https://cloud.google.com/secret-manager/docs/reference/rest#consistency>
     pub(super) async fn behind(&self) -> Result<Option<ApplyError>, ApplyError> {
-        let newest = self
-            .seen
-            .state
-            .versions
-            .keys()
-            .next_back()
-            .copied()
-            .unwrap_or_default();
+        let newest = self.seen.state.newest();
         let behind = self
             .run
             .google()?
@@ -227,14 +220,7 @@ impl Turn<'_> {
             .hand
             .as_ref()
             .ok_or_else(|| ApplyError::Vanished("the payload".into()))?;
-        let newest = self
-            .seen
-            .state
-            .versions
-            .keys()
-            .next_back()
-            .copied()
-            .unwrap_or_default();
+        let newest = self.seen.state.newest();
         let number = self
             .run
             .google_to_change()
